@@ -1,0 +1,121 @@
+/* base/arena.c -- chunks that double in size; the newest serves until it is full. */
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+enum {
+    ARENA_CHUNK_SIZE_MIN = 4096,
+    ARENA_CHUNK_SIZE_MAX = 1 << 20, /* a larger single object gets a chunk of its own size */
+};
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t size; /* bytes behind this header */
+    size_t used;
+    _Alignas(max_align_t) char bytes[];
+};
+
+static struct arena_chunk *chunk_new(struct arena *arena, size_t needed)
+{
+    size_t size = arena->chunks == NULL ? ARENA_CHUNK_SIZE_MIN : arena->chunks->size * 2;
+    struct arena_chunk *chunk;
+    size_t total;
+
+    if (size > ARENA_CHUNK_SIZE_MAX)
+        size = ARENA_CHUNK_SIZE_MAX;
+    if (size < needed)
+        size = needed;
+    if (__builtin_add_overflow(size, sizeof(*chunk), &total) ||
+        total > arena->size_max - arena->allocated)
+        return NULL;
+    chunk = malloc(total);
+    if (chunk == NULL)
+        return NULL;
+    *chunk = (struct arena_chunk){.next = arena->chunks, .size = size};
+    arena->chunks = chunk;
+    arena->allocated += total;
+    return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t size, size_t align, size_t count)
+{
+    struct arena_chunk *chunk = arena->chunks;
+    size_t bytes;
+    size_t at;
+    void *memory;
+
+    if (__builtin_mul_overflow(size, count, &bytes) || bytes > SIZE_MAX / 2) {
+        arena->failed = true;
+        return NULL;
+    }
+    at = chunk == NULL ? 0 : (chunk->used + align - 1) & ~(align - 1);
+    if (chunk == NULL || at > chunk->size || bytes > chunk->size - at) {
+        chunk = chunk_new(arena, bytes);
+        at = 0;
+        if (chunk == NULL) {
+            arena->failed = true;
+            return NULL;
+        }
+    }
+    memory = chunk->bytes + at;
+    arena->used += at + bytes - chunk->used;
+    chunk->used = at + bytes;
+    memset(memory, 0, bytes);
+    return memory;
+}
+
+struct slice arena_copy(struct arena *arena, struct slice text)
+{
+    char *copy = arena_alloc(arena, 1, 1, text.len);
+
+    if (copy == NULL)
+        return (struct slice){NULL, 0};
+    if (text.len > 0)
+        memcpy(copy, text.data, text.len);
+    return (struct slice){copy, text.len};
+}
+
+char *arena_copy_text(struct arena *arena, struct slice text)
+{
+    char *copy = text.len == SIZE_MAX ? NULL : arena_alloc(arena, 1, 1, text.len + 1);
+
+    if (copy != NULL && text.len > 0)
+        memcpy(copy, text.data, text.len);
+    return copy;
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_chunk *largest = NULL;
+    struct arena_chunk *next;
+
+    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->next)
+        if (largest == NULL || chunk->size > largest->size)
+            largest = chunk;
+    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        if (chunk != largest)
+            free(chunk);
+    }
+    arena->chunks = largest;
+    arena->used = 0;
+    arena->failed = false;
+    arena->allocated = 0;
+    if (largest != NULL) {
+        largest->next = NULL;
+        largest->used = 0;
+        arena->allocated = largest->size + sizeof(*largest);
+    }
+}
+
+void arena_release(struct arena *arena)
+{
+    struct arena_chunk *next;
+
+    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    *arena = arena_empty(arena->size_max);
+}

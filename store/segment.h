@@ -1,0 +1,109 @@
+/* store/segment.h -- one immutable segment file: write it from rows, open it, plan, read blocks.
+ * The layout is in segment_format.h. This interface hides it: the store above knows rows and
+ * blocks, not pages.
+ *
+ * A segment is self-contained: it carries the names of its fields and formats and its sources, so
+ * the numbers of the process that wrote it mean nothing to a reader; segment_open() maps them.
+ *
+ * Thread safety: an open segment never changes; any number of threads may use it. A plan belongs
+ * to one scan, and may be used by its threads together. */
+#ifndef DENDRO_STORE_SEGMENT_H
+#define DENDRO_STORE_SEGMENT_H
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "store/block.h"
+#include "store/event.h"
+#include "store/scan.h"
+
+#include <stdint.h>
+
+struct segment;
+struct segment_plan;
+
+struct segment_row {
+    const struct event *event; /* its source and format index the tables of segment_content */
+    int64_t order_time_ns;     /* see block.h */
+    uint64_t sequence;         /* arrival number */
+};
+
+struct segment_sample {
+    const struct sample *sample;
+    uint64_t sequence;
+};
+
+/* Names and sources as the process numbers them. Both lookups may be called from any thread. */
+struct segment_names {
+    field_id (*field)(void *user, struct slice name);       /* makes one if needed */
+    struct slice (*field_name)(void *user, field_id field);
+    uint32_t (*source)(void *user, const struct event_source *source); /* makes one if needed */
+    void *user;
+};
+
+struct segment_content {
+    const struct segment_row *rows; /* in order of (order time, source, sequence) */
+    const struct segment_sample *samples; /* in order of (metric and labels, time) */
+    const struct event_source *sources;
+    const struct slice *formats;
+    const struct segment_names *names;
+    uint64_t row_count, sample_count;
+    uint32_t source_count, format_count;
+};
+
+struct segment_summary {
+    uint64_t rows, samples, raw_bytes, file_bytes;
+    int64_t time_min_ns, time_max_ns;       /* of _time, inclusive; rows and samples */
+    int64_t order_min_ns, order_max_ns;
+    uint64_t sequence_min, sequence_max;
+    struct hash128 footer_hash;             /* of the whole file's content; kept in the manifest */
+};
+
+/* Write `path`, sync it, read it back through segment_open() and compare every row with its original
+ * bytes (STORE.md section 7). On an error the file is removed.
+ * Errors: CORRUPT (read back differs), IO, DISK_FULL, NO_MEMORY. */
+enum status segment_write(struct io *io, const char *path, const struct segment_content *content,
+                          struct segment_summary *out, struct error *err) WARN_UNUSED;
+
+/* Read header, directory and footer and check their sums; pages load, and are checked, on first
+ * use. Errors: CORRUPT with the place, IO, INVALID (a version of the future). */
+enum status segment_open(struct io *io, const char *path, const struct segment_names *names,
+                         struct segment **out, struct error *err) WARN_UNUSED;
+void segment_close(struct segment *segment); /* NULL does nothing */
+
+struct segment_block_info {
+    uint64_t rows;
+    int64_t time_min_ns, time_max_ns, order_min_ns, order_max_ns;
+    bool samples;
+};
+
+const struct segment_summary *segment_summary_of(const struct segment *segment);
+uint32_t segment_block_count(const struct segment *segment);
+void segment_block_info(const struct segment *segment, uint32_t index,
+                        struct segment_block_info *out);
+
+/* Decide once per scan what can be decided for the whole segment. END: no row can match. */
+enum status segment_plan_make(struct segment *segment, const struct scan_options *options,
+                              struct segment_plan **out, struct error *err) WARN_UNUSED;
+void segment_plan_free(struct segment_plan *plan);
+
+/* Rows of block `index` that pass the plan's filter and times, adding to `cost`. END: none.
+ * The block keeps what it needs of the segment alive by itself being released before
+ * segment_close(). Errors: CORRUPT (the block is left out by the caller), NO_MEMORY. */
+enum status segment_block(struct segment *segment, const struct segment_plan *plan,
+                          uint32_t index, struct scan_cost *cost, struct block **out,
+                          struct error *err) WARN_UNUSED;
+
+/* The sources of the segment with the byte ranges that its rows cover. */
+struct segment_source {
+    struct event_source source;
+    uint64_t rows, from_offset, to_offset;
+};
+uint32_t segment_source_count(const struct segment *segment);
+void segment_source(const struct segment *segment, uint32_t index, struct segment_source *out);
+
+/* Check every page and decode every row; `visit` gets each problem with its place. */
+enum status segment_verify(struct segment *segment, void (*visit)(void *user, const char *line),
+                           void *user, uint64_t *problems, struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,52 @@
+/* query/regex.h -- PCRE2 behind limits, compiled to machine code where the processor allows.
+ *
+ * A match that exceeds its limits counts as no match and is counted, so that no pattern can hold
+ * a thread. Bytes are bytes: patterns see UTF-8 as single bytes, `(?i)` folds ASCII.
+ * Source: pcre2api(3), pcre2jit(3).
+ * Thread safety: a compiled regex may match on any number of threads at once. */
+#ifndef DENDRO_QUERY_REGEX_H
+#define DENDRO_QUERY_REGEX_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include "store/predicate.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct regex;
+
+enum regex_flags {
+    REGEX_FOLD_CASE = 1,
+    REGEX_ANCHORED = 2, /* must match the whole text */
+    REGEX_WORD = 4,     /* match must lie between word boundaries, as grep -w */
+    REGEX_LITERAL = 8,  /* the pattern is plain text, as grep -F */
+};
+
+struct regex_span {
+    size_t start, end; /* bytes; start > end: the group did not take part */
+};
+
+/* Errors: INVALID (the pattern; `error_at` is the byte in it), TOO_LARGE, NO_MEMORY. */
+enum status regex_new(struct slice pattern, unsigned flags, struct regex **out, size_t *error_at,
+                      struct error *err) WARN_UNUSED;
+void regex_free(struct regex *regex); /* NULL does nothing */
+
+bool regex_match(const struct regex *regex, struct slice text);
+/* First match at or after byte `from`; spans[0] is the whole, then the groups. */
+bool regex_find(const struct regex *regex, struct slice text, size_t from,
+                struct regex_span *spans, uint32_t span_count);
+/* Numbered groups 1..count with their names ("" where there is none). */
+uint32_t regex_group_count(const struct regex *regex);
+struct slice regex_group_name(const struct regex *regex, uint32_t group);
+/* Texts that a match gave up on since regex_new(). */
+uint64_t regex_over_limit(const struct regex *regex);
+
+/* A tree of substring tests on `field` that every matching text passes, or NULL if the pattern
+ * has no literal of at least 2 bytes that it always needs. */
+const struct predicate *regex_superset(struct slice pattern, unsigned flags, field_id field,
+                                       struct arena *arena);
+
+#endif

@@ -1,0 +1,63 @@
+/* base/json_writer.h -- write JSON text fast and exactly: commas and quotes are its business.
+ *
+ *   json_begin(&w, &buf);
+ *   json_object(&w);
+ *   json_key(&w, "rows"); json_u64(&w, 3);
+ *   json_end_object(&w);
+ *
+ * Text is escaped as RFC 8259 section 7 says; bytes that are not UTF-8 (RFC 3629: no overlong
+ * forms, no surrogates) become U+FFFD, one per maximal ill-formed piece (Unicode 15, section 3.9).
+ * U+2028, U+2029 and '<' are escaped too, so that the text may stand in a script or an event stream.
+ * Failure to grow shows in buf.failed, checked once by the owner of the buffer.
+ * Thread safety: one thread at a time per writer. */
+#ifndef DENDRO_BASE_JSON_WRITER_H
+#define DENDRO_BASE_JSON_WRITER_H
+
+#include "base/buf.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { JSON_DEPTH_MAX = 63 };
+
+struct json_writer {
+    struct buf *out;
+    uint64_t filled;  /* bit per depth: something stands there already, so a comma is due */
+    unsigned depth;
+    bool after_key;
+};
+
+static inline void json_begin(struct json_writer *writer, struct buf *out)
+{
+    *writer = (struct json_writer){.out = out};
+}
+
+void json_object(struct json_writer *writer);
+void json_end_object(struct json_writer *writer);
+void json_array(struct json_writer *writer);
+void json_end_array(struct json_writer *writer);
+void json_key(struct json_writer *writer, const char *name);
+void json_key_slice(struct json_writer *writer, struct slice name);
+
+void json_text(struct json_writer *writer, struct slice text);
+void json_string(struct json_writer *writer, const char *text); /* NULL: null */
+void json_base64(struct json_writer *writer, struct slice bytes); /* RFC 4648, padded */
+void json_u64(struct json_writer *writer, uint64_t value);
+void json_i64(struct json_writer *writer, int64_t value);
+/* Shortest decimal that reads back to the same double; not a number or infinite: null. */
+void json_double(struct json_writer *writer, double value);
+void json_bool(struct json_writer *writer, bool value);
+void json_null(struct json_writer *writer);
+/* "2026-03-02T13:59:58.104Z": UTC, as many digits (0, 3, 6 or 9) as the stamp needs. */
+void json_time(struct json_writer *writer, int64_t time_ns);
+/* Bytes that are JSON already. */
+void json_raw(struct json_writer *writer, struct slice json);
+
+/* Parts of the above for other writers. */
+bool json_utf8_valid(struct slice text);
+void json_escape(struct buf *out, struct slice text); /* without quotes */
+size_t json_format_double(double value, char out[32]); /* length; "null" where there is no number */
+size_t json_format_time(int64_t time_ns, char out[40]); /* RFC 3339, as json_time() */
+
+#endif

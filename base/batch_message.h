@@ -94,10 +94,16 @@ struct batch_line {
 
 /* ---- builder: begin, then per range {range, its lines}, then finish; reset to start over ---- */
 
+struct batch_column { /* of small numbers that are mostly 0: a tail of zeros is not written */
+    struct buf bytes;
+    uint32_t covered; /* lines that `bytes` has a number for */
+};
+
 struct batch_builder {
-    struct buf ranges, sizes, gaps, extras, flags, payload;
+    struct buf ranges, sizes, payload;
+    struct batch_column gaps, extras, flags;
     uint32_t range_count, line_count, range_lines;
-    uint8_t columns;
+    size_t size_max;
     bool range_open;
     uint64_t next_offset;       /* where the open range's next byte is */
     struct batch_range pending; /* the open range; its slices are borrowed until it ends */
@@ -112,7 +118,7 @@ size_t batch_builder_size(const struct batch_builder *builder);
 enum status batch_builder_begin(struct batch_builder *builder, const struct batch_range *range,
                                 struct error *err) WARN_UNUSED;
 /* Add the next line of the open range; line->offset >= the end of the line before.
- * TOO_LARGE: the batch is full and unchanged: end it here and send it. */
+ * TOO_LARGE: the batch is full and unchanged: end the range here and send the batch. */
 enum status batch_builder_line(struct batch_builder *builder, const struct batch_line *line,
                                struct error *err) WARN_UNUSED;
 /* Add whole plain lines: `text` ends with a newline and begins at `offset`. One copy for all.
@@ -141,11 +147,11 @@ struct wire_series {
 
 struct wire_sample {
     uint32_t series; /* index */
-    int64_t time_ns; /* >= 0, in the range of its series */
+    int64_t time_ns; /* >= 0, in the range of its series: batch_decode() checks only the first */
     double value;
 };
 
-/* Append a samples body to `out`. */
+/* Append a samples body to `out`; on failure `out` is as it was. */
 enum status batch_samples_append(struct buf *out, uint64_t wall_ns, int64_t clock_offset_ns,
                                  const struct batch_range *ranges, uint32_t range_count,
                                  const struct wire_series *series, uint32_t series_count,

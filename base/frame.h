@@ -5,7 +5,7 @@
  *        4     1  type       enum frame_type
  *        5     1  flags      enum frame_flags
  *        6     1  lane       enum frame_lane
- *        7     1  codec      enum frame_codec of the body
+ *        7     1  codec      enum codec of the body (base/compress.h)
  *        8     4  body_size  bytes that follow the header, at most FRAME_BODY_SIZE_MAX
  *       12     4  raw_size   bytes of the body after decompression, at most FRAME_RAW_SIZE_MAX
  *       16     8  seq        dense per (epoch, lane), from 1, for BATCH and LOSS; else 0
@@ -17,6 +17,7 @@
 #define DENDRO_BASE_FRAME_H
 
 #include "base/buf.h"
+#include "base/compress.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -61,7 +62,7 @@ enum frame_flags {
 
 enum frame_lane { LANE_CONTROL, LANE_URGENT, LANE_METRICS, LANE_NORMAL, LANE_BULK, LANE_COUNT };
 
-enum frame_codec { FRAME_CODEC_NONE, FRAME_CODEC_ZLIB, FRAME_CODEC_ZSTD, FRAME_CODEC_COUNT };
+enum { FRAME_CODECS = 1 << CODEC_NONE | 1 << CODEC_ZLIB | 1 << CODEC_ZSTD }; /* HELLO.codecs */
 
 struct frame_header {
     uint32_t magic;
@@ -87,13 +88,15 @@ struct frame_fields {
     enum frame_lane lane;
     uint8_t flags; /* without FRAME_COMPRESSED, which follows from the codec */
     uint64_t seq;
+    enum codec codec; /* CODEC_NONE, CODEC_ZLIB or CODEC_ZSTD */
+    int level;        /* 0: the codec's default */
 };
 
-/* Append one frame to `out`. The body is compressed with `codec` at `level` (0: the codec's
- * default) and sent as it is when that does not make it smaller.
- * Errors: TOO_LARGE (body above a cap, or `out` is full), NO_MEMORY; `out` is then unchanged. */
+/* Append one frame to `out`. A body that compression does not make smaller is sent as it is.
+ * `compressor` may be NULL without a codec.
+ * Errors: TOO_LARGE (body above a cap, or `out` is full), NO_MEMORY; `out` keeps its length. */
 enum status frame_append(struct buf *out, const struct frame_fields *fields, struct slice body,
-                         enum frame_codec codec, int level, struct error *err) WARN_UNUSED;
+                         struct compressor *compressor, struct error *err) WARN_UNUSED;
 
 /* Eat one whole frame from the front of `rest`; bodies up to `body_size_max` are accepted.
  * Errors: AGAIN      more bytes are needed, `rest` is as it was
@@ -109,9 +112,9 @@ size_t frame_size_hint(struct slice input);
 
 /* The body after decompression: `raw` borrows the frame's body (no codec) or `scratch`, which is
  * reset first and must allow raw_size bytes. Never more than header.raw_size bytes are produced.
- * Errors: CORRUPT (does not decompress to exactly raw_size), TOO_LARGE, NO_MEMORY. */
-enum status frame_raw(const struct frame *frame, struct buf *scratch, struct slice *raw,
-                      struct error *err) WARN_UNUSED;
+ * Errors: INVALID (does not decompress to exactly raw_size), TOO_LARGE, NO_MEMORY. */
+enum status frame_raw(const struct frame *frame, struct compressor *compressor,
+                      struct buf *scratch, struct slice *raw, struct error *err) WARN_UNUSED;
 
 /* Spool replay: give a whole encoded frame another seq, and set `flags` in addition; body and
  * body_crc stay. */

@@ -61,7 +61,7 @@ struct hello {
     uint8_t shipper[WIRE_ID_SIZE];
     uint8_t boot[WIRE_ID_SIZE];     /* of the host: tells a clone from a restart */
     uint64_t epoch;                 /* new at every process start */
-    uint32_t codecs;                /* bit n: enum frame_codec n */
+    uint32_t codecs;                /* bit n: enum codec n; FRAME_CODECS */
     uint32_t body_size_max;
     uint64_t wall_ns, mono_ns;
     struct hello_lane lanes[LANE_COUNT];
@@ -87,7 +87,7 @@ struct welcome_lane {
 struct welcome {
     uint16_t version;
     uint64_t features;             /* those that both sides have */
-    uint8_t codec;                 /* enum frame_codec to use */
+    uint8_t codec;                 /* enum codec to use */
     uint32_t body_size_max;        /* the lesser of both sides */
     uint8_t node[WIRE_ID_SIZE];
     uint64_t store_incarnation;    /* changed: rewind to the watermarks */
@@ -191,7 +191,7 @@ enum status ping_decode(struct slice body, struct ping *out, struct error *err) 
 void pong_append(struct buf *out, const struct pong *pong);
 enum status pong_decode(struct slice body, struct pong *out, struct error *err) WARN_UNUSED;
 
-/* BYE: the body is the reason, a sentence. */
+/* BYE: the body is the reason, a sentence (tagged text 1). */
 void bye_append(struct buf *out, struct slice reason);
 enum status bye_decode(struct slice body, struct slice *reason, struct error *err) WARN_UNUSED;
 

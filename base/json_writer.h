@@ -7,7 +7,7 @@
  *
  * Text is escaped as RFC 8259 section 7 says; bytes that are not UTF-8 (RFC 3629: no overlong
  * forms, no surrogates) become U+FFFD, one per maximal ill-formed piece (Unicode 15, section 3.9).
- * U+2028, U+2029 and '<' are escaped too, so that the text may stand in a script or an event stream.
+ * DEL and the C1 controls are escaped too: the text may end up on a terminal.
  * Failure to grow shows in buf.failed, checked once by the owner of the buffer.
  * Thread safety: one thread at a time per writer. */
 #ifndef DENDRO_BASE_JSON_WRITER_H

@@ -39,7 +39,8 @@ static char *escape(char *to, const char *end, const char *from)
     return to;
 }
 
-static void emit(enum diag_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void emit(enum diag_level level, const char *format,
+                                                       va_list args)
 {
     char text[1024];
     char line[DIAG_LINE_SIZE_MAX];

@@ -108,6 +108,9 @@ static enum status check_header(const struct frame_header *header, uint32_t body
         return error_set(err, STATUS_INVALID, "frame: lane %u, flags 0x%02x, codec %u: not all of "
                          "these are known or fit together", header->lane, header->flags,
                          header->codec);
+    if (compressed && header->raw_size == 0)
+        return error_set(err, STATUS_INVALID, "frame: compressed to %u bytes from nothing",
+                         header->body_size);
     if (!compressed && header->raw_size != header->body_size)
         return error_set(err, STATUS_INVALID, "frame: not compressed, but %u bytes should become "
                          "%u", header->body_size, header->raw_size);

@@ -207,6 +207,23 @@ static void test_set_seq(void **unused)
     buf_release(&golden);
 }
 
+/* No sender compresses an empty body; the decompressor never sees one. */
+static void test_compressed_nothing(void **unused)
+{
+    struct buf golden;
+    struct frame frame = golden_frame("ping", FRAME_PING, &golden);
+    struct slice rest = buf_slice(&golden);
+    struct error err = {0};
+
+    (void)unused;
+    golden.data[5] = FRAME_COMPRESSED;
+    golden.data[7] = CODEC_ZSTD;
+    golden.data[12] = 0; /* raw_size */
+    frame_set_seq(golden.data, 0, 0);
+    assert_int_equal(frame_read(&rest, FRAME_BODY_SIZE_MAX, &frame, &err), STATUS_INVALID);
+    buf_release(&golden);
+}
+
 /* Out of room: the buffer is as it was and can be used on. */
 static void test_out_full(void **unused)
 {
@@ -231,7 +248,7 @@ int main(void)
         cmocka_unit_test(test_damage),        cmocka_unit_test(test_negotiated_limit),
         cmocka_unit_test(test_encode_golden), cmocka_unit_test(test_codecs),
         cmocka_unit_test(test_raw_size_lies), cmocka_unit_test(test_set_seq),
-        cmocka_unit_test(test_out_full),
+        cmocka_unit_test(test_compressed_nothing), cmocka_unit_test(test_out_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,8 @@ void json_string(struct json_writer *writer, const char *text); /* NULL: null */
 void json_base64(struct json_writer *writer, struct slice bytes); /* RFC 4648, padded */
 void json_u64(struct json_writer *writer, uint64_t value);
 void json_i64(struct json_writer *writer, int64_t value);
-/* Shortest decimal that reads back to the same double; not a number or infinite: null. */
+/* With the fewest of 15 to 17 digits that read back to the same double; not a number or infinite:
+ * null. */
 void json_double(struct json_writer *writer, double value);
 void json_bool(struct json_writer *writer, bool value);
 void json_null(struct json_writer *writer);

@@ -1,4 +1,4 @@
-/* base/http_private.h -- what http_server.c, http_request.c and http_stream.c share.
+/* base/http_private.h -- what the files of the HTTP server share.
  *
  * A connection (struct http_conn) lives from accept to close; a request from its request line until
  * both the server and the holder of its stream have let go. libmicrohttpd is called on the loop
@@ -82,6 +82,8 @@ struct http_request {
     struct http_stream stream;
 };
 
+enum http_conn_phase { HTTP_CONN_HEADER, HTTP_CONN_BODY, HTTP_CONN_ANSWER, HTTP_CONN_IDLE };
+
 struct http_conn {
     struct http_conn *next, *previous;
     struct http_server *server;
@@ -91,7 +93,7 @@ struct http_conn {
     uv_poll_t hangup;             /* runs while a stream is taken: suspended connections are not
                                      watched by libmicrohttpd */
     struct http_request *request; /* under way, or NULL */
-    enum { HTTP_CONN_HEADER, HTTP_CONN_BODY, HTTP_CONN_ANSWER, HTTP_CONN_IDLE } phase;
+    enum http_conn_phase phase;
     uint64_t phase_start_ms;      /* uv_now() */
     size_t body_size;             /* received in HTTP_CONN_BODY */
 };
@@ -137,7 +139,31 @@ enum MHD_Result http_stream_advance(struct http_request *request);
 /* If it waits and there is news: let the connection go on. */
 void http_stream_resume(struct http_request *request);
 
-/* http_server.c */
+/* http_connection.c: the server's connections */
+void http_conn_set_phase(struct http_conn *conn, enum http_conn_phase phase);
+struct http_conn *http_conn_of(struct MHD_Connection *connection);
+/* A stream is under way: notice when the client goes away. */
 void http_conn_watch(struct http_conn *conn);
+void http_on_connection(void *server, struct MHD_Connection *connection, void **context,
+                        enum MHD_ConnectionNotificationCode code);
+void http_on_sweep(uv_timer_t *timer);
+
+/* http_dispatch.c: libmicrohttpd's callbacks */
+void *http_on_target(void *server, const char *target, struct MHD_Connection *connection);
+enum MHD_Result http_on_request(void *server, struct MHD_Connection *connection, const char *url,
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **context);
+void http_on_completed(void *server, struct MHD_Connection *connection, void **context,
+                       enum MHD_RequestTerminationCode code);
+
+/* http_listen.c */
+enum status http_parse_address(struct http_server *server, const char *text,
+                               struct error *err) WARN_UNUSED;
+enum status http_check_remote(const struct http_server *server, struct error *err) WARN_UNUSED;
+enum status http_open_socket(struct http_server *server, struct error *err) WARN_UNUSED;
+
+/* http_server.c */
+void http_server_run(struct http_server *server); /* let libmicrohttpd do what is due */
+void http_server_handle_closed(struct http_server *server);
 
 #endif

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""The bench: both sides in one run, on one corpus, with versions and flags; also where Dendro loses.
+
+    scripts/bench [--size MB] [--keep DIR] [--runs N] [--smoke]
+
+What it measures: durable ingest through shipper and collector (MB of raw text per second of the collector's CPU), bytes on
+disk of the whole data directory against zstd -3 and -19 of the raw files, ten queries through HTTP against ripgrep on the
+raw files in the page cache, peak memory, time from start to serving, and the shipper alone at 1,000 lines/s.
+VictoriaLogs joins when DENDRO_BENCH_VICTORIALOGS names its binary.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
+from stack.pipeline import Collector, Shipper, programs  # noqa: E402
+from stack.service import wait_until  # noqa: E402
+from victorialogs import VictoriaLogs  # noqa: E402
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+# name, our query, the same question to ripgrep (None: no text tool can answer it), to VictoriaLogs (None: as ours)
+QUERIES = [
+    ("absent substring", "*deadbeef99zz* | stats count() as n", ["-c", "-F", "deadbeef99zz"], "~\"deadbeef99zz\" | stats count() as n"),
+    ("rare substring", "*\"raised unexpected: Val\"* | stats count() as n", ["-c", "-F", "raised unexpected: Val"],
+     "~\"raised unexpected: Val\" | stats count() as n"),
+    ("id as a word", "{id} | stats count() as n", ["-c", "-F", "{id}"], "\"{id}\" | stats count() as n"),
+    ("common word, counted", "duration | stats count() as n", ["-c", "-w", "duration"], None),
+    ("phrase, rows returned", "\"upstream timed out\" | fields _time, _msg", ["-F", "upstream timed out"], None),
+    ("case-insensitive substring", "i(*WORKER timeout*) | stats count() as n", ["-c", "-i", "-F", "worker timeout"],
+     "~\"(?i)worker timeout\" | stats count() as n"),
+    ("regex, alternation", "~\"(Connection refused|prematurely closed)\" | stats count() as n",
+     ["-c", "(Connection refused|prematurely closed)"], None),
+    ("status >= 500 by tenant", "format:=nginx_timing status:>=500 | stats by (tenant) count() as n | sort by (n desc) limit 10", None, None),
+    ("count per minute and role", "* | stats by (_time:1m, role) count() as n", None, None),
+    ("p95 by role per 5 minutes", "duration:* | stats by (_time:5m, role) quantile(0.95, duration) as p95", None, None),
+    ("top 10 tenants by bytes", "bytes:* | stats by (tenant) sum(bytes) as sent | sort by (sent desc) limit 10", None, None),
+    ("newest 100 rows of a role", "{{role=\"web\"}} | sort by (_time desc) limit 100 | fields _time, _msg", None, None),
+]
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def peak_rss_mib(pid: int) -> float:
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+def metric(collector: Collector, name: str) -> float:
+    for line in collector.get("/metrics").decode().splitlines():
+        if line.startswith(name + " ") or line.startswith(name + "{"):
+            return float(line.rsplit(" ", 1)[1])
+    raise KeyError(name)
+
+
+def folder_bytes(path: pathlib.Path) -> int:
+    """Bytes that the folder occupies (blocks, so that preallocation counts)."""
+    return sum(f.stat().st_blocks * 512 for f in path.rglob("*") if f.is_file())
+
+
+def make_corpus(folder: pathlib.Path, size_mb: int):
+    subprocess.run([programs() / "tests/bench/corpus", folder, str(size_mb)], check=True)
+    rows = [line.split("\t") for line in (folder / "files.tsv").read_text().splitlines()]
+    return [{"role": r[0], "host": r[1], "format": r[2], "path": r[3], "lines": int(r[4]), "bytes": int(r[5])} for r in rows]
+
+
+def zstd_bytes(files, level: int) -> int:
+    total = 0
+    for file in files:
+        done = subprocess.run(["zstd", f"-{level}", "-T2", "-q", "-c", file["path"]], stdout=subprocess.PIPE, check=True)
+        total += len(done.stdout)
+    return total
+
+
+def ingest(top: pathlib.Path, files, raw: int):
+    """One collector, one shipper that reads everything; until every byte is acked."""
+    collector = Collector(top / "collector").start()
+    sources = [f"role={role},format={form},path={top}/corpus/{role}/*/*-{name}" for role, form, name in
+               sorted({(f["role"], f["format"], f["path"].rsplit("/", 1)[1].split("-", 1)[1]) for f in files})]
+    shipper = Shipper(top / "shipper", collector, sources, extra=["--start-at", "beginning"])
+    begun = time.monotonic()
+    shipper.start()
+    wait_until("all rows are durable", lambda: metric(collector, "dendro_store_raw_bytes") >= raw - sum(f["lines"] for f in files),
+               seconds=1200, every=0.2)
+    wall = time.monotonic() - begun
+    durable_cpu = cpu_seconds(collector.process.pid)
+    figures = {"wall_s": wall, "collector_cpu_s": durable_cpu, "shipper_cpu_s": cpu_seconds(shipper.process.pid),
+               "collector_rss_mib": peak_rss_mib(collector.process.pid), "shipper_rss_mib": peak_rss_mib(shipper.process.pid)}
+    shipper.stop()
+    before = time.monotonic()
+    collector.stop(seconds=300)
+    figures["settle_s"] = time.monotonic() - before
+    return collector, figures
+
+
+def restart_ms(collector: Collector) -> float:
+    begun = time.monotonic()
+    collector.spawn()
+    while True:
+        try:
+            if collector.ready():
+                return (time.monotonic() - begun) * 1000
+        except OSError:
+            time.sleep(0.001)
+
+
+def time_http(url: str, runs: int):
+    """Median wall time of a whole answer in ms, and the answer's last body."""
+    times, body = [], b""
+    for _ in range(runs + 1):
+        begun = time.perf_counter()
+        with urllib.request.urlopen(url, timeout=300) as answer:
+            body = answer.read()
+        times.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(times[1:]), body
+
+
+def time_rg(words, corpus: pathlib.Path, runs: int):
+    times, out = [], b""
+    for _ in range(runs + 1):
+        begun = time.perf_counter()
+        done = subprocess.run(["rg", "-j2", "--no-ignore", "-I", "-N", *words, str(corpus), "-g", "!files.tsv"], capture_output=True)
+        times.append((time.perf_counter() - begun) * 1000)
+        out = done.stdout
+    if "-c" in words:
+        return statistics.median(times[1:]), sum(int(line) for line in out.split())
+    return statistics.median(times[1:]), out.count(b"\n")
+
+
+def our_answer(body: bytes, counted: bool):
+    rows = [json.loads(line) for line in body.splitlines() if line]
+    rows = [row for row in rows if not any(key in row for key in ("_head", "_end", "_progress"))]
+    if counted and rows and "n" in rows[0]:
+        return int(rows[0]["n"])
+    return len(rows)
+
+
+def sample_id(files) -> str:
+    """A task id that occurs in the corpus: from the middle of a celery log."""
+    path = next(f["path"] for f in files if f["format"] == "celery")
+    lines = pathlib.Path(path).read_text().splitlines()
+    line = next(line for line in lines[len(lines) // 2:] if "] received" in line)
+    return line.split("[")[2].split("]")[0]
+
+
+def run_queries(collector: Collector, peer, corpus: pathlib.Path, ident: str, runs: int):
+    print(f"\n{'query':30} {'dendro ms':>10} {'rg ms':>9} {'VL ms':>9}   answers (dendro / rg / VL)")
+    rows = []
+    for name, ours, words, theirs in QUERIES:
+        query = ours.replace("{id}", ident).replace("{{", "{").replace("}}", "}")
+        url = f"{collector.url}/dendro/v1/query?" + urllib.parse.urlencode({"query": query, "format": "ndjson"})
+        our_ms, body = time_http(url, runs)
+        answer = our_answer(body, "count() as n" in query and "by (" not in query)
+        rg_ms = rg_answer = vl_ms = vl_answer = None
+        if words:
+            rg_ms, rg_answer = time_rg([word.replace("{id}", ident) for word in words], corpus, runs)
+        if peer:
+            vl_ms, vl_answer = peer.time_query((theirs or query).replace("{id}", ident), runs, time_http)
+        show = ["-" if value is None else f"{value:.1f}" for value in (rg_ms, vl_ms)]
+        print(f"{name:30} {our_ms:10.1f} {show[0]:>9} {show[1]:>9}   {answer} / {rg_answer} / {vl_answer}", flush=True)
+        rows.append((name, our_ms, rg_ms, vl_ms, answer, rg_answer, vl_answer))
+    return rows
+
+
+def shipper_at_rest(top: pathlib.Path, seconds: int):
+    """1,000 lines/s over 20 files: CPU share and peak memory of the shipper."""
+    logs = top / "rest"
+    logs.mkdir()
+    collector = Collector(top / "rest_collector").start()
+    shipper = Shipper(top / "rest_shipper", collector, [f"role=web,path={logs}/*.log"]).start()
+    files = [open(logs / f"app{i}.log", "ab", buffering=0) for i in range(20)]
+    line = b"2026-03-02 09:20:11,084 INFO [app] a line of about two hundred bytes " + b"x" * 130 + b"\n"
+    begun, cpu, sent = time.monotonic(), cpu_seconds(shipper.process.pid), 0
+    while time.monotonic() - begun < seconds:
+        for file in files:
+            file.write(line * 5)
+            sent += 5
+        time.sleep(max(0, begun + sent / 1000 - time.monotonic()))
+    used = cpu_seconds(shipper.process.pid) - cpu
+    rss = peak_rss_mib(shipper.process.pid)
+    for file in files:
+        file.close()
+    shipper.stop()
+    collector.stop()
+    return used / seconds * 100, rss
+
+
+def versions():
+    def first(command):
+        try:
+            return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0]
+        except (OSError, IndexError):
+            return "not here"
+
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    print(f"cpu {cpu} x{os.cpu_count()}, kernel {os.uname().release}")
+    print(first([programs() / "query/cli/dendro", "--version"]), "|", first(["rg", "--version"]), "|", first(["zstd", "--version"]))
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--size", type=int, default=1000, help="MB of raw text (default 1000)")
+    options.add_argument("--runs", type=int, default=5, help="timed runs of each query after one warm-up (default 5)")
+    options.add_argument("--smoke", action="store_true", help="32 MB, 2 runs: is the bench alive?")
+    options.add_argument("--keep", help="work in this folder and keep it")
+    args = options.parse_args()
+    if args.smoke:
+        args.size, args.runs = 32, 2
+    top = pathlib.Path(args.keep or tempfile.mkdtemp(prefix="dendro-bench-"))
+    top.mkdir(parents=True, exist_ok=True)
+    try:
+        return bench(top, args)
+    finally:
+        if not args.keep:
+            shutil.rmtree(top, ignore_errors=True)
+
+
+def bench(top: pathlib.Path, args) -> int:
+    versions()
+    files = make_corpus(top / "corpus", args.size)
+    raw, lines = sum(f["bytes"] for f in files), sum(f["lines"] for f in files)
+    print(f"corpus: seed 1, {raw / 1e6:.1f} MB, {lines} lines, {len(files)} files, {len({f['format'] for f in files})} kinds")
+
+    collector, got = ingest(top, files, raw)
+    on_disk = folder_bytes(collector.data)
+    print(f"\ningest (raw files -> shipper -> wire -> parsed, durable, acked): {raw / 1e6 / got['wall_s']:.1f} MB/s wall")
+    print(f"  collector {got['collector_cpu_s']:.2f} s CPU = {raw / 1e6 / got['collector_cpu_s']:.1f} MB/s per core, peak RSS {got['collector_rss_mib']:.0f} MiB")
+    print(f"  shipper   {got['shipper_cpu_s']:.2f} s CPU = {raw / 1e6 / got['shipper_cpu_s']:.1f} MB/s per core, peak RSS {got['shipper_rss_mib']:.1f} MiB")
+    print(f"  then {got['settle_s']:.2f} s to seal and stop")
+    levels = {3: zstd_bytes(files, 3), 19: zstd_bytes(files, 19)}
+    print(f"bytes on disk: dendro {on_disk / 1e6:.2f} MB = {raw / on_disk:.2f}:1;  " + ";  ".join(
+        f"zstd -{level} {size / 1e6:.2f} MB = {raw / size:.2f}:1 (dendro is {on_disk / size:.2f}x)" for level, size in levels.items()))
+
+    started = restart_ms(collector)
+    print(f"start to serving: {started:.0f} ms")
+    peer = VictoriaLogs.from_environment(top / "victorialogs")
+    if peer:
+        peer.start()
+        print(f"VictoriaLogs {peer.version()}: " + peer.ingest(files, raw))
+    else:
+        print("VictoriaLogs: skipped, DENDRO_BENCH_VICTORIALOGS does not name its binary")
+    try:
+        run_queries(collector, peer, top / "corpus", sample_id(files), args.runs)
+        print(f"peak RSS of the collector after the queries: {peak_rss_mib(collector.process.pid):.0f} MiB")
+    finally:
+        collector.stop()
+        if peer:
+            peer.stop()
+    share, rss = shipper_at_rest(top, 5 if args.smoke else 20)
+    print(f"\nshipper at 1,000 lines/s over 20 files: {share:.2f}% of a core, peak RSS {rss:.1f} MiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

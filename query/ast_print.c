@@ -1,0 +1,491 @@
+/* query/ast_print.c -- a tree back to text, in one normal form that parses to the same tree. */
+#include "query/ast.h"
+#include "query/lexer.h"
+
+static bool print_quoted(struct buf *out, struct slice text)
+{
+    bool ok = buf_append_byte(out, '"');
+
+    for (size_t i = 0; ok && i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c == '"' || c == '\\')
+            ok = buf_append_byte(out, '\\') && buf_append_byte(out, (char)c);
+        else if (c < 0x20 || c == 0x7f)
+            ok = buf_printf(out, "\\x%02x", c);
+        else
+            ok = buf_append_byte(out, (char)c);
+    }
+    return ok && buf_append_byte(out, '"');
+}
+
+static bool print_name(struct buf *out, struct slice name)
+{
+    return lexer_is_token(name) ? buf_append_slice(out, name) : print_quoted(out, name);
+}
+
+/* A text that was bare stays bare: only then it may be read as a number or level. */
+static bool print_text(struct buf *out, struct slice text, bool quoted)
+{
+    return quoted ? print_quoted(out, text) : buf_append_slice(out, text);
+}
+
+static bool print_literal(struct buf *out, const struct literal *literal)
+{
+    return print_text(out, literal->text, literal->quoted);
+}
+
+static bool print_names(struct buf *out, const struct name_list *names)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < names->count; i++)
+        ok = (i == 0 || buf_append_text(out, ", ")) && print_name(out, names->items[i]);
+    return ok;
+}
+
+/* "field:"; a quoted _time is no time filter. */
+static bool print_field(struct buf *out, struct slice field)
+{
+    if (field.len == 0)
+        return true;
+    if (slice_is(field, "_time"))
+        return buf_append_text(out, "\"_time\":");
+    return print_name(out, field) && buf_append_byte(out, ':');
+}
+
+static bool print_text_test(const struct filter *filter, struct buf *out)
+{
+    static const struct {
+        const char *before, *behind;
+    } marks[] = {
+        [TEXT_PHRASE] = {"", ""},       [TEXT_PREFIX] = {"", "*"},
+        [TEXT_SUBSTRING] = {"*", "*"},  [TEXT_EXACT] = {"=", ""},
+        [TEXT_EXACT_PREFIX] = {"=", "*"},
+    };
+
+    if (filter->kind == FILTER_REGEX)
+        return buf_append_byte(out, '~') && print_quoted(out, filter->text);
+    return buf_append_text(out, marks[filter->match].before) &&
+           print_text(out, filter->text, filter->quoted) &&
+           buf_append_text(out, marks[filter->match].behind);
+}
+
+static bool print_text_filter(const struct filter *filter, struct buf *out)
+{
+    if (filter->anchored)
+        return buf_append_byte(out, '{') && print_name(out, filter->field) &&
+               buf_append_text(out, "=~") && print_quoted(out, filter->text) &&
+               buf_append_byte(out, '}');
+    if (!filter->fold_case)
+        return print_field(out, filter->field) && print_text_test(filter, out);
+    return print_field(out, filter->field) && buf_append_text(out, "i(") &&
+           print_text_test(filter, out) && buf_append_byte(out, ')');
+}
+
+static const char *const compare_marks[] = {
+    [COMPARE_GREATER] = ">", [COMPARE_GREATER_EQUAL] = ">=",
+    [COMPARE_LESS] = "<", [COMPARE_LESS_EQUAL] = "<=",
+};
+
+static bool print_list(const struct filter *filter, const char *name, struct buf *out)
+{
+    bool ok = print_field(out, filter->field) && buf_printf(out, "%s(", name);
+
+    for (uint32_t i = 0; ok && i < filter->list_count; i++)
+        ok = (i == 0 || buf_append_text(out, ", ")) && print_literal(out, &filter->list[i]);
+    return ok && buf_append_byte(out, ')');
+}
+
+static bool print_range(const struct literal *low, const struct literal *high, bool low_open,
+                        bool high_open, struct buf *out)
+{
+    return buf_append_byte(out, low_open ? '(' : '[') && print_literal(out, low) &&
+           buf_append_text(out, ", ") && print_literal(out, high) &&
+           buf_append_byte(out, high_open ? ')' : ']');
+}
+
+static bool print_time(const struct time_filter *time, struct buf *out)
+{
+    bool ok = buf_append_text(out, "_time:");
+
+    switch (time->form) {
+    case TIME_RANGE:
+        ok = ok && print_range(&time->low, &time->high, time->low_open, time->high_open, out);
+        break;
+    case TIME_COMPARE:
+        ok = ok && buf_append_text(out, compare_marks[time->compare]) &&
+             print_literal(out, &time->low);
+        break;
+    case TIME_WITHIN:
+        ok = ok && print_literal(out, &time->low);
+        break;
+    }
+    if (time->offset_ns != 0)
+        ok = ok && buf_printf(out, " offset %lldns", (long long)time->offset_ns);
+    return ok;
+}
+
+static bool print_address(struct buf *out, double number)
+{
+    uint32_t a = (uint32_t)number;
+
+    return buf_printf(out, "%u.%u.%u.%u", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255);
+}
+
+static bool print_relation(const struct filter *filter, struct buf *out)
+{
+    static const char *const names[] = {
+        [FIELDS_EQUAL] = "eq_field", [FIELDS_LESS] = "lt_field", [FIELDS_LESS_EQUAL] = "le_field"};
+
+    return buf_printf(out, "%s(", names[filter->relation]) && print_name(out, filter->field) &&
+           buf_append_text(out, ", ") && print_name(out, filter->other_field) &&
+           buf_append_byte(out, ')');
+}
+
+static bool print_length(const struct filter *filter, struct buf *out)
+{
+    struct slice field = filter->field.len == 0 ? SLICE_LITERAL("_msg") : filter->field;
+
+    return buf_append_text(out, "len_range(") && print_name(out, field) &&
+           buf_append_text(out, ", ") && print_literal(out, &filter->low) &&
+           buf_append_text(out, ", ") && print_literal(out, &filter->high) &&
+           buf_append_byte(out, ')');
+}
+
+static bool print_leaf(const struct filter *filter, struct buf *out)
+{
+    switch (filter->kind) {
+    case FILTER_TEXT:
+    case FILTER_REGEX:
+        return print_text_filter(filter, out);
+    case FILTER_COMPARE:
+        return print_field(out, filter->field) &&
+               buf_append_text(out, compare_marks[filter->compare]) &&
+               print_literal(out, &filter->low);
+    case FILTER_RANGE:
+        return print_field(out, filter->field) && buf_append_text(out, "range") &&
+               print_range(&filter->low, &filter->high, filter->low_open, filter->high_open, out);
+    case FILTER_IN:
+        return print_list(filter, "in", out);
+    case FILTER_IN_QUERY:
+        return print_field(out, filter->field) && buf_append_text(out, "in(") &&
+               tree_print(filter->query, out) && buf_append_byte(out, ')');
+    case FILTER_CONTAINS_ANY:
+        return print_list(filter, "contains_any", out);
+    case FILTER_CONTAINS_ALL:
+        return print_list(filter, "contains_all", out);
+    case FILTER_SEQUENCE:
+        return print_list(filter, "seq", out);
+    case FILTER_IPV4:
+        return print_field(out, filter->field) && buf_append_text(out, "ipv4_range(") &&
+               print_address(out, filter->low.number) && buf_append_text(out, ", ") &&
+               print_address(out, filter->high.number) && buf_append_byte(out, ')');
+    case FILTER_EXISTS:
+        return print_field(out, filter->field) && buf_append_byte(out, '*');
+    case FILTER_EMPTY:
+        return print_field(out, filter->field) && buf_append_text(out, "\"\"");
+    case FILTER_FIELDS:
+        return print_relation(filter, out);
+    case FILTER_LENGTH:
+        return print_length(filter, out);
+    case FILTER_TIME:
+        return print_time(&filter->time, out);
+    case FILTER_TEMPLATE:
+        return buf_printf(out, "template:%llx", (unsigned long long)filter->template_id);
+    case FILTER_ALL:
+    default:
+        return buf_append_byte(out, '*');
+    }
+}
+
+static bool needs_brackets(const struct filter *child, enum filter_kind parent)
+{
+    if (parent == FILTER_NOT)
+        return child->kind == FILTER_AND || child->kind == FILTER_OR || child->kind == FILTER_NOT;
+    return parent == FILTER_AND && child->kind == FILTER_OR;
+}
+
+static bool print_child(const struct filter *child, enum filter_kind parent, struct buf *out)
+{
+    if (!needs_brackets(child, parent))
+        return filter_print(child, out);
+    return buf_append_byte(out, '(') && filter_print(child, out) && buf_append_byte(out, ')');
+}
+
+bool filter_print(const struct filter *filter, struct buf *out)
+{
+    const char *between = filter->kind == FILTER_OR ? " or " : " ";
+    bool ok = true;
+
+    if (filter->kind != FILTER_AND && filter->kind != FILTER_OR && filter->kind != FILTER_NOT)
+        return print_leaf(filter, out);
+    if (filter->kind == FILTER_NOT)
+        ok = buf_append_byte(out, '!');
+    for (uint32_t i = 0; ok && i < filter->child_count; i++)
+        ok = (i == 0 || buf_append_text(out, between)) &&
+             print_child(filter->children[i], filter->kind, out);
+    return ok;
+}
+
+bool tree_print(const struct query_tree *tree, struct buf *out)
+{
+    bool ok = filter_print(tree->filter, out);
+
+    for (uint32_t i = 0; ok && i < tree->pipe_count; i++)
+        ok = buf_append_text(out, " | ") && pipe_print(&tree->pipes[i], out);
+    return ok;
+}
+
+/* ---- pipes ---- */
+
+bool stats_call_print(const struct stats_call *call, struct buf *out)
+{
+    bool ok = buf_printf(out, "%s(", stats_forms[call->kind].name);
+
+    if (call->kind == STATS_QUANTILE)
+        ok = ok && print_literal(out, &call->number) && buf_append_text(out, ", ");
+    ok = ok && print_names(out, &call->fields);
+    if (call->kind == STATS_FORECAST)
+        ok = ok && buf_append_text(out, ", ") && print_literal(out, &call->number);
+    ok = ok && buf_append_byte(out, ')');
+    if (call->filter != NULL)
+        ok = ok && buf_append_text(out, " if (") && filter_print(call->filter, out) &&
+             buf_append_byte(out, ')');
+    return ok;
+}
+
+static bool print_group_key(const struct group_key *key, struct buf *out)
+{
+    bool ok = print_name(out, key->field);
+
+    if (key->bucket == BUCKET_SUBNET)
+        return ok && buf_printf(out, ":/%u", key->prefix_bits);
+    if (key->bucket != BUCKET_NONE)
+        ok = ok && buf_append_byte(out, ':') && print_literal(out, &key->step);
+    if (key->offset_ns != 0)
+        ok = ok && buf_printf(out, " offset %lldns", (long long)key->offset_ns);
+    return ok;
+}
+
+static bool print_stats(const struct pipe *pipe, struct buf *out)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < pipe->key_count; i++)
+        ok = buf_append_text(out, i == 0 ? " by (" : ", ") && print_group_key(&pipe->keys[i], out);
+    if (pipe->key_count > 0)
+        ok = ok && buf_append_byte(out, ')');
+    for (uint32_t i = 0; ok && i < pipe->call_count; i++)
+        ok = buf_append_text(out, i == 0 ? " " : ", ") && stats_call_print(&pipe->calls[i], out) &&
+             buf_append_text(out, " as ") && print_name(out, pipe->calls[i].as);
+    return ok;
+}
+
+static bool print_in_brackets(const char *before, const struct name_list *names, struct buf *out)
+{
+    if (names->count == 0)
+        return true;
+    return buf_append_text(out, before) && buf_append_byte(out, '(') && print_names(out, names) &&
+           buf_append_byte(out, ')');
+}
+
+static bool print_sort(const struct pipe *pipe, struct buf *out)
+{
+    bool ok = true;
+
+    if (pipe->kind != PIPE_SORT)
+        ok = buf_printf(out, " %llu", (unsigned long long)pipe->count);
+    ok = ok && buf_append_text(out, " by (");
+    for (uint32_t i = 0; ok && i < pipe->sort_key_count; i++)
+        ok = (i == 0 || buf_append_text(out, ", ")) &&
+             print_name(out, pipe->sort_keys[i].field) &&
+             (!pipe->sort_keys[i].descending || buf_append_text(out, " desc"));
+    ok = ok && buf_append_byte(out, ')');
+    if (pipe->kind == PIPE_SORT && pipe->count > 0)
+        ok = ok && buf_printf(out, " limit %llu", (unsigned long long)pipe->count);
+    if (pipe->offset > 0)
+        ok = ok && buf_printf(out, " offset %llu", (unsigned long long)pipe->offset);
+    return ok && print_in_brackets(" partition by ", &pipe->others, out);
+}
+
+static bool print_top(const struct pipe *pipe, struct buf *out)
+{
+    return buf_printf(out, " %llu by (", (unsigned long long)pipe->count) &&
+           print_names(out, &pipe->fields) && buf_append_text(out, ") hits as ") &&
+           print_name(out, pipe->as) && (!pipe->flag || buf_append_text(out, " with other"));
+}
+
+static bool print_uniq(const struct pipe *pipe, struct buf *out)
+{
+    bool ok = buf_append_text(out, " by (") && print_names(out, &pipe->fields) &&
+              buf_append_byte(out, ')');
+
+    if (pipe->flag)
+        ok = ok && buf_append_text(out, " with hits as ") && print_name(out, pipe->as);
+    if (pipe->count > 0)
+        ok = ok && buf_printf(out, " limit %llu", (unsigned long long)pipe->count);
+    return ok;
+}
+
+static bool print_rename(const struct pipe *pipe, struct buf *out)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < pipe->fields.count; i++)
+        ok = buf_append_text(out, i == 0 ? " " : ", ") && print_name(out, pipe->fields.items[i]) &&
+             buf_append_text(out, " as ") && print_name(out, pipe->others.items[i]);
+    return ok;
+}
+
+/* Names with bytes that math reads as operators need quotes there. */
+static bool print_math_name(struct slice name, struct buf *out)
+{
+    struct literal literal;
+
+    literal_read(name, &literal);
+    for (size_t i = 0; i < name.len; i++)
+        if (strchr("+-/%^", name.data[i]) != NULL)
+            return print_quoted(out, name);
+    return literal.kind != LITERAL_TEXT ? print_quoted(out, name) : print_name(out, name);
+}
+
+static bool print_math_node(const struct math_node *node, unsigned precedence_min, struct buf *out)
+{
+    const struct math_function *form = &math_functions[node->function];
+    unsigned right = form->precedence + (node->function != MATH_POWER);
+    bool brackets, ok = true;
+
+    if (node->kind == MATH_NUMBER)
+        return print_literal(out, &node->number);
+    if (node->kind == MATH_FIELD)
+        return print_math_name(node->field, out);
+    if (form->precedence == 0) {
+        ok = buf_printf(out, "%s(", form->name);
+        for (uint32_t i = 0; ok && i < node->child_count; i++)
+            ok = (i == 0 || buf_append_text(out, ", ")) &&
+                 print_math_node(node->children[i], 1, out);
+        return ok && buf_append_byte(out, ')');
+    }
+    if (node->function == MATH_NEGATE)
+        return buf_append_text(out, "(-") &&
+               print_math_node(node->children[0], form->precedence, out) &&
+               buf_append_byte(out, ')');
+    brackets = form->precedence < precedence_min;
+    ok = !brackets || buf_append_byte(out, '(');
+    ok = ok && print_math_node(node->children[0],
+                               form->precedence + (node->function == MATH_POWER), out) &&
+         buf_printf(out, " %s ", form->name) && print_math_node(node->children[1], right, out);
+    return ok && (!brackets || buf_append_byte(out, ')'));
+}
+
+static bool print_math(const struct pipe *pipe, struct buf *out)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; ok && i < pipe->term_count; i++)
+        ok = buf_append_text(out, i == 0 ? " " : ", ") &&
+             print_math_node(pipe->terms[i].node, 1, out) && buf_append_text(out, " as ") &&
+             print_math_name(pipe->terms[i].as, out);
+    return ok;
+}
+
+static bool print_context(const struct pipe *pipe, struct buf *out)
+{
+    bool ok = buf_printf(out, " before %llu after %llu", (unsigned long long)pipe->count,
+                         (unsigned long long)pipe->offset);
+
+    if (pipe->flag)
+        ok = ok && buf_append_text(out, " across host");
+    if (pipe->from.len > 0)
+        ok = ok && buf_append_text(out, " by ") && print_name(out, pipe->from);
+    if (pipe->duration_ns != 0)
+        ok = ok && buf_printf(out, " window %lldns", (long long)pipe->duration_ns);
+    return ok;
+}
+
+static bool print_subquery(const struct query_tree *query, struct buf *out)
+{
+    return buf_append_text(out, " (") && tree_print(query, out) && buf_append_byte(out, ')');
+}
+
+static bool print_from(const struct pipe *pipe, const char *word, struct buf *out)
+{
+    return buf_printf(out, " %s ", word) && print_name(out, pipe->from);
+}
+
+static bool print_join(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_text(out, " by (") && print_names(out, &pipe->fields) &&
+           buf_append_byte(out, ')') && print_subquery(pipe->query, out) &&
+           (!pipe->flag || buf_append_text(out, " inner")) &&
+           (pipe->text.len == 0 ||
+            (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
+}
+
+bool pipe_print(const struct pipe *pipe, struct buf *out)
+{
+    unsigned long long count = pipe->count;
+
+    if (!buf_append_text(out, pipe_names[pipe->kind]))
+        return false;
+    switch (pipe->kind) {
+    case PIPE_FIELDS:
+    case PIPE_DELETE:
+        return buf_append_byte(out, ' ') && print_names(out, &pipe->fields);
+    case PIPE_WHERE:
+        return buf_append_byte(out, ' ') && filter_print(pipe->filter, out);
+    case PIPE_STATS:
+        return print_stats(pipe, out);
+    case PIPE_SORT:
+    case PIPE_FIRST:
+    case PIPE_LAST:
+        return print_sort(pipe, out);
+    case PIPE_LIMIT:
+    case PIPE_OFFSET:
+    case PIPE_SAMPLE:
+        return buf_printf(out, " %llu", count);
+    case PIPE_TOP:
+        return print_top(pipe, out);
+    case PIPE_UNIQ:
+        return print_uniq(pipe, out);
+    case PIPE_EXTRACT:
+    case PIPE_EXTRACT_REGEXP:
+        return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) &&
+               print_from(pipe, "from", out);
+    case PIPE_FORMAT:
+        return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) &&
+               buf_append_text(out, " as ") && print_name(out, pipe->as);
+    case PIPE_MATH:
+        return print_math(pipe, out);
+    case PIPE_RENAME:
+    case PIPE_COPY:
+        return print_rename(pipe, out);
+    case PIPE_REPLACE:
+        return buf_append_text(out, " (") && print_quoted(out, pipe->text) &&
+               buf_append_text(out, ", ") && print_quoted(out, pipe->new_text) &&
+               buf_append_byte(out, ')') && print_from(pipe, "at", out);
+    case PIPE_UNPACK_JSON:
+    case PIPE_UNPACK_LOGFMT:
+        return print_from(pipe, "from", out) &&
+               (pipe->text.len == 0 ||
+                (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
+    case PIPE_CONTEXT:
+        return print_context(pipe, out);
+    case PIPE_FACETS:
+        return count == 0 || buf_printf(out, " %llu", count);
+    case PIPE_FIELD_VALUES:
+        return buf_append_byte(out, ' ') && print_name(out, pipe->from) &&
+               (count == 0 || buf_printf(out, " limit %llu", count));
+    case PIPE_DIFF:
+        return buf_printf(out, " offset %lldns", (long long)pipe->duration_ns);
+    case PIPE_JOIN:
+        return print_join(pipe, out);
+    case PIPE_UNION:
+        return print_subquery(pipe->query, out);
+    case PIPE_FIELD_NAMES:
+    case PIPE_KIND_COUNT:
+        break;
+    }
+    return true;
+}

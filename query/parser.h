@@ -1,0 +1,78 @@
+/* query/parser.h -- what the files of the grammar share: one symbol of look-ahead, places, lists.
+ * Internal to grammar*.c. All functions answer with a status; at the first error the parse ends. */
+#ifndef DENDRO_QUERY_PARSER_H
+#define DENDRO_QUERY_PARSER_H
+
+#include "query/ast.h"
+#include "query/lexer.h"
+#include "query/limits.h"
+#include "query/problem.h"
+
+struct parser {
+    struct lexer lexer;
+    struct symbol now;      /* the symbol to decide on */
+    size_t eaten_end;       /* first byte behind the last eaten symbol */
+    unsigned depth;         /* of brackets and subqueries */
+    struct slice field;     /* default field: inside field:( ... ) */
+    struct arena *arena;
+    struct query_problem *problem;
+};
+
+/* Eat the symbol. */
+enum status parser_advance(struct parser *parser) WARN_UNUSED;
+/* Read the symbol again in another mode, and those after it. */
+enum status parser_mode(struct parser *parser, enum lexer_mode mode) WARN_UNUSED;
+/* Eat `kind` or report that `expected` should stand there. */
+enum status parser_expect(struct parser *parser, enum symbol_kind kind,
+                          const char *expected) WARN_UNUSED;
+enum status parser_wrong(struct parser *parser, const char *expected) WARN_UNUSED;
+enum status parser_no_memory(struct parser *parser) WARN_UNUSED;
+/* One level of nesting deeper; give it back by parser->depth--. */
+enum status parser_descend(struct parser *parser) WARN_UNUSED;
+
+static inline bool parser_at(const struct parser *parser, enum symbol_kind kind)
+{
+    return parser->now.kind == kind;
+}
+
+/* Is the symbol this bare word (lower or upper case)? */
+bool parser_at_word(const struct parser *parser, const char *word);
+/* Eat it if it is. */
+enum status parser_accept_word(struct parser *parser, const char *word, bool *found) WARN_UNUSED;
+
+/* A token or string. */
+enum status parser_text(struct parser *parser, const char *expected,
+                        struct slice *out) WARN_UNUSED;
+/* A token, a string or a negative number; an instant if `instant`. */
+enum status parser_literal(struct parser *parser, bool instant, struct literal *out) WARN_UNUSED;
+/* A whole number of at least `least`. */
+enum status parser_count(struct parser *parser, uint64_t least, uint64_t *out) WARN_UNUSED;
+/* A duration with its unit. */
+enum status parser_duration(struct parser *parser, int64_t *out_ns) WARN_UNUSED;
+/* a, b, c -- and the same in brackets, which may be left out if `bare`. */
+enum status parser_names(struct parser *parser, struct name_list *out) WARN_UNUSED;
+enum status parser_names_in_brackets(struct parser *parser, struct name_list *out) WARN_UNUSED;
+
+/* Lists grow by doubling in the arena: `items` has room for a power of two. Gives the place of
+ * a new item, or NULL. */
+void *parser_grow(struct parser *parser, void *items, uint32_t count, size_t item_size);
+
+/* grammar.c */
+enum status parse_filter(struct parser *parser, const struct filter **out) WARN_UNUSED;
+enum status parse_query(struct parser *parser, struct query_tree *out) WARN_UNUSED;
+/* "(" query ")" */
+enum status parse_subquery(struct parser *parser, const struct query_tree **out) WARN_UNUSED;
+/* grammar_test.c: what stands behind `field:`, or a test of the line if field is "". */
+enum status parse_test(struct parser *parser, struct slice field, size_t at,
+                       const struct filter **out) WARN_UNUSED;
+enum status parse_selector(struct parser *parser, const struct filter **out) WARN_UNUSED;
+struct filter *filter_new(struct parser *parser, enum filter_kind kind, size_t at);
+/* grammar_time.c: what stands behind `_time:`. */
+enum status parse_time(struct parser *parser, size_t at, const struct filter **out) WARN_UNUSED;
+/* grammar_pipe.c, grammar_stats.c, grammar_math.c */
+enum status parse_pipe(struct parser *parser, struct pipe *out) WARN_UNUSED;
+enum status parse_stats(struct parser *parser, struct pipe *out) WARN_UNUSED;
+bool is_stats_name(struct slice name);
+enum status parse_math(struct parser *parser, struct pipe *out) WARN_UNUSED;
+
+#endif

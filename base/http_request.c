@@ -238,20 +238,20 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
     struct json_writer json;
     struct http_answer answer = {.status = status, .type = "application/json"};
 
-    json_begin(&json, &body);
-    json_object(&json);
-    json_key(&json, "error");
-    json_object(&json);
-    json_key(&json, "code");
-    json_string(&json, code);
-    json_key(&json, "message");
-    json_string(&json, message);
+    jsonw_begin(&json, &body);
+    jsonw_object(&json);
+    jsonw_key(&json, "error");
+    jsonw_object(&json);
+    jsonw_key(&json, "code");
+    jsonw_string(&json, code);
+    jsonw_key(&json, "message");
+    jsonw_string(&json, message);
     if (hint != NULL && hint[0] != '\0') {
-        json_key(&json, "hint");
-        json_string(&json, hint);
+        jsonw_key(&json, "hint");
+        jsonw_string(&json, hint);
     }
-    json_end_object(&json);
-    json_end_object(&json);
+    jsonw_end_object(&json);
+    jsonw_end_object(&json);
     buf_append_byte(&body, '\n');
     answer.body = buf_slice(&body);
     http_respond(request, &answer);

@@ -1,6 +1,6 @@
 /* base/json_writer.c -- escape, number and time printing, and the commas between them.
  * Sources: RFC 8259 sections 6 and 7; Unicode 15 table 3-7 (well-formed UTF-8) and section 3.9
- * (one replacement per maximal subpart); days to date after Howard Hinnant's civil_from_days. */
+ * (one replacement per maximal subpart). */
 #include "base/json_writer.h"
 
 #include <assert.h>
@@ -47,7 +47,7 @@ static size_t utf8_length(struct slice text, size_t *bad_length)
     return 0;
 }
 
-bool json_utf8_valid(struct slice text)
+bool jsonw_utf8_valid(struct slice text)
 {
     for (size_t at = 0; at < text.len;) {
         size_t bad, length = 1;
@@ -82,7 +82,7 @@ static void escape_ascii(struct buf *out, unsigned char c)
     buf_printf(out, "\\u%04x", c);
 }
 
-void json_escape(struct buf *out, struct slice text)
+void jsonw_escape(struct buf *out, struct slice text)
 {
     size_t at = 0;
 
@@ -112,7 +112,7 @@ void json_escape(struct buf *out, struct slice text)
 
 /* ---- numbers and times ---- */
 
-size_t json_format_double(double value, char out[32])
+size_t jsonw_format_double(double value, char out[32])
 {
     int length = 0;
 
@@ -128,66 +128,14 @@ size_t json_format_double(double value, char out[32])
     return (size_t)length;
 }
 
-struct civil_date {
-    int64_t year;
-    unsigned month, day;
-};
-
-static struct civil_date civil_from_days(int64_t days)
+size_t jsonw_format_time(int64_t time_ns, char out[STAMP_TEXT_SIZE])
 {
-    int64_t shifted = days + 719468; /* from 0000-03-01: leap days come last in the year */
-    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-    unsigned day_of_era = (unsigned)(shifted - era * 146097);
-    unsigned year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    unsigned month_index = (5 * day_of_year + 2) / 153;
-    unsigned month = month_index < 10 ? month_index + 3 : month_index - 9;
+    unsigned digits = time_ns % NS_PER_SECOND == 0 ? 0
+                      : time_ns % NS_PER_MS == 0   ? 3
+                      : time_ns % NS_PER_US == 0   ? 6
+                                                   : 9;
 
-    return (struct civil_date){
-        .year = (int64_t)year_of_era + era * 400 + (month <= 2),
-        .month = month,
-        .day = day_of_year - (153 * month_index + 2) / 5 + 1,
-    };
-}
-
-static char *put_digits(char *out, unsigned value, unsigned width)
-{
-    for (unsigned i = width; i-- > 0; value /= 10)
-        out[i] = (char)('0' + value % 10);
-    return out + width;
-}
-
-size_t json_format_time(int64_t time_ns, char out[40])
-{
-    const int64_t day_ns = 86400 * INT64_C(1000000000);
-    int64_t days = time_ns / day_ns - (time_ns % day_ns < 0);
-    int64_t rest = time_ns % day_ns + (time_ns % day_ns < 0 ? day_ns : 0);
-    unsigned seconds = (unsigned)(rest / 1000000000), fraction = (unsigned)(rest % 1000000000);
-    struct civil_date date = civil_from_days(days);
-    char *at = out;
-
-    at = put_digits(at, (unsigned)date.year, 4); /* int64 nanoseconds: years 1677 to 2262 */
-    *at++ = '-';
-    at = put_digits(at, date.month, 2);
-    *at++ = '-';
-    at = put_digits(at, date.day, 2);
-    *at++ = 'T';
-    at = put_digits(at, seconds / 3600, 2);
-    *at++ = ':';
-    at = put_digits(at, seconds / 60 % 60, 2);
-    *at++ = ':';
-    at = put_digits(at, seconds % 60, 2);
-    if (fraction != 0) {
-        unsigned width = fraction % 1000000 == 0 ? 3 : fraction % 1000 == 0 ? 6 : 9;
-
-        *at++ = '.';
-        at = put_digits(at, width == 3 ? fraction / 1000000 : width == 6 ? fraction / 1000 : fraction,
-                        width);
-    }
-    *at++ = 'Z';
-    *at = '\0';
-    return (size_t)(at - out);
+    return stamp_print(time_ns, digits, out);
 }
 
 /* ---- structure ---- */
@@ -219,55 +167,55 @@ static void close_level(struct json_writer *writer, char bracket)
     buf_append_byte(writer->out, bracket);
 }
 
-void json_object(struct json_writer *writer)
+void jsonw_object(struct json_writer *writer)
 {
     open_level(writer, '{');
 }
 
-void json_end_object(struct json_writer *writer)
+void jsonw_end_object(struct json_writer *writer)
 {
     close_level(writer, '}');
 }
 
-void json_array(struct json_writer *writer)
+void jsonw_array(struct json_writer *writer)
 {
     open_level(writer, '[');
 }
 
-void json_end_array(struct json_writer *writer)
+void jsonw_end_array(struct json_writer *writer)
 {
     close_level(writer, ']');
 }
 
-void json_key_slice(struct json_writer *writer, struct slice name)
+void jsonw_key_slice(struct json_writer *writer, struct slice name)
 {
-    json_text(writer, name);
+    jsonw_text(writer, name);
     buf_append_byte(writer->out, ':');
     writer->after_key = true;
 }
 
-void json_key(struct json_writer *writer, const char *name)
+void jsonw_key(struct json_writer *writer, const char *name)
 {
-    json_key_slice(writer, slice_of(name));
+    jsonw_key_slice(writer, slice_of(name));
 }
 
-void json_text(struct json_writer *writer, struct slice text)
+void jsonw_text(struct json_writer *writer, struct slice text)
 {
     before_value(writer);
     buf_append_byte(writer->out, '"');
-    json_escape(writer->out, text);
+    jsonw_escape(writer->out, text);
     buf_append_byte(writer->out, '"');
 }
 
-void json_string(struct json_writer *writer, const char *text)
+void jsonw_string(struct json_writer *writer, const char *text)
 {
     if (text == NULL)
-        json_null(writer);
+        jsonw_null(writer);
     else
-        json_text(writer, slice_of(text));
+        jsonw_text(writer, slice_of(text));
 }
 
-void json_base64(struct json_writer *writer, struct slice bytes)
+void jsonw_base64(struct json_writer *writer, struct slice bytes)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *in = (const unsigned char *)bytes.data;
@@ -298,13 +246,13 @@ static void put_u64(struct buf *out, uint64_t value)
     buf_append(out, digits + at, sizeof(digits) - at);
 }
 
-void json_u64(struct json_writer *writer, uint64_t value)
+void jsonw_u64(struct json_writer *writer, uint64_t value)
 {
     before_value(writer);
     put_u64(writer->out, value);
 }
 
-void json_i64(struct json_writer *writer, int64_t value)
+void jsonw_i64(struct json_writer *writer, int64_t value)
 {
     before_value(writer);
     if (value < 0)
@@ -312,32 +260,32 @@ void json_i64(struct json_writer *writer, int64_t value)
     put_u64(writer->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
-void json_double(struct json_writer *writer, double value)
+void jsonw_double(struct json_writer *writer, double value)
 {
     char text[32];
 
     before_value(writer);
-    buf_append(writer->out, text, json_format_double(value, text));
+    buf_append(writer->out, text, jsonw_format_double(value, text));
 }
 
-void json_bool(struct json_writer *writer, bool value)
+void jsonw_bool(struct json_writer *writer, bool value)
 {
-    json_raw(writer, slice_of(value ? "true" : "false"));
+    jsonw_raw(writer, slice_of(value ? "true" : "false"));
 }
 
-void json_null(struct json_writer *writer)
+void jsonw_null(struct json_writer *writer)
 {
-    json_raw(writer, slice_of("null"));
+    jsonw_raw(writer, slice_of("null"));
 }
 
-void json_time(struct json_writer *writer, int64_t time_ns)
+void jsonw_time(struct json_writer *writer, int64_t time_ns)
 {
-    char text[40];
+    char text[STAMP_TEXT_SIZE];
 
-    json_text(writer, slice_make(text, json_format_time(time_ns, text)));
+    jsonw_text(writer, slice_make(text, jsonw_format_time(time_ns, text)));
 }
 
-void json_raw(struct json_writer *writer, struct slice json)
+void jsonw_raw(struct json_writer *writer, struct slice json)
 {
     before_value(writer);
     buf_append_slice(writer->out, json);

@@ -40,11 +40,11 @@ static void test_text(void **unused)
         struct json_writer json;
 
         print_message("  %s\n", c->name);
-        json_begin(&json, &out);
-        json_text(&json, slice_make(c->text, c->len));
+        jsonw_begin(&json, &out);
+        jsonw_text(&json, slice_make(c->text, c->len));
         buf_append_byte(&out, '\0');
         assert_string_equal(out.data, c->json);
-        assert_int_equal(json_utf8_valid(slice_make(c->text, c->len)), c->utf8);
+        assert_int_equal(jsonw_utf8_valid(slice_make(c->text, c->len)), c->utf8);
         buf_release(&out);
     }
 }
@@ -60,7 +60,7 @@ static void test_doubles(void **unused)
     (void)unused;
     for (size_t i = 0; i < COUNT_OF(double_cases); i++) {
         char text[32];
-        size_t length = json_format_double(double_cases[i].value, text);
+        size_t length = jsonw_format_double(double_cases[i].value, text);
 
         assert_string_equal(text, double_cases[i].json);
         assert_int_equal(length, strlen(text));
@@ -85,9 +85,9 @@ static void test_times(void **unused)
 {
     (void)unused;
     for (size_t i = 0; i < COUNT_OF(time_cases); i++) {
-        char text[40];
+        char text[STAMP_TEXT_SIZE];
 
-        assert_int_equal(json_format_time(time_cases[i].time_ns, text), strlen(time_cases[i].text));
+        assert_int_equal(jsonw_format_time(time_cases[i].time_ns, text), strlen(time_cases[i].text));
         assert_string_equal(text, time_cases[i].text);
     }
 }
@@ -99,27 +99,27 @@ static void test_structure(void **unused)
     struct json_writer json;
 
     (void)unused;
-    json_begin(&json, &out);
-    json_object(&json);
-    json_key(&json, "a");
-    json_array(&json);
-    json_u64(&json, UINT64_MAX);
-    json_i64(&json, INT64_MIN);
-    json_object(&json);
-    json_end_object(&json);
-    json_array(&json);
-    json_end_array(&json);
-    json_end_array(&json);
-    json_key(&json, "b\"");
-    json_null(&json);
-    json_key(&json, "c");
-    json_bool(&json, true);
-    json_key(&json, "d");
-    json_array(&json);
+    jsonw_begin(&json, &out);
+    jsonw_object(&json);
+    jsonw_key(&json, "a");
+    jsonw_array(&json);
+    jsonw_u64(&json, UINT64_MAX);
+    jsonw_i64(&json, INT64_MIN);
+    jsonw_object(&json);
+    jsonw_end_object(&json);
+    jsonw_array(&json);
+    jsonw_end_array(&json);
+    jsonw_end_array(&json);
+    jsonw_key(&json, "b\"");
+    jsonw_null(&json);
+    jsonw_key(&json, "c");
+    jsonw_bool(&json, true);
+    jsonw_key(&json, "d");
+    jsonw_array(&json);
     for (size_t i = 0; i < COUNT_OF(plain); i++)
-        json_base64(&json, slice_of(plain[i]));
-    json_end_array(&json);
-    json_end_object(&json);
+        jsonw_base64(&json, slice_of(plain[i]));
+    jsonw_end_array(&json);
+    jsonw_end_object(&json);
     buf_append_byte(&out, '\0');
     assert_string_equal(out.data,
                         "{\"a\":[18446744073709551615,-9223372036854775808,{},[]],\"b\\\"\":null,"

@@ -35,8 +35,8 @@ static void check_json(struct slice text)
 {
     struct buf out = buf_empty(8 * 1024 * 1024);
 
-    json_escape(&out, text);
-    require(!out.failed && json_utf8_valid(buf_slice(&out)));
+    jsonw_escape(&out, text);
+    require(!out.failed && jsonw_utf8_valid(buf_slice(&out)));
     for (size_t i = 0; i < out.len; i++)
         require((unsigned char)out.data[i] >= 0x20 && out.data[i] != 0x7F);
     buf_release(&out);

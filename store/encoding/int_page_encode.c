@@ -1,0 +1,345 @@
+/* store/encoding/int_page_encode.c -- choose the form of a page of numbers and write it. */
+#include "store/encoding/int_page.h"
+
+#include "base/byteorder.h"
+#include "store/kernels/kernels.h"
+#include "store/zstd_context.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+    DICT_VALUES_MAX = 256,
+    DICT_PLACES = 1024,
+    HEADER_SIZE_MAX = 1 + 3 * VARINT_SIZE_MAX,
+    ENTROPY_COUNT_MIN = 48, /* below this packing wins: zstd has 12 bytes and tables of its own */
+};
+
+/* One way to write the page. */
+struct candidate {
+    enum int_transform transform;
+    const uint64_t *residuals;
+    size_t count;
+    int64_t first, base;
+    uint64_t factor, largest;
+    double cost; /* bytes, estimated */
+    uint64_t dict[DICT_VALUES_MAX];
+    unsigned dict_count;
+};
+
+void int_encoder_init(struct int_encoder *encoder, int level)
+{
+    *encoder = (struct int_encoder){.packed = buf_empty((size_t)16 << 20),
+                                    .planes = buf_empty((size_t)16 << 20),
+                                    .level = level};
+}
+
+void int_encoder_release(struct int_encoder *encoder)
+{
+    for (size_t i = 0; i < COUNT_OF(encoder->residuals); i++)
+        free(encoder->residuals[i]);
+    free(encoder->plane);
+    buf_release(&encoder->packed);
+    buf_release(&encoder->planes);
+    *encoder = (struct int_encoder){0};
+}
+
+static bool reserve(struct int_encoder *encoder, size_t count)
+{
+    if (count <= encoder->capacity)
+        return true;
+    for (size_t i = 0; i < COUNT_OF(encoder->residuals); i++) {
+        uint64_t *grown = realloc(encoder->residuals[i], count * sizeof(*grown));
+
+        if (grown == NULL)
+            return false;
+        encoder->residuals[i] = grown;
+    }
+    free(encoder->plane);
+    encoder->plane = malloc(count);
+    encoder->capacity = encoder->plane == NULL ? 0 : count;
+    return encoder->plane != NULL;
+}
+
+static unsigned bits_of(uint64_t value)
+{
+    return value == 0 ? 0 : 64 - (unsigned)__builtin_clzll(value);
+}
+
+/* Times of seconds or milliseconds kept in ns have a common factor. */
+static uint64_t common_factor(const uint64_t *residuals, size_t count, uint64_t largest)
+{
+    static const uint64_t factors[] = {1000000000, 1000000, 1000};
+
+    for (size_t i = 0; i < COUNT_OF(factors); i++) {
+        size_t at = 0;
+
+        if (largest < factors[i])
+            continue;
+        while (at < count && residuals[at] % factors[i] == 0)
+            at++;
+        if (at == count)
+            return factors[i];
+    }
+    return 1;
+}
+
+static void divide(uint64_t *residuals, size_t count, struct candidate *candidate)
+{
+    candidate->factor = common_factor(residuals, count, candidate->largest);
+    if (candidate->factor == 1)
+        return;
+    for (size_t i = 0; i < count; i++)
+        residuals[i] /= candidate->factor;
+    candidate->largest /= candidate->factor;
+}
+
+/* Bytes that the residuals take when each byte position is coded by itself, ideally. */
+static double entropy_size(const uint64_t *residuals, size_t count, unsigned bytes)
+{
+    double bits = 0;
+
+    for (unsigned byte = 0; byte < bytes; byte++) {
+        uint32_t histogram[256] = {0};
+
+        for (size_t i = 0; i < count; i++)
+            histogram[residuals[i] >> (8 * byte) & 255]++;
+        for (unsigned i = 0; i < 256; i++)
+            if (histogram[i] != 0)
+                bits += histogram[i] * (double)log2f((float)count / (float)histogram[i]);
+    }
+    return bits / 8;
+}
+
+static void estimate(struct candidate *candidate)
+{
+    unsigned width = bits_of(candidate->largest);
+    double packed = (double)candidate->count * width / 8, entropy;
+
+    candidate->cost = packed;
+    if (candidate->count < ENTROPY_COUNT_MIN)
+        return;
+    entropy = entropy_size(candidate->residuals, candidate->count, (width + 7) / 8);
+    if (entropy < packed)
+        candidate->cost = entropy;
+}
+
+static void try_for(struct int_encoder *encoder, const int64_t *values, size_t count,
+                    struct candidate *out)
+{
+    uint64_t *residuals = encoder->residuals[0];
+    int64_t low = values[0], high = values[0];
+
+    for (size_t i = 1; i < count; i++) {
+        low = values[i] < low ? values[i] : low;
+        high = values[i] > high ? values[i] : high;
+    }
+    for (size_t i = 0; i < count; i++)
+        residuals[i] = (uint64_t)values[i] - (uint64_t)low;
+    *out = (struct candidate){.transform = INT_FOR,
+                              .residuals = residuals,
+                              .count = count,
+                              .base = low,
+                              .largest = (uint64_t)high - (uint64_t)low};
+    divide(residuals, count, out);
+}
+
+static void try_delta(struct int_encoder *encoder, const int64_t *values, size_t count,
+                      struct candidate *out)
+{
+    uint64_t *residuals = encoder->residuals[1];
+    int64_t low = INT64_MAX, high = INT64_MIN;
+
+    for (size_t i = 1; i < count; i++) {
+        int64_t delta = (int64_t)((uint64_t)values[i] - (uint64_t)values[i - 1]);
+
+        low = delta < low ? delta : low;
+        high = delta > high ? delta : high;
+    }
+    for (size_t i = 1; i < count; i++)
+        residuals[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)low;
+    *out = (struct candidate){.transform = INT_DELTA,
+                              .residuals = residuals,
+                              .count = count - 1,
+                              .first = values[0],
+                              .base = low,
+                              .largest = (uint64_t)high - (uint64_t)low};
+    divide(residuals, count - 1, out);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* False with more than DICT_VALUES_MAX distinct values. */
+static bool try_dict(struct int_encoder *encoder, const int64_t *values, size_t count,
+                     struct candidate *out)
+{
+    uint64_t keys[DICT_PLACES];
+    uint16_t codes[DICT_PLACES], ranks[DICT_VALUES_MAX];
+    uint64_t *residuals = encoder->residuals[2];
+    uint64_t order[DICT_VALUES_MAX];
+    unsigned distinct = 0;
+
+    memset(codes, 0xff, sizeof(codes));
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = (uint64_t)values[i];
+        unsigned place = (unsigned)((value * 0x9e3779b97f4a7c15u) >> 54);
+
+        while (codes[place] != UINT16_MAX && keys[place] != value)
+            place = (place + 1) % DICT_PLACES;
+        if (codes[place] == UINT16_MAX) {
+            if (distinct == DICT_VALUES_MAX)
+                return false;
+            keys[place] = value;
+            order[distinct] = value;
+            codes[place] = (uint16_t)distinct++;
+        }
+        residuals[i] = codes[place];
+    }
+    out->transform = INT_DICT;
+    out->residuals = residuals;
+    out->count = count;
+    out->dict_count = distinct;
+    out->largest = distinct - 1;
+    memcpy(out->dict, order, distinct * sizeof(order[0]));
+    qsort(out->dict, distinct, sizeof(out->dict[0]), compare_u64);
+    for (unsigned i = 0; i < distinct; i++) {
+        const uint64_t *at = bsearch(&order[i], out->dict, distinct, sizeof(order[0]), compare_u64);
+
+        ranks[i] = (uint16_t)(at - out->dict);
+    }
+    for (size_t i = 0; i < count; i++)
+        residuals[i] = ranks[residuals[i]];
+    return true;
+}
+
+static void pack(const uint64_t *residuals, size_t count, unsigned width, char *out)
+{
+    __uint128_t pending = 0;
+    unsigned pending_bits = 0;
+    size_t at = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        pending |= (__uint128_t)residuals[i] << pending_bits;
+        pending_bits += width;
+        while (pending_bits >= 64) {
+            put_le64(out + at, (uint64_t)pending);
+            at += 8;
+            pending >>= 64;
+            pending_bits -= 64;
+        }
+    }
+    for (; pending_bits > 0; pending_bits -= pending_bits < 8 ? pending_bits : 8) {
+        out[at++] = (char)pending;
+        pending >>= 8;
+    }
+}
+
+static bool append_packed(struct buf *out, const struct candidate *candidate)
+{
+    unsigned width = bits_of(candidate->largest);
+    size_t size = (candidate->count * width + 7) / 8;
+
+    if (!buf_append_byte(out, (char)width) || !buf_reserve(out, size + 2 * UNPACK_SLACK))
+        return false;
+    pack(candidate->residuals, candidate->count, width, out->data + out->len);
+    memset(out->data + out->len + size, 0, UNPACK_SLACK);
+    buf_commit(out, size + UNPACK_SLACK);
+    return true;
+}
+
+static bool append_plane(struct int_encoder *encoder, struct slice plane, struct buf *out)
+{
+    size_t start;
+
+    buf_reset(&encoder->packed);
+    if (plane.len >= ENTROPY_COUNT_MIN && !zstd_append(&encoder->packed, plane, encoder->level))
+        return false;
+    start = encoder->packed.len;
+    if (start == 0 || start >= plane.len - plane.len / 16)
+        return buf_append_varint(out, plane.len << 1) && buf_append_slice(out, plane);
+    return buf_append_varint(out, start << 1 | 1) &&
+           buf_append_slice(out, buf_slice(&encoder->packed));
+}
+
+static bool append_planes(struct int_encoder *encoder, const struct candidate *candidate,
+                          struct buf *out)
+{
+    unsigned bytes = (bits_of(candidate->largest) + 7) / 8;
+
+    if (!buf_append_byte(out, (char)bytes))
+        return false;
+    for (unsigned byte = 0; byte < bytes; byte++) {
+        for (size_t i = 0; i < candidate->count; i++)
+            encoder->plane[i] = (char)(candidate->residuals[i] >> (8 * byte));
+        if (!append_plane(encoder, slice_make(encoder->plane, candidate->count), out))
+            return false;
+    }
+    return true;
+}
+
+static bool append_header(struct buf *out, const struct candidate *candidate, unsigned storage)
+{
+    bool fine = buf_append_byte(out, (char)(candidate->transform | storage));
+
+    if (candidate->transform == INT_DELTA)
+        fine = fine && buf_append_varint(out, zigzag(candidate->first));
+    if (candidate->transform == INT_DICT) {
+        fine = fine && buf_append_varint(out, candidate->dict_count) &&
+               buf_append_varint(out, zigzag((int64_t)candidate->dict[0]));
+        for (unsigned i = 1; i < candidate->dict_count; i++)
+            fine = fine && buf_append_varint(out, candidate->dict[i] - candidate->dict[i - 1]);
+        return fine;
+    }
+    return fine && buf_append_varint(out, zigzag(candidate->base)) &&
+           buf_append_varint(out, candidate->factor);
+}
+
+static bool append_best(struct int_encoder *encoder, const struct candidate *best, struct buf *out)
+{
+    unsigned width = bits_of(best->largest);
+    size_t packed_size = best->count * width / 8 + UNPACK_SLACK;
+    bool planes = width > UNPACK_WIDTH_MAX ||
+                  (best->count >= ENTROPY_COUNT_MIN && best->cost < 0.9 * (double)packed_size);
+
+    buf_reset(&encoder->planes);
+    if (planes && !append_planes(encoder, best, &encoder->planes))
+        return false;
+    if (planes && (width > UNPACK_WIDTH_MAX ||
+                   (double)encoder->planes.len < 0.9 * (double)packed_size))
+        return append_header(out, best, INT_PLANES) &&
+               buf_append_slice(out, buf_slice(&encoder->planes));
+    return append_header(out, best, 0) && append_packed(out, best);
+}
+
+bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t count,
+                     struct buf *out)
+{
+    struct candidate plain, delta, dict;
+    const struct candidate *best = &plain;
+
+    if (count == 0 || count > INT_PAGE_COUNT_MAX || !reserve(encoder, count))
+        return false;
+    try_for(encoder, values, count, &plain);
+    if (plain.largest == 0)
+        return buf_append_byte(out, INT_CONST) && buf_append_varint(out, zigzag(plain.base));
+    estimate(&plain);
+    if (count > 2) {
+        try_delta(encoder, values, count, &delta);
+        estimate(&delta);
+        if (delta.cost < best->cost * 0.97)
+            best = &delta;
+    }
+    if (plain.largest >= DICT_VALUES_MAX && count >= ENTROPY_COUNT_MIN &&
+        try_dict(encoder, values, count, &dict)) {
+        estimate(&dict);
+        dict.cost += 2.0 * dict.dict_count;
+        if (dict.cost < best->cost)
+            best = &dict;
+    }
+    return append_best(encoder, best, out);
+}

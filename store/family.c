@@ -1,0 +1,480 @@
+/* store/family.c -- cluster templates by skeleton and words, and widen positions that vary a lot.
+ *
+ * A word is a run of token bytes in a literal, cut where a field begins or ends. The skeleton is the
+ * template with each word replaced by one mark; two templates with equal skeletons have their words
+ * at corresponding positions. Steps: words and skeleton of each template; clusters of equal
+ * skeletons; variants per position; final templates, with equal ones merged. */
+#include "store/family.h"
+
+#include "base/buf.h"
+#include "base/byteorder.h"
+#include "base/hash.h"
+#include "base/map.h"
+#include "store/kernels/kernels.h"
+
+#include <stdlib.h>
+
+enum {
+    ARENA_SIZE_MAX = 512 << 20,
+    SKELETON_SIZE_MAX = 4 << 20,
+    /* Marks in skeletons: token bytes, which no literal delimiter is. */
+    MARK_WORD = 'W',
+    MARK_SLOT = 'S',
+    MARK_FIELD = 'F',
+};
+
+struct word {
+    uint16_t gap;
+    uint32_t start, len; /* in the template's literals */
+};
+
+/* A raw template with its words. */
+struct candidate {
+    const struct word *words;
+    const uint32_t *hashes; /* of the words */
+    uint32_t word_count;
+    uint32_t cluster;
+};
+
+struct cluster {
+    uint32_t first, next; /* first member; next cluster with the same skeleton */
+    uint32_t last_member, member_count;
+    uint64_t row_count;
+    const uint8_t *widened; /* per word position */
+    uint32_t widened_count;
+};
+
+struct builder {
+    struct family_set *set;
+    const struct template_table *table;
+    struct candidate *candidates;
+    uint32_t *next_member; /* per template: next of its cluster */
+    struct cluster *clusters;
+    uint32_t cluster_count;
+    struct map skeletons; /* -> first cluster */
+    struct arena scratch;
+    struct buf skeleton;
+    struct word words[FAMILY_WORDS_MAX];
+    uint32_t hashes[FAMILY_WORDS_MAX];
+};
+
+/* Does a field begin or end at `offset` of `gap`? */
+static bool is_field_edge(const struct template *template, uint32_t gap, uint32_t offset)
+{
+    for (uint32_t i = 0; i < template->field_count; i++) {
+        const struct shape_field *field = &template->fields[i];
+
+        if (!field->computed && ((field->begin_gap == gap && field->begin_offset == offset) ||
+                                 (field->end_gap == gap && field->end_offset == offset)))
+            return true;
+    }
+    return false;
+}
+
+/* Numbers of the fields that begin or end here go into the skeleton. */
+static void append_field_edges(struct builder *builder, const struct template *template,
+                               uint32_t gap, uint32_t offset)
+{
+    for (uint32_t i = 0; i < template->field_count; i++) {
+        const struct shape_field *field = &template->fields[i];
+        bool begin = field->begin_gap == gap && field->begin_offset == offset;
+        bool end = field->end_gap == gap && field->end_offset == offset;
+
+        if (field->computed || !(begin || end))
+            continue;
+        (void)buf_append_byte(&builder->skeleton, MARK_FIELD);
+        (void)buf_append_u16(&builder->skeleton, (uint16_t)(i << 2 | (begin ? 2u : 0u) | end));
+    }
+}
+
+/* Words of one gap, and its skeleton. False: too many words. */
+static bool read_gap(struct builder *builder, const struct template *template, uint32_t gap,
+                     uint32_t *count)
+{
+    struct slice text = template_gap(template, gap);
+    uint32_t base = template_gap_start(template, gap), at = 0;
+    bool has_edges = template->field_count > 0;
+
+    while (at <= text.len) {
+        uint32_t start = at;
+
+        if (has_edges)
+            append_field_edges(builder, template, gap, at);
+        if (at == text.len)
+            return true;
+        while (at < text.len && is_token_byte(text.data[at]) &&
+               !(at > start && has_edges && is_field_edge(template, gap, at)))
+            at++;
+        if (at == start) {
+            (void)buf_append_byte(&builder->skeleton, text.data[at++]);
+            continue;
+        }
+        if (*count == FAMILY_WORDS_MAX)
+            return false;
+        builder->words[*count] =
+            (struct word){.gap = (uint16_t)gap, .start = base + start, .len = at - start};
+        builder->hashes[(*count)++] = (uint32_t)hash64(text.data + start, at - start);
+        (void)buf_append_byte(&builder->skeleton, MARK_WORD);
+    }
+    return true;
+}
+
+static bool read_skeleton(struct builder *builder, const struct template *template,
+                          uint32_t *word_count)
+{
+    struct buf *skeleton = &builder->skeleton;
+
+    buf_reset(skeleton);
+    *word_count = 0;
+    (void)buf_append_u32(skeleton, template->format);
+    (void)buf_append_u16(skeleton, template->field_count);
+    for (uint32_t i = 0; i < template->field_count; i++) {
+        (void)buf_append_u32(skeleton, template->fields[i].field);
+        (void)buf_append_byte(skeleton, (char)template->fields[i].type);
+        (void)buf_append_byte(skeleton, (char)template->fields[i].unit);
+        (void)buf_append_byte(skeleton, (char)template->fields[i].computed);
+    }
+    for (uint32_t gap = 0; gap <= template->slot_count; gap++) {
+        if (!read_gap(builder, template, gap, word_count))
+            return false;
+        if (gap == template->slot_count)
+            break;
+        (void)buf_append_byte(skeleton, MARK_SLOT);
+        (void)buf_append_byte(skeleton, (char)template->kinds[gap].type);
+        (void)buf_append_byte(skeleton, (char)template->kinds[gap].param);
+    }
+    return !skeleton->failed;
+}
+
+static bool words_agree(const struct candidate *a, const struct candidate *b)
+{
+    uint32_t equal = 0;
+
+    for (uint32_t i = 0; i < a->word_count; i++)
+        equal += a->hashes[i] == b->hashes[i];
+    return equal * 3 >= a->word_count;
+}
+
+static void *copy(struct arena *arena, const void *data, size_t size)
+{
+    void *to = arena_alloc(arena, 1, 8, size + 1);
+
+    if (to != NULL)
+        memcpy(to, data, size);
+    return to;
+}
+
+/* Put template `number` into the first cluster of its skeleton that it agrees with. */
+static bool place(struct builder *builder, uint32_t number, uint32_t word_count)
+{
+    struct candidate *candidate = &builder->candidates[number];
+    uint32_t at, last = MAP_NONE;
+    struct slice key;
+
+    candidate->word_count = word_count;
+    candidate->words = copy(&builder->scratch, builder->words, word_count * sizeof(struct word));
+    candidate->hashes = copy(&builder->scratch, builder->hashes, word_count * sizeof(uint32_t));
+    if (candidate->words == NULL || candidate->hashes == NULL)
+        return false;
+    for (at = map_get(&builder->skeletons, buf_slice(&builder->skeleton)); at != MAP_NONE;
+         last = at, at = builder->clusters[at].next) {
+        struct cluster *cluster = &builder->clusters[at];
+
+        if (!words_agree(candidate, &builder->candidates[cluster->first]))
+            continue;
+        builder->next_member[cluster->last_member] = number;
+        cluster->last_member = number;
+        cluster->member_count++;
+        cluster->row_count += builder->table->templates[number]->row_count;
+        candidate->cluster = at;
+        return true;
+    }
+    candidate->cluster = builder->cluster_count++;
+    builder->clusters[candidate->cluster] =
+        (struct cluster){.first = number,
+                         .next = MAP_NONE,
+                         .last_member = number,
+                         .member_count = 1,
+                         .row_count = builder->table->templates[number]->row_count};
+    if (last != MAP_NONE) {
+        builder->clusters[last].next = candidate->cluster;
+        return true;
+    }
+    key = arena_copy(&builder->scratch, buf_slice(&builder->skeleton));
+    return key.data != NULL && map_put(&builder->skeletons, key, candidate->cluster);
+}
+
+static bool make_clusters(struct builder *builder)
+{
+    for (uint32_t i = 0; i < builder->table->count; i++) {
+        uint32_t word_count;
+
+        builder->next_member[i] = FAMILY_NONE;
+        builder->candidates[i].cluster = FAMILY_NONE;
+        if (read_skeleton(builder, builder->table->templates[i], &word_count) &&
+            !place(builder, i, word_count))
+            return false;
+    }
+    return true;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+/* Which word positions of the cluster have more variants than fit a template code. */
+static bool find_widened(struct builder *builder, struct cluster *cluster)
+{
+    uint32_t word_count = builder->candidates[cluster->first].word_count;
+    uint8_t *widened = arena_new(&builder->scratch, uint8_t, word_count + 1);
+    uint32_t *hashes;
+
+    cluster->widened = widened;
+    if (widened == NULL)
+        return false;
+    if (cluster->member_count <= FAMILY_WORD_VARIANTS_MAX)
+        return true;
+    hashes = malloc(cluster->member_count * sizeof(*hashes));
+    if (hashes == NULL)
+        return false;
+    for (uint32_t position = 0; position < word_count; position++) {
+        uint32_t count = 0, distinct = 0;
+
+        for (uint32_t i = cluster->first; i != FAMILY_NONE; i = builder->next_member[i])
+            hashes[count++] = builder->candidates[i].hashes[position];
+        qsort(hashes, count, sizeof(*hashes), compare_hashes);
+        for (uint32_t i = 0; i < count; i++)
+            distinct += i == 0 || hashes[i] != hashes[i - 1];
+        widened[position] = distinct > FAMILY_WORD_VARIANTS_MAX;
+        cluster->widened_count += widened[position];
+    }
+    free(hashes);
+    return true;
+}
+
+/* The raw template with widened words turned into slots, being put together. */
+struct widening {
+    struct template *out;
+    struct column_source *columns;
+    uint32_t *gap_ends;
+    struct slot_kind *kinds;
+    struct shape_field *fields;
+    char *literals;
+    uint32_t literal_len;
+    uint16_t gap;
+};
+
+/* Shift the field edges of raw gap `gap` at offsets in [from, to] to the present final gap. */
+static void move_edges(struct widening *widening, const struct template *raw, uint32_t gap,
+                       uint32_t from, uint32_t to, bool include_end)
+{
+    for (uint32_t i = 0; i < raw->field_count; i++) {
+        const struct shape_field *field = &raw->fields[i];
+
+        if (field->computed)
+            continue;
+        if (field->begin_gap == gap && field->begin_offset >= from &&
+            (field->begin_offset < to || (include_end && field->begin_offset == to))) {
+            widening->fields[i].begin_gap = widening->gap;
+            widening->fields[i].begin_offset = field->begin_offset - from;
+        }
+        if (field->end_gap == gap && field->end_offset >= from &&
+            (field->end_offset < to || (include_end && field->end_offset == to))) {
+            widening->fields[i].end_gap = widening->gap;
+            widening->fields[i].end_offset = field->end_offset - from;
+        }
+    }
+}
+
+static void end_gap(struct widening *widening, const struct template *raw, uint32_t gap,
+                    uint32_t from, uint32_t to)
+{
+    uint32_t start = template_gap_start(raw, gap);
+
+    memcpy(widening->literals + widening->literal_len, raw->literals + start + from, to - from);
+    widening->literal_len += to - from;
+    widening->gap_ends[widening->gap] = widening->literal_len;
+    move_edges(widening, raw, gap, from, to, true);
+}
+
+/* Write final gaps and slots of raw gap `gap`, whose widened words are slots of their own. */
+static void widen_gap(struct widening *widening, const struct template *raw,
+                      const struct candidate *candidate, const struct cluster *cluster,
+                      uint32_t gap, uint32_t *word)
+{
+    uint32_t start = template_gap_start(raw, gap), from = 0;
+
+    for (; *word < candidate->word_count && candidate->words[*word].gap == gap; ++*word) {
+        const struct word *at = &candidate->words[*word];
+
+        if (!cluster->widened[*word])
+            continue;
+        end_gap(widening, raw, gap, from, at->start - start);
+        widening->kinds[widening->gap] = (struct slot_kind){SLOT_TEXT, TEXT_TOKEN};
+        widening->columns[widening->gap] = (struct column_source){
+            .slot = FAMILY_NO_SLOT, .word = {raw->literals + at->start, at->len}};
+        widening->gap++;
+        from = at->start + at->len - start;
+    }
+    end_gap(widening, raw, gap, from, raw->gap_ends[gap] - start);
+}
+
+static struct template *widen(struct builder *builder, uint32_t number,
+                              const struct column_source **columns)
+{
+    const struct template *raw = builder->table->templates[number];
+    const struct candidate *candidate = &builder->candidates[number];
+    const struct cluster *cluster = &builder->clusters[candidate->cluster];
+    struct arena *arena = &builder->set->arena;
+    uint32_t slots = raw->slot_count + cluster->widened_count, word = 0;
+    struct widening widening = {
+        .out = arena_new(arena, struct template, 1),
+        .columns = arena_new(arena, struct column_source, slots + 1),
+        .gap_ends = arena_new(arena, uint32_t, slots + 1),
+        .kinds = arena_new(arena, struct slot_kind, slots + 1),
+        .fields = copy(arena, raw->fields, raw->field_count * sizeof(struct shape_field)),
+        .literals = arena_new(arena, char, raw->gap_ends[raw->slot_count] + 1)};
+
+    if (arena->failed)
+        return NULL;
+    for (uint32_t gap = 0; gap <= raw->slot_count; gap++) {
+        widen_gap(&widening, raw, candidate, cluster, gap, &word);
+        if (gap == raw->slot_count)
+            break;
+        widening.kinds[widening.gap] = raw->kinds[gap];
+        widening.columns[widening.gap++].slot = (uint16_t)gap;
+    }
+    *widening.out = *raw;
+    widening.out->row_count = 0;
+    widening.out->slot_count = (uint16_t)slots;
+    widening.out->gap_ends = widening.gap_ends;
+    widening.out->kinds = widening.kinds;
+    widening.out->fields = widening.fields;
+    widening.out->literals = widening.literals;
+    *columns = widening.columns;
+    return widening.out;
+}
+
+/* Final template of one member; equal ones of its family are one. */
+static bool add_member(struct builder *builder, uint32_t number, struct map *known)
+{
+    struct family_set *set = builder->set;
+    struct family_member *member = &set->members[number];
+    const struct cluster *cluster = &builder->clusters[builder->candidates[number].cluster];
+    struct template *template = builder->table->templates[number];
+    uint32_t row_count = template->row_count, same;
+    struct buf *key = &builder->skeleton;
+    struct slice kept;
+
+    if (cluster->widened_count > 0)
+        template = widen(builder, number, &member->columns);
+    if (template == NULL)
+        return false;
+    buf_reset(key);
+    (void)buf_append(key, template->gap_ends, (template->slot_count + 1u) * sizeof(uint32_t));
+    (void)buf_append(key, template->literals, template->gap_ends[template->slot_count]);
+    if (key->failed)
+        return false;
+    same = map_get(known, buf_slice(key));
+    if (same == MAP_NONE) {
+        same = set->template_count++;
+        set->templates[same] = template;
+        kept = arena_copy(&builder->scratch, buf_slice(key));
+        if (kept.data == NULL || !map_put(known, kept, same))
+            return false;
+    }
+    if (set->templates[same] != builder->table->templates[number])
+        set->templates[same]->row_count += row_count;
+    member->template = same;
+    return true;
+}
+
+static bool make_family(struct builder *builder, struct cluster *cluster, struct map *known)
+{
+    struct family_set *set = builder->set;
+    struct family *family = &set->families[set->family_count];
+    const struct template *first;
+
+    if (cluster->widened_count +
+            builder->table->templates[cluster->first]->slot_count > SHAPE_SLOTS_MAX)
+        return true; /* its lines are kept as text */
+    map_reset(known);
+    family->first_template = set->template_count;
+    family->row_count = cluster->row_count;
+    for (uint32_t i = cluster->first; i != FAMILY_NONE; i = builder->next_member[i]) {
+        set->members[i].family = set->family_count;
+        if (!add_member(builder, i, known))
+            return false;
+    }
+    first = set->templates[family->first_template];
+    family->template_count = set->template_count - family->first_template;
+    family->format = first->format;
+    family->slot_count = first->slot_count;
+    family->computed_count = first->computed_count;
+    family->field_count = first->field_count;
+    family->kinds = first->kinds;
+    family->fields = first->fields;
+    set->family_count++;
+    return true;
+}
+
+static bool make_families(struct builder *builder)
+{
+    struct map known = map_empty(TEMPLATE_COUNT_MAX + 1);
+    bool fine = true;
+
+    for (uint32_t i = 0; i < builder->table->count; i++)
+        builder->set->members[i].family = FAMILY_NONE;
+    for (uint32_t i = 0; i < builder->cluster_count && fine; i++) {
+        struct cluster *cluster = &builder->clusters[i];
+
+        if (cluster->row_count < FAMILY_ROWS_MIN)
+            continue;
+        fine = find_widened(builder, cluster) && make_family(builder, cluster, &known);
+    }
+    map_release(&known);
+    return fine;
+}
+
+enum status family_set_make(struct family_set *set, const struct template_table *table,
+                            struct error *err)
+{
+    struct builder *builder = calloc(1, sizeof(*builder));
+    uint32_t count = table->count + 1;
+    bool fine = builder != NULL;
+
+    *set = (struct family_set){.arena = arena_empty(ARENA_SIZE_MAX)};
+    set->families = arena_new(&set->arena, struct family, count);
+    set->templates = arena_new(&set->arena, struct template *, count);
+    set->members = arena_new(&set->arena, struct family_member, count);
+    if (builder != NULL) {
+        builder->set = set;
+        builder->table = table;
+        builder->scratch = arena_empty(ARENA_SIZE_MAX);
+        builder->skeleton = buf_empty(SKELETON_SIZE_MAX);
+        builder->skeletons = map_empty(TEMPLATE_COUNT_MAX + 1);
+        builder->candidates = arena_new(&builder->scratch, struct candidate, count);
+        builder->next_member = arena_new(&builder->scratch, uint32_t, count);
+        builder->clusters = arena_new(&builder->scratch, struct cluster, count);
+        fine = !builder->scratch.failed && !set->arena.failed && make_clusters(builder) &&
+               make_families(builder);
+        map_release(&builder->skeletons);
+        buf_release(&builder->skeleton);
+        arena_release(&builder->scratch);
+    }
+    free(builder);
+    if (fine)
+        return STATUS_OK;
+    family_set_release(set);
+    return error_set(err, STATUS_NO_MEMORY, "grouping %u templates needs too much memory",
+                     table->count);
+}
+
+void family_set_release(struct family_set *set)
+{
+    arena_release(&set->arena);
+    *set = (struct family_set){0};
+}

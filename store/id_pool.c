@@ -1,0 +1,67 @@
+/* store/id_pool.c -- number ids in order of first use. */
+#include "store/id_pool.h"
+
+#include "base/hash.h"
+
+#include <stdlib.h>
+
+enum { PLACES_FIRST = 4096, COUNT_MAX = 1 << 26 };
+
+void id_pool_init(struct id_pool *pool, struct slot_kind kind)
+{
+    *pool = (struct id_pool){.kind = kind, .size = slot_id_size(kind)};
+}
+
+void id_pool_release(struct id_pool *pool)
+{
+    free(pool->bytes);
+    free(pool->places);
+    *pool = (struct id_pool){0};
+}
+
+static uint32_t place_of(const struct id_pool *pool, const uint8_t *id)
+{
+    return (uint32_t)hash64(id, pool->size) & (pool->place_count - 1);
+}
+
+static bool grow(struct id_pool *pool)
+{
+    uint32_t place_count = pool->place_count == 0 ? PLACES_FIRST : pool->place_count * 2;
+    uint8_t *bytes = realloc(pool->bytes, (size_t)place_count / 2 * pool->size);
+    uint32_t *places = malloc(place_count * sizeof(*places));
+
+    if (bytes != NULL)
+        pool->bytes = bytes;
+    if (bytes == NULL || places == NULL) {
+        free(places);
+        return false;
+    }
+    free(pool->places);
+    pool->places = places;
+    pool->place_count = place_count;
+    pool->capacity = place_count / 2;
+    memset(places, 0xff, place_count * sizeof(*places));
+    for (uint32_t i = 0; i < pool->count; i++) {
+        uint32_t place = place_of(pool, pool->bytes + (size_t)i * pool->size);
+
+        while (places[place] != ID_NONE)
+            place = (place + 1) & (place_count - 1);
+        places[place] = i;
+    }
+    return true;
+}
+
+uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id)
+{
+    uint32_t place;
+
+    if (pool->count >= pool->capacity && (pool->count >= COUNT_MAX || !grow(pool)))
+        return ID_NONE;
+    for (place = place_of(pool, id); pool->places[place] != ID_NONE;
+         place = (place + 1) & (pool->place_count - 1))
+        if (memcmp(pool->bytes + (size_t)pool->places[place] * pool->size, id, pool->size) == 0)
+            return pool->places[place];
+    memcpy(pool->bytes + (size_t)pool->count * pool->size, id, pool->size);
+    pool->places[place] = pool->count;
+    return pool->count++;
+}

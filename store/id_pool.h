@@ -1,0 +1,30 @@
+/* store/id_pool.h -- the distinct ids of one kind (UUID, HEX of n bytes) of a segment, in order of
+ * first use.
+ *
+ * Ids are pure entropy, but real traffic repeats each 2 to 5 times: rows keep the number of the
+ * id, which grows by one from new id to new id, and so costs nothing where all are new.
+ * On disk the first four bytes of all ids stand together ("heads"), so that a look-up compares
+ * four bytes per id; the rest follows in pages of ID_PAGE_COUNT ids.
+ * Thread safety: one thread at a time. */
+#ifndef DENDRO_STORE_ID_POOL_H
+#define DENDRO_STORE_ID_POOL_H
+
+#include "store/slot.h"
+
+enum { ID_HEAD_SIZE = 4, ID_PAGE_COUNT = 4096 };
+#define ID_NONE UINT32_MAX
+
+struct id_pool {
+    struct slot_kind kind;
+    unsigned size;     /* bytes of an id */
+    uint8_t *bytes;    /* of all ids */
+    uint32_t *places;
+    uint32_t count, capacity, place_count;
+};
+
+void id_pool_init(struct id_pool *pool, struct slot_kind kind);
+void id_pool_release(struct id_pool *pool);
+/* Number of the id, making one if needed; ID_NONE without memory. */
+uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id);
+
+#endif

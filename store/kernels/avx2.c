@@ -1,0 +1,281 @@
+/* store/kernels/avx2.c -- 32 bytes at a time.
+ *
+ * Classes of bytes come from two table lookups, one per nibble (the method of Mula and Langdale for
+ * base64 and JSON); substrings are found by comparing the needle's first and last byte at once
+ * (Mula, "SIMD-friendly algorithms for substring searching"). */
+#include "store/kernels/kernels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+
+/* One bit per row of the ASCII table that holds token bytes; low nibble -> rows it occurs in. */
+enum { ROW_2 = 1, ROW_3 = 2, ROW_LETTERS = 4, ROW_5 = 8, ROW_7 = 16 };
+
+struct chunk_masks {
+    uint32_t token, digit, mark, hex;
+};
+
+AVX2 static inline struct chunk_masks chunk_masks(__m256i bytes)
+{
+    const __m256i low_table = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+        ROW_3 | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
+        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
+        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
+        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
+        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
+        ROW_LETTERS | ROW_5 | ROW_7, ROW_LETTERS, ROW_LETTERS, ROW_LETTERS | ROW_2,
+        ROW_LETTERS | ROW_2, ROW_LETTERS | ROW_5));
+    const __m256i high_table = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 0, ROW_2, ROW_3, ROW_LETTERS, ROW_5, ROW_LETTERS, ROW_7, 0, 0, 0, 0, 0, 0,
+                      0, 0));
+    const __m256i nibble = _mm256_set1_epi8(15);
+    __m256i low = _mm256_shuffle_epi8(low_table, bytes); /* bytes >= 0x80 give 0 */
+    __m256i high = _mm256_shuffle_epi8(high_table,
+                                       _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble));
+    __m256i both = _mm256_and_si256(low, high);
+    __m256i none = _mm256_cmpeq_epi8(both, _mm256_setzero_si256());
+    __m256i digit = _mm256_cmpeq_epi8(both, _mm256_set1_epi8(ROW_3));
+    __m256i letter = _mm256_sub_epi8(_mm256_or_si256(bytes, _mm256_set1_epi8(0x20)),
+                                     _mm256_set1_epi8((char)('a' + 128)));
+    __m256i hex = _mm256_or_si256(digit,
+                                  _mm256_cmpgt_epi8(_mm256_set1_epi8(-128 + 6), letter));
+    __m256i mark = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('=')),
+                                   _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('@')));
+
+    return (struct chunk_masks){
+        .token = ~(uint32_t)_mm256_movemask_epi8(none) | (uint32_t)_mm256_movemask_epi8(bytes),
+        .digit = (uint32_t)_mm256_movemask_epi8(digit),
+        .mark = (uint32_t)_mm256_movemask_epi8(mark),
+        .hex = (uint32_t)_mm256_movemask_epi8(hex),
+    };
+}
+
+AVX2 static void byte_masks(const char *data, size_t len, const struct byte_masks *out)
+{
+    uint64_t carry = 0;
+
+    for (size_t word = 0; word * 64 < len; word++) {
+        size_t left = len - word * 64;
+        const char *from = data + word * 64;
+        char tail[64];
+        struct chunk_masks a, b;
+        uint64_t token, digit, mark;
+
+        if (left < 64) {
+            memset(tail, 0, sizeof(tail)); /* NUL is in no class */
+            memcpy(tail, from, left);
+            from = tail;
+        }
+        a = chunk_masks(_mm256_loadu_si256((const __m256i *)(const void *)from));
+        b = chunk_masks(_mm256_loadu_si256((const __m256i *)(const void *)(from + 32)));
+        token = a.token | (uint64_t)b.token << 32;
+        digit = a.digit | (uint64_t)b.digit << 32;
+        mark = a.mark | (uint64_t)b.mark << 32;
+        out->token[word] = token;
+        out->digit[word] = digit;
+        out->hex[word] = a.hex | (uint64_t)b.hex << 32;
+        out->trigger[word] = digit | ((mark << 1 | carry) & token);
+        carry = mark >> 63;
+    }
+}
+
+AVX2 static size_t find_tail(struct slice text, struct slice needle, size_t from)
+{
+    for (; from + needle.len <= text.len; from++)
+        if (text.data[from] == needle.data[0] &&
+            memcmp(text.data + from, needle.data, needle.len) == 0)
+            return from;
+    return SIZE_MAX;
+}
+
+AVX2 static size_t find(struct slice text, struct slice needle, size_t from)
+{
+    const __m256i first = _mm256_set1_epi8(needle.data[0]);
+    const __m256i last = _mm256_set1_epi8(needle.data[needle.len - 1]);
+
+    for (; from + needle.len + 31 <= text.len; from += 32) {
+        const char *at = text.data + from;
+        __m256i head = _mm256_loadu_si256((const __m256i *)(const void *)at);
+        __m256i end = _mm256_loadu_si256((const __m256i *)(const void *)(at + needle.len - 1));
+        uint32_t hits = (uint32_t)_mm256_movemask_epi8(
+            _mm256_and_si256(_mm256_cmpeq_epi8(head, first), _mm256_cmpeq_epi8(end, last)));
+
+        for (; hits != 0; hits &= hits - 1) {
+            size_t offset = (size_t)__builtin_ctz(hits);
+
+            if (memcmp(at + offset, needle.data, needle.len) == 0)
+                return from + offset;
+        }
+    }
+    return find_tail(text, needle, from);
+}
+
+/* ASCII capitals to lower case, other bytes as they are. */
+AVX2 static inline __m256i fold(__m256i bytes)
+{
+    __m256i shifted = _mm256_sub_epi8(bytes, _mm256_set1_epi8((char)('A' + 128)));
+    __m256i capital = _mm256_cmpgt_epi8(_mm256_set1_epi8(-128 + 26), shifted);
+
+    return _mm256_or_si256(bytes, _mm256_and_si256(capital, _mm256_set1_epi8(0x20)));
+}
+
+static bool equal_fold(const char *text, struct slice needle)
+{
+    for (size_t i = 0; i < needle.len; i++)
+        if (fold_byte(text[i]) != needle.data[i])
+            return false;
+    return true;
+}
+
+AVX2 static size_t find_fold(struct slice text, struct slice needle, size_t from)
+{
+    const __m256i first = _mm256_set1_epi8(needle.data[0]);
+    const __m256i last = _mm256_set1_epi8(needle.data[needle.len - 1]);
+
+    for (; from + needle.len + 31 <= text.len; from += 32) {
+        const char *at = text.data + from;
+        __m256i head = fold(_mm256_loadu_si256((const __m256i *)(const void *)at));
+        __m256i end = fold(_mm256_loadu_si256((const __m256i *)(const void *)(at + needle.len - 1)));
+        uint32_t hits = (uint32_t)_mm256_movemask_epi8(
+            _mm256_and_si256(_mm256_cmpeq_epi8(head, first), _mm256_cmpeq_epi8(end, last)));
+
+        for (; hits != 0; hits &= hits - 1) {
+            size_t offset = (size_t)__builtin_ctz(hits);
+
+            if (equal_fold(at + offset, needle))
+                return from + offset;
+        }
+    }
+    for (; from + needle.len <= text.len; from++)
+        if (equal_fold(text.data + from, needle))
+            return from;
+    return SIZE_MAX;
+}
+
+AVX2 static inline __m256i unpack_four(const uint8_t *packed, __m256i bit, __m256i mask)
+{
+    __m256i words = _mm256_i64gather_epi64((const long long *)(const void *)packed,
+                                           _mm256_srli_epi64(bit, 3), 1);
+    __m256i shift = _mm256_and_si256(bit, _mm256_set1_epi64x(7));
+
+    return _mm256_and_si256(_mm256_srlv_epi64(words, shift), mask);
+}
+
+AVX2 static void unpack(const uint8_t *packed, unsigned width, size_t count, uint64_t *out)
+{
+    const long long w = width;
+    const __m256i mask = _mm256_set1_epi64x((1LL << width) - 1);
+    const __m256i step = _mm256_set1_epi64x(4 * w);
+    __m256i bit = _mm256_setr_epi64x(0, w, 2 * w, 3 * w);
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        _mm256_storeu_si256((__m256i *)(void *)(out + i), unpack_four(packed, bit, mask));
+        bit = _mm256_add_epi64(bit, step);
+    }
+    for (; i < count; i++) {
+        uint64_t word;
+
+        memcpy(&word, packed + i * width / 8, sizeof(word));
+        out[i] = word >> (i * width % 8) & (((uint64_t)1 << width) - 1);
+    }
+}
+
+AVX2 static void unpack32(const uint8_t *packed, unsigned width, size_t count, uint32_t *out)
+{
+    const long long w = width;
+    const __m256i mask = _mm256_set1_epi64x((1LL << width) - 1);
+    const __m256i step = _mm256_set1_epi64x(4 * w);
+    const __m256i even = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+    __m256i bit = _mm256_setr_epi64x(0, w, 2 * w, 3 * w);
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        __m256i four = _mm256_permutevar8x32_epi32(unpack_four(packed, bit, mask), even);
+
+        _mm_storeu_si128((__m128i *)(void *)(out + i), _mm256_castsi256_si128(four));
+        bit = _mm256_add_epi64(bit, step);
+    }
+    for (; i < count; i++) {
+        uint64_t word;
+
+        memcpy(&word, packed + i * width / 8, sizeof(word));
+        out[i] = (uint32_t)(word >> (i * width % 8) & (((uint64_t)1 << width) - 1));
+    }
+}
+
+AVX2 static void equal32(const uint32_t *values, size_t count, uint32_t value, uint64_t *bits)
+{
+    const __m256i wanted = _mm256_set1_epi32((int)value);
+
+    for (size_t word = 0; word * 64 < count; word++) {
+        const uint32_t *from = values + word * 64;
+        size_t end = count - word * 64 < 64 ? count - word * 64 : 64;
+        size_t i = 0;
+        uint64_t hits = 0;
+
+        for (; i + 8 <= end; i += 8) {
+            __m256i eight = _mm256_loadu_si256((const __m256i *)(const void *)(from + i));
+            __m256i equal = _mm256_cmpeq_epi32(eight, wanted);
+
+            hits |= (uint64_t)(uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(equal)) << i;
+        }
+        for (; i < end; i++)
+            hits |= (uint64_t)(from[i] == value) << i;
+        bits[word] = hits;
+    }
+}
+
+AVX2 static void range64(const int64_t *values, size_t count, int64_t low, int64_t high,
+                         uint64_t *bits)
+{
+    const __m256i lowest = _mm256_set1_epi64x(low), highest = _mm256_set1_epi64x(high);
+
+    for (size_t word = 0; word * 64 < count; word++) {
+        const int64_t *from = values + word * 64;
+        size_t end = count - word * 64 < 64 ? count - word * 64 : 64;
+        size_t i = 0;
+        uint64_t hits = 0;
+
+        for (; i + 4 <= end; i += 4) {
+            __m256i four = _mm256_loadu_si256((const __m256i *)(const void *)(from + i));
+            __m256i out = _mm256_or_si256(_mm256_cmpgt_epi64(lowest, four),
+                                          _mm256_cmpgt_epi64(four, highest));
+
+            hits |= (uint64_t)(~(uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(out)) & 15) << i;
+        }
+        for (; i < end; i++)
+            hits |= (uint64_t)(from[i] >= low && from[i] <= high) << i;
+        bits[word] = hits;
+    }
+}
+
+static void table32(const uint32_t *values, size_t count, const uint8_t *pass, uint64_t *bits)
+{
+    for (size_t word = 0; word * 64 < count; word++) {
+        const uint32_t *from = values + word * 64;
+        size_t end = count - word * 64 < 64 ? count - word * 64 : 64;
+        uint64_t hits = 0;
+
+        for (size_t i = 0; i < end; i++)
+            hits |= (uint64_t)pass[from[i]] << i;
+        bits[word] = hits;
+    }
+}
+
+const struct kernels kernels_avx2 = {
+    .name = "avx2",
+    .byte_masks = byte_masks,
+    .find = find,
+    .find_fold = find_fold,
+    .unpack = unpack,
+    .unpack32 = unpack32,
+    .equal32 = equal32,
+    .range64 = range64,
+    .table32 = table32,
+};
+
+#endif

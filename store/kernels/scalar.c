@@ -1,0 +1,133 @@
+/* store/kernels/scalar.c -- the plain form of each kernel: what the vector forms must equal. */
+#include "store/kernels/kernels.h"
+
+static void byte_masks(const char *data, size_t len, const struct byte_masks *out)
+{
+    bool marked = false;
+
+    for (size_t word = 0; word * 64 < len; word++) {
+        size_t end = len - word * 64 < 64 ? len - word * 64 : 64;
+        uint64_t token = 0, trigger = 0, digit = 0, hex = 0;
+
+        for (size_t i = 0; i < end; i++) {
+            char c = data[word * 64 + i];
+            uint64_t is_token = is_token_byte(c);
+
+            token |= is_token << i;
+            digit |= (uint64_t)is_digit_byte(c) << i;
+            hex |= (uint64_t)is_hex_byte(c) << i;
+            trigger |= (uint64_t)(is_digit_byte(c) || (marked && is_token)) << i;
+            marked = c == '=' || c == '@';
+        }
+        out->token[word] = token;
+        out->trigger[word] = trigger;
+        out->digit[word] = digit;
+        out->hex[word] = hex;
+    }
+}
+
+static size_t find(struct slice text, struct slice needle, size_t from)
+{
+    const char *hit;
+
+    if (from > text.len || needle.len > text.len - from)
+        return SIZE_MAX;
+    hit = memmem(text.data + from, text.len - from, needle.data, needle.len);
+    return hit == NULL ? SIZE_MAX : (size_t)(hit - text.data);
+}
+
+static bool equal_fold(const char *text, struct slice needle)
+{
+    for (size_t i = 0; i < needle.len; i++)
+        if (fold_byte(text[i]) != needle.data[i])
+            return false;
+    return true;
+}
+
+static size_t find_fold(struct slice text, struct slice needle, size_t from)
+{
+    if (needle.len > text.len)
+        return SIZE_MAX;
+    for (size_t at = from; at <= text.len - needle.len; at++)
+        if (fold_byte(text.data[at]) == needle.data[0] && equal_fold(text.data + at, needle))
+            return at;
+    return SIZE_MAX;
+}
+
+static uint64_t unpack_one(const uint8_t *packed, unsigned width, size_t index)
+{
+    size_t bit = index * width;
+    uint64_t word;
+
+    memcpy(&word, packed + bit / 8, sizeof(word));
+    return word >> (bit % 8) & (((uint64_t)1 << width) - 1);
+}
+
+static void unpack(const uint8_t *packed, unsigned width, size_t count, uint64_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = unpack_one(packed, width, i);
+}
+
+static void unpack32(const uint8_t *packed, unsigned width, size_t count, uint32_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (uint32_t)unpack_one(packed, width, i);
+}
+
+static void equal32(const uint32_t *values, size_t count, uint32_t value, uint64_t *bits)
+{
+    for (size_t word = 0; word * 64 < count; word++) {
+        size_t end = count - word * 64 < 64 ? count - word * 64 : 64;
+
+        bits[word] = 0;
+        for (size_t i = 0; i < end; i++)
+            bits[word] |= (uint64_t)(values[word * 64 + i] == value) << i;
+    }
+}
+
+static void range64(const int64_t *values, size_t count, int64_t low, int64_t high, uint64_t *bits)
+{
+    for (size_t word = 0; word * 64 < count; word++) {
+        size_t end = count - word * 64 < 64 ? count - word * 64 : 64;
+
+        bits[word] = 0;
+        for (size_t i = 0; i < end; i++) {
+            int64_t value = values[word * 64 + i];
+
+            bits[word] |= (uint64_t)(value >= low && value <= high) << i;
+        }
+    }
+}
+
+static void table32(const uint32_t *values, size_t count, const uint8_t *pass, uint64_t *bits)
+{
+    for (size_t word = 0; word * 64 < count; word++) {
+        size_t end = count - word * 64 < 64 ? count - word * 64 : 64;
+
+        bits[word] = 0;
+        for (size_t i = 0; i < end; i++)
+            bits[word] |= (uint64_t)pass[values[word * 64 + i]] << i;
+    }
+}
+
+const struct kernels kernels_scalar = {
+    .name = "scalar",
+    .byte_masks = byte_masks,
+    .find = find,
+    .find_fold = find_fold,
+    .unpack = unpack,
+    .unpack32 = unpack32,
+    .equal32 = equal32,
+    .range64 = range64,
+    .table32 = table32,
+};
+
+const struct kernels *kernels(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
+        return &kernels_avx2;
+#endif
+    return &kernels_scalar;
+}

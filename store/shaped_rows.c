@@ -1,0 +1,240 @@
+/* store/shaped_rows.c -- first pass over the rows of a segment. */
+#include "store/shaped_rows.h"
+
+#include "base/hash.h"
+#include "store/kernels/kernels.h"
+
+#include <stdlib.h>
+
+enum {
+    SAMPLE_ROWS = 8192,      /* looked at to decide which fields are one slot */
+    SAMPLE_PLACES = 1 << 16,
+    SAMPLE_FILL_MAX = SAMPLE_PLACES / 2,
+    WHOLE_SAMPLES_MIN = 16,
+    WHOLE_REPEAT_MIN = 4,    /* one slot if a value occurs so often, on average */
+    FIELDS_TRACKED = 4096,   /* (format, field) pairs by number below this; others are not whole */
+};
+
+/* Per format: which fields are one slot. */
+struct field_sampler {
+    uint64_t *seen; /* hashes of (format, field, text); 0: free */
+    uint32_t *total, *distinct; /* [format * FIELDS_TRACKED + field] */
+    uint8_t *whole;
+    uint32_t filled;
+};
+
+static bool sampler_init(struct field_sampler *sampler, uint32_t format_count)
+{
+    size_t pairs = (size_t)FIELDS_TRACKED * (format_count + 1);
+
+    *sampler = (struct field_sampler){0};
+    sampler->seen = calloc(SAMPLE_PLACES, sizeof(*sampler->seen));
+    sampler->total = calloc(pairs, sizeof(*sampler->total));
+    sampler->distinct = calloc(pairs, sizeof(*sampler->distinct));
+    sampler->whole = calloc(pairs, sizeof(*sampler->whole));
+    return sampler->seen != NULL && sampler->total != NULL && sampler->distinct != NULL &&
+           sampler->whole != NULL;
+}
+
+static void sampler_release(struct field_sampler *sampler)
+{
+    free(sampler->seen);
+    free(sampler->total);
+    free(sampler->distinct);
+    free(sampler->whole);
+}
+
+static void sample_field(struct field_sampler *sampler, const struct event *event,
+                         const struct event_field *field)
+{
+    size_t pair = (size_t)event->format * FIELDS_TRACKED + field->field;
+    struct slice text;
+    uint64_t hash;
+    uint32_t place;
+
+    if (field->text.data != NULL || field->field >= FIELDS_TRACKED ||
+        field->start > event->bytes.len || field->len > event->bytes.len - field->start)
+        return;
+    text = slice_sub(event->bytes, field->start, field->len);
+    hash = hash64_seed(text.data, text.len, pair) | 1;
+    sampler->total[pair]++;
+    for (place = (uint32_t)hash % SAMPLE_PLACES; sampler->seen[place] != 0;
+         place = (place + 1) % SAMPLE_PLACES)
+        if (sampler->seen[place] == hash)
+            return;
+    sampler->distinct[pair]++;
+    if (sampler->filled < SAMPLE_FILL_MAX) {
+        sampler->seen[place] = hash;
+        sampler->filled++;
+    }
+}
+
+static void sample_rows(struct field_sampler *sampler, const struct segment_content *content)
+{
+    uint64_t stride = content->row_count / SAMPLE_ROWS + 1;
+    size_t pairs = (size_t)FIELDS_TRACKED * content->format_count;
+
+    for (uint64_t row = 0; row < content->row_count; row += stride) {
+        const struct event *event = content->rows[row].event;
+
+        for (uint32_t i = 0; i < event->field_count; i++)
+            sample_field(sampler, event, &event->fields[i]);
+    }
+    for (size_t pair = 0; pair < pairs; pair++)
+        sampler->whole[pair] = sampler->total[pair] >= WHOLE_SAMPLES_MIN &&
+                               sampler->distinct[pair] * WHOLE_REPEAT_MIN <= sampler->total[pair];
+}
+
+static bool reserve_values(struct shaped_rows *rows, size_t extra)
+{
+    size_t capacity = rows->value_capacity;
+    uint64_t *grown;
+
+    if (rows->value_count + extra <= capacity)
+        return true;
+    capacity = capacity == 0 ? 1 << 16 : capacity * 2;
+    grown = realloc(rows->values, capacity * sizeof(*grown));
+    if (grown == NULL)
+        return false;
+    rows->values = grown;
+    rows->value_capacity = capacity;
+    return true;
+}
+
+static void keep_values(struct shaped_rows *rows, const struct line_shape *shape)
+{
+    uint64_t *out = rows->values + rows->value_count;
+
+    for (uint32_t i = 0; i < shape->slot_count; i++) {
+        const struct shape_slot *slot = &shape->slots[i];
+
+        out[i] = slot->kind.type == SLOT_TEXT || slot_id_size(slot->kind) > 0
+                     ? text_ref(slot->start, slot->len)
+                     : slot->value;
+    }
+    rows->value_count += shape->slot_count;
+}
+
+static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sampler)
+{
+    const struct segment_content *content = rows->content;
+    struct line_shape *shape = malloc(sizeof(*shape));
+
+    if (shape == NULL)
+        return false;
+    for (uint64_t row = 0; row < content->row_count; row++) {
+        const struct event *event = content->rows[row].event;
+        struct shape_rules rules = {sampler->whole + (size_t)event->format * FIELDS_TRACKED,
+                                    FIELDS_TRACKED};
+
+        rows->first_value[row] = rows->value_count;
+        rows->templates[row] = TEMPLATE_NONE;
+        if (!reserve_values(rows, SHAPE_SLOTS_MAX)) {
+            free(shape);
+            return false;
+        }
+        if (!shape_read(shape, event, &rules))
+            continue;
+        rows->templates[row] =
+            template_table_get(&rows->table, shape, event->bytes, event->format);
+        if (rows->templates[row] != TEMPLATE_NONE)
+            keep_values(rows, shape);
+    }
+    free(shape);
+    return true;
+}
+
+static uint32_t family_of(const struct shaped_rows *rows, uint64_t row)
+{
+    uint32_t template = rows->templates[row];
+    uint32_t family = template == TEMPLATE_NONE ? FAMILY_NONE : rows->set.members[template].family;
+
+    return family == FAMILY_NONE ? rows->set.family_count : family;
+}
+
+/* Counting sort by family; rows keep their order inside each. */
+static bool order_rows(struct shaped_rows *rows)
+{
+    uint64_t row_count = rows->content->row_count, sum = 0;
+    uint32_t groups = rows->set.family_count + 1;
+    uint64_t *at;
+
+    rows->order = malloc((row_count + 1) * sizeof(*rows->order));
+    rows->family_start = calloc(groups + 1, sizeof(*rows->family_start));
+    at = calloc(groups, sizeof(*at));
+    if (rows->order == NULL || rows->family_start == NULL || at == NULL) {
+        free(at);
+        return false;
+    }
+    for (uint64_t row = 0; row < row_count; row++)
+        at[family_of(rows, row)]++;
+    for (uint32_t group = 0; group < groups; group++) {
+        uint64_t count = at[group];
+
+        rows->family_start[group] = at[group] = sum;
+        sum += count;
+    }
+    rows->family_start[groups] = sum;
+    for (uint64_t row = 0; row < row_count; row++)
+        rows->order[at[family_of(rows, row)]++] = (uint32_t)row;
+    free(at);
+    return true;
+}
+
+static bool make(struct shaped_rows *rows, bool plain)
+{
+    uint64_t count = rows->content->row_count;
+    struct field_sampler sampler;
+    bool fine;
+
+    rows->templates = malloc((count + 1) * sizeof(*rows->templates));
+    rows->first_value = calloc(count + 1, sizeof(*rows->first_value));
+    if (rows->templates == NULL || rows->first_value == NULL)
+        return false;
+    if (plain) {
+        memset(rows->templates, 0xff, count * sizeof(*rows->templates));
+        return true;
+    }
+    fine = sampler_init(&sampler, rows->content->format_count);
+    if (fine) {
+        sample_rows(&sampler, rows->content);
+        fine = read_shapes(rows, &sampler);
+    }
+    sampler_release(&sampler);
+    return fine;
+}
+
+enum status shaped_rows_make(struct shaped_rows *rows, const struct segment_content *content,
+                             bool plain, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    *rows = (struct shaped_rows){.content = content};
+    template_table_init(&rows->table);
+    if (content->row_count > UINT32_MAX / 2)
+        return error_set(err, STATUS_TOO_LARGE, "%llu rows are too many for a segment",
+                         (unsigned long long)content->row_count);
+    if (!make(rows, plain))
+        status = error_set(err, STATUS_NO_MEMORY, "a segment of %llu rows needs too much memory",
+                           (unsigned long long)content->row_count);
+    if (status == STATUS_OK)
+        status = family_set_make(&rows->set, &rows->table, err);
+    if (status == STATUS_OK && !order_rows(rows))
+        status = error_set(err, STATUS_NO_MEMORY, "a segment of %llu rows needs too much memory",
+                           (unsigned long long)content->row_count);
+    if (status != STATUS_OK)
+        shaped_rows_release(rows);
+    return status;
+}
+
+void shaped_rows_release(struct shaped_rows *rows)
+{
+    template_table_release(&rows->table);
+    family_set_release(&rows->set);
+    free(rows->templates);
+    free(rows->first_value);
+    free(rows->values);
+    free(rows->order);
+    free(rows->family_start);
+    *rows = (struct shaped_rows){0};
+}

@@ -1,0 +1,46 @@
+/* store/shaped_rows.h -- the rows of a segment to be, split into (template, values).
+ *
+ * First pass of the writer: decide which fields are one slot, read the shape of every event, group
+ * the templates into families, and list the rows of each family in segment order.
+ * Thread safety: one thread at a time. */
+#ifndef DENDRO_STORE_SHAPED_ROWS_H
+#define DENDRO_STORE_SHAPED_ROWS_H
+
+#include "store/family.h"
+#include "store/segment.h"
+
+/* Values of slots that keep bytes: where they are in the event. */
+static inline uint64_t text_ref(uint32_t start, uint32_t len)
+{
+    return (uint64_t)start << 32 | len;
+}
+
+static inline struct slice text_of_ref(struct slice bytes, uint64_t ref)
+{
+    return (struct slice){bytes.data + (ref >> 32), (uint32_t)ref};
+}
+
+struct shaped_rows {
+    const struct segment_content *content;
+    struct template_table table;
+    struct family_set set;
+    uint32_t *templates;   /* raw template of each row; TEMPLATE_NONE: kept as text */
+    uint64_t *first_value; /* of each row, in `values` */
+    uint64_t *values;      /* one per slot of the raw template */
+    size_t value_count, value_capacity;
+    uint32_t *order;       /* rows by family, those kept as text last */
+    uint64_t *family_start; /* family_count + 2: where each family's rows begin in `order` */
+};
+
+/* With `plain` every row is kept as text. Errors: NO_MEMORY, TOO_LARGE (2^32 rows). */
+enum status shaped_rows_make(struct shaped_rows *rows, const struct segment_content *content,
+                             bool plain, struct error *err) WARN_UNUSED;
+void shaped_rows_release(struct shaped_rows *rows);
+
+/* Values of the slots of `row`. */
+static inline const uint64_t *shaped_row_values(const struct shaped_rows *rows, uint32_t row)
+{
+    return rows->values + rows->first_value[row];
+}
+
+#endif

@@ -1,0 +1,490 @@
+/* store/slot.c -- which type a token has, and its text again from the value. */
+#include "store/slot.h"
+
+#include "store/kernels/kernels.h"
+
+#include <math.h>
+
+enum { INT_DIGITS_MAX = 18 };
+
+/* Bytes of a text of up to three bytes as one number. */
+#define UNIT1(a)       ((uint32_t)(a))
+#define UNIT2(a, b)    ((uint32_t)(a) | (uint32_t)(b) << 8)
+#define UNIT3(a, b, c) (UNIT2(a, b) | (uint32_t)(c) << 16)
+
+static bool is_unit(const char *text, size_t len)
+{
+    static const uint32_t units[] = {
+        UNIT2('m', 's'), UNIT1('s'), UNIT2('u', 's'), UNIT2('n', 's'), UNIT1('m'), UNIT1('h'),
+        UNIT1('d'), UNIT1('b'), UNIT1('B'), UNIT2('k', 'B'), UNIT2('K', 'B'), UNIT2('M', 'B'),
+        UNIT2('G', 'B'), UNIT2('k', 'b'), UNIT2('m', 'b'), UNIT2('g', 'b'), UNIT1('k'), UNIT1('K'),
+        UNIT1('M'), UNIT1('G'), UNIT3('K', 'i', 'B'), UNIT3('M', 'i', 'B'), UNIT3('G', 'i', 'B'),
+    };
+    uint32_t unit = 0;
+
+    if (len > 3)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        unit |= (uint32_t)(unsigned char)text[i] << (8 * i);
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (unit == units[i])
+            return true;
+    return false;
+}
+
+static uint64_t low_bits(size_t count)
+{
+    return count >= 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
+}
+
+static unsigned leading_ones(uint64_t bits)
+{
+    return bits == UINT64_MAX ? 64 : (unsigned)__builtin_ctzll(~bits);
+}
+
+/* Eight digits, first the lowest byte, as a number: pairs, then fours, then all. */
+static uint64_t eight_digits(uint64_t text)
+{
+    text = (text & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;         /* 2561 = 10 * 256 + 1 */
+    text = (text & 0x00ff00ff00ff00ffu) * 6553601 >> 16;     /* 100 * 65536 + 1 */
+    return (text & 0x0000ffff0000ffffu) * 42949672960001 >> 32; /* 10000 * 2^32 + 1 */
+}
+
+/* Up to 18 digits that end at `end`; `readable` bytes before it may be read. */
+static uint64_t digits_value(const char *end, size_t count, size_t readable)
+{
+    uint64_t text, value = 0;
+
+    if (count <= 8 && readable >= 8 && count > 0) {
+        memcpy(&text, end - 8, sizeof(text));
+        return eight_digits(count == 8 ? text : text & (UINT64_MAX << (8 * (8 - count))));
+    }
+    if (count > 8 && count <= 16) {
+        memcpy(&text, end - 8, sizeof(text));
+        return digits_value(end - 8, count - 8, readable - 8) * 100000000 + eight_digits(text);
+    }
+    for (const char *at = end - count; at < end; at++)
+        value = value * 10 + (uint64_t)(*at - '0');
+    return value;
+}
+
+static bool read_ipv4(struct slice text, uint64_t digits, uint64_t *value)
+{
+    uint64_t address = 0;
+    size_t at = 0;
+
+    if (text.len < 7 || text.len > 15)
+        return false;
+    for (unsigned part = 0; part < 4; part++) {
+        unsigned count = leading_ones(digits >> at);
+        uint64_t number;
+
+        if (count == 0 || count > 3 || (count > 1 && text.data[at] == '0') ||
+            at + count > text.len)
+            return false;
+        number = digits_value(text.data + at + count, count, 0);
+        at += count;
+        if (number > 255 || (part < 3 && (at >= text.len || text.data[at++] != '.')))
+            return false;
+        address = address << 8 | number;
+    }
+    *value = address;
+    return at == text.len;
+}
+
+/* 0..15, or 16 for what is no digit of the case ('a' or 'A' gives which). */
+static unsigned hex_digit(char c, char first_letter)
+{
+    if (is_digit_byte(c))
+        return (unsigned)(c - '0');
+    return (unsigned char)(c - first_letter) < 6 ? (unsigned)(c - first_letter) + 10 : 16u;
+}
+
+static bool all_hex(struct slice text, char first_letter)
+{
+    unsigned bad = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        bad |= hex_digit(text.data[i], first_letter) & 16;
+    return bad == 0;
+}
+
+static bool is_uuid_dash(size_t at)
+{
+    return at == 8 || at == 13 || at == 18 || at == 23;
+}
+
+static bool is_uuid(struct slice text, char first_letter)
+{
+    if (text.len != 36 || text.data[8] != '-' || text.data[13] != '-' || text.data[18] != '-' ||
+        text.data[23] != '-')
+        return false;
+    return all_hex(slice_first(text, 8), first_letter) &&
+           all_hex(slice_sub(text, 9, 4), first_letter) &&
+           all_hex(slice_sub(text, 14, 4), first_letter) &&
+           all_hex(slice_sub(text, 19, 4), first_letter) &&
+           all_hex(slice_sub(text, 24, 12), first_letter);
+}
+
+static bool has_byte(struct slice text, unsigned char low, unsigned count)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < text.len; i++)
+        found |= (unsigned char)((unsigned char)text.data[i] - low) < count;
+    return found;
+}
+
+/* Hex digits of one case, `len` even, or a UUID. */
+static bool id_kind(struct slice token, uint64_t hex, struct slot_kind *out)
+{
+    static const uint64_t uuid_digits = 0xfff7bdeffu; /* 36 bits without 8, 13, 18 and 23 */
+    bool uuid = token.len == 36 && (hex & low_bits(36)) == uuid_digits && token.data[8] == '-' &&
+                token.data[13] == '-' && token.data[18] == '-' && token.data[23] == '-';
+    bool upper, lower;
+
+    if (!uuid && (token.len % 2 != 0 || token.len < 2 * HEX_BYTES_MIN ||
+                  token.len > 2 * HEX_BYTES_MAX ||
+                  (hex & low_bits(token.len)) != low_bits(token.len)))
+        return false;
+    upper = has_byte(token, 'A', 6);
+    lower = has_byte(token, 'a', 6);
+    if (upper && lower)
+        return false;
+    *out = (struct slot_kind){uuid ? SLOT_UUID : SLOT_HEX,
+                              (uint8_t)((uuid ? 0 : token.len / 2) | (upper ? SLOT_UPPER : 0))};
+    return true;
+}
+
+/* A number of digits only, with or without a '-' before it. */
+static bool int_kind(struct slice digits, bool negative, size_t readable, uint64_t *value,
+                     struct slot_kind *out)
+{
+    bool padded = digits.data[0] == '0' && digits.len > 1;
+
+    if (digits.len > INT_DIGITS_MAX)
+        return false;
+    *value = digits_value(digits.data + digits.len, digits.len, readable);
+    if (negative) {
+        if (padded || *value == 0)
+            return false; /* "-0", "-01" */
+        *value = 0 - *value;
+    }
+    *out = padded ? (struct slot_kind){SLOT_PADDED, (uint8_t)digits.len}
+                  : (struct slot_kind){SLOT_INT, 0};
+    return true;
+}
+
+/* digits '.' digits; the integer part is padded to `param` digits if it begins with a zero. */
+static bool decimal_kind(struct slice text, size_t whole, size_t fraction, uint64_t *value,
+                         struct slot_kind *out)
+{
+    static const uint64_t powers[] = {1,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000};
+    uint64_t mantissa;
+
+    if (fraction == 0 || whole + fraction > DECIMAL_DIGITS_MAX)
+        return false;
+    mantissa = digits_value(text.data + whole, whole, whole) * powers[fraction] +
+               digits_value(text.data + whole + 1 + fraction, fraction, whole + 1 + fraction);
+    *value = decimal_make(mantissa, (unsigned)fraction);
+    *out = (struct slot_kind){SLOT_DECIMAL,
+                              text.data[0] == '0' && whole > 1 ? (uint8_t)whole : 0};
+    return true;
+}
+
+/* A number from the start of the token to its end or to a unit. */
+static bool number_kind(struct slice token, struct token_bits bits, size_t *used, uint64_t *value,
+                        struct slot_kind *out)
+{
+    size_t start = token.data[0] == '-', whole = leading_ones(bits.digits >> start), end, fraction;
+
+    if (whole > token.len - start)
+        whole = token.len - start;
+    end = start + whole;
+    if (whole == 0)
+        return false;
+    if (end == token.len || is_unit(token.data + end, token.len - end)) {
+        *used = end;
+        return int_kind(slice_sub(token, start, whole), start == 1,
+                        bits.readable - (token.len - end), value, out);
+    }
+    if (start == 1 || token.data[end] != '.')
+        return false;
+    fraction = end + 1 < 64 ? leading_ones(bits.digits >> (end + 1)) : 0;
+    if (fraction > token.len - end - 1)
+        fraction = token.len - end - 1;
+    end += 1 + fraction;
+    if (end == token.len || is_unit(token.data + end, token.len - end)) {
+        *used = end;
+        return decimal_kind(token, whole, fraction, value, out);
+    }
+    *out = (struct slot_kind){SLOT_IPV4, 0};
+    return read_ipv4(token, bits.digits, value);
+}
+
+struct slot_kind slot_classify_bits(struct slice token, struct token_bits bits, size_t *used,
+                                    uint64_t *value)
+{
+    struct slot_kind kind = {SLOT_TEXT, TEXT_TOKEN};
+    bool numeric = token.len > 0 && ((bits.digits & 1) != 0 || token.data[0] == '-');
+
+    *used = token.len;
+    if (numeric && number_kind(token, bits, used, value, &kind))
+        return kind;
+    *used = token.len;
+    kind = (struct slot_kind){SLOT_TEXT, TEXT_TOKEN};
+    if ((bits.hex & 1) != 0)
+        (void)id_kind(token, bits.hex, &kind);
+    return kind;
+}
+
+struct slot_kind slot_classify(struct slice token, size_t *used, uint64_t *value)
+{
+    struct token_bits bits = {.readable = token.len};
+
+    for (size_t i = 0; i < token.len && i < 64; i++) {
+        bits.digits |= (uint64_t)is_digit_byte(token.data[i]) << i;
+        bits.hex |= (uint64_t)is_hex_byte(token.data[i]) << i;
+    }
+    return slot_classify_bits(token, bits, used, value);
+}
+
+static size_t write_digits(uint64_t value, char *out)
+{
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233"
+                                "34353637383940414243444546474849505152535455565758596061626364656667"
+                                "6869707172737475767778798081828384858687888990919293949596979899";
+    char text[20];
+    size_t at = sizeof(text);
+
+    while (value >= 100) {
+        at -= 2;
+        memcpy(text + at, pairs + value % 100 * 2, 2);
+        value /= 100;
+    }
+    if (value >= 10) {
+        at -= 2;
+        memcpy(text + at, pairs + value * 2, 2);
+    } else {
+        text[--at] = (char)('0' + value);
+    }
+    memcpy(out, text + at, sizeof(text) - at);
+    return sizeof(text) - at;
+}
+
+static size_t write_padded(uint64_t value, unsigned digits, char *out)
+{
+    for (unsigned i = digits; i > 0; i--, value /= 10)
+        out[i - 1] = (char)('0' + value % 10);
+    return digits;
+}
+
+static size_t write_decimal(uint64_t value, unsigned padded, char *out)
+{
+    static const uint64_t powers[] = {1,
+                                      10,
+                                      100,
+                                      1000,
+                                      10000,
+                                      100000,
+                                      1000000,
+                                      10000000,
+                                      100000000,
+                                      1000000000,
+                                      10000000000,
+                                      100000000000,
+                                      1000000000000,
+                                      10000000000000,
+                                      100000000000000,
+                                      1000000000000000,
+                                      10000000000000000,
+                                      100000000000000000};
+    unsigned scale = decimal_scale(value);
+    uint64_t mantissa = decimal_mantissa(value);
+    size_t len;
+
+    if (scale >= COUNT_OF(powers)) /* only in a damaged page */
+        scale = 0;
+    len = padded > 0 ? write_padded(mantissa / powers[scale], padded, out)
+                     : write_digits(mantissa / powers[scale], out);
+    out[len++] = '.';
+    return len + write_padded(mantissa % powers[scale], scale, out + len);
+}
+
+static size_t write_ipv4(uint64_t value, char *out)
+{
+    size_t len = 0;
+
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        len += write_digits(value >> shift & 255, out + len);
+        if (shift > 0)
+            out[len++] = '.';
+    }
+    return len;
+}
+
+static size_t write_int(int64_t value, char *out)
+{
+    if (value >= 0)
+        return write_digits((uint64_t)value, out);
+    out[0] = '-';
+    return 1 + write_digits(-(uint64_t)value, out + 1);
+}
+
+size_t slot_write(struct stamp_cache *cache, struct slot_kind kind, uint64_t value, char *out)
+{
+    switch (kind.type) {
+    case SLOT_INT:
+        return write_int((int64_t)value, out);
+    case SLOT_PADDED:
+        return write_padded(value, kind.param, out);
+    case SLOT_DECIMAL:
+        return write_decimal(value, kind.param, out);
+    case SLOT_IPV4:
+        return write_ipv4(value, out);
+    case SLOT_STAMP:
+        stamp_write(cache, kind.param, (int64_t)value, out);
+        return stamp_size(kind.param);
+    default:
+        return 0;
+    }
+}
+
+void slot_id_read(struct slot_kind kind, struct slice text, uint8_t *out)
+{
+    char letter = kind.param & SLOT_UPPER ? 'A' : 'a';
+    unsigned nibbles = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit;
+
+        if (kind.type == SLOT_UUID && is_uuid_dash(i))
+            continue;
+        digit = hex_digit(text.data[i], letter) & 15;
+        if (nibbles++ % 2 == 0)
+            *out = (uint8_t)(digit << 4);
+        else
+            *out++ |= (uint8_t)digit;
+    }
+}
+
+size_t slot_id_write(struct slot_kind kind, const uint8_t *bytes, char *out)
+{
+    const char *digits = kind.param & SLOT_UPPER ? "0123456789ABCDEF" : "0123456789abcdef";
+    unsigned size = slot_id_size(kind);
+    char *at = out;
+
+    for (unsigned i = 0; i < size; i++) {
+        if (kind.type == SLOT_UUID && (i == 4 || i == 6 || i == 8 || i == 10))
+            *at++ = '-';
+        *at++ = digits[bytes[i] >> 4];
+        *at++ = digits[bytes[i] & 15];
+    }
+    return (size_t)(at - out);
+}
+
+bool slot_read(struct slot_kind kind, struct slice text, uint64_t *value)
+{
+    struct slot_kind got;
+    size_t used, len;
+    int64_t stamp;
+
+    if (kind.type == SLOT_STAMP) {
+        bool read = stamp_read(text, 0, &len, &stamp) == kind.param && len == text.len;
+
+        *value = (uint64_t)stamp;
+        return read;
+    }
+    got = slot_classify(text, &used, value);
+    return used == text.len && slot_kind_equal(got, kind);
+}
+
+bool slot_fits(struct slot_kind kind, struct slice text)
+{
+    char letter = kind.param & SLOT_UPPER ? 'A' : 'a';
+    uint64_t value;
+
+    switch (kind.type) {
+    case SLOT_TEXT:
+        if (kind.param == TEXT_FREE)
+            return true;
+        for (size_t i = 0; i < text.len; i++)
+            if (!is_token_byte(text.data[i]))
+                return false;
+        return true;
+    case SLOT_UUID:
+        return is_uuid(text, letter);
+    case SLOT_HEX:
+        return text.len == 2 * (size_t)slot_id_size(kind) && all_hex(text, letter);
+    default:
+        return slot_read(kind, text, &value);
+    }
+}
+
+static bool may_be_hex(struct slice text, char letter, bool fold, bool dashes)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (fold && letter == 'A' && (unsigned char)(c - 'a') < 26)
+            c = (char)(c - 0x20);
+        if (hex_digit(c, letter) == 16 && !(dashes && c == '-'))
+            return false;
+    }
+    return true;
+}
+
+static bool only_bytes(struct slice text, const char *extra)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_digit_byte(text.data[i]) &&
+            (text.data[i] == 0 || strchr(extra, text.data[i]) == NULL))
+            return false;
+    return true;
+}
+
+bool slot_may_contain(struct slot_kind kind, struct slice text, bool fold)
+{
+    char letter = kind.param & SLOT_UPPER ? 'A' : 'a';
+
+    switch (kind.type) {
+    case SLOT_INT:
+        return text.len <= INT_DIGITS_MAX + 1 && only_bytes(text, "-");
+    case SLOT_PADDED:
+        return text.len <= kind.param && only_bytes(text, "");
+    case SLOT_DECIMAL:
+        return text.len <= DECIMAL_DIGITS_MAX + 1 && only_bytes(text, ".");
+    case SLOT_IPV4:
+        return text.len <= 15 && only_bytes(text, ".");
+    case SLOT_UUID:
+        return text.len <= 36 && may_be_hex(text, letter, fold, true);
+    case SLOT_HEX:
+        return text.len <= 2 * (size_t)slot_id_size(kind) && may_be_hex(text, letter, fold, false);
+    case SLOT_STAMP:
+        return text.len <= stamp_size(kind.param) &&
+               only_bytes(text, fold ? " -/:.,Ttjanfebmrpyulgsocdv" : " -/:.,TJanFebMrApyulgSOctNovDc");
+    default:
+        return slot_fits(kind, text);
+    }
+}
+
+double decimal_to_double(uint64_t value)
+{
+    return (double)decimal_mantissa(value) / pow(10.0, (double)decimal_scale(value));
+}

@@ -1,0 +1,323 @@
+/* store/stamp.c -- the layouts of time stamps.
+ *
+ * A layout is a pattern of the same length as the stamp: Y M D h m s f stand for digits, "Mon" for
+ * the English month, all else for itself. When the table is first used, each pattern becomes a mask
+ * and a value of 32 bytes, so that a candidate is refused by four comparisons.
+ * Calendar arithmetic: days from civil and back, era of 400 years (Howard Hinnant, "chrono-compatible
+ * low-level date algorithms"). */
+#include "store/stamp.h"
+
+#include <pthread.h>
+
+#define SECOND 1000000000LL
+#define DAY    (86400 * SECOND)
+
+/* Append only: the index is part of the segment format. Where one pattern starts another, the
+ * longer one must be tried first: stamp_order below. */
+static const char *const patterns[] = {
+    "YYYY-MM-DD hh:mm:ss,fff",       /* python logging, Java */
+    "YYYY-MM-DD hh:mm:ss.fff",       /* PostgreSQL, RabbitMQ */
+    "YYYY-MM-DDThh:mm:ss,fff",       /* Elasticsearch */
+    "YYYY-MM-DDThh:mm:ss.fff",       /* ISO 8601 */
+    "YYYY-MM-DDThh:mm:ss.ffffff",    /* rsyslog */
+    "YYYY-MM-DD hh:mm:ss.ffffff",    /* CouchDB 3, RabbitMQ 3.9 */
+    "YYYY-MM-DDThh:mm:ss.fffffffff", /* docker, CRI */
+    "YYYY-MM-DDThh:mm:ss",
+    "YYYY-MM-DD hh:mm:ss",           /* gunicorn */
+    "DD/Mon/YYYY:hh:mm:ss",          /* common log format */
+    "DD/Mon/YYYY hh:mm:ss",          /* Django's development server */
+    "DD Mon YYYY hh:mm:ss.fff",      /* Redis 5 and later */
+    "YYYY/MM/DD hh:mm:ss",           /* nginx error log */
+    "Mon DD hh:mm:ss.ffffff YYYY",   /* Apache error log */
+    "Mon DD hh:mm:ss",               /* RFC 3164 */
+    "Mon  D hh:mm:ss",               /* RFC 3164, first nine days */
+    "DD/Mon/YYYY:hh:mm:ss.fff",      /* HAProxy */
+};
+
+enum { LAYOUT_COUNT = COUNT_OF(patterns) };
+
+static const uint8_t stamp_order[LAYOUT_COUNT] = {6, 4, 5, 13, 11, 16, 0, 1, 2, 3, 9, 10,
+                                                  7, 8, 12, 14, 15};
+
+static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+struct layout {
+    uint64_t mask[STAMP_SIZE_MAX / 8], text[STAMP_SIZE_MAX / 8]; /* the bytes that are fixed */
+    uint64_t digits[STAMP_SIZE_MAX / 8]; /* 0x80 in the bytes that must be digits */
+    uint8_t size, fraction_digits;
+    int8_t year, month, day, hour, minute, second, fraction; /* offsets; -1: none */
+    bool month_name;
+    uint8_t day_digits;
+};
+
+static struct layout layouts[LAYOUT_COUNT];
+static pthread_once_t layouts_once = PTHREAD_ONCE_INIT;
+
+static int8_t offset_of(const char *pattern, const char *part)
+{
+    const char *at = strstr(pattern, part);
+
+    return at == NULL ? -1 : (int8_t)(at - pattern);
+}
+
+static void make_layout(const char *pattern, struct layout *out)
+{
+    char mask[STAMP_SIZE_MAX] = {0}, text[STAMP_SIZE_MAX] = {0}, digits[STAMP_SIZE_MAX] = {0};
+
+    out->size = (uint8_t)strlen(pattern);
+    out->month_name = strstr(pattern, "Mon") != NULL;
+    out->month = offset_of(pattern, out->month_name ? "Mon" : "MM");
+    out->year = offset_of(pattern, "YYYY");
+    out->day = offset_of(pattern, "D");
+    out->day_digits = strstr(pattern, "DD") != NULL ? 2 : 1;
+    out->hour = offset_of(pattern, "hh");
+    out->minute = offset_of(pattern, "mm");
+    out->second = offset_of(pattern, "ss");
+    out->fraction = offset_of(pattern, "f");
+    for (uint8_t i = 0; i < out->size; i++) {
+        bool name = out->month_name && i >= out->month && i < out->month + 3;
+
+        if (!name && strchr("YMDhmsf", pattern[i]) != NULL) {
+            digits[i] = (char)0x80;
+            out->fraction_digits = (uint8_t)(out->fraction_digits + (pattern[i] == 'f'));
+        } else if (!name) {
+            mask[i] = (char)0xff;
+            text[i] = pattern[i];
+        }
+    }
+    memcpy(out->mask, mask, sizeof(mask));
+    memcpy(out->text, text, sizeof(text));
+    memcpy(out->digits, digits, sizeof(digits));
+}
+
+static void make_layouts(void)
+{
+    for (unsigned i = 0; i < LAYOUT_COUNT; i++)
+        make_layout(patterns[i], &layouts[i]);
+}
+
+static const struct layout *layout_table(void)
+{
+    (void)pthread_once(&layouts_once, make_layouts);
+    return layouts;
+}
+
+unsigned stamp_layout_count(void)
+{
+    return LAYOUT_COUNT;
+}
+
+size_t stamp_size(uint8_t layout)
+{
+    return layout_table()[layout].size;
+}
+
+static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
+{
+    int64_t era;
+    unsigned year_of_era, day_of_year, day_of_era;
+
+    year -= month <= 2;
+    era = (year >= 0 ? year : year - 399) / 400;
+    year_of_era = (unsigned)(year - era * 400);
+    day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + (int64_t)day_of_era - 719468;
+}
+
+static void civil_from_days(int64_t day, struct stamp_cache *out)
+{
+    int64_t shifted = day + 719468;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    unsigned day_of_era = (unsigned)(shifted - era * 146097);
+    unsigned year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned month = (5 * day_of_year + 2) / 153;
+
+    out->date = day_of_year - (153 * month + 2) / 5 + 1;
+    out->month = month < 10 ? month + 3 : month - 9;
+    out->year = (uint32_t)(year_of_era + era * 400 + (out->month <= 2));
+    out->day = day;
+    out->valid = true;
+}
+
+static unsigned month_days(unsigned year, unsigned month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+    return days[month - 1] + (unsigned)(month == 2 && leap);
+}
+
+static unsigned two_digits(const char *at)
+{
+    return (unsigned)(at[0] - '0') * 10 + (unsigned)(at[1] - '0');
+}
+
+/* 0x80 in each byte that is no digit; bytes >= 0x80 count as none. */
+static uint64_t not_digits(uint64_t word)
+{
+    const uint64_t low = word & 0x7f7f7f7f7f7f7f7fu;
+
+    return (word | (low + 0x4646464646464646u) | ~(low + 0x5050505050505050u)) &
+           0x8080808080808080u;
+}
+
+static bool layout_matches(const struct layout *layout, const uint64_t *words,
+                           const uint64_t *bad)
+{
+    for (unsigned i = 0; i < STAMP_SIZE_MAX / 8; i++)
+        if ((words[i] & layout->mask[i]) != layout->text[i] || (bad[i] & layout->digits[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool read_month(const struct layout *layout, const char *bytes, unsigned *out)
+{
+    const char *at = bytes + layout->month;
+
+    if (!layout->month_name) {
+        *out = two_digits(at);
+        return *out >= 1 && *out <= 12;
+    }
+    for (unsigned i = 0; i < 12; i++)
+        if (memcmp(at, month_names[i], 3) == 0) {
+            *out = i + 1;
+            return true;
+        }
+    return false;
+}
+
+static int64_t floor_day(int64_t ns)
+{
+    return ns / DAY - (ns % DAY < 0);
+}
+
+/* Without a year: that of `time_ns`, or the one beside it that comes closer. */
+static bool value_without_year(int64_t time_ns, unsigned month, unsigned day, int64_t in_day,
+                               int64_t *value)
+{
+    struct stamp_cache now;
+    int64_t best = INT64_MAX;
+
+    civil_from_days(floor_day(time_ns), &now);
+    for (uint32_t year = now.year - 1; year <= now.year + 1; year++) {
+        int64_t candidate, distance;
+
+        if (year < 1971 || year > 2260 || day > month_days(year, month))
+            continue;
+        candidate = days_from_civil(year, month, day) * DAY + in_day;
+        distance = candidate > time_ns ? candidate - time_ns : time_ns - candidate;
+        if (distance < best) {
+            best = distance;
+            *value = candidate;
+        }
+    }
+    return best != INT64_MAX;
+}
+
+static bool read_value(const struct layout *layout, const char *bytes, int64_t time_ns,
+                       int64_t *value)
+{
+    unsigned month, day, year;
+    unsigned hour = two_digits(bytes + layout->hour), minute = two_digits(bytes + layout->minute);
+    unsigned second = two_digits(bytes + layout->second);
+    int64_t fraction = 0, in_day;
+
+    if (!read_month(layout, bytes, &month) || hour > 23 || minute > 59 || second > 59)
+        return false;
+    day = layout->day_digits == 2 ? two_digits(bytes + layout->day)
+                                  : (unsigned)(bytes[layout->day] - '0');
+    for (unsigned i = 0; i < 9; i++) {
+        fraction *= 10;
+        if (i < layout->fraction_digits)
+            fraction += bytes[layout->fraction + (int)i] - '0';
+    }
+    in_day = (int64_t)(hour * 3600 + minute * 60 + second) * SECOND + fraction;
+    if (day == 0)
+        return false;
+    if (layout->year < 0) /* a year of 1970 to 2261 keeps all in range of int64 */
+        return time_ns >= 0 && value_without_year(time_ns, month, day, in_day, value);
+    year = two_digits(bytes + layout->year) * 100 + two_digits(bytes + layout->year + 2);
+    if (year < 1970 || year > 2261 || day > month_days(year, month))
+        return false;
+    *value = days_from_civil(year, month, day) * DAY + in_day;
+    return true;
+}
+
+uint8_t stamp_read(struct slice text, int64_t time_ns, size_t *len, int64_t *value)
+{
+    const struct layout *table = layout_table();
+    char bytes[STAMP_SIZE_MAX];
+    uint64_t words[STAMP_SIZE_MAX / 8], bad[STAMP_SIZE_MAX / 8];
+
+    if (text.len >= sizeof(bytes)) {
+        memcpy(bytes, text.data, sizeof(bytes));
+    } else {
+        memset(bytes, 0, sizeof(bytes));
+        memcpy(bytes, text.data, text.len);
+    }
+    memcpy(words, bytes, sizeof(words));
+    for (unsigned i = 0; i < COUNT_OF(words); i++)
+        bad[i] = not_digits(words[i]);
+    for (unsigned i = 0; i < LAYOUT_COUNT; i++) {
+        const struct layout *layout = &table[stamp_order[i]];
+
+        if (text.len < layout->size || !layout_matches(layout, words, bad))
+            continue;
+        if (text.len > layout->size && (unsigned char)(text.data[layout->size] - '0') < 10)
+            continue; /* more digits than this layout knows */
+        if (!read_value(layout, bytes, time_ns, value))
+            continue;
+        if (layout->day_digits == 1 && bytes[layout->day] == '0')
+            continue;
+        *len = layout->size;
+        return stamp_order[i];
+    }
+    return STAMP_NONE;
+}
+
+static void put_two(char *out, unsigned value)
+{
+    out[0] = (char)('0' + value / 10 % 10);
+    out[1] = (char)('0' + value % 10);
+}
+
+static void put_date(const struct layout *layout, const struct stamp_cache *date, char *out)
+{
+    if (layout->year >= 0) {
+        put_two(out + layout->year, date->year / 100);
+        put_two(out + layout->year + 2, date->year % 100);
+    }
+    if (layout->month_name)
+        memcpy(out + layout->month, month_names[date->month - 1], 3);
+    else
+        put_two(out + layout->month, date->month);
+    if (layout->day_digits == 2)
+        put_two(out + layout->day, date->date);
+    else
+        out[layout->day] = (char)('0' + date->date % 10);
+}
+
+void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value, char *out)
+{
+    const struct layout *layout = &layout_table()[layout_number];
+    int64_t day = floor_day(value);
+    uint64_t in_day = (uint64_t)(value - day * DAY);
+    unsigned second = (unsigned)(in_day / SECOND);
+    uint64_t fraction = in_day % SECOND;
+
+    if (!cache->valid || cache->day != day)
+        civil_from_days(day, cache);
+    memcpy(out, layout->text, layout->size);
+    put_date(layout, cache, out);
+    put_two(out + layout->hour, second / 3600);
+    put_two(out + layout->minute, second / 60 % 60);
+    put_two(out + layout->second, second % 60);
+    for (unsigned i = layout->fraction_digits; i < 9; i++)
+        fraction /= 10;
+    for (unsigned i = layout->fraction_digits; i > 0; i--, fraction /= 10)
+        out[layout->fraction + (int)i - 1] = (char)('0' + fraction % 10);
+}

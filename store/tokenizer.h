@@ -1,0 +1,76 @@
+/* store/tokenizer.h -- split the bytes of an event into literals and slots.
+ *
+ * A shape has `slot_count` slots and slot_count + 1 gaps; gap g is the literal before slot g (it may
+ * be empty), the last one ends the line. Outside of free slots (whole fields) and stamps, a slot
+ * holds only token bytes (kernels.h), so that a needle splits in one way only.
+ *
+ * A token becomes a slot if it has a digit, follows '=' or '@', or is a field. Ends of fields are
+ * always ends of tokens too: a field is a run of gaps and slots, from an offset in its first gap to
+ * an offset in its last.
+ *
+ * Thread safety: a shape belongs to one thread; shape_read() touches nothing else. */
+#ifndef DENDRO_STORE_TOKENIZER_H
+#define DENDRO_STORE_TOKENIZER_H
+
+#include "store/event.h"
+#include "store/slot.h"
+
+#include <assert.h>
+
+enum {
+    SHAPE_SIZE_MAX = 65536,  /* longer lines are kept as text: their templates would not repeat */
+    SHAPE_SLOTS_MAX = 250,
+    SHAPE_FIELDS_MAX = 256,  /* PARSED_FIELDS_MAX of the collector */
+};
+
+struct shape_slot {
+    uint32_t start, len;
+    struct slot_kind kind;
+    uint64_t value; /* of numbers, addresses and stamps */
+};
+
+struct shape_field {
+    field_id field;
+    uint32_t begin_offset, end_offset;
+    uint16_t begin_gap, end_gap;
+    uint16_t source;  /* index in event.fields */
+    uint8_t type, unit;
+    uint8_t computed; /* 1: a text beside the line; begin and end are 0 */
+    uint8_t zero[3];
+};
+static_assert(sizeof(struct shape_field) == 24, "shapes are compared as bytes");
+
+struct line_shape {
+    uint32_t slot_count, field_count;
+    struct shape_slot slots[SHAPE_SLOTS_MAX];
+    struct shape_field fields[SHAPE_FIELDS_MAX]; /* spans by (start, longest first), then computed */
+    /* scratch */
+    uint64_t token[SHAPE_SIZE_MAX / 64 + 2], trigger[SHAPE_SIZE_MAX / 64 + 2];
+    uint64_t digit[SHAPE_SIZE_MAX / 64 + 2], hex[SHAPE_SIZE_MAX / 64 + 2];
+    uint32_t cuts[2 * SHAPE_FIELDS_MAX + 2];
+    uint32_t field_start[SHAPE_FIELDS_MAX], field_end[SHAPE_FIELDS_MAX];
+};
+
+/* Which fields become one slot even where they hold more than token bytes: whole[field] != 0. */
+struct shape_rules {
+    const uint8_t *whole;
+    uint32_t whole_count;
+};
+
+/* False: the event has no shape (too long, too many slots or fields, spans that cross each other
+ * or leave the line) and is kept as text. */
+bool shape_read(struct line_shape *shape, const struct event *event,
+                const struct shape_rules *rules);
+
+/* The literal of gap g: [start, end) in the event's bytes. */
+static inline uint32_t shape_gap_start(const struct line_shape *shape, uint32_t gap)
+{
+    return gap == 0 ? 0 : shape->slots[gap - 1].start + shape->slots[gap - 1].len;
+}
+
+static inline uint32_t shape_gap_end(const struct line_shape *shape, uint32_t gap, uint32_t line_len)
+{
+    return gap == shape->slot_count ? line_len : shape->slots[gap].start;
+}
+
+#endif

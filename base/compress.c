@@ -74,6 +74,12 @@ void compressor_free(struct compressor *compressor)
     free(compressor);
 }
 
+/* Where the next byte goes; an empty buffer may have no memory yet. */
+static char *end_of(const struct buf *out)
+{
+    return out->data == NULL ? NULL : out->data + out->len;
+}
+
 /* ---- compress ---- */
 
 /* NULL: no memory. */
@@ -127,7 +133,7 @@ static enum status compress_zlib(struct compressor *compressor, enum codec codec
         return status;
     stream->next_in = (Bytef *)(uintptr_t)raw.data;
     stream->avail_in = (uInt)raw.len;
-    stream->next_out = (Bytef *)out->data + out->len;
+    stream->next_out = (Bytef *)end_of(out);
     stream->avail_out = room > INT_MAX ? INT_MAX : (uInt)room;
     if (deflate(stream, Z_FINISH) != Z_STREAM_END)
         return error_set(err, STATUS_TOO_LARGE, "%zu bytes do not compress into %zu", raw.len,
@@ -149,7 +155,7 @@ static enum status compress_zstd(struct compressor *compressor, int level, struc
         compressor->zstd_out = ZSTD_createCCtx();
     if (compressor->zstd_out == NULL)
         return no_memory(CODEC_ZSTD, err);
-    len = ZSTD_compressCCtx(compressor->zstd_out, out->data + out->len, room, raw.data, raw.len,
+    len = ZSTD_compressCCtx(compressor->zstd_out, end_of(out), room, raw.data, raw.len,
                             level);
     if (ZSTD_isError(len))
         return error_set(err, STATUS_TOO_LARGE, "%zu bytes do not compress into %zu: %s", raw.len,
@@ -263,10 +269,10 @@ enum status decompress_append(struct compressor *compressor, enum codec codec, s
         return STATUS_OK;
     case CODEC_ZLIB:
     case CODEC_GZIP:
-        status = decompress_zlib(compressor, codec, packed, raw_len, out->data + out->len, err);
+        status = decompress_zlib(compressor, codec, packed, raw_len, end_of(out), err);
         break;
     case CODEC_ZSTD:
-        status = decompress_zstd(compressor, packed, raw_len, out->data + out->len, err);
+        status = decompress_zstd(compressor, packed, raw_len, end_of(out), err);
         break;
     default:
         return unknown_codec(codec, err);

@@ -1,0 +1,65 @@
+/* Compressed data from hostile bytes: nothing grows past the cap, in one piece and in small ones.
+ * The first byte chooses the codec, the second the exact length that is asked for. */
+#include "base/compress.h"
+
+#include <stdlib.h>
+
+enum { CAP = 1 << 16 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The stream in pieces of 100 bytes out; gives the status at its end. */
+static enum status unpack_stream(enum codec codec, struct slice packed, struct buf *out)
+{
+    struct unpacker *unpacker;
+    bool between = true;
+    enum status status = unpacker_new(codec, &unpacker, NULL);
+    char piece[100];
+
+    while (status == STATUS_OK) {
+        size_t before = packed.len;
+        size_t len;
+
+        status = unpacker_step(unpacker, &packed, piece, sizeof(piece), &len, &between, NULL);
+        if (len > sizeof(piece))
+            abort();
+        if (status == STATUS_OK && len == 0 && packed.len == before)
+            break;
+        if (status == STATUS_OK && !buf_append(out, piece, len))
+            status = STATUS_TOO_LARGE;
+    }
+    unpacker_free(unpacker);
+    if (status == STATUS_OK && (!between || packed.len > 0))
+        status = STATUS_INVALID;
+    return status;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const enum codec codecs[] = {CODEC_NONE, CODEC_ZLIB, CODEC_ZSTD, CODEC_GZIP};
+    struct buf whole = buf_empty(CAP);
+    struct buf stream = buf_empty(CAP);
+    struct compressor *compressor;
+    struct slice packed;
+    enum codec codec;
+    enum status status;
+
+    if (size < 2 || compressor_new(&compressor, NULL) != STATUS_OK)
+        return 0;
+    codec = codecs[data[0] % COUNT_OF(codecs)];
+    packed = slice_make(data + 2, size - 2);
+    status = decompress_capped(codec, packed, CAP, &whole, NULL);
+    if (whole.len > CAP || (status != STATUS_OK && whole.len != 0))
+        abort();
+    if (unpack_stream(codec, packed, &stream) != status ||
+        (status == STATUS_OK && !slice_equal(buf_slice(&whole), buf_slice(&stream))))
+        abort();
+    buf_reset(&stream);
+    if (decompress_append(compressor, codec, packed, data[1], &stream, NULL) == STATUS_OK &&
+        stream.len != data[1])
+        abort();
+    compressor_free(compressor);
+    buf_release(&whole);
+    buf_release(&stream);
+    return 0;
+}

@@ -100,8 +100,8 @@ static bool set_headers(struct http_client *client, const struct http_client_req
         added = added && add_header(client, line);
     }
     if (request->bearer_token != NULL) {
-        int length = snprintf(line, sizeof(line), "Authorization: Bearer %s",
-                              request->bearer_token);
+        int length =
+            snprintf(line, sizeof(line), "Authorization: Bearer %s", request->bearer_token);
 
         added = added && length < (int)sizeof(line) && add_header(client, line);
         explicit_bzero(line, sizeof(line));
@@ -200,7 +200,8 @@ static enum status explain_failure(const struct http_client *client, CURLcode co
     case CURLE_UNSUPPORTED_PROTOCOL:
         return error_set(err, STATUS_INVALID,
                          "\"%.*s\" is not an http:// or https:// URL, such as "
-                         "http://127.0.0.1:7600", SLICE_ARG(origin));
+                         "http://127.0.0.1:7600",
+                         SLICE_ARG(origin));
     case CURLE_OPERATION_TIMEDOUT:
         return error_set(err, STATUS_IO, "%.*s: no answer in time (%s)", SLICE_ARG(origin),
                          problem);
@@ -226,7 +227,8 @@ enum status http_client_finish(struct http_client *client, int curl_code, struct
     (void)curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(client->curl, CURLINFO_CONTENT_TYPE, &type);
     reply->status = (unsigned)status;
-    (void)snprintf(reply->content_type, sizeof(reply->content_type), "%s", type == NULL ? "" : type);
+    (void)snprintf(reply->content_type, sizeof(reply->content_type), "%s",
+                   type == NULL ? "" : type);
     if (client->stopped)
         return error_set(err, STATUS_CANCELLED, "stopped reading the answer");
     if (curl_code != CURLE_OK)

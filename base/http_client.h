@@ -23,14 +23,14 @@ struct http_client;
 typedef bool http_client_body(void *user, struct slice piece);
 
 struct http_client_request {
-    const char *url;             /* whole, encoded */
-    const char *method;          /* NULL: GET, or POST with a body */
-    const char *content_type;    /* of the body; NULL: application/x-www-form-urlencoded */
-    struct slice body;           /* borrowed until the end; data NULL: none */
-    const char *bearer_token;    /* NULL: none */
-    const char *const *headers;  /* further "Name: value" lines */
+    const char *url;            /* whole, encoded */
+    const char *method;         /* NULL: GET, or POST with a body */
+    const char *content_type;   /* of the body; NULL: application/x-www-form-urlencoded */
+    struct slice body;          /* borrowed until the end; data NULL: none */
+    const char *bearer_token;   /* NULL: none */
+    const char *const *headers; /* further "Name: value" lines */
     size_t header_count;
-    http_client_body *on_body;   /* NULL: the body is dropped */
+    http_client_body *on_body; /* NULL: the body is dropped */
     void *user;
     uint32_t connect_timeout_ms; /* 0: 5,000 */
     uint32_t total_timeout_ms;   /* 0: none: a live tail has no end */

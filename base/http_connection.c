@@ -59,7 +59,7 @@ static void conn_close(struct http_conn *conn)
 
 /* MHD_NotifyConnectionCallback */
 void http_on_connection(void *user, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode code)
+                        enum MHD_ConnectionNotificationCode code)
 {
     struct http_server *server = user;
 

@@ -43,8 +43,11 @@ static void set_peer(struct http_request *request)
 
 static bool set_method(struct http_request *request, const char *name)
 {
-    static const struct { const char *name; enum http_method method; } methods[] = {
-        {"GET", HTTP_GET}, {"HEAD", HTTP_GET}, {"POST", HTTP_POST},
+    static const struct {
+        const char *name;
+        enum http_method method;
+    } methods[] = {
+        {"GET", HTTP_GET}, {"HEAD", HTTP_GET},      {"POST", HTTP_POST},
         {"PUT", HTTP_PUT}, {"DELETE", HTTP_DELETE},
     };
 
@@ -93,8 +96,7 @@ static const struct http_route *find_route(const struct http_server *server, str
         if (!route_fits(route, path))
             continue;
         *methods |= route->methods;
-        if ((route->methods & method) &&
-            (best == NULL || strlen(route->path) > strlen(best->path)))
+        if ((route->methods & method) && (best == NULL || strlen(route->path) > strlen(best->path)))
             best = route;
     }
     return best;
@@ -102,8 +104,14 @@ static const struct http_route *find_route(const struct http_server *server, str
 
 static void refuse_method(struct http_request *request, unsigned methods)
 {
-    static const struct { enum http_method method; const char *names; } rows[] = {
-        {HTTP_GET, "GET, HEAD"}, {HTTP_POST, "POST"}, {HTTP_PUT, "PUT"}, {HTTP_DELETE, "DELETE"},
+    static const struct {
+        enum http_method method;
+        const char *names;
+    } rows[] = {
+        {HTTP_GET, "GET, HEAD"},
+        {HTTP_POST, "POST"},
+        {HTTP_PUT, "PUT"},
+        {HTTP_DELETE, "DELETE"},
     };
     char allow[64] = "", body[160];
     struct http_header header = {"Allow", allow};
@@ -116,10 +124,13 @@ static void refuse_method(struct http_request *request, unsigned methods)
                                        length > 0 ? ", " : "", rows[i].names);
     body_size = snprintf(body, sizeof(body),
                          "{\"error\":{\"code\":\"bad_request\",\"message\":\"this path does not "
-                         "take that method\",\"hint\":\"%s\"}}\n", allow);
-    http_respond(request, &(struct http_answer){
-                              .status = 405, .type = "application/json", .headers = &header,
-                              .header_count = 1, .body = slice_make(body, (size_t)body_size)});
+                         "take that method\",\"hint\":\"%s\"}}\n",
+                         allow);
+    http_respond(request, &(struct http_answer){.status = 405,
+                                                .type = "application/json",
+                                                .headers = &header,
+                                                .header_count = 1,
+                                                .body = slice_make(body, (size_t)body_size)});
 }
 
 static bool find_and_check_route(struct http_request *request, bool known_method)
@@ -127,8 +138,8 @@ static bool find_and_check_route(struct http_request *request, bool known_method
     unsigned methods = 0;
     char message[160];
 
-    request->route = find_route(request->server, request->path,
-                                known_method ? request->method : 0, &methods);
+    request->route =
+        find_route(request->server, request->path, known_method ? request->method : 0, &methods);
     if (request->route != NULL) {
         request->rest = slice_from(request->path, strlen(request->route->path));
         return true;
@@ -180,7 +191,8 @@ static bool accept_headers(struct http_request *request, const char *method_name
     if (!is_host_allowed(request)) {
         http_respond_error(request, 421, "forbidden",
                            "the Host header names another machine than the loopback address this "
-                           "server listens on", "add the name to the server's host names");
+                           "server listens on",
+                           "add the name to the server's host names");
         return false;
     }
     if (http_percent_decode(request->path, false, &request->arena, &request->path, &err) !=
@@ -251,8 +263,8 @@ static enum MHD_Result run_handler(struct http_request *request)
 /* MHD_AccessHandlerCallback: once when the header is there, once per piece of body, once when all
  * is there, and again after each resume until an answer is queued. */
 enum MHD_Result http_on_request(void *user, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_size, void **context)
+                                const char *method, const char *version, const char *upload,
+                                size_t *upload_size, void **context)
 {
     struct http_request *request = *context;
     size_t size = *upload_size;
@@ -275,7 +287,7 @@ enum MHD_Result http_on_request(void *user, struct MHD_Connection *connection, c
 
 /* MHD_RequestCompletedCallback */
 void http_on_completed(void *user, struct MHD_Connection *connection, void **context,
-                         enum MHD_RequestTerminationCode code)
+                       enum MHD_RequestTerminationCode code)
 {
     struct http_request *request = *context;
     struct http_server *server = user;

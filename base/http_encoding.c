@@ -20,8 +20,7 @@ struct http_encoder {
     ZSTD_CCtx *zstd;
 };
 
-enum status http_encoder_new(enum http_coding coding, struct http_encoder **out,
-                             struct error *err)
+enum status http_encoder_new(enum http_coding coding, struct http_encoder **out, struct error *err)
 {
     struct http_encoder *encoder = calloc(1, sizeof(*encoder));
     bool ready = false;
@@ -34,8 +33,8 @@ enum status http_encoder_new(enum http_coding coding, struct http_encoder **out,
         } else {
             encoder->zstd = ZSTD_createCCtx();
             ready = encoder->zstd != NULL &&
-                    !ZSTD_isError(ZSTD_CCtx_setParameter(encoder->zstd, ZSTD_c_compressionLevel,
-                                                         ZSTD_LEVEL));
+                    !ZSTD_isError(
+                        ZSTD_CCtx_setParameter(encoder->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL));
         }
     }
     if (!ready) {
@@ -51,7 +50,10 @@ static enum status run_gzip(z_stream *stream, struct slice bytes, enum http_enco
 {
     static const int flush[] = {Z_NO_FLUSH, Z_SYNC_FLUSH, Z_FINISH};
     /* zlib reads through a pointer to non-const bytes, but does not write there. */
-    union { const char *in; Bytef *out; } input = {.in = bytes.data};
+    union {
+        const char *in;
+        Bytef *out;
+    } input = {.in = bytes.data};
 
     stream->next_in = input.out;
     stream->avail_in = (uInt)bytes.len;
@@ -94,8 +96,8 @@ enum status http_encoder_run(struct http_encoder *encoder, struct slice bytes,
     if (encoder->coding == HTTP_ZSTD)
         return run_zstd(encoder->zstd, bytes, step, out);
     while (bytes.len > UINT32_MAX / 2) { /* zlib counts in 32 bits */
-        enum status status = run_gzip(&encoder->gzip, slice_first(bytes, UINT32_MAX / 2),
-                                      HTTP_ENCODE_MORE, out);
+        enum status status =
+            run_gzip(&encoder->gzip, slice_first(bytes, UINT32_MAX / 2), HTTP_ENCODE_MORE, out);
 
         if (status != STATUS_OK)
             return status;

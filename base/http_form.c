@@ -125,8 +125,13 @@ static bool weight_is_zero(struct slice parameters)
 
 enum http_coding http_coding_accepted(struct slice accept_encoding)
 {
-    static const struct { const char *name; enum http_coding coding; } codings[] = {
-        {"gzip", HTTP_GZIP}, {"x-gzip", HTTP_GZIP}, {"zstd", HTTP_ZSTD},
+    static const struct {
+        const char *name;
+        enum http_coding coding;
+    } codings[] = {
+        {"gzip", HTTP_GZIP},
+        {"x-gzip", HTTP_GZIP},
+        {"zstd", HTTP_ZSTD},
     };
     enum http_coding best = HTTP_IDENTITY;
     struct slice rest = accept_encoding, item, name;

@@ -31,7 +31,8 @@ enum status http_parse_address(struct http_server *server, const char *text, str
     if (colon == SIZE_MAX || parse_port(slice_from(rest, colon + 1), &port) != STATUS_OK)
         return error_set(err, STATUS_INVALID,
                          "listen address \"%s\": expected ADDRESS:PORT, such as 127.0.0.1:7600 or "
-                         "[::1]:7600", text);
+                         "[::1]:7600",
+                         text);
     host = slice_first(rest, colon);
     if (host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
         host = slice_sub(host, 1, host.len - 2);
@@ -63,7 +64,8 @@ enum status http_check_remote(const struct http_server *server, struct error *er
     return error_set(err, STATUS_INVALID,
                      "listen address \"%s\" can be reached from other machines, and this port has "
                      "no TLS and no tokens yet: listen on 127.0.0.1 behind a proxy that has them, "
-                     "or set \"insecure_i_understand: yes\"", server->options.address);
+                     "or set \"insecure_i_understand: yes\"",
+                     server->options.address);
 }
 
 enum status http_open_socket(struct http_server *server, struct error *err)

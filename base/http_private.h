@@ -19,9 +19,9 @@
 
 /* Limits that are not options: why that number. */
 enum {
-    HTTP_HEADER_SIZE_MAX = 32 * 1024,     /* API.md: longer queries come as a body */
+    HTTP_HEADER_SIZE_MAX = 32 * 1024,      /* API.md: longer queries come as a body */
     HTTP_CONNECTION_POOL_SIZE = 64 * 1024, /* libmicrohttpd: headers, and a chunk on its way out */
-    HTTP_CHUNK_SIZE = 32 * 1024,          /* half of the pool */
+    HTTP_CHUNK_SIZE = 32 * 1024,           /* half of the pool */
     HTTP_BODY_SIZE_DEFAULT = 1024 * 1024,
     HTTP_BODY_DRAIN_MAX = 16 * 1024 * 1024, /* of a body that is too large: read on so that the
                                                client sees the 413 instead of a reset */
@@ -29,7 +29,7 @@ enum {
     HTTP_BODY_GRACE_MS = 5000,
     HTTP_REQUEST_ARENA_MAX = 16 * 1024 * 1024, /* decoded parameters; a form of 1 MiB fits */
     HTTP_ROUTES_MAX = 512,
-    HTTP_COMPRESS_SIZE_MIN = 512,         /* below: the header costs more than it saves */
+    HTTP_COMPRESS_SIZE_MIN = 512, /* below: the header costs more than it saves */
     HTTP_ANSWER_SIZE_MAX = 256 * 1024 * 1024,
     HTTP_LISTEN_BACKLOG = 256,
 };
@@ -44,16 +44,16 @@ enum http_stream_state {
 };
 
 struct http_stream {
-    pthread_mutex_t lock;     /* guards all up to `wake_sent`; never held over a call out */
-    pthread_cond_t room;      /* output was taken, or the client is gone */
+    pthread_mutex_t lock; /* guards all up to `wake_sent`; never held over a call out */
+    pthread_cond_t room;  /* output was taken, or the client is gone */
     enum http_stream_state state;
-    uv_async_t *wake;         /* NULL once the connection is over */
+    uv_async_t *wake; /* NULL once the connection is over */
     struct MHD_Response *response;
     unsigned status;
-    struct buf pending;       /* appended by the stream's holder */
-    struct buf sending;       /* taken by the loop, from sending_offset on */
+    struct buf pending; /* appended by the stream's holder */
+    struct buf sending; /* taken by the loop, from sending_offset on */
     size_t sending_offset;
-    bool suspended;           /* the connection waits for us */
+    bool suspended; /* the connection waits for us */
     bool wake_sent;
     atomic_bool cancelled;
     /* the holder's own: */
@@ -63,16 +63,16 @@ struct http_stream {
 
 struct http_request {
     atomic_uint references;
-    struct http_server *server;   /* loop thread only; NULL once the connection is over */
+    struct http_server *server;        /* loop thread only; NULL once the connection is over */
     struct MHD_Connection *connection; /* as server */
-    struct http_conn *conn;       /* as server */
+    struct http_conn *conn;            /* as server */
     struct arena arena;
     enum http_method method;
     struct slice path, rest, query;
     struct http_params params;
     struct buf body;
     struct slice content_type;
-    size_t body_dropped;          /* bytes read and not kept, since the body is too large */
+    size_t body_dropped; /* bytes read and not kept, since the body is too large */
     bool body_too_large;
     bool headers_seen, answered, stream_taken; /* loop thread only */
     enum http_coding coding;
@@ -94,17 +94,17 @@ struct http_conn {
                                      watched by libmicrohttpd */
     struct http_request *request; /* under way, or NULL */
     enum http_conn_phase phase;
-    uint64_t phase_start_ms;      /* uv_now() */
-    size_t body_size;             /* received in HTTP_CONN_BODY */
+    uint64_t phase_start_ms; /* uv_now() */
+    size_t body_size;        /* received in HTTP_CONN_BODY */
 };
 
 struct http_server {
     uv_loop_t *loop;
     struct MHD_Daemon *daemon;
-    uv_poll_t poll;               /* of libmicrohttpd's epoll descriptor */
-    uv_timer_t run_timer;         /* when libmicrohttpd wants to run next */
-    uv_timer_t sweep_timer;       /* cuts slow clients */
-    uv_async_t wake;              /* some stream has changed */
+    uv_poll_t poll;         /* of libmicrohttpd's epoll descriptor */
+    uv_timer_t run_timer;   /* when libmicrohttpd wants to run next */
+    uv_timer_t sweep_timer; /* cuts slow clients */
+    uv_async_t wake;        /* some stream has changed */
     unsigned open_handles;
     bool closing;
     int listen_fd;

@@ -118,7 +118,7 @@ static const struct http_header default_headers[] = {
 static bool is_compressible(const char *type)
 {
     static const char *const prefixes[] = {
-        "text/", "application/json", "application/x-ndjson", "application/javascript",
+        "text/",         "application/json", "application/x-ndjson", "application/javascript",
         "image/svg+xml",
     };
 
@@ -145,8 +145,7 @@ static void add_headers(struct MHD_Response *response, const struct http_answer 
             (void)MHD_add_response_header(response, default_headers[i].name,
                                           default_headers[i].value);
     for (size_t i = 0; i < answer->header_count; i++)
-        (void)MHD_add_response_header(response, answer->headers[i].name,
-                                      answer->headers[i].value);
+        (void)MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
     if (answer->type != NULL)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type);
     if (is_compressible(answer->type))
@@ -181,12 +180,14 @@ struct MHD_Response *http_response_new(struct http_request *request,
     if (stream) {
         atomic_fetch_add(&request->references, 1);
         response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_CHUNK_SIZE,
-                                                     http_stream_read, request,
-                                                     free_stream_reader);
+                                                     http_stream_read, request, free_stream_reader);
         if (response == NULL)
             http_request_unref(request);
     } else {
-        union { const char *in; void *out; } body = {.in = answer->body.data};
+        union {
+            const char *in;
+            void *out;
+        } body = {.in = answer->body.data};
 
         if (answer->uncompressed || answer->body.len < HTTP_COMPRESS_SIZE_MIN ||
             !is_compressible(answer->type))
@@ -195,11 +196,10 @@ struct MHD_Response *http_response_new(struct http_request *request,
             buf_release(&packed);
             coding = HTTP_IDENTITY;
         }
-        response = coding == HTTP_IDENTITY
-                       ? MHD_create_response_from_buffer(answer->body.len, body.out,
-                                                         MHD_RESPMEM_MUST_COPY)
-                       : MHD_create_response_from_buffer(packed.len, packed.data,
-                                                         MHD_RESPMEM_MUST_FREE);
+        response =
+            coding == HTTP_IDENTITY
+                ? MHD_create_response_from_buffer(answer->body.len, body.out, MHD_RESPMEM_MUST_COPY)
+                : MHD_create_response_from_buffer(packed.len, packed.data, MHD_RESPMEM_MUST_FREE);
         if (response == NULL)
             buf_release(&packed);
     }

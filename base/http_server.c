@@ -159,16 +159,14 @@ static enum status start_daemon(struct http_server *server, struct error *err)
     unsigned timeout_s = (options->idle_timeout_ms + 999) / 1000;
 
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, http_on_request,
-        server, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_message, server,
-        MHD_OPTION_LISTEN_SOCKET, server->listen_fd,
-        MHD_OPTION_URI_LOG_CALLBACK, http_on_target, server,
-        MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, server,
-        MHD_OPTION_CONNECTION_LIMIT, options->connection_count_max,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, options->connection_per_address_max,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_CONNECTION_POOL_SIZE,
-        MHD_OPTION_CONNECTION_TIMEOUT, timeout_s,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        http_on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_daemon_message, server,
+        MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, http_on_target,
+        server, MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, http_on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
+        options->connection_count_max, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        options->connection_per_address_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HTTP_CONNECTION_POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, timeout_s,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
     if (server->daemon == NULL)
         return error_set(err, STATUS_IO, "cannot start the HTTP server on %s", options->address);
@@ -188,8 +186,8 @@ static enum status start_handles(struct http_server *server, struct error *err)
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     uint32_t sweep_ms = server->options.header_timeout_ms / 4 + 1;
-    int failed = info == NULL ? UV_EINVAL
-                              : uv_poll_init(server->loop, &server->poll, info->epoll_fd);
+    int failed =
+        info == NULL ? UV_EINVAL : uv_poll_init(server->loop, &server->poll, info->epoll_fd);
 
     if (failed == 0) {
         handle_opened(server, (uv_handle_t *)&server->poll);

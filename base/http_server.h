@@ -30,25 +30,30 @@ struct http_request;
 struct http_stream;
 
 struct http_server_options {
-    struct uv_loop_s *loop;         /* borrowed; must outlive the server */
-    const char *address;            /* "127.0.0.1:7600", "[::1]:7600"; port 0 picks a free one */
-    bool allow_remote;              /* addresses other than loopback are refused without it */
-    const char *const *host_names;  /* further names that a Host header may carry on loopback */
+    struct uv_loop_s *loop;        /* borrowed; must outlive the server */
+    const char *address;           /* "127.0.0.1:7600", "[::1]:7600"; port 0 picks a free one */
+    bool allow_remote;             /* addresses other than loopback are refused without it */
+    const char *const *host_names; /* further names that a Host header may carry on loopback */
     size_t host_name_count;
-    uint32_t header_timeout_ms, idle_timeout_ms;             /* 0: the defaults above */
+    uint32_t header_timeout_ms, idle_timeout_ms; /* 0: the defaults above */
     uint32_t connection_count_max, connection_per_address_max;
     uint32_t output_size_max;
 };
 
-enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_DELETE = 8 }; /* GET serves HEAD */
+enum http_method {
+    HTTP_GET = 1,
+    HTTP_POST = 2,
+    HTTP_PUT = 4,
+    HTTP_DELETE = 8
+}; /* GET serves HEAD */
 
 /* Runs on the loop thread, once per complete request. It must answer, or take the stream. */
 typedef void http_handler(void *user, struct http_request *request);
 
 struct http_route {
-    unsigned methods;      /* bits of enum http_method */
-    const char *path;      /* decoded; static text */
-    bool prefix;           /* serves everything below `path` too; the longest path wins */
+    unsigned methods;       /* bits of enum http_method */
+    const char *path;       /* decoded; static text */
+    bool prefix;            /* serves everything below `path` too; the longest path wins */
     uint32_t body_size_max; /* 0: 1 MiB */
     http_handler *handler;
     void *user;
@@ -72,8 +77,8 @@ void http_server_close(struct http_server *server, void (*closed)(void *user), v
 
 struct http_server_stats {
     uint64_t requests, connections_accepted, bytes_sent; /* since start */
-    uint64_t answers[6];          /* by first digit of the status; [0] unused */
-    uint64_t timeouts, refused;   /* cut for slowness; refused before a handler ran */
+    uint64_t answers[6];           /* by first digit of the status; [0] unused */
+    uint64_t timeouts, refused;    /* cut for slowness; refused before a handler ran */
     uint32_t connections, streams; /* now */
 };
 void http_server_stats(const struct http_server *server, struct http_server_stats *out);
@@ -81,9 +86,10 @@ void http_server_stats(const struct http_server *server, struct http_server_stat
 /* ---- what came in ---- */
 
 enum http_method http_request_method(const struct http_request *request);
-struct slice http_request_path(const struct http_request *request);  /* decoded, no query string */
-struct slice http_request_rest(const struct http_request *request);  /* path behind a prefix route's */
-struct slice http_request_peer(const struct http_request *request);  /* "192.0.2.1", "2001:db8::1" */
+struct slice http_request_path(const struct http_request *request); /* decoded, no query string */
+struct slice
+http_request_rest(const struct http_request *request); /* path behind a prefix route's */
+struct slice http_request_peer(const struct http_request *request); /* "192.0.2.1", "2001:db8::1" */
 /* First parameter `name` of the query string or of a form body, decoded; data NULL if absent. */
 struct slice http_request_param(const struct http_request *request, const char *name);
 /* Every parameter in order, query string first; false past the last. */
@@ -109,7 +115,7 @@ struct http_answer {
     struct slice body;                 /* copied; unused for streams */
     const struct http_header *headers; /* replace defaults of the same name */
     size_t header_count;
-    bool uncompressed;                 /* never gzip or zstd: it is compressed, or tiny */
+    bool uncompressed; /* never gzip or zstd: it is compressed, or tiny */
 };
 
 /* Answer as a whole, from the handler. */
@@ -133,6 +139,8 @@ enum status http_stream_respond(struct http_stream *stream,
 /* Send status and headers; http_stream_write() follows. Compresses if the client accepts it. */
 enum status http_stream_begin(struct http_stream *stream,
                               const struct http_answer *answer) WARN_UNUSED;
+/* A smaller limit than the server's for what may wait; before the first write. */
+void http_stream_limit(struct http_stream *stream, uint32_t output_size_max);
 /* Append to the output; waits while `output_size_max` bytes wait for the client.
  * Errors: CANCELLED, NO_MEMORY (the answer ends cut off). */
 enum status http_stream_write(struct http_stream *stream, struct slice bytes) WARN_UNUSED;

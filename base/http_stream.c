@@ -152,6 +152,11 @@ const atomic_bool *http_stream_cancelled(const struct http_stream *stream)
     return &stream->cancelled;
 }
 
+void http_stream_limit(struct http_stream *stream, uint32_t output_size_max)
+{
+    request_of(stream)->output_size_max = output_size_max;
+}
+
 static enum status offer_response(struct http_stream *stream, unsigned status,
                                   struct MHD_Response *response, enum http_stream_state state)
 {
@@ -201,7 +206,8 @@ enum status http_stream_begin(struct http_stream *stream, const struct http_answ
 
 /* Append to what the client gets. The last piece may go over the limit: it is bounded by the
  * caller's piece, and a piece larger than the limit could otherwise never be sent. */
-static enum status append(struct http_stream *stream, struct slice bytes, size_t size_max, bool wait)
+static enum status append(struct http_stream *stream, struct slice bytes, size_t size_max,
+                          bool wait)
 {
     enum status status = STATUS_OK;
 

@@ -118,7 +118,8 @@ size_t jsonw_format_double(double value, char out[32])
 
     if (!isfinite(value))
         return (size_t)snprintf(out, 32, "null");
-    if (value == floor(value) && fabs(value) < 9007199254740992.0 && !(value == 0 && signbit(value)))
+    if (value == floor(value) && fabs(value) < 9007199254740992.0 &&
+        !(value == 0 && signbit(value)))
         return (size_t)snprintf(out, 32, "%" PRId64, (int64_t)value);
     for (int digits = 15; digits <= 17; digits++) {
         length = snprintf(out, 32, "%.*g", digits, value);

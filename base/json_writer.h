@@ -25,7 +25,7 @@ enum { JSON_DEPTH_MAX = 63 };
 
 struct json_writer {
     struct buf *out;
-    uint64_t filled;  /* bit per depth: something stands there already, so a comma is due */
+    uint64_t filled; /* bit per depth: something stands there already, so a comma is due */
     unsigned depth;
     bool after_key;
 };
@@ -43,7 +43,7 @@ void jsonw_key(struct json_writer *writer, const char *name);
 void jsonw_key_slice(struct json_writer *writer, struct slice name);
 
 void jsonw_text(struct json_writer *writer, struct slice text);
-void jsonw_string(struct json_writer *writer, const char *text); /* NULL: null */
+void jsonw_string(struct json_writer *writer, const char *text);   /* NULL: null */
 void jsonw_base64(struct json_writer *writer, struct slice bytes); /* RFC 4648, padded */
 void jsonw_u64(struct json_writer *writer, uint64_t value);
 void jsonw_i64(struct json_writer *writer, int64_t value);
@@ -60,7 +60,9 @@ void jsonw_raw(struct json_writer *writer, struct slice json);
 /* Parts of the above for other writers. */
 bool jsonw_utf8_valid(struct slice text);
 void jsonw_escape(struct buf *out, struct slice text); /* without quotes */
-size_t jsonw_format_double(double value, char out[32]); /* length; "null" where there is no number */
-size_t jsonw_format_time(int64_t time_ns, char out[STAMP_TEXT_SIZE]); /* RFC 3339, as jsonw_time() */
+size_t jsonw_format_double(double value,
+                           char out[32]); /* length; "null" where there is no number */
+size_t jsonw_format_time(int64_t time_ns,
+                         char out[STAMP_TEXT_SIZE]); /* RFC 3339, as jsonw_time() */
 
 #endif

@@ -23,21 +23,21 @@ struct store;
 
 struct api_options { /* texts are borrowed until api_free() */
     struct store *store;
-    const char *geo;              /* of this collector: "us" */
-    const char *node;             /* its host name */
+    const char *geo;  /* of this collector: "us" */
+    const char *node; /* its host name */
     const char *version;
-    unsigned query_running_max;   /* 0: 4 */
-    unsigned query_waiting_max;   /* 0: 16 */
-    unsigned tail_count_max;      /* 0: 64 */
-    uint64_t query_memory_max;    /* bytes of each; 0: 32 MiB */
-    uint32_t query_timeout_ms;    /* longest that a request may ask for, and the default; 0: 60 s */
-    uint32_t tail_comment_ms;     /* 0: 15 s, so that proxies keep the connection */
+    unsigned query_running_max; /* 0: 4 */
+    unsigned query_waiting_max; /* 0: 16 */
+    unsigned tail_count_max;    /* 0: 64 */
+    uint64_t query_memory_max;  /* bytes of each; 0: 32 MiB */
+    uint32_t query_timeout_ms;  /* longest that a request may ask for, and the default; 0: 60 s */
+    uint32_t tail_comment_ms;   /* 0: 15 s, so that proxies keep the connection */
 };
 
 /* Register the routes on `server` and start the threads. Errors: INVALID (a path is taken),
  * NO_MEMORY. */
-enum status api_new(const struct api_options *options, struct http_server *server,
-                    struct api **out, struct error *err) WARN_UNUSED;
+enum status api_new(const struct api_options *options, struct http_server *server, struct api **out,
+                    struct error *err) WARN_UNUSED;
 /* End the threads. The server is closed by then, so every request is cancelled. */
 void api_free(struct api *api); /* NULL does nothing */
 

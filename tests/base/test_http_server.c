@@ -1,4 +1,5 @@
-/* tests/base/test_http_server.c -- real sockets on loopback: routes, limits, streams, bad clients. */
+/* tests/base/test_http_server.c -- real sockets on loopback: routes, limits, streams, bad clients.
+ */
 #include "base/http_client.h"
 #include "base/io.h"
 #include "tests/support/http_fixture.h"
@@ -108,7 +109,8 @@ static void *wait_for_cancel(void *user)
 {
     struct http_stream *stream = user;
 
-    if (begin(stream) == STATUS_OK && http_stream_write(stream, SLICE_LITERAL("first\n")) == STATUS_OK)
+    if (begin(stream) == STATUS_OK &&
+        http_stream_write(stream, SLICE_LITERAL("first\n")) == STATUS_OK)
         (void)!http_stream_flush(stream);
     while (!atomic_load(http_stream_cancelled(stream)))
         (void)usleep(1000);
@@ -123,8 +125,9 @@ static void *answer_later(void *user)
     struct http_stream *stream = user;
 
     (void)usleep(20000);
-    (void)!http_stream_respond(stream, &(struct http_answer){.status = 201, .type = "text/plain",
-                                                            .body = SLICE_LITERAL("later\n")});
+    (void)!http_stream_respond(stream, &(struct http_answer){.status = 201,
+                                                             .type = "text/plain",
+                                                             .body = SLICE_LITERAL("later\n")});
     http_stream_close(stream);
     atomic_fetch_sub(&app.workers, 1);
     return NULL;
@@ -243,7 +246,9 @@ static void stop(struct http_fixture *fixture)
 
 #define END "Host: localhost\r\nConnection: close\r\n\r\n"
 
-static const struct talk_case { const char *name, *request, *status, *contains; } talk_cases[] = {
+static const struct talk_case {
+    const char *name, *request, *status, *contains;
+} talk_cases[] = {
     {"whole answer", "GET /hello HTTP/1.1\r\n" END, "HTTP/1.1 200", "\r\n\r\nhello\n"},
     {"security headers", "GET /hello HTTP/1.1\r\n" END, "HTTP/1.1 200",
      "X-Content-Type-Options: nosniff"},
@@ -256,11 +261,13 @@ static const struct talk_case { const char *name, *request, *status, *contains; 
      "path=/tree/a b/c rest=a b/c peer=127.0.0.1"},
     {"longest prefix wins", "GET /tree/deep/er HTTP/1.1\r\n" END, "HTTP/1.1 200", "hello"},
     {"prefix ends at a slash", "GET /tree/deeper HTTP/1.1\r\n" END, "HTTP/1.1 200", "rest=deeper"},
-    {"form body", "POST /echo?a=1 HTTP/1.1\r\nContent-Length: 7\r\n"
+    {"form body",
+     "POST /echo?a=1 HTTP/1.1\r\nContent-Length: 7\r\n"
      "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n" END "b=2&c=3",
      "HTTP/1.1 200", "a=1;b=2;c=3;"},
-    {"chunked body", "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" END
-     "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", "HTTP/1.1 200", "body=abcde"},
+    {"chunked body",
+     "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" END "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+     "HTTP/1.1 200", "body=abcde"},
     {"unknown path", "GET /helloo HTTP/1.1\r\n" END, "HTTP/1.1 404",
      "{\"error\":{\"code\":\"not_found\",\"message\":\"nothing is served at \\\"/helloo\\\"\""},
     {"path is not a format or markup", "GET /%25s%22%3C HTTP/1.1\r\n" END, "HTTP/1.1 404",
@@ -271,22 +278,29 @@ static const struct talk_case { const char *name, *request, *status, *contains; 
     {"bad escape in the query", "GET /echo?a=%g0 HTTP/1.1\r\n" END, "HTTP/1.1 400",
      "parameter 1: byte 0: '%' must be followed by two hex digits"},
     {"escape cut off in the path", "GET /echo%2 HTTP/1.1\r\n" END, "HTTP/1.1 400", "byte 5"},
-    {"bad escape in a form", "POST /echo HTTP/1.1\r\nContent-Length: 4\r\n"
-     "Content-Type: application/x-www-form-urlencoded\r\n" END "a=%1", "HTTP/1.1 400", "parameter 1"},
-    {"another site's name", "GET /hello HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
-     "HTTP/1.1 421", "forbidden"},
+    {"bad escape in a form",
+     "POST /echo HTTP/1.1\r\nContent-Length: 4\r\n"
+     "Content-Type: application/x-www-form-urlencoded\r\n" END "a=%1",
+     "HTTP/1.1 400", "parameter 1"},
+    {"another site's name",
+     "GET /hello HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "HTTP/1.1 421",
+     "forbidden"},
     {"a name that begins like loopback",
      "GET /hello HTTP/1.1\r\nHost: 127.0.0.1.evil.example:7600\r\nConnection: close\r\n\r\n",
      "HTTP/1.1 421", ""},
     {"loopback with a port", "GET /hello HTTP/1.1\r\nHost: [::1]:7600\r\nConnection: close\r\n\r\n",
      "HTTP/1.1 200", "hello"},
-    {"body over its limit, announced", "POST /small HTTP/1.1\r\nContent-Length: 17\r\n" END
-     "12345678901234567", "HTTP/1.1 413", "larger than 16 bytes"},
-    {"body over its limit, chunked", "POST /small HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" END
-     "11\r\n12345678901234567\r\n0\r\n\r\n", "HTTP/1.1 413", "larger than 16 bytes"},
+    {"body over its limit, announced",
+     "POST /small HTTP/1.1\r\nContent-Length: 17\r\n" END "12345678901234567", "HTTP/1.1 413",
+     "larger than 16 bytes"},
+    {"body over its limit, chunked",
+     "POST /small HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" END
+     "11\r\n12345678901234567\r\n0\r\n\r\n",
+     "HTTP/1.1 413", "larger than 16 bytes"},
     {"body at its limit", "POST /small HTTP/1.1\r\nContent-Length: 16\r\n" END "1234567890123456",
      "HTTP/1.1 200", "body=1234567890123456"},
-    {"HTTP/1.1 without Host", "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 400", ""},
+    {"HTTP/1.1 without Host", "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 400",
+     ""},
     {"bad chunk size", "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" END "zz\r\n",
      "HTTP/1.1 400", ""},
     {"length that is no number", "POST /echo HTTP/1.1\r\nContent-Length: 1x\r\n" END "a",
@@ -329,7 +343,8 @@ static void test_keep_alive_and_pipelining(void **unused)
     http_fixture_talk(&fixture,
                       "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
                       "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n"
-                      "GET /hello HTTP/1.1\r\n" END, &answer);
+                      "GET /hello HTTP/1.1\r\n" END,
+                      &answer);
     for (const char *at = answer.data; (at = strstr(at, "HTTP/1.1 20")) != NULL; at++)
         count++;
     assert_int_equal(count, 3);
@@ -406,7 +421,8 @@ static void test_back_pressure(void **unused)
     assert_in_range(after, LIMIT, KERNEL_MAX); /* ours and the socket buffers */
     http_fixture_read(fd, NULL, &answer);
     check_pattern(slice_from(buf_slice(&answer),
-                             slice_find(buf_slice(&answer), SLICE_LITERAL("\r\n\r\n")) + 4), size);
+                             slice_find(buf_slice(&answer), SLICE_LITERAL("\r\n\r\n")) + 4),
+                  size);
     (void)close(fd);
     buf_release(&answer);
     stop(&fixture);
@@ -428,7 +444,9 @@ static void test_try_write(void **unused)
     stop(&fixture);
 }
 
-static const struct gone_case { const char *name, *request, *read_until; } gone_cases[] = {
+static const struct gone_case {
+    const char *name, *request, *read_until;
+} gone_cases[] = {
     {"while the worker is silent", "GET /wait HTTP/1.1\r\n" END, "first"},
     {"while nothing was sent", "GET /wait HTTP/1.1\r\n" END, NULL},
     {"while output waits", "GET /stream?size=1000000000 HTTP/1.1\r\n" END, "abc"},
@@ -500,7 +518,10 @@ static void test_close_cancels_streams(void **unused)
 static size_t gunzip(struct slice packed, char *out, size_t out_size)
 {
     z_stream stream = {0};
-    union { const char *in; Bytef *bytes; } input = {.in = packed.data};
+    union {
+        const char *in;
+        Bytef *bytes;
+    } input = {.in = packed.data};
 
     assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
     stream.next_in = input.bytes;
@@ -557,7 +578,8 @@ static void test_codings(void **unused)
         head = slice_first(buf_slice(&answer),
                            slice_find(buf_slice(&answer), SLICE_LITERAL("\r\n\r\n")));
         body = slice_from(buf_slice(&answer), head.len + 4);
-        (void)snprintf(line, sizeof(line), "Content-Encoding: %s", c->coding == NULL ? "" : c->coding);
+        (void)snprintf(line, sizeof(line), "Content-Encoding: %s",
+                       c->coding == NULL ? "" : c->coding);
         assert_int_equal(slice_find(head, slice_of(line)) != SIZE_MAX, c->coding != NULL);
         if (c->decode == NULL)
             assert_int_equal(body.len, c->size);
@@ -629,8 +651,8 @@ static void test_slow_reader_is_cut(void **unused)
     int fd;
 
     (void)unused;
-    start(&fixture, (struct http_server_options){.idle_timeout_ms = 1000,
-                                                 .output_size_max = 64 * 1024});
+    start(&fixture,
+          (struct http_server_options){.idle_timeout_ms = 1000, .output_size_max = 64 * 1024});
     fd = http_fixture_connect(&fixture);
     http_fixture_send(fd, "GET /stream?size=1000000000 HTTP/1.1\r\n" END);
     wait_for_started(1);
@@ -691,7 +713,8 @@ static void test_addresses(void **unused)
 
         print_message("  %s\n", c->name);
         assert_int_equal(uv_loop_init(&loop), 0);
-        status = http_server_new(&(struct http_server_options){.loop = &loop, .address = c->address,
+        status = http_server_new(&(struct http_server_options){.loop = &loop,
+                                                               .address = c->address,
                                                                .allow_remote = c->allow_remote},
                                  &server, &err);
         if (status == STATUS_OK)
@@ -718,9 +741,10 @@ static void test_port_in_use(void **unused)
     start(&fixture, (struct http_server_options){0});
     assert_int_equal(uv_loop_init(&loop), 0);
     (void)snprintf(address, sizeof(address), "127.0.0.1:%u", fixture.port);
-    assert_int_equal(http_server_new(&(struct http_server_options){.loop = &loop,
-                                                                   .address = address},
-                                     &server, &err), STATUS_OK);
+    assert_int_equal(
+        http_server_new(&(struct http_server_options){.loop = &loop, .address = address}, &server,
+                        &err),
+        STATUS_OK);
     assert_int_equal(http_server_start(server, &err), STATUS_BUSY);
     assert_non_null(strstr(err.message, address));
     assert_non_null(strstr(err.message, "another program has this port"));

@@ -13,7 +13,12 @@
 
 #define TEXT(literal) literal, sizeof(literal) - 1
 
-static const struct text_case { const char *name, *text; size_t len; const char *json; bool utf8; } text_cases[] = {
+static const struct text_case {
+    const char *name, *text;
+    size_t len;
+    const char *json;
+    bool utf8;
+} text_cases[] = {
     {"empty", TEXT(""), "\"\"", true},
     {"quote and backslash", TEXT("a\"b\\c/"), "\"a\\\"b\\\\c/\"", true},
     {"short forms", TEXT("\b\f\n\r\t"), "\"\\b\\f\\n\\r\\t\"", true},
@@ -21,13 +26,19 @@ static const struct text_case { const char *name, *text; size_t len; const char 
     {"NUL", TEXT("a\0b"), "\"a\\u0000b\"", true},
     {"two, three and four bytes", TEXT("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x8C\xB2"),
      "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x8C\xB2\"", true},
-    {"C1 control", TEXT("\xC2\x9B" "31m"), "\"\\u009b31m\"", true},
+    {"C1 control",
+     TEXT("\xC2\x9B"
+          "31m"),
+     "\"\\u009b31m\"", true},
     {"Latin-1", TEXT("caf\xE9."), "\"caf\xEF\xBF\xBD.\"", false},
     {"overlong slash", TEXT("\xC0\xAF"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"", false},
     {"surrogate", TEXT("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"", false},
-    {"above U+10FFFF", TEXT("\xF4\x90\x80\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"", false},
+    {"above U+10FFFF", TEXT("\xF4\x90\x80\x80"),
+     "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"", false},
     {"cut off: one for the maximal part", TEXT("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41"),
-     "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD" "A\"", false}, /* table 3-11 */
+     "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"
+     "A\"",
+     false}, /* table 3-11 */
     {"cut off at the end", TEXT("x\xE2\x82"), "\"x\xEF\xBF\xBD\"", false},
 };
 
@@ -49,10 +60,24 @@ static void test_text(void **unused)
     }
 }
 
-static const struct { double value; const char *json; } double_cases[] = {
-    {0, "0"}, {-0.0, "-0"}, {1, "1"}, {-3, "-3"}, {0.1, "0.1"}, {0.216, "0.216"}, {1.0 / 3, "0.3333333333333333"},
-    {1e300, "1e+300"}, {9007199254740991.0, "9007199254740991"}, {DBL_MAX, "1.7976931348623157e+308"},
-    {5e-324, "4.94065645841247e-324"}, {NAN, "null"}, {INFINITY, "null"}, {-INFINITY, "null"},
+static const struct {
+    double value;
+    const char *json;
+} double_cases[] = {
+    {0, "0"},
+    {-0.0, "-0"},
+    {1, "1"},
+    {-3, "-3"},
+    {0.1, "0.1"},
+    {0.216, "0.216"},
+    {1.0 / 3, "0.3333333333333333"},
+    {1e300, "1e+300"},
+    {9007199254740991.0, "9007199254740991"},
+    {DBL_MAX, "1.7976931348623157e+308"},
+    {5e-324, "4.94065645841247e-324"},
+    {NAN, "null"},
+    {INFINITY, "null"},
+    {-INFINITY, "null"},
 };
 
 static void test_doubles(void **unused)
@@ -69,7 +94,10 @@ static void test_doubles(void **unused)
     }
 }
 
-static const struct { int64_t time_ns; const char *text; } time_cases[] = {
+static const struct {
+    int64_t time_ns;
+    const char *text;
+} time_cases[] = {
     {0, "1970-01-01T00:00:00Z"},
     {INT64_C(1772459998104000000), "2026-03-02T13:59:58.104Z"},
     {INT64_C(1772459998000001000), "2026-03-02T13:59:58.000001Z"},
@@ -87,7 +115,8 @@ static void test_times(void **unused)
     for (size_t i = 0; i < COUNT_OF(time_cases); i++) {
         char text[STAMP_TEXT_SIZE];
 
-        assert_int_equal(jsonw_format_time(time_cases[i].time_ns, text), strlen(time_cases[i].text));
+        assert_int_equal(jsonw_format_time(time_cases[i].time_ns, text),
+                         strlen(time_cases[i].text));
         assert_string_equal(text, time_cases[i].text);
     }
 }
@@ -121,10 +150,10 @@ static void test_structure(void **unused)
     jsonw_end_array(&json);
     jsonw_end_object(&json);
     buf_append_byte(&out, '\0');
-    assert_string_equal(out.data,
-                        "{\"a\":[18446744073709551615,-9223372036854775808,{},[]],\"b\\\"\":null,"
-                        "\"c\":true,\"d\":[\"\",\"Zg==\",\"Zm8=\",\"Zm9v\",\"Zm9vYg==\",\"Zm9vYmE=\","
-                        "\"Zm9vYmFy\"]}");
+    assert_string_equal(
+        out.data, "{\"a\":[18446744073709551615,-9223372036854775808,{},[]],\"b\\\"\":null,"
+                  "\"c\":true,\"d\":[\"\",\"Zg==\",\"Zm8=\",\"Zm9v\",\"Zm9vYg==\",\"Zm9vYmE=\","
+                  "\"Zm9vYmFy\"]}");
     buf_release(&out);
 }
 

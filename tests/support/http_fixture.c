@@ -95,8 +95,7 @@ void http_fixture_read(int fd, const char *until, struct buf *out)
         got = recv(fd, piece, sizeof(piece), 0);
         if (got > 0)
             assert_true(buf_append(out, piece, (size_t)got));
-    } while (got > 0 &&
-             (until == NULL || slice_find(buf_slice(out), slice_of(until)) == SIZE_MAX));
+    } while (got > 0 && (until == NULL || slice_find(buf_slice(out), slice_of(until)) == SIZE_MAX));
     assert_true(buf_append_byte(out, '\0'));
     out->len--;
 }
@@ -134,8 +133,8 @@ unsigned http_fixture_get(const struct http_fixture *fixture, const char *target
     unsigned status;
 
     buf_reset(body);
-    assert_true(buf_printf(&request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                           target));
+    assert_true(buf_printf(
+        &request, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target));
     assert_true(buf_append_byte(&request, '\0'));
     http_fixture_talk(fixture, request.data, &answer);
     head = slice_find(buf_slice(&answer), SLICE_LITERAL("\r\n\r\n"));

@@ -1,0 +1,94 @@
+/* query/api/api_private.h -- what the files of the HTTP API share.
+ *
+ * A request that needs the store becomes a `struct api_call`: the loop thread takes its stream and
+ * queues it, one of the runner's threads runs it and answers. What is known at once (health,
+ * metrics, status) is answered on the loop thread. */
+#ifndef DENDRO_QUERY_API_API_PRIVATE_H
+#define DENDRO_QUERY_API_API_PRIVATE_H
+
+#include "query/api/api.h"
+#include "query/api/counters.h"
+#include "query/api/params.h"
+#include "query/api/runner.h"
+#include "query/api/tail.h"
+
+enum {
+    API_BODY_SIZE_MAX = 512 * 1024, /* a query of 64 KiB, percent-encoded, with room */
+    API_FLUSH_INTERVAL_MS = 100,    /* how long a compressor may keep rows back */
+    API_RETRY_AFTER_S = 1,          /* what a client is told when all threads are taken */
+};
+
+struct api_hook {
+    union {
+        api_metrics_writer *metrics;
+        api_status_writer *status;
+        api_ready_check *ready;
+    } call;
+    void *user;
+};
+
+struct api_hooks {
+    struct api_hook items[API_HOOKS_MAX];
+    size_t count;
+};
+
+struct api {
+    struct api_options options;
+    struct http_server *server;
+    struct runner *runner;
+    struct tail_server *tails;
+    struct counters counters;
+    struct api_hooks metrics, status, ready;
+    api_late_writer *late;
+    void *late_user;
+    int64_t started_ns; /* wall clock */
+    atomic_uint_fast64_t next_id;
+};
+
+/* What the runner runs. */
+struct api_call;
+typedef void api_run(struct api_call *call);
+
+struct api_endpoint {
+    const char *path;
+    enum endpoint_counter counter;
+    api_run *run;
+    const char *const *extra_params; /* beside those of every query; NULL-terminated */
+    bool defaults_to_json;           /* answers are small: one object unless asked otherwise */
+    /* Pipes behind the query, made from the parameters; NULL: none. False: `problem` is filled. */
+    bool (*pipes)(struct api_call *call, struct buf *out, struct query_problem *problem);
+};
+
+struct api_call {
+    struct api *api;
+    const struct api_endpoint *endpoint;
+    struct http_stream *stream;
+    struct http_request *request; /* of the stream */
+    int64_t accepted_ns;          /* monotonic */
+    struct api_params params;
+    char accept[256];      /* header, cut */
+    struct api_call *next; /* in the runner's queue */
+};
+
+/* api.c */
+void api_answer_init(struct api_call *call, struct answer *answer);
+
+/* native.c: run the call's query with its pipes and stream the answer. */
+void api_run_query(struct api_call *call);
+/* Parameters and query text of a call, errors answered; false: it was answered. */
+bool api_open_query(struct api_call *call, struct query **out);
+void api_query_options(const struct api_call *call, struct query_options *out);
+void api_count_query(struct api_call *call, const char *code);
+
+extern const struct api_endpoint api_query_endpoint, api_hits_endpoint, api_facets_endpoint,
+    api_fields_endpoint, api_values_endpoint, api_explain_endpoint, api_context_endpoint;
+
+/* Handlers on the loop thread; `user` is the struct api. */
+void api_serve_health(void *user, struct http_request *request);
+void api_serve_ready(void *user, struct http_request *request);
+void api_serve_metrics(void *user, struct http_request *request);
+void api_serve_status(void *user, struct http_request *request);
+void api_serve_geos(void *user, struct http_request *request);
+void api_serve_tail(void *user, struct http_request *request);
+
+#endif

@@ -1,0 +1,193 @@
+/* query/api/metrics.c -- /metrics in Prometheus text format 0.0.4: process, store, HTTP, queries,
+ * and what the hooks add. Names of the process follow the Prometheus client libraries. */
+#include "query/api/api_private.h"
+#include "store/store.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { METRICS_SIZE_MAX = 16 * 1024 * 1024 };
+
+struct metric_row {
+    const char *name, *type, *help;
+    double value;
+};
+
+static void write_rows(struct buf *out, const struct metric_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char text[32];
+
+        jsonw_format_double(rows[i].value, text);
+        buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %s\n", rows[i].name, rows[i].help,
+                   rows[i].name, rows[i].type, rows[i].name, text);
+    }
+}
+
+static double resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long total = 0, resident = 0;
+
+    if (file != NULL) {
+        if (fscanf(file, "%lu %lu", &total, &resident) != 2)
+            resident = 0;
+        (void)fclose(file);
+    }
+    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double open_fd_count(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    double count = -3; /* ".", ".." and the descriptor of this look itself */
+
+    if (dir == NULL)
+        return 0;
+    while (readdir(dir) != NULL)
+        count++;
+    (void)closedir(dir);
+    return count;
+}
+
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+static void write_process(const struct api *api, struct buf *out)
+{
+    struct rusage usage = {0};
+    struct rlimit files = {0};
+
+    (void)getrusage(RUSAGE_SELF, &usage);
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    {
+        const struct metric_row rows[] = {
+            {"process_cpu_seconds_total", "counter", "User and system time.",
+             seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)},
+            {"process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes()},
+            {"process_open_fds", "gauge", "Open file descriptors.", open_fd_count()},
+            {"process_max_fds", "gauge", "Limit of open file descriptors.", (double)files.rlim_cur},
+            {"process_start_time_seconds", "gauge", "Start, Unix time.",
+             (double)api->started_ns / 1e9},
+        };
+
+        write_rows(out, rows, COUNT_OF(rows));
+    }
+    buf_printf(out,
+               "# HELP dendro_build_info Version of this program.\n"
+               "# TYPE dendro_build_info gauge\ndendro_build_info{version=\"%s\"} 1\n",
+               api->options.version == NULL ? "" : api->options.version);
+}
+
+static void write_store(const struct api *api, struct buf *out)
+{
+    struct store_stats s;
+
+    store_stats(api->options.store, &s);
+    {
+        const struct metric_row rows[] = {
+            {"dendro_store_rows", "gauge", "Events stored.", (double)s.rows},
+            {"dendro_store_samples", "gauge", "Samples stored.", (double)s.samples},
+            {"dendro_store_segments", "gauge", "Live segments.", (double)s.segments},
+            {"dendro_store_sources", "gauge", "Sources seen.", (double)s.sources},
+            {"dendro_store_segment_bytes", "gauge", "Size of all segments.",
+             (double)s.segment_bytes},
+            {"dendro_store_wal_bytes", "gauge", "Size of the write-ahead log.",
+             (double)s.wal_bytes},
+            {"dendro_store_head_raw_bytes", "gauge", "Raw bytes in memory, not sealed yet.",
+             (double)s.head_raw_bytes},
+            {"dendro_store_raw_bytes", "gauge", "Raw bytes of all stored events.",
+             (double)s.raw_bytes},
+            {"dendro_store_appends_total", "counter", "Batches appended.", (double)s.appends},
+            {"dendro_store_append_errors_total", "counter", "Batches refused or failed.",
+             (double)s.append_errors},
+            {"dendro_store_commits_total", "counter", "Group commits.", (double)s.commits},
+            {"dendro_store_commit_seconds_total", "counter", "Time spent in commits.",
+             (double)s.commit_ns_total / 1e9},
+            {"dendro_store_commit_seconds_max", "gauge", "Longest commit.",
+             (double)s.commit_ns_max / 1e9},
+            {"dendro_store_seals_total", "counter", "Heads sealed to segments.", (double)s.seals},
+            {"dendro_store_seal_mismatches_total", "counter",
+             "Seals whose check against the original lines failed.", (double)s.seal_mismatches},
+            {"dendro_store_seal_errors_total", "counter", "Seals that failed.",
+             (double)s.seal_errors},
+            {"dendro_store_quarantined", "gauge", "Files or ranges set aside as damaged.",
+             (double)s.quarantined},
+            {"dendro_store_free_bytes", "gauge", "Free space of the file system.",
+             (double)s.free_bytes},
+            {"dendro_store_memory_bytes", "gauge", "Memory of the store.", (double)s.memory_bytes},
+        };
+
+        write_rows(out, rows, COUNT_OF(rows));
+    }
+}
+
+static void write_http(const struct api *api, struct buf *out)
+{
+    struct http_server_stats s;
+
+    http_server_stats(api->server, &s);
+    {
+        const struct metric_row rows[] = {
+            {"dendro_http_requests_total", "counter", "Requests.", (double)s.requests},
+            {"dendro_http_connections_accepted_total", "counter", "Connections accepted.",
+             (double)s.connections_accepted},
+            {"dendro_http_connections", "gauge", "Open connections.", (double)s.connections},
+            {"dendro_http_streams", "gauge", "Answers under way.", (double)s.streams},
+            {"dendro_http_sent_bytes_total", "counter", "Bytes of answers.", (double)s.bytes_sent},
+            {"dendro_http_timeouts_total", "counter", "Connections cut for slowness.",
+             (double)s.timeouts},
+            {"dendro_http_refused_total", "counter", "Requests refused before their handler.",
+             (double)s.refused},
+        };
+
+        write_rows(out, rows, COUNT_OF(rows));
+    }
+    buf_append_text(out, "# HELP dendro_http_answers_total Answers by class of status.\n"
+                         "# TYPE dendro_http_answers_total counter\n");
+    for (size_t i = 1; i < COUNT_OF(s.answers); i++)
+        buf_printf(out, "dendro_http_answers_total{class=\"%zuxx\"} %" PRIu64 "\n", i,
+                   s.answers[i]);
+}
+
+static void write_queries(struct api *api, struct buf *out)
+{
+    unsigned running, waiting;
+
+    counters_write(&api->counters, out);
+    runner_load(api->runner, &running, &waiting);
+    {
+        const struct metric_row rows[] = {
+            {"dendro_queries_running", "gauge", "Queries that run now.", running},
+            {"dendro_queries_waiting", "gauge", "Queries that wait for a thread.", waiting},
+            {"dendro_tails", "gauge", "Live tails.", tail_count(api->tails)},
+        };
+
+        write_rows(out, rows, COUNT_OF(rows));
+    }
+}
+
+void api_serve_metrics(void *user, struct http_request *request)
+{
+    struct api *api = user;
+    struct buf out = buf_empty(METRICS_SIZE_MAX);
+
+    write_process(api, &out);
+    write_store(api, &out);
+    write_http(api, &out);
+    write_queries(api, &out);
+    for (size_t i = 0; i < api->metrics.count; i++)
+        api->metrics.items[i].call.metrics(api->metrics.items[i].user, &out);
+    if (out.failed)
+        http_respond_error(request, 500, "internal", "the metrics are larger than 16 MiB", NULL);
+    else
+        http_respond(request, &(struct http_answer){.status = 200,
+                                                    .type = "text/plain; version=0.0.4",
+                                                    .body = buf_slice(&out)});
+    buf_release(&out);
+}

@@ -1,0 +1,77 @@
+/* query/api/output_logfmt.c -- name=value pairs, one row per line; null fields are left out. */
+#include "query/api/output.h"
+
+/* Without quotes: printable ASCII that neither ends nor changes the value. */
+static bool is_bare(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c <= ' ' || c >= 0x7F || c == '"' || c == '=' || c == '\\')
+            return false;
+    }
+    return text.len > 0;
+}
+
+static void append_value(struct buf *out, struct slice text)
+{
+    if (is_bare(text)) {
+        buf_append_slice(out, text);
+        return;
+    }
+    buf_append_byte(out, '"');
+    jsonw_escape(out, text);
+    buf_append_byte(out, '"');
+}
+
+static void write_head(struct output *output, const struct query_head *head)
+{
+    (void)output;
+    (void)head;
+}
+
+static void write_pair(struct output *output, const struct result_column *column, uint32_t row,
+                       bool *filled)
+{
+    struct buf *out = output->out;
+
+    if (*filled)
+        buf_append_byte(out, ' ');
+    *filled = true;
+    append_value(out, column->name);
+    buf_append_byte(out, '=');
+    if (column->kind <= RESULT_DICT)
+        append_value(out, output_text(column, row));
+    else
+        output_plain_value(out, column, row);
+}
+
+static enum status write_chunk(struct output *output, const struct result_chunk *chunk)
+{
+    enum status status = STATUS_OK;
+
+    for (uint32_t row = 0; row < chunk->row_count && status == STATUS_OK; row++) {
+        bool filled = false;
+        char id[OUTPUT_ID_SIZE];
+
+        if (output->ids && chunk->sources != NULL) {
+            buf_append_text(output->out, "_id=");
+            buf_append(output->out, id, output_row_id(output->store, chunk, row, id));
+            filled = true;
+        }
+        for (uint32_t i = 0; i < chunk->column_count; i++)
+            if (!result_is_null(&chunk->columns[i], row))
+                write_pair(output, &chunk->columns[i], row, &filled);
+        buf_append_byte(output->out, '\n');
+        status = output_row_done(output);
+    }
+    return status;
+}
+
+const struct output_format output_logfmt = {
+    .name = "logfmt",
+    .type = "text/plain; charset=utf-8",
+    .accept = "text/x-logfmt",
+    .head = write_head,
+    .chunk = write_chunk,
+};

@@ -1,0 +1,21 @@
+/* query/api/reply.h -- errors as API.md section 1.5 says, and whole JSON answers.
+ * Thread safety: the holder of the stream; api_refuse() on the loop thread. */
+#ifndef DENDRO_QUERY_API_REPLY_H
+#define DENDRO_QUERY_API_REPLY_H
+
+#include "base/buf.h"
+#include "base/http_server.h"
+#include "query/query.h"
+
+/* HTTP status of an error code: "query_syntax" is 400, "too_many" is 429, ... */
+unsigned reply_http_status(const char *code);
+/* Answer with the problem; where the client is gone nothing happens. */
+void reply_problem(struct http_stream *stream, const struct query_problem *problem);
+void reply_json(struct http_stream *stream, struct slice json);
+/* "bad_request", with the parameter's name as the hint's subject. */
+void reply_bad_request(struct query_problem *problem, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* From the loop thread: too many at once. */
+void reply_too_many(struct http_request *request, const char *message);
+
+#endif

@@ -147,7 +147,7 @@ struct wire_series {
 
 struct wire_sample {
     uint32_t series; /* index */
-    int64_t time_ns; /* >= 0, in the range of its series: batch_decode() checks only the first */
+    int64_t time_ns; /* >= 0 (checked), in the range of its series (the shipper's promise) */
     double value;
 };
 
@@ -163,9 +163,9 @@ enum status batch_samples_append(struct buf *out, uint64_t wall_ns, int64_t cloc
 /* A checked body: after batch_decode() said OK every iterator below runs to its end without
  * failing, within the limits above. Everything is borrowed from the body. */
 struct batch_message {
-    uint8_t kind; /* enum batch_kind */
-    uint64_t wall_ns;
-    int64_t clock_offset_ns;
+    uint8_t kind;            /* enum batch_kind */
+    uint64_t wall_ns;        /* shipper's clock when it built the batch */
+    int64_t clock_offset_ns; /* add it to get the collector's clock; 0: not known */
     uint32_t range_count, line_count, series_count, sample_count;
     struct slice ranges, sizes, gaps, extras, flags, payload;    /* lines */
     struct slice series, series_indexes, times, values;          /* samples */

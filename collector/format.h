@@ -16,6 +16,37 @@
 
 enum { PARSED_FIELDS_MAX = 256 }; /* of one event; further JSON keys stay unnamed in the bytes */
 
+/* Fields beside the well-known ones, FORMATS.md section 3: resolved once per source, so that no
+ * name is hashed per line. Their texts are extra_field_names[], in this order. */
+enum extra_field {
+    EXTRA_APP,
+    EXTRA_BYTES_IN,
+    EXTRA_CACHE,
+    EXTRA_CALLER,
+    EXTRA_ERROR_CLASS,
+    EXTRA_EXIT_CODE,
+    EXTRA_FACILITY,
+    EXTRA_HITS,
+    EXTRA_HOSTNAME, /* that a syslog relay or a virtual host names; `host` is the shipper's */
+    EXTRA_NODE,
+    EXTRA_OP,
+    EXTRA_PARAMS,
+    EXTRA_PEER,
+    EXTRA_PROGRAM,
+    EXTRA_ROLE_CODE,
+    EXTRA_SERVER,
+    EXTRA_SESSION,
+    EXTRA_SIGNAL,
+    EXTRA_UPSTREAM,
+    EXTRA_UPSTREAM_DURATION,
+    EXTRA_UPSTREAM_STATUS,
+    EXTRA_VIEW,
+    EXTRA_WORKER,
+    EXTRA_ZONE, /* of a rate limiter */
+    EXTRA_COUNT
+};
+extern const char *const extra_field_names[EXTRA_COUNT];
+
 /* Names of fields to their indexes: store_field() behind it, a plain table in tests. */
 struct field_names {
     field_id (*get)(void *user, struct slice name);
@@ -31,19 +62,34 @@ struct format_settings {
     enum field_unit duration_unit; /* for bare integers (gunicorn %(D)s); UNIT_NONE = find out */
 };
 
+/* Which field holds a URL of the application that tenant, url_group and route come from. */
+enum derive_from {
+    DERIVE_NOTHING, /* none: a path of CouchDB, a file name */
+    DERIVE_PATH,    /* `path` and `referer` */
+    DERIVE_CALLER,  /* `caller`: the page that made a database call */
+};
+
 struct parsed_event {
     int64_t time_ns;
     bool has_time;               /* false: the caller takes the previous event's or receive time */
     uint8_t level;               /* enum level */
+    uint8_t derive_from;         /* enum derive_from */
     uint32_t field_count;
     struct event_field fields[PARSED_FIELDS_MAX];
 };
 
+struct name_cache; /* of the keys of JSON lines: formats/json_fields.h */
+struct zone;       /* base/zone.h */
+
 struct format_context {
     const struct format_settings *settings;
     const struct field_names *names;
+    const field_id *extra;       /* [EXTRA_COUNT]: see extra_fields_resolve() */
+    const struct zone *zone;     /* of settings->zone; NULL = UTC */
+    struct name_cache *cache;    /* of this source; NULL = none, slower */
     int64_t receive_ns;          /* year of stamps without one, and the last resort for time */
     struct arena *arena;         /* for computed texts of this event */
+    uint64_t *open_state;        /* what line_kind remembers of the open event's lines */
     const void *compiled;        /* what format.compile made of the settings, or NULL */
 };
 
@@ -58,7 +104,10 @@ struct format {
     const char *name;            /* value of the field `format` */
     const char *fields;          /* names of its fields, blank-separated, for the docs */
     bool multi_line;             /* false: every line is an event, `line_kind` is NULL */
-    /* `open` is the event so far, empty if none. */
+    bool names_in_lines;         /* keys of the lines are field names: wants a name cache */
+    /* `open` is the event so far, empty if none. Where the answer depends on all its lines (quotes,
+     * braces), context->open_state carries what is known of them: 0 at first, and set by this
+     * function with the answers STARTS and CONTINUES, so that no line is read twice. */
     enum line_kind (*line_kind)(const struct format_context *context, struct slice open,
                                 struct slice line);
     /* INVALID: not of this format; the event is then stored whole as raw, and counted. */
@@ -72,13 +121,24 @@ struct format {
                            const void **out, struct error *err);
 };
 
-/* Add a field that is a part of the event's bytes. Empty text and "-" are not added: such a
- * field is missing. */
+/* Make `out` ready for a parse: no fields, no time, level info. */
+void parsed_reset(struct parsed_event *out);
+/* Add a field that is a part of the event's bytes. A part that lies elsewhere (a text decoded into
+ * the arena) becomes a computed text. Empty text and "-" are not added: such a field is missing. */
 void parsed_span(struct parsed_event *out, field_id field, enum field_type type,
                  enum field_unit unit, struct slice event, struct slice part);
 /* Add a field whose text is computed; the text must live as long as the arena. */
 void parsed_text(struct parsed_event *out, field_id field, enum field_type type,
                  struct slice text);
+
+/* Span of the field that was added last under `field`; false if there is none. */
+bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
+                 struct slice *out);
+/* Spans in order of start, as the store wants them; the order of equal starts stays. */
+void parsed_sort(struct parsed_event *parsed);
+
+/* Indexes of the extra fields. */
+void extra_fields_resolve(const struct field_names *names, field_id out[EXTRA_COUNT]);
 
 /* All formats, in the order in which equal detection scores win. */
 extern const struct format *const formats[];
@@ -86,5 +146,9 @@ extern const uint32_t format_count;
 /* By name; NULL if there is none. */
 const struct format *format_find(struct slice name);
 extern const struct format format_raw;
+
+/* The format that explains `line` best and at least `score_min` surely; NULL if none does. Of formats
+ * that fit equally well the one is taken whose system is named in `path`. */
+const struct format *format_detect(struct slice line, struct slice path, unsigned score_min);
 
 #endif

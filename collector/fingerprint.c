@@ -1,0 +1,413 @@
+/* collector/fingerprint.c -- one pass over the text, one buffer of fixed size on the stack.
+ *
+ * Tokens follow PostgreSQL's lexer (manual, section 4.1): nested comments, E'' strings with
+ * backslashes, dollar quotes, quoted identifiers. What is dropped or replaced:
+ *   comment, white space      one blank
+ *   string, number, boolean   ?
+ *   $1                        ?
+ *   IN (?, ?, ...)            in (?)         also ARRAY[...]
+ *   VALUES (..), (..)         one row, when the rows have one shape
+ *   letters                   lower case outside quoted identifiers */
+#include "collector/fingerprint.h"
+
+#include "collector/json_scan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fingerprint {
+    struct slice rest; /* of the statement */
+    char text[FINGERPRINT_SIZE_MAX];
+    size_t len;
+    bool blank;            /* white space is due before the next token */
+    unsigned depth;        /* open parentheses and brackets */
+    unsigned list_depth;   /* depth inside an IN or ARRAY list; 0: none */
+    unsigned values_depth; /* depth inside the rows of VALUES; 0: none */
+    size_t row_start;      /* of the present row, in `text` */
+    size_t last_row_start, last_row_len; /* of the row before it; len 0: none */
+};
+
+static bool is_word_byte(char c)
+{
+    unsigned char u = (unsigned char)c;
+
+    return (unsigned char)((u | 0x20) - 'a') <= 25 || (unsigned char)(u - '0') <= 9 || u == '_' ||
+           u >= 0x80;
+}
+
+static void put(struct fingerprint *out, char byte)
+{
+    if (out->len < FINGERPRINT_SIZE_MAX)
+        out->text[out->len++] = byte;
+}
+
+/* The blank that is due, if a token is before it. */
+static void put_blank(struct fingerprint *out)
+{
+    if (out->blank && out->len > 0)
+        put(out, ' ');
+    out->blank = false;
+}
+
+static char last_byte(const struct fingerprint *out)
+{
+    return out->len == 0 ? 0 : out->text[out->len - 1];
+}
+
+/* Does the text so far end with this word (and maybe a blank is due behind it)? */
+static bool last_word_is(const struct fingerprint *out, struct slice word)
+{
+    struct slice text = {out->text, out->len};
+
+    return slice_ends(text, word) &&
+           (text.len == word.len || !is_word_byte(text.data[text.len - word.len - 1]));
+}
+
+static void put_value(struct fingerprint *out)
+{
+    if (out->list_depth != 0 && out->depth == out->list_depth && last_byte(out) == ',') {
+        struct slice text = {out->text, out->len};
+
+        if (slice_ends(text, SLICE_LITERAL("?,"))) {
+            out->len--; /* one value stands for the list */
+            out->blank = false;
+            return;
+        }
+    }
+    put_blank(out);
+    put(out, '?');
+}
+
+static void skip(struct fingerprint *out, size_t len)
+{
+    out->rest = slice_from(out->rest, len);
+}
+
+static void skip_line_comment(struct fingerprint *out)
+{
+    skip(out, slice_find_byte(out->rest, '\n'));
+    out->blank = true;
+}
+
+static void skip_block_comment(struct fingerprint *out)
+{
+    unsigned depth = 0;
+    size_t at = 0;
+
+    while (at + 1 < out->rest.len) {
+        const char *c = out->rest.data + at;
+
+        if (c[0] == '/' && c[1] == '*') {
+            depth++;
+            at += 2;
+        } else if (c[0] == '*' && c[1] == '/') {
+            at += 2;
+            if (--depth == 0)
+                break;
+        } else {
+            at++;
+        }
+    }
+    skip(out, depth == 0 ? at : out->rest.len);
+    out->blank = true;
+}
+
+/* `rest` stands at the opening quote; a doubled quote belongs to the string. */
+static size_t quoted_len(struct slice rest, char quote, bool backslash)
+{
+    size_t at = 1;
+
+    while (at < rest.len) {
+        if (backslash && rest.data[at] == '\\') {
+            at += 2;
+        } else if (rest.data[at] != quote) {
+            at++;
+        } else if (at + 1 < rest.len && rest.data[at + 1] == quote) {
+            at += 2;
+        } else {
+            return at + 1;
+        }
+    }
+    return rest.len;
+}
+
+/* `$tag$ ... $tag$`; 0 if `rest` starts no dollar quote. */
+static size_t dollar_quoted_len(struct slice rest)
+{
+    size_t tag_len = 1;
+    size_t end;
+
+    while (tag_len < rest.len && is_word_byte(rest.data[tag_len]))
+        tag_len++;
+    if (tag_len == rest.len || rest.data[tag_len] != '$' ||
+        (tag_len > 1 && (unsigned char)(rest.data[1] - '0') <= 9))
+        return 0;
+    tag_len++;
+    end = slice_find(slice_from(rest, tag_len), slice_first(rest, tag_len));
+    return end == SIZE_MAX ? rest.len : tag_len + end + tag_len;
+}
+
+/* Digits, fraction, exponent, 0x..., 1_000. */
+static size_t number_len(struct slice rest)
+{
+    size_t at = 0;
+
+    while (at < rest.len &&
+           (is_word_byte(rest.data[at]) || rest.data[at] == '.' ||
+            ((rest.data[at] == '+' || rest.data[at] == '-') && at > 0 &&
+             (rest.data[at - 1] | 0x20) == 'e' && (rest.data[0] != '0' || at < 2 ||
+                                                   (rest.data[1] | 0x20) != 'x'))))
+        at++;
+    return at;
+}
+
+static void take_dollar(struct fingerprint *out)
+{
+    size_t len = dollar_quoted_len(out->rest);
+    size_t digits = 1;
+
+    if (len > 0) {
+        skip(out, len);
+        put_value(out);
+        return;
+    }
+    while (digits < out->rest.len && (unsigned char)(out->rest.data[digits] - '0') <= 9)
+        digits++;
+    skip(out, digits);
+    if (digits > 1)
+        put_value(out);
+    else
+        put(out, '$');
+}
+
+/* E'..', B'..', X'..', N'..' and U&'..' are strings that begin with letters. */
+static size_t string_prefix_len(struct slice rest)
+{
+    char letter = rest.data[0] | 0x20;
+
+    if (rest.len >= 2 && rest.data[1] == '\'' &&
+        (letter == 'e' || letter == 'b' || letter == 'x' || letter == 'n'))
+        return 1;
+    if (rest.len >= 3 && letter == 'u' && rest.data[1] == '&' && rest.data[2] == '\'')
+        return 2;
+    return 0;
+}
+
+static void take_identifier(struct fingerprint *out)
+{
+    size_t prefix = string_prefix_len(out->rest);
+    size_t len = 0;
+
+    if (prefix > 0) {
+        bool backslash = (out->rest.data[0] | 0x20) == 'e';
+
+        skip(out, prefix);
+        skip(out, quoted_len(out->rest, '\'', backslash));
+        put_value(out);
+        return;
+    }
+    while (len < out->rest.len && (is_word_byte(out->rest.data[len]) || out->rest.data[len] == '$'))
+        len++;
+    if (slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("true")) ||
+        slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("false"))) {
+        skip(out, len);
+        put_value(out);
+        return;
+    }
+    if (out->values_depth == out->depth + 1)
+        out->values_depth = 0; /* the rows are over */
+    put_blank(out);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)out->rest.data[i];
+
+        put(out, (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c));
+    }
+    skip(out, len);
+}
+
+static void take_open(struct fingerprint *out)
+{
+    char byte = out->rest.data[0];
+    bool list = byte == '(' ? last_word_is(out, SLICE_LITERAL("in"))
+                            : last_word_is(out, SLICE_LITERAL("array"));
+    bool values = byte == '(' && last_word_is(out, SLICE_LITERAL("values"));
+
+    put_blank(out);
+    if (values) {
+        out->values_depth = out->depth + 1;
+        out->last_row_len = 0;
+    }
+    out->depth++;
+    if (out->values_depth == out->depth)
+        out->row_start = out->len;
+    if (list && out->list_depth == 0)
+        out->list_depth = out->depth;
+    put(out, byte);
+    skip(out, 1);
+}
+
+/* At the end of a row of VALUES: drop it, and the comma before it, if it is like the last one. */
+static void close_row(struct fingerprint *out)
+{
+    size_t len = out->len - out->row_start;
+
+    if (out->last_row_len == len && out->len < FINGERPRINT_SIZE_MAX &&
+        memcmp(out->text + out->last_row_start, out->text + out->row_start, len) == 0) {
+        out->len = out->last_row_start + out->last_row_len;
+        return;
+    }
+    out->last_row_start = out->row_start;
+    out->last_row_len = len;
+}
+
+static void take_close(struct fingerprint *out)
+{
+    if (last_byte(out) == '?')
+        out->blank = false;
+    put_blank(out);
+    put(out, out->rest.data[0]);
+    skip(out, 1);
+    if (out->depth == 0)
+        return;
+    if (out->depth == out->list_depth)
+        out->list_depth = 0;
+    if (out->depth == out->values_depth)
+        close_row(out);
+    out->depth--;
+}
+
+static void take_other(struct fingerprint *out)
+{
+    char byte = out->rest.data[0];
+
+    if (byte == ',')
+        out->blank = false;
+    else if (out->values_depth == out->depth + 1)
+        out->values_depth = 0; /* the rows are over */
+    put_blank(out);
+    put(out, byte);
+    skip(out, 1);
+}
+
+/* A minus that belongs to the number behind it. */
+static bool is_sign(const struct fingerprint *out)
+{
+    char before = last_byte(out);
+
+    return out->rest.len > 1 && (unsigned char)(out->rest.data[1] - '0') <= 9 &&
+           (before == '(' || before == ',' || before == '=' || before == '<' || before == '>' ||
+            before == '[' || before == 0);
+}
+
+static void take_token(struct fingerprint *out)
+{
+    char c = out->rest.data[0];
+    char next = out->rest.len > 1 ? out->rest.data[1] : 0;
+
+    if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f') {
+        out->blank = true;
+        skip(out, 1);
+    } else if (c == '-' && next == '-') {
+        skip_line_comment(out);
+    } else if (c == '/' && next == '*') {
+        skip_block_comment(out);
+    } else if (c == '\'') {
+        skip(out, quoted_len(out->rest, '\'', false));
+        put_value(out);
+    } else if (c == '"') {
+        size_t len = quoted_len(out->rest, '"', false);
+
+        put_blank(out);
+        for (size_t i = 0; i < len; i++)
+            put(out, out->rest.data[i]);
+        skip(out, len);
+    } else if (c == '$') {
+        take_dollar(out);
+    } else if ((unsigned char)(c - '0') <= 9 ||
+               (c == '.' && (unsigned char)(next - '0') <= 9 && !is_word_byte(last_byte(out))) ||
+               (c == '-' && is_sign(out))) {
+        skip(out, c == '-' ? 1 : 0);
+        skip(out, number_len(out->rest));
+        put_value(out);
+    } else if (is_word_byte(c)) {
+        take_identifier(out);
+    } else if (c == '(' || c == '[') {
+        take_open(out);
+    } else if (c == ')' || c == ']') {
+        take_close(out);
+    } else {
+        take_other(out);
+    }
+}
+
+/* `task:x` or `task=x` in a comment at the very start. */
+static struct slice task_hint(struct slice sql)
+{
+    struct slice comment = slice_trim(sql);
+    size_t at;
+    size_t len = 0;
+
+    if (slice_starts(comment, SLICE_LITERAL("/*")))
+        comment = slice_first(comment, slice_find(comment, SLICE_LITERAL("*/")));
+    else if (slice_starts(comment, SLICE_LITERAL("--")))
+        comment = slice_first(comment, slice_find_byte(comment, '\n'));
+    else
+        return (struct slice){NULL, 0};
+    at = slice_find(comment, SLICE_LITERAL("task"));
+    if (at == SIZE_MAX || at + 4 >= comment.len ||
+        (comment.data[at + 4] != ':' && comment.data[at + 4] != '='))
+        return (struct slice){NULL, 0};
+    comment = slice_trim(slice_from(comment, at + 5));
+    while (len < comment.len && (is_word_byte(comment.data[len]) || comment.data[len] == '.' ||
+                                 comment.data[len] == '-' || comment.data[len] == ':'))
+        len++;
+    return slice_first(comment, len);
+}
+
+struct slice fingerprint_sql(struct slice sql, struct arena *arena, struct slice *hint)
+{
+    struct fingerprint out;
+
+    out.rest = sql;
+    out.len = 0;
+    out.blank = false;
+    out.depth = out.list_depth = out.values_depth = 0;
+    out.row_start = out.last_row_start = out.last_row_len = 0;
+    *hint = task_hint(sql);
+    while (out.rest.len > 0 && out.len < FINGERPRINT_SIZE_MAX)
+        take_token(&out);
+    while (out.len > 0 && (out.text[out.len - 1] == ';' || out.text[out.len - 1] == ' '))
+        out.len--;
+    return arena_copy(arena, (struct slice){out.text, out.len});
+}
+
+/* What of a JSON text is kept: braces, brackets and keys, with commas between keys. */
+struct slice fingerprint_json(struct slice json, struct arena *arena)
+{
+    struct fingerprint out = {.len = 0};
+    struct json_scan scan;
+    struct json_token token;
+    bool comma = false;
+
+    json_scan_init(&scan, json);
+    while (out.len < FINGERPRINT_SIZE_MAX && json_scan_next(&scan, &token)) {
+        if (token.type == JSON_KEY) {
+            if (comma)
+                put(&out, ',');
+            for (size_t i = 0; i < token.text.len; i++)
+                put(&out, token.text.data[i]);
+            comma = true;
+        } else if (token.type == JSON_OBJECT_BEGIN || token.type == JSON_ARRAY_BEGIN) {
+            if (last_byte(&out) == '}' || last_byte(&out) == ']')
+                put(&out, ',');
+            else if (out.len > 0 && last_byte(&out) != '[' && last_byte(&out) != '{')
+                put(&out, ':');
+            put(&out, token.type == JSON_OBJECT_BEGIN ? '{' : '[');
+            comma = false;
+        } else if (token.type == JSON_OBJECT_END || token.type == JSON_ARRAY_END) {
+            put(&out, token.type == JSON_OBJECT_END ? '}' : ']');
+            comma = true;
+        }
+    }
+    return arena_copy(arena, (struct slice){out.text, out.len});
+}

@@ -1,0 +1,149 @@
+/* collector/format.c -- the registry of formats, and the small functions that all of them use. */
+#include "collector/format.h"
+
+#include "collector/formats/formats.h"
+
+const char *const extra_field_names[EXTRA_COUNT] = {
+    [EXTRA_APP] = "app",
+    [EXTRA_BYTES_IN] = "bytes_in",
+    [EXTRA_CACHE] = "cache",
+    [EXTRA_CALLER] = "caller",
+    [EXTRA_ERROR_CLASS] = "error_class",
+    [EXTRA_EXIT_CODE] = "exit_code",
+    [EXTRA_FACILITY] = "facility",
+    [EXTRA_HITS] = "hits",
+    [EXTRA_HOSTNAME] = "hostname",
+    [EXTRA_NODE] = "node",
+    [EXTRA_OP] = "op",
+    [EXTRA_PARAMS] = "params",
+    [EXTRA_PEER] = "peer",
+    [EXTRA_PROGRAM] = "program",
+    [EXTRA_ROLE_CODE] = "role_code",
+    [EXTRA_SERVER] = "server",
+    [EXTRA_SESSION] = "session",
+    [EXTRA_SIGNAL] = "signal",
+    [EXTRA_UPSTREAM] = "upstream",
+    [EXTRA_UPSTREAM_DURATION] = "upstream_duration",
+    [EXTRA_UPSTREAM_STATUS] = "upstream_status",
+    [EXTRA_VIEW] = "view",
+    [EXTRA_WORKER] = "worker",
+    [EXTRA_ZONE] = "zone",
+};
+
+void extra_fields_resolve(const struct field_names *names, field_id out[EXTRA_COUNT])
+{
+    for (unsigned i = 0; i < EXTRA_COUNT; i++)
+        out[i] = names->get(names->user, slice_of(extra_field_names[i]));
+}
+
+const struct format *format_find(struct slice name)
+{
+    for (uint32_t i = 0; i < format_count; i++)
+        if (slice_is(name, formats[i]->name))
+            return formats[i];
+    return NULL;
+}
+
+enum { PATH_HINT_SCORE = 5 }; /* less than what a sure sign in the line is worth */
+
+/* "nginx" of nginx_access in /var/log/nginx/access.log. */
+static bool path_names(struct slice path, const char *format_name)
+{
+    struct slice system = slice_of(format_name);
+
+    return slice_find(path, slice_first(system, slice_find_byte(system, '_'))) != SIZE_MAX;
+}
+
+const struct format *format_detect(struct slice line, struct slice path, unsigned score_min)
+{
+    const struct format *best = NULL;
+    unsigned best_score = 0;
+
+    for (uint32_t i = 0; i < format_count; i++) {
+        unsigned score = formats[i]->detect(line);
+
+        if (score == 0 || score < score_min)
+            continue;
+        score += path_names(path, formats[i]->name) ? PATH_HINT_SCORE : 0;
+        if (score > best_score) {
+            best = formats[i];
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+void parsed_reset(struct parsed_event *out)
+{
+    out->time_ns = 0;
+    out->has_time = false;
+    out->level = LEVEL_INFO;
+    out->derive_from = DERIVE_NOTHING;
+    out->field_count = 0;
+}
+
+static bool is_absent(struct slice text)
+{
+    return text.len == 0 || (text.len == 1 && text.data[0] == '-');
+}
+
+void parsed_span(struct parsed_event *out, field_id field, enum field_type type,
+                 enum field_unit unit, struct slice event, struct slice part)
+{
+    uintptr_t start = (uintptr_t)part.data - (uintptr_t)event.data; /* wraps if it is before */
+    struct event_field *added;
+
+    if (is_absent(part) || field == UINT32_MAX || out->field_count == PARSED_FIELDS_MAX)
+        return;
+    added = &out->fields[out->field_count++];
+    *added = (struct event_field){.field = field, .type = (uint8_t)type, .unit = (uint8_t)unit};
+    if (start > event.len || part.len > event.len - start) {
+        added->text = part;
+        return;
+    }
+    added->start = (uint32_t)start;
+    added->len = (uint32_t)part.len;
+}
+
+void parsed_text(struct parsed_event *out, field_id field, enum field_type type, struct slice text)
+{
+    if (is_absent(text) || field == UINT32_MAX || out->field_count == PARSED_FIELDS_MAX)
+        return;
+    out->fields[out->field_count++] = (struct event_field){
+        .field = field,
+        .type = (uint8_t)type,
+        .unit = UNIT_NONE,
+        .text = text,
+    };
+}
+
+bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
+                 struct slice *out)
+{
+    for (uint32_t i = parsed->field_count; i > 0; i--) {
+        const struct event_field *at = &parsed->fields[i - 1];
+
+        if (at->field != field)
+            continue;
+        *out = at->text.data != NULL ? at->text : slice_sub(event, at->start, at->len);
+        return true;
+    }
+    return false;
+}
+
+/* Insertion: formats find their fields nearly in order, so this is one pass. */
+void parsed_sort(struct parsed_event *parsed)
+{
+    for (uint32_t i = 1; i < parsed->field_count; i++) {
+        struct event_field moved = parsed->fields[i];
+        uint32_t at = i;
+
+        while (at > 0 && parsed->fields[at - 1].start > moved.start)
+            at--;
+        if (at == i)
+            continue;
+        memmove(&parsed->fields[at + 1], &parsed->fields[at],
+                (i - at) * sizeof(parsed->fields[0]));
+        parsed->fields[at] = moved;
+    }
+}

@@ -1,0 +1,184 @@
+/* collector/formats/scan.h -- small readers that eat from the front of a slice.
+ * They answer false, and leave `rest` as it was, when the text is not as expected. */
+#ifndef DENDRO_COLLECTOR_FORMATS_SCAN_H
+#define DENDRO_COLLECTOR_FORMATS_SCAN_H
+
+#include "base/slice.h"
+#include "collector/format.h"
+
+#include <stdbool.h>
+
+/* A slice in a static table. */
+#define SLICE_INIT(text) {(text), sizeof(text) - 1}
+
+static inline bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') <= 9;
+}
+
+static inline bool is_upper(char c)
+{
+    return (unsigned char)(c - 'A') <= 25;
+}
+
+static inline bool is_lower(char c)
+{
+    return (unsigned char)(c - 'a') <= 25;
+}
+
+static inline bool is_hex(char c)
+{
+    return is_digit(c) || (unsigned char)((c | 0x20) - 'a') <= 5;
+}
+
+static inline bool take_byte(struct slice *rest, char byte)
+{
+    if (rest->len == 0 || rest->data[0] != byte)
+        return false;
+    *rest = slice_from(*rest, 1);
+    return true;
+}
+
+static inline bool take_prefix(struct slice *rest, struct slice prefix)
+{
+    if (!slice_starts(*rest, prefix))
+        return false;
+    *rest = slice_from(*rest, prefix.len);
+    return true;
+}
+#define take_literal(rest, text) take_prefix((rest), SLICE_LITERAL(text))
+#define starts_with(text, literal) slice_starts((text), SLICE_LITERAL(literal))
+#define ends_with(text, literal) slice_ends((text), SLICE_LITERAL(literal))
+#define find_literal(text, literal) slice_find((text), SLICE_LITERAL(literal))
+
+static inline void skip_blanks(struct slice *rest)
+{
+    size_t at = 0;
+
+    while (at < rest->len && rest->data[at] == ' ')
+        at++;
+    *rest = slice_from(*rest, at);
+}
+
+static inline size_t count_digits(struct slice text)
+{
+    size_t at = 0;
+
+    while (at < text.len && is_digit(text.data[at]))
+        at++;
+    return at;
+}
+
+/* One or more digits. */
+static inline bool take_digits(struct slice *rest, struct slice *out)
+{
+    size_t len = count_digits(*rest);
+
+    if (len == 0)
+        return false;
+    *out = slice_first(*rest, len);
+    *rest = slice_from(*rest, len);
+    return true;
+}
+
+/* Up to a blank, which is eaten too, or the end; false if nothing is left. */
+static inline bool take_word(struct slice *rest, struct slice *out)
+{
+    if (rest->len == 0)
+        return false;
+    if (!slice_cut(rest, ' ', out)) {
+        *out = *rest;
+        *rest = slice_from(*rest, rest->len);
+    }
+    return true;
+}
+
+/* `[text]`; the text holds no `]`. */
+static inline bool take_bracketed(struct slice *rest, struct slice *out)
+{
+    struct slice at = *rest;
+
+    if (!take_byte(&at, '[') || !slice_cut(&at, ']', out))
+        return false;
+    *rest = at;
+    return true;
+}
+
+/* The first line of `text`; `rest` (may be NULL) gets what follows its newline. */
+static inline struct slice first_line(struct slice text, struct slice *rest)
+{
+    size_t end = slice_find_byte(text, '\n');
+
+    if (end == SIZE_MAX) {
+        if (rest != NULL)
+            *rest = slice_from(text, text.len);
+        return text;
+    }
+    if (rest != NULL)
+        *rest = slice_from(text, end + 1);
+    return slice_first(text, end);
+}
+
+/* digits[.digits]: an unsigned number as logs print it. */
+static inline bool is_number(struct slice text, bool *fraction)
+{
+    size_t whole = count_digits(text);
+    size_t part;
+
+    *fraction = whole < text.len && text.data[whole] == '.';
+    if (!*fraction)
+        return whole > 0 && whole == text.len;
+    part = count_digits(slice_from(text, whole + 1));
+    return part > 0 && whole + 1 + part == text.len;
+}
+
+static inline void add_text(struct parsed_event *out, field_id field, struct slice event,
+                            struct slice part)
+{
+    parsed_span(out, field, FIELD_TEXT, UNIT_NONE, event, part);
+}
+
+/* A run of digits, perhaps with a sign; other text ("None", "aborted") is not added. */
+static inline void add_int(struct parsed_event *out, field_id field, struct slice event,
+                           struct slice part)
+{
+    size_t sign = part.len > 0 && part.data[0] == '-' ? 1 : 0;
+
+    if (part.len > sign && count_digits(slice_from(part, sign)) == part.len - sign)
+        parsed_span(out, field, FIELD_INT, UNIT_NONE, event, part);
+}
+
+static inline void add_bytes(struct parsed_event *out, field_id field, struct slice event,
+                             struct slice part)
+{
+    if (part.len > 0 && count_digits(part) == part.len)
+        parsed_span(out, field, FIELD_BYTES, UNIT_BYTES, event, part);
+}
+
+/* A plain number in `unit`; other text is not added. */
+static inline void add_duration(struct parsed_event *out, field_id field, enum field_unit unit,
+                                struct slice event, struct slice part)
+{
+    bool fraction;
+
+    if (is_number(part, &fraction))
+        parsed_span(out, field, FIELD_DURATION, unit, event, part);
+}
+
+static inline void add_address(struct parsed_event *out, field_id field, struct slice event,
+                               struct slice part)
+{
+    parsed_span(out, field, FIELD_IPV4, UNIT_NONE, event, part);
+}
+
+/* For formats without levels of their own: 5xx error, 4xx warning, else info. */
+static inline enum level level_of_status(struct slice status)
+{
+    if (status.len == 3 && status.data[0] == '5')
+        return LEVEL_ERROR;
+    if (status.len == 3 && status.data[0] == '4')
+        return LEVEL_WARNING;
+    return LEVEL_INFO;
+}
+
+#endif

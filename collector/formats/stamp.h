@@ -1,0 +1,19 @@
+/* collector/formats/stamp.h -- the time stamps of the formats, eaten from the front of a line.
+ * What a stamp leaves out comes from the source: its zone, and the year from the time of receipt.
+ * Thread safety: pure functions. */
+#ifndef DENDRO_COLLECTOR_FORMATS_STAMP_H
+#define DENDRO_COLLECTOR_FORMATS_STAMP_H
+
+#include "base/time_stamp.h"
+#include "collector/format.h"
+
+/* Eat a stamp of the parser's kind; false leaves `rest` and `out` alone. */
+bool stamp_take(const struct format_context *context, stamp_parser *parser, struct slice *rest,
+                int64_t *out);
+/* YYYY-MM-DD HH:MM:SS[.,]f without zone: what stands behind a blank is not part of it. */
+bool stamp_take_local(const struct format_context *context, struct slice *rest, int64_t *out);
+
+/* Cheap shape test: a digit where the pattern has 0, any byte at #, else that very byte. */
+bool stamp_shaped(struct slice text, const char *pattern);
+
+#endif

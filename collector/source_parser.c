@@ -1,0 +1,724 @@
+/* collector/source_parser.c -- one source: which format its lines have, which of them belong together,
+ * and what becomes of a finished event.
+ *
+ * Per line: hold back a partial one; peel; ask the open event's format whether the line goes on with
+ * it; else end that event and find a format for the line. A line is tried against the source's format
+ * first, then against all others (one file may carry several); what none explains is raw.
+ *
+ * All decisions depend on the lines alone, not on where batches were cut, so that feeding the same lines
+ * in any portions gives the same events. */
+#include "collector/source_parser.h"
+
+#include "base/zone.h"
+#include "collector/event_assembler.h"
+#include "collector/formats/json_fields.h"
+#include "collector/formats/stamp.h"
+#include "collector/peel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+    COMPILED_SIZE_MAX = 1 << 20,  /* of all formats of one source */
+    SCRATCH_SIZE_MAX = 8 << 20,   /* peeled lines that become part of the assembler's buffers */
+    SCRATCH_RESET_SIZE = 64 << 10,
+    DETECT_SCORE_FREE = 50,       /* no format configured: more likely than not */
+    DETECT_SCORE_CONFIGURED = 80, /* against what was configured only if quite sure */
+    ZONE_NAME_SIZE = 64,
+};
+
+#define FUTURE_NS_MAX (10 * NS_PER_MINUTE) /* DELIVERY.md section 4.3 */
+
+struct source_parser {
+    const struct format *format; /* that its lines mostly have; NULL: not known yet */
+    bool configured;
+    const struct format_settings *settings;
+    const struct field_names *names;
+    const struct derive_rules *rules;
+    struct url_scratch *url_scratch;
+    struct zone *zone;
+    struct name_cache *cache;
+    field_id extra[EXTRA_COUNT];
+    const void **compiled; /* by index in formats[] */
+    bool *is_compiled;
+    struct arena compiled_arena;
+    struct arena scratch;
+    struct event_assembler assembler;
+    struct buf pending; /* a line without newline, of which more may come */
+    uint64_t pending_offset;
+    uint32_t pending_len; /* bytes it covers in the source; 0: none */
+    uint8_t pending_flags;
+    int64_t last_time_ns; /* of the event before: for lines without time */
+    bool has_last_time;
+    int64_t receive_ns;
+    int64_t waiting_since_ns; /* monotonic; 0: not known since the last line */
+};
+
+/* ---- create ---- */
+
+static enum status load_zone(struct source_parser *parser, struct error *err)
+{
+    char name[ZONE_NAME_SIZE];
+    struct slice zone = parser->settings->zone;
+
+    if (zone.len == 0)
+        return STATUS_OK;
+    if (zone.len >= sizeof(name))
+        return error_set(err, STATUS_INVALID, "zone: longer than %d bytes", ZONE_NAME_SIZE - 1);
+    memcpy(name, zone.data, zone.len);
+    name[zone.len] = '\0';
+    return zone_load(io_system(), name, &parser->zone, err);
+}
+
+static uint32_t format_number(const struct format *format)
+{
+    uint32_t i = 0;
+
+    while (formats[i] != format)
+        i++;
+    return i;
+}
+
+/* Compiled settings of a format, made when it is first used. A configured format's must compile;
+ * for one that was only detected the settings may be meant for another. */
+static enum status compile_format(struct source_parser *parser, const struct format *format,
+                                  struct error *err)
+{
+    uint32_t number = format_number(format);
+    enum status status = STATUS_OK;
+
+    if (format->names_in_lines && parser->cache == NULL)
+        parser->cache = calloc(1, sizeof(*parser->cache)); /* NULL: slower */
+    if (parser->is_compiled[number])
+        return STATUS_OK;
+    parser->is_compiled[number] = true;
+    if (format->compile != NULL)
+        status = format->compile(parser->settings, &parser->compiled_arena,
+                                 &parser->compiled[number], err);
+    if (status != STATUS_OK)
+        parser->compiled[number] = NULL;
+    return status;
+}
+
+static enum status init(struct source_parser *parser, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    parser->compiled = calloc(format_count, sizeof(*parser->compiled));
+    parser->is_compiled = calloc(format_count, sizeof(*parser->is_compiled));
+    parser->url_scratch = url_scratch_new();
+    if (parser->compiled == NULL || parser->is_compiled == NULL || parser->url_scratch == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a source's parser");
+    extra_fields_resolve(parser->names, parser->extra);
+    status = load_zone(parser, err);
+    if (status == STATUS_OK && parser->format != NULL)
+        status = compile_format(parser, parser->format, err);
+    return status;
+}
+
+enum status source_parser_new(const struct format *format, const struct format_settings *settings,
+                              const struct field_names *names, const struct derive_rules *rules,
+                              struct source_parser **out, struct error *err)
+{
+    struct source_parser *parser = calloc(1, sizeof(*parser));
+    enum status status;
+
+    if (parser == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a source's parser");
+    parser->format = format;
+    parser->configured = format != NULL;
+    parser->settings = settings;
+    parser->names = names;
+    parser->rules = rules;
+    parser->compiled_arena = arena_empty(COMPILED_SIZE_MAX);
+    parser->scratch = arena_empty(SCRATCH_SIZE_MAX);
+    parser->assembler = event_assembler_empty();
+    parser->pending = buf_empty(EVENT_SIZE_MAX);
+    status = init(parser, err);
+    if (status != STATUS_OK) {
+        source_parser_free(parser);
+        return status;
+    }
+    *out = parser;
+    return STATUS_OK;
+}
+
+void source_parser_free(struct source_parser *parser)
+{
+    if (parser == NULL)
+        return;
+    event_assembler_release(&parser->assembler);
+    buf_release(&parser->pending);
+    arena_release(&parser->scratch);
+    arena_release(&parser->compiled_arena);
+    url_scratch_free(parser->url_scratch);
+    zone_free(parser->zone);
+    free(parser->cache);
+    free(parser->compiled);
+    free(parser->is_compiled);
+    free(parser);
+}
+
+/* ---- finished events ---- */
+
+/* An event that only has to be parsed and added. */
+struct draft {
+    const struct format *format;
+    struct slice bytes, text;
+    const struct peel_piece *pieces; /* from text to bytes */
+    uint32_t piece_count;
+    struct slice wrapper_time;
+    uint64_t offset;
+    uint32_t source_len;
+    uint8_t flags;
+    bool copy; /* the bytes do not stay: copy them into the sink's arena */
+};
+
+static struct format_context context_for(struct source_parser *parser, const struct format *format,
+                                         struct arena *arena)
+{
+    return (struct format_context){
+        .settings = parser->settings,
+        .names = parser->names,
+        .extra = parser->extra,
+        .zone = parser->zone,
+        .cache = parser->cache,
+        .receive_ns = parser->receive_ns,
+        .arena = arena,
+        .open_state = &parser->assembler.state,
+        .compiled = parser->compiled[format_number(format)],
+    };
+}
+
+/* Room for one more event. */
+static bool sink_reserve(struct event_sink *sink)
+{
+    uint32_t capacity = sink->capacity == 0 ? 64 : sink->capacity * 2;
+    struct event *events;
+
+    if (sink->count < sink->capacity)
+        return true;
+    events = arena_new(sink->arena, struct event, capacity);
+    if (events == NULL)
+        return false;
+    if (sink->count > 0)
+        memcpy(events, sink->events, sink->count * sizeof(*events));
+    sink->events = events;
+    sink->capacity = capacity;
+    return true;
+}
+
+/* Its own time, else the wrapper's, else that of the event before, else that of receipt. */
+static void set_time(struct source_parser *parser, const struct draft *draft,
+                     const struct format_context *context, struct parsed_event *parsed,
+                     struct event *event)
+{
+    struct slice wrapper = draft->wrapper_time;
+
+    if (!parsed->has_time && wrapper.len > 0)
+        parsed->has_time = stamp_take(context, stamp_parse_iso, &wrapper, &parsed->time_ns);
+    event->time_ns = parsed->time_ns;
+    if (!parsed->has_time) {
+        event->time_ns = parser->has_last_time ? parser->last_time_ns : parser->receive_ns;
+        event->flags |= EVENT_TIME_GUESSED;
+    } else if (parsed->time_ns > parser->receive_ns &&
+               parsed->time_ns - parser->receive_ns > FUTURE_NS_MAX) {
+        event->time_ns = parser->receive_ns;
+        event->flags |= EVENT_TIME_ADJUSTED;
+    }
+}
+
+/* Parse the text and make its spans point into the bytes. */
+static bool parse_draft(struct source_parser *parser, const struct draft *draft,
+                        const struct format_context *context, struct parsed_event *parsed)
+{
+    parsed_reset(parsed);
+    if (draft->format->parse(context, draft->text, parsed) != STATUS_OK) {
+        parsed_reset(parsed);
+        return false;
+    }
+    if (parser->rules != NULL)
+        derive_apply(parser->rules, parser->url_scratch, context, draft->text, parsed);
+    if (draft->text.data != draft->bytes.data || draft->text.len != draft->bytes.len)
+        peel_map_fields(parsed, draft->text, draft->pieces, draft->piece_count, context->arena);
+    parsed_sort(parsed);
+    return true;
+}
+
+static enum status sink_full(const struct event_sink *sink, struct error *err)
+{
+    return error_set(err,
+                     sink->arena->allocated >= sink->arena->size_max / 2 ? STATUS_TOO_LARGE
+                                                                         : STATUS_NO_MEMORY,
+                     "no room for the events of a batch");
+}
+
+/* Computed texts may stand in memory that does not stay (the assembler's, the scratch arena): those
+ * that the formats made are in the sink's arena already. */
+static struct event_field *copy_fields(const struct parsed_event *parsed, struct arena *arena)
+{
+    struct event_field *fields = arena_new(arena, struct event_field, parsed->field_count);
+
+    if (fields != NULL && parsed->field_count > 0)
+        memcpy(fields, parsed->fields, parsed->field_count * sizeof(*fields));
+    return fields;
+}
+
+/* Errors leave parser and sink as they were, but for used memory of the arena. */
+static enum status add_event(struct source_parser *parser, const struct draft *draft,
+                             const struct format_context *context, struct parsed_event *parsed,
+                             bool remember, struct event_sink *sink, struct error *err)
+{
+    struct event *event;
+    struct event_field *fields = NULL;
+    struct slice bytes = draft->bytes;
+
+    if (draft->copy)
+        bytes = arena_copy(sink->arena, bytes);
+    if (parsed->field_count > 0)
+        fields = copy_fields(parsed, sink->arena);
+    if (sink->arena->failed || !sink_reserve(sink)) {
+        sink->arena->failed = false;
+        return sink_full(sink, err);
+    }
+    event = &sink->events[sink->count++];
+    *event = (struct event){
+        .bytes = bytes,
+        .offset = draft->offset,
+        .source = sink->source,
+        .source_len = draft->source_len,
+        .format = sink->format_index(sink->user, draft->format),
+        .level = parsed->level,
+        .flags = draft->flags,
+        .field_count = parsed->field_count,
+        .fields = fields,
+    };
+    set_time(parser, draft, context, parsed, event);
+    if (!remember)
+        return STATUS_OK;
+    sink->raw_count += draft->format == &format_raw;
+    if (parsed->has_time) {
+        parser->last_time_ns = event->time_ns;
+        parser->has_last_time = true;
+    }
+    return STATUS_OK;
+}
+
+/* Parse, and add what comes of it; raw if its format does not explain it after all. */
+static enum status emit(struct source_parser *parser, struct draft *draft, bool remember,
+                        struct event_sink *sink, struct error *err)
+{
+    struct format_context context = context_for(parser, draft->format, sink->arena);
+    struct parsed_event parsed;
+
+    if (!parse_draft(parser, draft, &context, &parsed))
+        draft->format = &format_raw;
+    return add_event(parser, draft, &context, &parsed, remember, sink, err);
+}
+
+static struct draft draft_of_assembler(const struct event_assembler *assembler)
+{
+    return (struct draft){
+        .format = assembler->format,
+        .bytes = event_assembler_bytes(assembler),
+        .text = event_assembler_text(assembler),
+        .pieces = (const struct peel_piece *)(const void *)assembler->pieces.data,
+        .piece_count = (uint32_t)(assembler->pieces.len / sizeof(struct peel_piece)),
+        .wrapper_time = assembler->wrapper_time,
+        .offset = assembler->offset,
+        .source_len = assembler->source_len,
+        .flags = assembler->flags,
+        .copy = true,
+    };
+}
+
+static struct draft draft_of_line(const struct format *format, const struct assembler_line *line)
+{
+    return (struct draft){
+        .format = format,
+        .bytes = line->bytes,
+        .text = line->peeled->text,
+        .pieces = line->peeled->pieces,
+        .piece_count = line->peeled->piece_count,
+        .wrapper_time = line->peeled->time,
+        .offset = line->offset,
+        .source_len = line->source_len,
+        .flags = line->flags,
+    };
+}
+
+static enum status finish_open(struct source_parser *parser, uint8_t flags,
+                               struct event_sink *sink, struct error *err)
+{
+    struct draft draft = draft_of_assembler(&parser->assembler);
+    enum status status;
+
+    if (!event_assembler_is_open(&parser->assembler))
+        return STATUS_OK;
+    draft.flags |= flags;
+    status = emit(parser, &draft, true, sink, err);
+    if (status == STATUS_OK)
+        event_assembler_reset(&parser->assembler);
+    return status;
+}
+
+/* ---- lines ---- */
+
+/* What `format` says of a line while `open` is the text of the event so far. */
+static enum line_kind ask(struct source_parser *parser, const struct format *format,
+                          struct slice open, struct slice line)
+{
+    struct format_context context = context_for(parser, format, &parser->scratch);
+
+    if (format->line_kind == NULL)
+        return LINE_STARTS;
+    return format->line_kind(&context, open, line);
+}
+
+/* The line begins an event of its own, of a format that waits for more lines (or whose text goes
+ * on in the next line). */
+static enum status start_open(struct source_parser *parser, const struct format *format,
+                              const struct assembler_line *line, struct event_sink *sink,
+                              struct error *err)
+{
+    struct draft draft = draft_of_line(format, line);
+
+    if (event_assembler_fits(&parser->assembler, line->bytes))
+        return event_assembler_begin(&parser->assembler, format, line, err);
+    draft.flags |= EVENT_BOUNDED;
+    return emit(parser, &draft, true, sink, err);
+}
+
+/* Try to begin an event of this format. `taken` says whether the line is one; a line that is a whole
+ * event by itself is parsed once only, here. */
+static enum status try_format(struct source_parser *parser, const struct format *format,
+                              const struct assembler_line *line, bool *taken,
+                              struct event_sink *sink, struct error *err)
+{
+    struct draft draft = draft_of_line(format, line);
+    struct format_context context;
+    struct parsed_event parsed;
+    struct error ignored;
+
+    *taken = compile_format(parser, format, &ignored) == STATUS_OK;
+    if (!*taken)
+        return STATUS_OK;
+    if (format->multi_line || line->peeled->partial) {
+        parser->assembler.state = 0;
+        *taken = ask(parser, format, slice_first(line->bytes, 0), line->peeled->text) ==
+                 LINE_STARTS;
+        return *taken ? start_open(parser, format, line, sink, err) : STATUS_OK;
+    }
+    context = context_for(parser, format, sink->arena);
+    *taken = parse_draft(parser, &draft, &context, &parsed);
+    return *taken ? add_event(parser, &draft, &context, &parsed, true, sink, err) : STATUS_OK;
+}
+
+/* The line belongs to no open event: the source's format, then any other, then raw. */
+static enum status start(struct source_parser *parser, const struct assembler_line *line,
+                         struct event_sink *sink, struct error *err)
+{
+    const struct format *format = parser->format;
+    const struct format *found;
+    struct draft draft = draft_of_line(&format_raw, line);
+    bool taken = false;
+    enum status status = STATUS_OK;
+
+    if ((line->flags & (EVENT_NUL_RUN | EVENT_CONTINUED)) != 0)
+        return emit(parser, &draft, true, sink, err);
+    if (format != NULL)
+        status = try_format(parser, format, line, &taken, sink, err);
+    if (taken || status != STATUS_OK)
+        return status;
+    found = format_detect(line->peeled->text, parser->settings->path,
+                          parser->configured ? DETECT_SCORE_CONFIGURED : DETECT_SCORE_FREE);
+    if (found != NULL && found != format)
+        status = try_format(parser, found, line, &taken, sink, err);
+    if (taken && !parser->configured)
+        parser->format = found;
+    if (taken || status != STATUS_OK)
+        return status;
+    return line->peeled->partial ? start_open(parser, &format_raw, line, sink, err)
+                                 : emit(parser, &draft, true, sink, err);
+}
+
+/* The line goes on with the open event, unless that is full. */
+static enum status go_on(struct source_parser *parser, const struct assembler_line *line,
+                         struct event_sink *sink, struct error *err)
+{
+    const struct format *format = parser->assembler.format;
+    struct assembler_line rest = *line;
+    uint64_t state = parser->assembler.state;
+    enum status status;
+
+    if (event_assembler_fits(&parser->assembler, line->bytes))
+        return event_assembler_add(&parser->assembler, line, err);
+    status = finish_open(parser, EVENT_BOUNDED, sink, err);
+    if (status != STATUS_OK)
+        return status;
+    parser->assembler.state = state; /* the quotes stay open */
+    rest.flags |= EVENT_CONTINUED;
+    return start_open(parser, format, &rest, sink, err);
+}
+
+/* Does the line belong to the open event? */
+static bool belongs(struct source_parser *parser, const struct assembler_line *line)
+{
+    const struct event_assembler *open = &parser->assembler;
+
+    if (!event_assembler_is_open(open))
+        return false;
+    if (open->joins)
+        return true;
+    return open->format->multi_line &&
+           ask(parser, open->format, event_assembler_text(open), line->peeled->text) ==
+               LINE_CONTINUES;
+}
+
+static enum status take_line(struct source_parser *parser, const struct assembler_line *line,
+                             struct event_sink *sink, struct error *err)
+{
+    uint64_t state = parser->assembler.state;
+    bool was_open = event_assembler_is_open(&parser->assembler);
+    enum status status;
+
+    if (belongs(parser, line)) {
+        status = go_on(parser, line, sink, err);
+    } else {
+        status = finish_open(parser, 0, sink, err);
+        if (status == STATUS_OK)
+            return start(parser, line, sink, err);
+    }
+    /* The line will come again: forget that it was seen. */
+    if (status != STATUS_OK && was_open && event_assembler_is_open(&parser->assembler))
+        parser->assembler.state = state;
+    return status;
+}
+
+/* A whole line. Peeled texts go into the sink's arena if the line is an event by itself, so they are
+ * made there. */
+static enum status take_whole(struct source_parser *parser, const struct source_line *source,
+                              struct event_sink *sink, struct error *err)
+{
+    struct peeled peeled;
+    struct assembler_line line = {.bytes = source->bytes,
+                                  .offset = source->offset,
+                                  .source_len = source->source_len,
+                                  .flags = source->flags,
+                                  .peeled = &peeled};
+
+    if (parser->scratch.used > SCRATCH_RESET_SIZE)
+        arena_reset(&parser->scratch);
+    peel_line(source->bytes, sink->arena, &peeled);
+    if (sink->arena->failed) {
+        sink->arena->failed = false;
+        return sink_full(sink, err);
+    }
+    return take_line(parser, &line, sink, err);
+}
+
+/* ---- partial lines ---- */
+
+static struct source_line pending_line(const struct source_parser *parser)
+{
+    return (struct source_line){.bytes = buf_slice(&parser->pending),
+                                .offset = parser->pending_offset,
+                                .source_len = parser->pending_len,
+                                .flags = parser->pending_flags};
+}
+
+/* Take the pending line as it is. Its bytes must stay until the sink is used up: copy them. */
+static enum status finish_pending(struct source_parser *parser, struct event_sink *sink,
+                                  struct error *err)
+{
+    struct source_line line = pending_line(parser);
+    enum status status;
+
+    if (parser->pending_len == 0)
+        return STATUS_OK;
+    line.bytes = arena_copy(sink->arena, line.bytes);
+    if (sink->arena->failed) {
+        sink->arena->failed = false;
+        return sink_full(sink, err);
+    }
+    status = take_whole(parser, &line, sink, err);
+    if (status != STATUS_OK)
+        return status;
+    parser->pending_len = 0;
+    buf_reset(&parser->pending);
+    return STATUS_OK;
+}
+
+/* Hold back a line of which more may come. False: too long for that. */
+static bool hold_back(struct source_parser *parser, const struct source_line *line)
+{
+    if (!buf_append_slice(&parser->pending, line->bytes)) {
+        parser->pending.failed = false;
+        return false;
+    }
+    if (parser->pending_len == 0) {
+        parser->pending_offset = line->offset;
+        parser->pending_flags = line->flags;
+    }
+    parser->pending_len = (uint32_t)(line->offset + line->source_len - parser->pending_offset);
+    return true;
+}
+
+/* The rest of the pending line: it is whole now. */
+static enum status complete_pending(struct source_parser *parser, const struct source_line *line,
+                                    struct event_sink *sink, struct error *err)
+{
+    size_t len = parser->pending.len;
+    uint32_t pending_len = parser->pending_len;
+    uint8_t flags = parser->pending_flags;
+    enum status status;
+
+    (void)hold_back(parser, line);
+    parser->pending_flags =
+        (uint8_t)((flags & ~EVENT_PARTIAL) | (line->flags & ~(EVENT_PARTIAL | EVENT_CONTINUED)));
+    status = finish_pending(parser, sink, err);
+    if (status != STATUS_OK) {
+        parser->pending.len = len;
+        parser->pending_len = pending_len;
+        parser->pending_flags = flags;
+    }
+    return status;
+}
+
+static bool continues_pending(const struct source_parser *parser, const struct source_line *line)
+{
+    return parser->pending_len > 0 && (line->flags & EVENT_CONTINUED) != 0 &&
+           line->offset == parser->pending_offset + parser->pending_len &&
+           line->bytes.len < EVENT_SIZE_MAX - parser->pending.len;
+}
+
+enum status source_parser_feed(struct source_parser *parser, const struct source_line *line,
+                               int64_t receive_ns, struct event_sink *sink, struct error *err)
+{
+    enum status status;
+
+    parser->receive_ns = receive_ns;
+    parser->waiting_since_ns = 0;
+    if (continues_pending(parser, line)) {
+        if ((line->flags & EVENT_PARTIAL) == 0)
+            return complete_pending(parser, line, sink, err);
+        if (hold_back(parser, line))
+            return STATUS_OK;
+    }
+    status = finish_pending(parser, sink, err);
+    if (status != STATUS_OK)
+        return status;
+    if ((line->flags & EVENT_PARTIAL) != 0 && line->source_len > 0 && hold_back(parser, line))
+        return STATUS_OK;
+    return take_whole(parser, line, sink, err);
+}
+
+enum status source_parser_idle(struct source_parser *parser, int64_t mono_ns, bool all,
+                               struct event_sink *sink, struct error *err)
+{
+    enum status status;
+
+    if (!event_assembler_is_open(&parser->assembler) && parser->pending_len == 0)
+        return STATUS_OK;
+    if (!all) {
+        if (parser->waiting_since_ns == 0)
+            parser->waiting_since_ns = mono_ns;
+        if (mono_ns - parser->waiting_since_ns < EVENT_IDLE_NS)
+            return STATUS_OK;
+    }
+    status = finish_pending(parser, sink, err);
+    if (status == STATUS_OK)
+        status = finish_open(parser, 0, sink, err);
+    return status;
+}
+
+/* ---- open events ---- */
+
+enum status source_parser_open(struct source_parser *parser, struct event_sink *sink,
+                               struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    if (event_assembler_is_open(&parser->assembler)) {
+        struct draft draft = draft_of_assembler(&parser->assembler);
+
+        draft.flags |= EVENT_OPEN;
+        status = emit(parser, &draft, false, sink, err);
+    }
+    if (status == STATUS_OK && parser->pending_len > 0) {
+        struct source_line source = pending_line(parser);
+        struct peeled peeled;
+        struct assembler_line line = {.bytes = source.bytes,
+                                      .offset = source.offset,
+                                      .source_len = source.source_len,
+                                      .flags = source.flags | EVENT_OPEN | EVENT_PARTIAL,
+                                      .peeled = &peeled};
+        struct draft draft;
+
+        peel_line(source.bytes, sink->arena, &peeled);
+        draft = draft_of_line(&format_raw, &line);
+        draft.copy = true;
+        status = emit(parser, &draft, false, sink, err);
+    }
+    return status;
+}
+
+/* The lines of a stored event again, so that the state of their format is what it was. */
+static enum status restore_lines(struct source_parser *parser, const struct format *format,
+                                 const struct event *event, struct error *err)
+{
+    struct slice rest = event->bytes;
+    enum status status = STATUS_OK;
+    uint64_t offset = event->offset;
+    bool more = true;
+
+    parser->assembler.state = 0;
+    while (more && status == STATUS_OK) {
+        struct peeled peeled;
+        struct assembler_line line = {.bytes = rest, .offset = offset, .peeled = &peeled};
+
+        more = slice_cut(&rest, '\n', &line.bytes);
+        line.source_len = (uint32_t)line.bytes.len + 1;
+        offset += line.source_len;
+        line.flags = event->flags & (uint8_t)~(unsigned)(EVENT_OPEN | EVENT_TIME_GUESSED |
+                                                         EVENT_TIME_ADJUSTED);
+        peel_line(line.bytes, &parser->scratch, &peeled);
+        (void)ask(parser, format, event_assembler_text(&parser->assembler), peeled.text);
+        if (event_assembler_is_open(&parser->assembler))
+            status = event_assembler_add(&parser->assembler, &line, err);
+        else
+            status = event_assembler_begin(&parser->assembler, format, &line, err);
+    }
+    parser->assembler.source_len = event->source_len;
+    arena_reset(&parser->scratch);
+    return status;
+}
+
+enum status source_parser_restore(struct source_parser *parser, const struct format *format,
+                                  const struct event *event, struct error *err)
+{
+    enum status status;
+
+    if (event->bytes.len >= EVENT_SIZE_MAX)
+        return error_set(err, STATUS_TOO_LARGE, "an open event of %zu bytes", event->bytes.len);
+    if ((event->flags & EVENT_PARTIAL) != 0) {
+        struct source_line line = {.bytes = event->bytes,
+                                   .offset = event->offset,
+                                   .source_len = event->source_len,
+                                   .flags = event->flags & (EVENT_PARTIAL | EVENT_CONTINUED |
+                                                            EVENT_TRUNCATED)};
+
+        return hold_back(parser, &line)
+                   ? STATUS_OK
+                   : error_set(err, STATUS_NO_MEMORY, "no memory for an open event");
+    }
+    if (format == NULL)
+        format = &format_raw;
+    status = compile_format(parser, format, err);
+    if (status != STATUS_OK)
+        return status;
+    if (!parser->configured && parser->format == NULL)
+        parser->format = format;
+    event_assembler_reset(&parser->assembler);
+    return restore_lines(parser, format, event, err);
+}

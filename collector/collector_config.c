@@ -1,0 +1,182 @@
+/* The option table of the collector, and the checks that need more than one row. */
+#include "collector/collector_config.h"
+
+#include "base/config.h"
+#include "collector/limits.h"
+
+#include <string.h>
+
+#define NS_PER_S 1000000000LL
+
+struct source_section { /* one entry of `sources` */
+    const char *path, *format, *zone, *line_prefix, *log_format, *duration_unit;
+};
+
+static const struct option source_rows[] = {
+    {.name = "path", .type = OPTION_TEXT, .flags = OPTION_REQUIRED,
+     .offset = offsetof(struct source_section, path), .value_name = "GLOB",
+     .help = "sources whose whole path matches; * also matches /"},
+    {.name = "format", .type = OPTION_TEXT, .offset = offsetof(struct source_section, format),
+     .value_name = "NAME", .help = "do not detect the format"},
+    {.name = "zone", .type = OPTION_TEXT, .offset = offsetof(struct source_section, zone),
+     .value_name = "ZONE", .help = "time zone of stamps that name none"},
+    {.name = "line_prefix", .type = OPTION_TEXT,
+     .offset = offsetof(struct source_section, line_prefix), .value_name = "TEXT",
+     .help = "PostgreSQL log_line_prefix"},
+    {.name = "log_format", .type = OPTION_TEXT,
+     .offset = offsetof(struct source_section, log_format), .value_name = "TEXT",
+     .help = "nginx log_format or Apache LogFormat"},
+    {.name = "duration_unit", .type = OPTION_TEXT,
+     .offset = offsetof(struct source_section, duration_unit), .value_name = "ns|us|ms|s",
+     .help = "unit of durations that are bare integers"},
+};
+static const struct option_table source_options =
+    OPTION_TABLE_OF(source_rows, struct source_section);
+
+static const struct option collector_rows[] = {
+    {.type = OPTION_GROUP, .help = "Data"},
+    {.name = "data", .type = OPTION_TEXT, .offset = offsetof(struct collector_config, data_dir),
+     .value_name = "DIR", .preset = "/var/lib/dendro",
+     .help = "keep everything in DIR; created if missing"},
+    {.name = "geo", .type = OPTION_TEXT, .offset = offsetof(struct collector_config, geo),
+     .value_name = "NAME",
+     .help = "the geo whose lines are kept here; shippers of others are refused"},
+    {.name = "retention", .type = OPTION_DURATION, .max = INT64_MAX,
+     .offset = offsetof(struct collector_config, retention_ns), .value_name = "TIME",
+     .preset = "7d", .help = "delete segments older than TIME; 0 keeps them for ever"},
+    {.name = "retention_bytes", .type = OPTION_SIZE, .max = INT64_MAX,
+     .offset = offsetof(struct collector_config, retention_bytes), .value_name = "SIZE",
+     .help = "delete the oldest segments beyond SIZE"},
+    {.name = "memory", .type = OPTION_SIZE, .min = 128LL << 20, .max = INT64_MAX,
+     .offset = offsetof(struct collector_config, memory_max), .value_name = "SIZE",
+     .preset = "512MiB", .help = "bound the memory of the store"},
+    {.name = "shards", .type = OPTION_INT, .min = 0, .max = WORKERS_MAX,
+     .offset = offsetof(struct collector_config, shard_count), .value_name = "N",
+     .preset = "0", .help = "write streams and workers; 0 is one per processor"},
+    {.type = OPTION_GROUP, .help = "Network"},
+    {.name = "http", .type = OPTION_ADDRESS, .offset = offsetof(struct collector_config, http),
+     .value_name = "ADDR:PORT", .preset = "127.0.0.1:7600",
+     .help = "serve the API and the web app there"},
+    {.name = "wire", .type = OPTION_ADDRESS, .offset = offsetof(struct collector_config, wire),
+     .value_name = "ADDR:PORT", .preset = "127.0.0.1:7601", .help = "accept shippers there"},
+    {.name = "insecure_i_understand", .type = OPTION_BOOL,
+     .offset = offsetof(struct collector_config, insecure),
+     .help = "listen on other addresses than loopback without TLS and tokens"},
+    {.type = OPTION_GROUP, .help = "Parsing"},
+    {.name = "derive", .type = OPTION_TABLE, .flags = OPTION_FILE_ONLY,
+     .offset = offsetof(struct collector_config, derive), .table = &derive_option_table,
+     .help = "rules for tenant, url_group, route, path_group and referer_group"},
+    {.name = "sources", .type = OPTION_TABLES, .offset = offsetof(struct collector_config, sources),
+     .table = &source_options, .value_name = "path=GLOB,format=NAME,...",
+     .help = "settings by path; the first that matches counts"},
+    {.type = OPTION_GROUP, .help = "General"},
+    {.name = "config", .letter = 'c', .type = OPTION_TEXT, .flags = OPTION_CLI_ONLY,
+     .offset = offsetof(struct collector_config, config_path), .value_name = "FILE",
+     .preset = "/etc/dendro/collector.yaml", .help = "read settings from FILE"},
+};
+static const struct option_table collector_options =
+    OPTION_TABLE_OF(collector_rows, struct collector_config);
+
+static const char footer[] =
+    "Exit status: 0 stopped on request, 1 runtime error, 2 bad usage or configuration.\n";
+
+static enum status check_section(const struct source_section *section, struct error *err)
+{
+    struct slice format = slice_of(section->format), unit = slice_of(section->duration_unit);
+    const char *names[64];
+    size_t count = 0;
+    const char *near;
+
+    if (unit.len > 0 && duration_unit_of(unit) == UNIT_NONE)
+        return error_set(err, STATUS_INVALID,
+                         "sources \"%s\": duration_unit must be ns, us, ms or s, not \"%s\"",
+                         section->path, section->duration_unit);
+    if (format.len == 0 || format_find(format) != NULL)
+        return STATUS_OK;
+    for (; count < format_count && count < COUNT_OF(names); count++)
+        names[count] = formats[count]->name;
+    near = suggest(format, names, count);
+    if (near != NULL)
+        return error_set(err, STATUS_INVALID, "sources \"%s\": unknown format \"%s\"; did you mean "
+                         "\"%s\"?", section->path, section->format, near);
+    return error_set(err, STATUS_INVALID, "sources \"%s\": unknown format \"%s\"", section->path,
+                     section->format);
+}
+
+static enum status make_overrides(struct collector_config *config, struct arena *arena,
+                                  struct error *err)
+{
+    const struct source_section *sections = config->sources.items;
+    size_t count = config->sources.count;
+    struct source_override *items = arena_new(arena, struct source_override, count);
+    enum status status = STATUS_OK;
+
+    if (count > 0 && items == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "configuration: no memory");
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = check_section(&sections[i], err);
+        items[i] = (struct source_override){
+            .path = sections[i].path,
+            .format = slice_of(sections[i].format),
+            .zone = slice_of(sections[i].zone),
+            .line_prefix = slice_of(sections[i].line_prefix),
+            .log_format = slice_of(sections[i].log_format),
+            .duration_unit = duration_unit_of(slice_of(sections[i].duration_unit)),
+        };
+    }
+    config->overrides = (struct source_overrides){items, (uint32_t)count};
+    return status;
+}
+
+/* Geo is a label of every row and a word in messages to shippers. */
+static enum status check_geo(const char *geo, struct error *err)
+{
+    size_t len = geo == NULL ? 0 : strlen(geo);
+
+    if (len == 0)
+        return error_set(err, STATUS_INVALID,
+                         "which geo are the lines of? Set \"geo\" in the file, or --geo NAME "
+                         "(such as fr or us-east)");
+    if (len > NAME_SIZE_MAX ||
+        strspn(geo, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
+        return error_set(err, STATUS_INVALID,
+                         "geo \"%.40s\": expected letters, digits, '.', '_' and '-'", geo);
+    return STATUS_OK;
+}
+
+static enum status finish(struct collector_config *config, struct arena *arena, struct error *err)
+{
+    enum status status = check_geo(config->geo, err);
+
+    return status == STATUS_OK ? make_overrides(config, arena, err) : status;
+}
+
+enum status collector_config_load(struct io *io, int argc, char **argv, const char *version,
+                                  struct collector_config *out, struct arena *arena,
+                                  struct error *err)
+{
+    const struct cli cli = {
+        .program = "dendro-collector",
+        .usage = "[OPTIONS]",
+        .summary = "Receive logs and metrics of one geo, keep them and answer queries.",
+        .footer = footer,
+        .version = version,
+        .table = &collector_options,
+    };
+    struct text_list arguments;
+    enum status status =
+        cli_parse_with_config(&cli, io, argc, argv, out, &arguments, arena, err);
+
+    return status == STATUS_OK ? finish(out, arena, err) : status;
+}
+
+enum status collector_config_check(struct io *io, const char *path, struct arena *arena,
+                                   struct error *err)
+{
+    struct collector_config config;
+    enum status status = option_presets(&collector_options, &config, arena, err);
+
+    if (status == STATUS_OK)
+        status = config_load(io, path, &collector_options, &config, arena, err);
+    return status == STATUS_OK ? finish(&config, arena, err) : status;
+}

@@ -1,0 +1,40 @@
+/* collector/collector_config.h -- settings of the collector: flags and YAML through one table.
+ * Thread safety: constant after loading. */
+#ifndef DENDRO_COLLECTOR_COLLECTOR_CONFIG_H
+#define DENDRO_COLLECTOR_COLLECTOR_CONFIG_H
+
+#include "base/cli.h"
+#include "base/option.h"
+#include "collector/derive.h"
+#include "collector/source_settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct collector_config {
+    const char *config_path;
+    const char *data_dir;
+    const char *geo;
+    struct address http, wire;
+    bool insecure;             /* insecure_i_understand */
+    int64_t retention_ns;      /* 0: keep for ever */
+    uint64_t retention_bytes;  /* 0: no limit */
+    uint64_t memory_max;
+    int64_t shard_count;       /* 0: one per processor */
+    struct derive_config derive;
+    struct table_list sources; /* as read; see `overrides` */
+
+    /* made of `sources` by collector_config_load() */
+    struct source_overrides overrides;
+};
+
+/* Read flags, and the file that --config names. Texts and lists live in `arena`.
+ * Gives OK, END (--help or --version was printed), or INVALID and others with a sentence. */
+enum status collector_config_load(struct io *io, int argc, char **argv, const char *version,
+                                  struct collector_config *out, struct arena *arena,
+                                  struct error *err) WARN_UNUSED;
+/* The same checks for a file alone: `dendro config check`. */
+enum status collector_config_check(struct io *io, const char *path, struct arena *arena,
+                                   struct error *err) WARN_UNUSED;
+
+#endif

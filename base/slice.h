@@ -54,7 +54,9 @@ static inline struct slice slice_from(struct slice a, size_t from)
 {
     if (from > a.len)
         from = a.len;
-    return (struct slice){a.data == NULL ? NULL : a.data + from, a.len - from};
+    if (from == 0) /* NULL + 0 is undefined */
+        return a;
+    return (struct slice){a.data + from, a.len - from};
 }
 
 /* The first `len` bytes, or all if there are fewer. */

@@ -460,11 +460,11 @@ static enum status unpack_all(struct unpacker *unpacker, struct slice packed, si
 enum status decompress_capped(enum codec codec, struct slice packed, size_t size_max,
                               struct buf *out, struct error *err)
 {
-    struct unpacker *unpacker;
+    struct unpacker *unpacker = NULL;
     size_t start = out->len;
     enum status status = unpacker_new(codec, &unpacker, err);
 
-    if (status != STATUS_OK)
+    if (status != STATUS_OK || unpacker == NULL)
         return status;
     if (size_max > out->size_max - out->len)
         size_max = out->size_max - out->len;

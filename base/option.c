@@ -337,7 +337,7 @@ static enum status set_any(const struct option *option, void *base, struct slice
                            struct arena *arena, struct error *err)
 {
     enum status status;
-    void *item;
+    void *item = NULL;
 
     switch (option->type) {
     case OPTION_TEXT_MAP:

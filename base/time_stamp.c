@@ -272,7 +272,7 @@ static size_t finish(const struct reader *reader, const char *start, const struc
     if (reader->bad || !date_is_valid(clock->date) || clock->hour > 23 || clock->minute > 59 ||
         clock->second > 60)
         return 0;
-    seconds = days_of_date(clock->date) * 86400 + clock->hour * 3600 + clock->minute * 60 +
+    seconds = days_of_date(clock->date) * 86400 + clock->hour * 3600L + clock->minute * 60L +
               clock->second;
     out->time_ns = (seconds - out->offset_s) * NS_PER_SECOND + clock->nanosecond;
     out->digits = (uint8_t)clock->digits;

@@ -50,6 +50,8 @@ static size_t digits_in(struct slice text)
 {
     size_t len = 0;
 
+    if (text.data == NULL)
+        return 0;
     while (len < text.len && text.data[len] >= '0' && text.data[len] <= '9')
         len++;
     return len;
@@ -255,8 +257,8 @@ static enum status parse_relative(struct slice text, int64_t now_ns, struct inst
     bool from_now = slice_starts(text, SLICE_LITERAL("now"));
     struct slice rest = slice_from(text, from_now ? 3 : 0);
     int64_t distance_ns = 0;
-    bool ahead = from_now && rest.len > 0 && rest.data[0] == '+';
-    bool marked = ahead || (rest.len > 0 && rest.data[0] == '-');
+    bool ahead = from_now && slice_starts(rest, SLICE_LITERAL("+"));
+    bool marked = ahead || slice_starts(rest, SLICE_LITERAL("-"));
 
     if (from_now && rest.len > 0 && !marked)
         return bad_instant(text, err);
@@ -288,8 +290,8 @@ static size_t take_parts(struct slice *rest, int64_t values[PART_COUNT])
         struct slice digits = slice_sub(*rest, skip, parts[count].digits);
         uint64_t value;
 
-        if (skip > 0 && (rest->len == 0 || !(rest->data[0] == parts[count].before ||
-                                             (count == PART_HOUR && rest->data[0] == ' '))))
+        if (skip > 0 && !slice_starts(*rest, slice_make(&parts[count].before, 1)) &&
+            !(count == PART_HOUR && slice_starts(*rest, SLICE_LITERAL(" "))))
             break;
         if (digits.len != parts[count].digits || !slice_to_u64(digits, &value))
             break;
@@ -384,6 +386,8 @@ enum status instant_parse(struct slice text, const struct zone *zone, int64_t no
 {
     enum { YEAR_DIGITS = 4 };
 
+    if (text.data == NULL)
+        return bad_instant(text, err);
     /* Four digits are a year, any other number is Unix time. */
     if (text.len != YEAR_DIGITS && parse_unix(text, out))
         return STATUS_OK;

@@ -264,7 +264,7 @@ static int64_t rule_local_s(const struct rule_day *rule, int year)
         int64_t first = first_day(year, rule->month);
         int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
 
-        day = first + (rule->day - weekday + 7) % 7 + (rule->week - 1) * 7;
+        day = first + (rule->day - weekday + 7) % 7 + (rule->week - 1) * 7L;
         if (day >= next)
             day -= 7; /* week 5 is the last one */
     } else {

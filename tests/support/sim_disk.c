@@ -292,18 +292,17 @@ void sim_disk_name(struct sim_disk *disk, struct sim_node *from_dir, const char 
         .to_name = to_dir == NULL ? NULL : must(strdup(to_name)),
     };
     rename_apply(change, false);
-    if (disk->node_count > disk->node_count_collect)
-        collect(disk);
 }
 
 struct sim_node *sim_disk_create(struct sim_disk *disk, struct sim_node *dir, const char *name,
                                  bool is_dir, int64_t now_ns)
 {
-    struct sim_node *node = node_new(disk, is_dir, now_ns);
+    struct sim_node *node;
 
-    node->opens = 1; /* not yet named: keep it from the collection */
+    if (disk->node_count > disk->node_count_collect)
+        collect(disk);
+    node = node_new(disk, is_dir, now_ns);
     sim_disk_name(disk, NULL, NULL, dir, name, node);
-    node->opens = 0;
     return node;
 }
 

@@ -27,6 +27,8 @@ struct store_options {
     int64_t retention_ns;      /* rows older than this go; 0: keep for ever */
     uint64_t retention_bytes;  /* size of all segments; oldest go first; 0: no limit */
     uint64_t free_bytes_min;   /* refuse appends below this free space; 0: 5% or 1 GiB, the less */
+    uint64_t wal_file_size;    /* 0: 64 MiB */
+    uint64_t reserve_size;     /* given up when the disk is full; 0: 256 MiB, at most 1% of it */
     bool manual;               /* tests: no background threads; see store_step() */
 };
 

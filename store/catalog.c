@@ -1,0 +1,112 @@
+/* store/catalog.c -- reference counted segments. */
+#include "store/catalog.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum status segment_file_new(struct io *io, const char *dir, const struct manifest_segment *entry,
+                             const struct segment_names *names, atomic_uint *open_count,
+                             struct segment_file **out, struct error *err)
+{
+    struct segment_file *file = calloc(1, sizeof(*file));
+
+    if (file == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for the list of segments");
+    atomic_init(&file->refs, 1);
+    file->entry = *entry;
+    file->io = io;
+    file->names = names;
+    file->open_count = open_count;
+    path_segment(file->path, dir, entry->day, entry->number);
+    (void)pthread_mutex_init(&file->lock, NULL);
+    *out = file;
+    return STATUS_OK;
+}
+
+struct segment_file *segment_file_ref(struct segment_file *file)
+{
+    atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+    return file;
+}
+
+static void close_segment(struct segment_file *file)
+{
+    if (file->segment == NULL)
+        return;
+    segment_close(file->segment);
+    file->segment = NULL;
+    atomic_fetch_sub_explicit(file->open_count, 1, memory_order_relaxed);
+}
+
+void segment_file_unref(struct segment_file *file)
+{
+    if (file == NULL || atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    close_segment(file);
+    if (atomic_load_explicit(&file->dropped, memory_order_relaxed))
+        file_remove(file->io, file->path);
+    (void)pthread_mutex_destroy(&file->lock);
+    free(file);
+}
+
+enum status segment_file_pin(struct segment_file *file, struct segment **out, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    (void)pthread_mutex_lock(&file->lock);
+    if (file->segment == NULL) {
+        status = segment_open(file->io, file->path, file->names, &file->segment, err);
+        if (status == STATUS_OK)
+            atomic_fetch_add_explicit(file->open_count, 1, memory_order_relaxed);
+        else
+            file->segment = NULL;
+    }
+    if (status == STATUS_OK) {
+        file->pins++;
+        *out = file->segment;
+    }
+    (void)pthread_mutex_unlock(&file->lock);
+    return status;
+}
+
+void segment_file_unpin(struct segment_file *file)
+{
+    (void)pthread_mutex_lock(&file->lock);
+    if (--file->pins == 0 &&
+        atomic_load_explicit(file->open_count, memory_order_relaxed) > SEGMENTS_OPEN_MAX)
+        close_segment(file);
+    (void)pthread_mutex_unlock(&file->lock);
+}
+
+struct catalog *catalog_new(const struct catalog *old, struct segment_file *const *added,
+                            uint32_t added_count)
+{
+    size_t room = (old == NULL ? 0 : old->count) + added_count;
+    struct catalog *catalog = calloc(1, sizeof(*catalog) + room * sizeof(catalog->files[0]));
+
+    if (catalog == NULL)
+        return NULL;
+    atomic_init(&catalog->refs, 1);
+    for (uint32_t i = 0; old != NULL && i < old->count; i++)
+        if (!atomic_load_explicit(&old->files[i]->dropped, memory_order_relaxed))
+            catalog->files[catalog->count++] = segment_file_ref(old->files[i]);
+    for (uint32_t i = 0; i < added_count; i++)
+        catalog->files[catalog->count++] = added[i];
+    return catalog;
+}
+
+struct catalog *catalog_ref(struct catalog *catalog)
+{
+    atomic_fetch_add_explicit(&catalog->refs, 1, memory_order_relaxed);
+    return catalog;
+}
+
+void catalog_unref(struct catalog *catalog)
+{
+    if (catalog == NULL ||
+        atomic_fetch_sub_explicit(&catalog->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < catalog->count; i++)
+        segment_file_unref(catalog->files[i]);
+    free(catalog);
+}

@@ -1,0 +1,59 @@
+/* store/catalog.h -- the list of live segments, swapped as a whole.
+ *
+ * A catalog never changes; a commit makes a new one. Whoever holds a reference to a catalog keeps
+ * its files, also those that were dropped since: they are unlinked by the last holder.
+ *
+ * A segment file is opened when somebody pins it, and may be closed when nobody does: at most
+ * SEGMENTS_OPEN_MAX unpinned files stay open.
+ *
+ * Thread safety: any thread. */
+#ifndef DENDRO_STORE_CATALOG_H
+#define DENDRO_STORE_CATALOG_H
+
+#include "store/manifest_edit.h"
+#include "store/paths.h"
+#include "store/segment.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { SEGMENTS_OPEN_MAX = 256 }; /* a quarter of the usual limit of 1,024 descriptors */
+
+struct segment_file {
+    atomic_uint refs;
+    struct manifest_segment entry;
+    struct io *io;
+    const struct segment_names *names;
+    atomic_uint *open_count; /* of the store: files that are open */
+    char path[PATH_SIZE_MAX];
+    pthread_mutex_t lock; /* of what follows */
+    struct segment *segment;
+    unsigned pins;
+    atomic_bool dropped; /* unlink when the last reference goes */
+};
+
+enum status segment_file_new(struct io *io, const char *dir, const struct manifest_segment *entry,
+                             const struct segment_names *names, atomic_uint *open_count,
+                             struct segment_file **out, struct error *err) WARN_UNUSED;
+struct segment_file *segment_file_ref(struct segment_file *file);
+void segment_file_unref(struct segment_file *file);
+
+/* Open it if needed, and keep it open until segment_file_unpin(). */
+enum status segment_file_pin(struct segment_file *file, struct segment **out,
+                             struct error *err) WARN_UNUSED;
+void segment_file_unpin(struct segment_file *file);
+
+struct catalog {
+    atomic_uint refs;
+    uint32_t count;
+    struct segment_file *files[]; /* one reference each; by number, ascending */
+};
+
+/* A catalog with the files of `old` (NULL: none) except those flagged `dropped`, and `added` at the
+ * end; it takes over the references to `added`. One reference. NULL: no memory. */
+struct catalog *catalog_new(const struct catalog *old, struct segment_file *const *added,
+                            uint32_t added_count);
+struct catalog *catalog_ref(struct catalog *catalog);
+void catalog_unref(struct catalog *catalog);
+
+#endif

@@ -1,0 +1,61 @@
+/* store/manifest_edit.h -- what a manifest record says: a run of entries, each one byte of kind and
+ * its values. One record is applied as a whole.
+ *
+ *   kind  entry       values
+ *      1  counters    u64 incarnation, next_segment, next_sequence, low_water
+ *      2  sealed      u16 shard, u64 record_number: its rows up to there are in segments
+ *      3  segment     u64 number, u64 day, then the summary: 10 x u64, 2 x u64 of hash
+ *      4  drop        u64 number of a segment
+ *      5  source      watermark, u8 whether it counts, u64 order time of its newest sealed row
+ *      6  loss        source, then the loss
+ *
+ * Thread safety: pure functions. */
+#ifndef DENDRO_STORE_MANIFEST_EDIT_H
+#define DENDRO_STORE_MANIFEST_EDIT_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "store/event.h"
+#include "store/segment.h"
+
+struct manifest_counters {
+    uint64_t incarnation;
+    uint64_t next_segment;  /* number of the next segment */
+    uint64_t next_sequence; /* at least one above every sealed sequence */
+    uint64_t low_water;     /* WAL files below it are not needed */
+};
+
+struct manifest_segment {
+    uint64_t number;
+    int64_t day; /* since 1970-01-01: the folder it is in */
+    struct segment_summary summary;
+};
+
+bool manifest_put_counters(struct buf *out, const struct manifest_counters *counters);
+bool manifest_put_sealed(struct buf *out, uint16_t shard, uint64_t record_number);
+bool manifest_put_segment(struct buf *out, const struct manifest_segment *segment);
+bool manifest_put_drop(struct buf *out, uint64_t number);
+bool manifest_put_source(struct buf *out, const struct watermark *watermark, bool has_watermark,
+                         int64_t order_ns);
+bool manifest_put_loss(struct buf *out, const struct event_source *source,
+                       const struct loss *loss);
+
+/* Everything is borrowed for the call. */
+struct manifest_visitor {
+    void (*counters)(void *user, const struct manifest_counters *counters);
+    void (*sealed)(void *user, uint16_t shard, uint64_t record_number);
+    void (*segment)(void *user, const struct manifest_segment *segment);
+    void (*drop)(void *user, uint64_t number);
+    void (*source)(void *user, const struct watermark *watermark, bool has_watermark,
+                   int64_t order_ns);
+    void (*loss)(void *user, const struct event_source *source, const struct loss *loss);
+    void (*damage)(void *user, const char *line);
+    void *user;
+};
+
+/* Visit the entries of one record. CORRUPT: an entry is cut or unknown; those before it were
+ * visited. */
+enum status manifest_visit(struct slice record, const struct manifest_visitor *visitor,
+                           struct error *err) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,469 @@
+/* store/recover.c -- what a start does: read the manifest, sweep what it does not list, replay the
+ * WAL, begin a new manifest. Damage is set aside and reported; it never stops a start. */
+#include "store/store_impl.h"
+
+#include "base/diag.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SNAPSHOT_SIZE_MAX = MANIFEST_SIZE_MAX - (1 << 20), QUARANTINE_SIZE_MAX = 64 << 20 };
+
+/* ---- the manifest ---- */
+
+struct loading {
+    struct store *store;
+    struct manifest_segment *segments;
+    size_t count, capacity;
+    struct manifest_counters counters;
+    bool failed;
+};
+
+static void load_counters(void *user, const struct manifest_counters *counters)
+{
+    ((struct loading *)user)->counters = *counters;
+}
+
+static void load_sealed(void *user, uint16_t shard, uint64_t record_number)
+{
+    struct loading *loading = user;
+    struct store *store = loading->store;
+
+    if (shard >= SHARDS_MAX)
+        return;
+    if (record_number > store->shards[shard].sealed_record)
+        store->shards[shard].sealed_record = record_number;
+    if (record_number >= store->wal.next_record)
+        store->wal.next_record = record_number + 1;
+}
+
+static void load_segment(void *user, const struct manifest_segment *segment)
+{
+    struct loading *loading = user;
+
+    if (loading->count == loading->capacity) {
+        size_t capacity = loading->capacity == 0 ? 256 : loading->capacity * 2;
+        struct manifest_segment *grown = realloc(loading->segments, capacity * sizeof(*grown));
+
+        if (grown == NULL) {
+            loading->failed = true;
+            return;
+        }
+        loading->segments = grown;
+        loading->capacity = capacity;
+    }
+    loading->segments[loading->count++] = *segment;
+}
+
+static void load_drop(void *user, uint64_t number)
+{
+    struct loading *loading = user;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < loading->count; i++)
+        if (loading->segments[i].number != number)
+            loading->segments[kept++] = loading->segments[i];
+    loading->count = kept;
+}
+
+static void load_source(void *user, const struct watermark *watermark, bool has_watermark,
+                        int64_t order_ns)
+{
+    struct loading *loading = user;
+    struct source_state *state = source_states_get(&loading->store->states, &watermark->id);
+
+    if (state == NULL) {
+        loading->failed = true;
+        return;
+    }
+    if (has_watermark)
+        source_state_set_watermark(state, watermark);
+    if (order_ns > state->order_ns)
+        state->order_ns = order_ns;
+}
+
+static void load_loss(void *user, const struct event_source *source, const struct loss *loss)
+{
+    store_keep_loss(((struct loading *)user)->store, source, loss);
+}
+
+static void load_damage(void *user, const char *line)
+{
+    struct store *store = ((struct loading *)user)->store;
+
+    store->adopt = true;
+    store->counters.quarantined++;
+    store_note(store, line);
+}
+
+static enum status read_manifest(struct store *store, struct loading *loading, bool *is_new,
+                                 struct error *err)
+{
+    struct manifest_visitor visitor = {
+        .counters = load_counters,
+        .sealed = load_sealed,
+        .segment = load_segment,
+        .drop = load_drop,
+        .source = load_source,
+        .loss = load_loss,
+        .damage = load_damage,
+        .user = loading,
+    };
+    enum status status = manifest_read(&store->manifest, store->io, store->dir, &visitor, err);
+
+    *is_new = status == STATUS_NOT_FOUND;
+    if (status == STATUS_NOT_FOUND)
+        status = STATUS_OK;
+    if (status == STATUS_OK && loading->failed)
+        status = error_set(err, STATUS_NO_MEMORY, "no memory for the manifest");
+    store->incarnation = loading->counters.incarnation;
+    store->next_segment = loading->counters.next_segment;
+    store->next_sequence = loading->counters.next_sequence;
+    return status;
+}
+
+/* ---- the segments ---- */
+
+struct folder_walk {
+    struct store *store;
+    struct loading *loading;
+    int64_t day;
+    char folder[PATH_SIZE_MAX];
+    bool found;
+};
+
+static bool is_listed(const struct loading *loading, uint64_t number)
+{
+    for (size_t i = 0; i < loading->count; i++)
+        if (loading->segments[i].number == number)
+            return true;
+    return false;
+}
+
+/* After the manifest was damaged: a whole segment tells by itself what it holds. */
+static void adopt_segment(struct folder_walk *walk, const char *path, uint64_t number)
+{
+    struct store *store = walk->store;
+    struct manifest_segment entry = {.number = number, .day = walk->day};
+    struct segment *segment;
+    struct error err = {0};
+    char line[700];
+
+    if (segment_open(store->io, path, &store->names, &segment, &err) != STATUS_OK) {
+        store_note(store, err.message);
+        return;
+    }
+    entry.summary = *segment_summary_of(segment);
+    for (uint32_t i = 0; i < segment_source_count(segment); i++) {
+        struct segment_source source;
+        struct watermark watermark = {0};
+
+        segment_source(segment, i, &source);
+        watermark.id = source.source.id;
+        watermark.durable_offset = source.to_offset;
+        load_source(walk->loading, &watermark, source.rows > 0, entry.summary.order_max_ns);
+    }
+    segment_close(segment);
+    load_segment(walk->loading, &entry);
+    (void)snprintf(line, sizeof(line), "segment %s is not in the damaged manifest: taken in", path);
+    store_note(store, line);
+}
+
+static bool walk_file(void *user, const char *name)
+{
+    struct folder_walk *walk = user;
+    char path[PATH_SIZE_MAX], tail[8];
+    uint64_t number;
+
+    if (sscanf(name, "%16" SCNx64 "%7s", &number, tail) != 2 || strcmp(tail, ".seg") != 0)
+        return true;
+    if (number >= walk->store->next_segment)
+        walk->store->next_segment = number + 1;
+    if (is_listed(walk->loading, number))
+        return true;
+    path_join(path, walk->folder, name);
+    if (walk->store->adopt)
+        adopt_segment(walk, path, number);
+    else
+        file_remove(walk->store->io, path); /* was never committed, or is dropped */
+    return true;
+}
+
+static int64_t day_of_name(const char *name)
+{
+    int year, month, day;
+    int64_t days;
+
+    if (strlen(name) != 8 || sscanf(name, "%4d%2d%2d", &year, &month, &day) != 3)
+        return INT64_MIN;
+    /* Days from civil: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+    year -= month <= 2;
+    days = (int64_t)(year / 400) * 146097;
+    year %= 400;
+    return days + year * 365 + year / 4 - year / 100 +
+           (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1 - 719468;
+}
+
+static bool walk_folder(void *user, const char *name)
+{
+    struct folder_walk *walk = user;
+    char base[PATH_SIZE_MAX];
+
+    walk->day = day_of_name(name);
+    path_join(base, walk->store->dir, "segments");
+    path_join(walk->folder, base, name);
+    if (walk->day != INT64_MIN)
+        (void)walk->store->io->path->list(walk->store->io, walk->folder, walk_file, walk);
+    return true;
+}
+
+static void walk_segments(struct store *store, struct loading *loading)
+{
+    struct folder_walk walk = {.store = store, .loading = loading};
+    char path[PATH_SIZE_MAX];
+
+    path_join(path, store->dir, "segments");
+    (void)store->io->path->list(store->io, path, walk_folder, &walk);
+}
+
+static enum status take_segments(struct store *store, struct loading *loading, struct error *err)
+{
+    struct segment_file **files = calloc(loading->count + 1, sizeof(struct segment_file *));
+    uint32_t count = 0;
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < loading->count && files != NULL && status == STATUS_OK; i++) {
+        const struct manifest_segment *entry = &loading->segments[i];
+        struct io_info info;
+        struct error missing = {0};
+        char path[PATH_SIZE_MAX], line[800];
+
+        path_segment(path, store->dir, entry->day, entry->number);
+        if (io_info_of(store->io, path, &info, &missing) != STATUS_OK ||
+            info.size != entry->summary.file_bytes) {
+            (void)snprintf(line, sizeof(line),
+                           "segment %s is %s: %" PRIu64 " rows may be lost", path,
+                           missing.status != STATUS_OK ? "missing" : "of the wrong length",
+                           entry->summary.rows + entry->summary.samples);
+            store_note(store, line);
+            store->counters.quarantined++;
+            if (missing.status == STATUS_NOT_FOUND)
+                continue;
+        }
+        status = segment_file_new(store->io, store->dir, entry, &store->names,
+                                  &store->open_segments, &files[count], err);
+        count += status == STATUS_OK;
+    }
+    if (files != NULL && status == STATUS_OK)
+        store->catalog = catalog_new(NULL, files, count);
+    if (status == STATUS_OK && store->catalog == NULL)
+        status = error_set(err, STATUS_NO_MEMORY, "no memory for the list of segments");
+    for (uint32_t i = 0; i < count && store->catalog == NULL; i++)
+        segment_file_unref(files[i]);
+    free(files);
+    return status;
+}
+
+/* ---- the WAL ---- */
+
+static void keep_quarantine(struct store *store, const char *path, uint64_t from, uint64_t to)
+{
+    uint64_t size = to - from < QUARANTINE_SIZE_MAX ? to - from : QUARANTINE_SIZE_MAX;
+    char name[PATH_SIZE_MAX], target[PATH_SIZE_MAX];
+    struct error err = {0};
+    const char *file = strrchr(path, '/');
+    char *bytes = malloc(size + 1);
+    int fd = -1;
+
+    (void)snprintf(name, sizeof(name), "quarantine/%s-%" PRIu64,
+                   file == NULL ? path : file + 1, from);
+    path_join(target, store->dir, name);
+    if (bytes != NULL && io_open(store->io, path, IO_READ, &fd, &err) == STATUS_OK &&
+        io_read_exact(store->io, fd, bytes, size, from, path, &err) == STATUS_OK &&
+        io_replace_file(store->io, target, slice_make(bytes, size), &err) == STATUS_OK)
+        store_note(store, target);
+    else
+        store_note(store, "the damaged part could not be copied to quarantine/");
+    io_close(store->io, &fd);
+    free(bytes);
+}
+
+static void replay_damage(void *user, const char *path, uint64_t from, uint64_t to,
+                          const char *what)
+{
+    struct store *store = user;
+    char line[900];
+
+    (void)snprintf(line, sizeof(line), "WAL %s, bytes %" PRIu64 " to %" PRIu64 ": %s", path, from,
+                   to, what);
+    store->counters.quarantined++;
+    store_note(store, line);
+    if (to > from)
+        keep_quarantine(store, path, from, to);
+}
+
+static void raise_order_times(struct store *store, const struct chunk *chunk)
+{
+    const struct source_state *last = NULL;
+    uint32_t last_source = UINT32_MAX;
+
+    for (uint32_t i = 0; i < chunk->row_count; i++) {
+        const struct chunk_row *row = &chunk->rows[i];
+        struct source_state *state = (struct source_state *)(uintptr_t)last;
+
+        if (row->source != last_source) {
+            state = source_states_get(
+                &store->states,
+                &source_table_source(&store->sources, chunk->source_numbers[row->source])->id);
+            last = state;
+            last_source = row->source;
+        }
+        if (state != NULL && row->order_ns > state->order_ns)
+            state->order_ns = row->order_ns;
+    }
+}
+
+static void replay_record(void *user, const struct wal_record *record, struct buf *payload)
+{
+    struct store *store = user;
+    struct chunk *chunk;
+    struct error err = {0};
+    char line[600];
+    bool sealed;
+
+    if (record->type != WAL_BATCH || record->shard >= SHARDS_MAX) {
+        (void)snprintf(line, sizeof(line), "WAL record %" PRIu64 " of unknown type %u",
+                       record->record_number, record->type);
+        store_note(store, line);
+        return;
+    }
+    sealed = record->record_number <= store->shards[record->shard].sealed_record;
+    if (chunk_new(payload, &store->tables, &chunk, &err) != STATUS_OK ||
+        (!sealed && store_head_reserve(store, record->shard, 1, &err) != STATUS_OK)) {
+        (void)snprintf(line, sizeof(line), "WAL record %" PRIu64 ": %s", record->record_number,
+                       err.message);
+        store->counters.quarantined++;
+        store_note(store, line);
+        return;
+    }
+    chunk->shard = record->shard;
+    chunk->record_number = record->record_number;
+    chunk->wal_file = record->file_number;
+    raise_order_times(store, chunk);
+    store_publish(store, chunk, !sealed && (chunk->row_count > 0 || chunk->sample_count > 0 ||
+                                            chunk->watermark_count > 0 || chunk->loss_count > 0));
+}
+
+/* ---- the new manifest ---- */
+
+static bool put_snapshot(struct store *store, struct buf *out, uint64_t low_water)
+{
+    struct manifest_counters counters = {
+        .incarnation = store->incarnation,
+        .next_segment = store->next_segment,
+        .next_sequence = store->next_sequence,
+        .low_water = low_water,
+    };
+    bool fine = manifest_put_counters(out, &counters);
+
+    for (uint16_t i = 0; i < SHARDS_MAX && fine; i++)
+        if (store->shards[i].sealed_record > 0)
+            fine = manifest_put_sealed(out, i, store->shards[i].sealed_record);
+    for (uint32_t i = 0; i < store->catalog->count && fine; i++)
+        if (!atomic_load(&store->catalog->files[i]->dropped))
+            fine = manifest_put_segment(out, &store->catalog->files[i]->entry);
+    for (uint32_t i = 0; i < store->states.count && fine; i++) {
+        const struct source_state *state = store->states.states[i];
+        struct watermark watermark = state->watermark;
+
+        watermark.id = state->id;
+        fine = manifest_put_source(out, &watermark, state->has_watermark, state->order_ns);
+    }
+    for (uint32_t i = 0; i < store->loss_count && fine; i++) {
+        const struct kept_loss *kept = &store->losses[(store->loss_first + i) % LOSSES_MAX];
+
+        fine = manifest_put_loss(out, &kept->source, &kept->loss);
+    }
+    return fine;
+}
+
+/* Watermarks of rows that are only in the WAL may be in it: those rows are durable there, and the
+ * low-water mark keeps their files. */
+enum status store_manifest_roll(struct store *store, struct error *err)
+{
+    struct buf snapshot = buf_empty(SNAPSHOT_SIZE_MAX);
+    enum status status;
+    bool fine;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    fine = put_snapshot(store, &snapshot, store->low_water);
+    (void)pthread_mutex_unlock(&store->state_lock);
+    status = fine ? manifest_roll(&store->manifest, buf_slice(&snapshot), err)
+                  : error_set(err, STATUS_NO_MEMORY, "no memory for a manifest");
+    buf_release(&snapshot);
+    return status;
+}
+
+static bool sweep_one(void *user, const char *name)
+{
+    struct store *store = user;
+    char folder[PATH_SIZE_MAX], path[PATH_SIZE_MAX];
+
+    path_join(folder, store->dir, "tmp");
+    path_join(path, folder, name);
+    file_remove(store->io, path);
+    return true;
+}
+
+static enum status replay_wal(struct store *store, struct error *err)
+{
+    struct wal_replay_visitor visitor = {
+        .record = replay_record, .damage = replay_damage, .user = store};
+
+    return wal_replay(&store->wal, store->low_water, true, &visitor, err);
+}
+
+enum status store_recover(struct store *store, struct error *err)
+{
+    struct loading loading = {.store = store};
+    char path[PATH_SIZE_MAX];
+    bool is_new;
+    enum status status;
+
+    path_join(path, store->dir, "tmp");
+    (void)store->io->path->list(store->io, path, sweep_one, store);
+    status = read_manifest(store, &loading, &is_new, err);
+    if (status == STATUS_OK) {
+        store->low_water = loading.counters.low_water;
+        if (is_new)
+            store->adopt = true; /* nothing is listed: take in what is there, sweep nothing */
+        walk_segments(store, &loading);
+        status = take_segments(store, &loading, err);
+    }
+    free(loading.segments);
+    if (store->incarnation == 0)
+        io_random(store->io, &store->incarnation, sizeof(store->incarnation));
+    if (store->next_sequence == 0)
+        store->next_sequence = 1;
+    if (store->next_segment == 0)
+        store->next_segment = 1;
+    for (uint32_t i = 0; status == STATUS_OK && i < store->catalog->count; i++) {
+        uint64_t last = store->catalog->files[i]->entry.summary.sequence_max;
+
+        if (last >= store->next_sequence && last != UINT64_MAX)
+            store->next_sequence = last + 1;
+    }
+    store->wal.incarnation = store->incarnation;
+    if (status == STATUS_OK)
+        status = replay_wal(store, err);
+    store->published_sequence = store->next_sequence - 1;
+    if (status != STATUS_OK)
+        return status;
+    status = store_manifest_roll(store, err);
+    if (status == STATUS_DISK_FULL && !is_new) {
+        store_note(store, err->message); /* a start on a full disk works; the next commit rolls */
+        status = STATUS_OK;
+    }
+    return status;
+}

@@ -1,0 +1,23 @@
+/* store/seal_rows.h -- the rows of a head in the order and the form in which a segment takes them.
+ * Thread safety: plain data; the head must be kept meanwhile. */
+#ifndef DENDRO_STORE_SEAL_ROWS_H
+#define DENDRO_STORE_SEAL_ROWS_H
+
+#include "store/head.h"
+#include "store/segment.h"
+
+struct seal_rows {
+    struct arena arena;
+    struct segment_row *rows;        /* by (order time, source, sequence) */
+    struct segment_sample *samples;  /* by (metric and labels, time) */
+    uint64_t row_count, sample_count;
+    struct event_source *sources;
+    struct slice *formats;
+    uint32_t source_count, format_count;
+};
+
+enum status seal_rows_of(const struct head *head, const struct chunk_tables *tables,
+                         struct seal_rows *out, struct error *err) WARN_UNUSED;
+void seal_rows_release(struct seal_rows *rows);
+
+#endif

@@ -1,0 +1,39 @@
+/* store/snapshot.h -- what a scan sees: heads, open events and segments at one moment. Blocks keep
+ * it alive after the scan has ended.
+ * Thread safety: any thread, after snapshot_new(). */
+#ifndef DENDRO_STORE_SNAPSHOT_H
+#define DENDRO_STORE_SNAPSHOT_H
+
+#include "store/store_impl.h"
+
+/* Open events of one source. */
+struct snapshot_open {
+    struct chunk *chunk; /* one reference */
+    uint32_t source;     /* the chunk's own index */
+};
+
+struct snapshot_file {
+    struct segment_file *file; /* kept by the catalog */
+    struct segment *segment;   /* once pinned */
+    bool pinned;
+};
+
+struct snapshot {
+    atomic_uint refs;
+    struct head **heads; /* one reference each */
+    uint32_t head_count;
+    const struct chunk **chunks; /* those of the heads at that moment */
+    uint32_t chunk_count;
+    struct snapshot_open *open;
+    uint32_t open_count;
+    struct catalog *catalog;
+    struct snapshot_file *files; /* one per file of the catalog */
+};
+
+enum status snapshot_new(struct store *store, struct snapshot **out,
+                         struct error *err) WARN_UNUSED;
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+/* Takes void * so that it can be the owner of a block. NULL does nothing. */
+void snapshot_unref(void *snapshot);
+
+#endif

@@ -1,0 +1,637 @@
+/* store/store.c -- the facade: opening, appending, lookups. */
+#include "store/store_impl.h"
+
+#include "base/diag.h"
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define MEMORY_DEFAULT ((uint64_t)512 << 20)
+#define SEAL_SIZE_DEFAULT ((uint64_t)32 << 20)
+#define SEAL_AGE_DEFAULT (120 * NS_PER_S)
+
+/* ---- opening ---- */
+
+static field_id names_field(void *user, struct slice name)
+{
+    return name_table_get(&((struct store *)user)->fields, name);
+}
+
+static struct slice names_field_name(void *user, field_id field)
+{
+    return name_table_name(&((struct store *)user)->fields, field);
+}
+
+static uint32_t names_source(void *user, const struct event_source *source)
+{
+    return source_table_get(&((struct store *)user)->sources, source);
+}
+
+static void set_options(struct store *store, const struct store_options *options)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    store->options = *options;
+    store->io = options->io == NULL ? io_system() : options->io;
+    if (store->options.shard_count == 0)
+        store->options.shard_count = processors > 0 ? (uint32_t)processors : 1;
+    if (store->options.shard_count > SHARDS_MAX)
+        store->options.shard_count = SHARDS_MAX;
+    if (store->options.memory_max == 0)
+        store->options.memory_max = MEMORY_DEFAULT;
+    if (store->options.seal_size == 0)
+        store->options.seal_size = SEAL_SIZE_DEFAULT;
+    if (store->options.seal_age_ns == 0)
+        store->options.seal_age_ns = SEAL_AGE_DEFAULT;
+    (void)snprintf(store->dir, sizeof(store->dir), "%s", options->dir);
+    store->options.dir = store->dir;
+    store->opened_mono_ns = io_mono_ns(store->io);
+}
+
+static enum status init_tables(struct store *store, struct error *err)
+{
+    enum status status = name_table_init(&store->fields, err);
+
+    if (status == STATUS_OK)
+        status = name_table_init(&store->formats, err);
+    if (status == STATUS_OK)
+        status = source_table_init(&store->sources, err);
+    if (status != STATUS_OK)
+        return status;
+    for (uint32_t i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
+        if (name_table_get(&store->fields, slice_of(well_known_field_names[i])) != i)
+            return error_set(err, STATUS_NO_MEMORY, "no memory for the table of names");
+    source_states_init(&store->states);
+    store->tables = (struct chunk_tables){&store->fields, &store->formats, &store->sources};
+    store->names = (struct segment_names){names_field, names_field_name, names_source, store};
+    store->losses = calloc(LOSSES_MAX, sizeof(*store->losses));
+    store->report = calloc(REPORT_LINES_MAX, sizeof(*store->report));
+    return store->losses == NULL || store->report == NULL
+               ? error_set(err, STATUS_NO_MEMORY, "no memory for a store")
+               : STATUS_OK;
+}
+
+static void init_locks(struct store *store)
+{
+    (void)pthread_mutex_init(&store->commit_lock, NULL);
+    (void)pthread_mutex_init(&store->manifest_lock, NULL);
+    (void)pthread_mutex_init(&store->state_lock, NULL);
+    (void)pthread_mutex_init(&store->queue_lock, NULL);
+    (void)pthread_cond_init(&store->queue_filled, NULL);
+    (void)pthread_cond_init(&store->work_wanted, NULL);
+}
+
+/* The names of the directory and its parents. A parent that may not be opened was there before us,
+ * so its failure is no harm. */
+static void sync_parents(struct store *store)
+{
+    char path[PATH_SIZE_MAX];
+    struct error ignored = {0};
+    char *slash;
+
+    (void)snprintf(path, sizeof(path), "%s", store->dir);
+    while ((slash = strrchr(path, '/')) != NULL && slash != path) {
+        *slash = '\0';
+        if (io_sync_dir(store->io, path, &ignored) != STATUS_OK)
+            return;
+    }
+    if (io_sync_dir(store->io, slash == path ? "/" : ".", &ignored) != STATUS_OK)
+        diag_debug("store: %s", ignored.message);
+}
+
+static enum status make_folders(struct store *store, struct error *err)
+{
+    static const char *const names[] = {"wal", "segments", "tmp", "quarantine"};
+    char path[PATH_SIZE_MAX];
+    enum status status = io_make_dirs(store->io, store->dir, err);
+
+    for (size_t i = 0; i < COUNT_OF(names) && status == STATUS_OK; i++) {
+        path_join(path, store->dir, names[i]);
+        status = io_make_dirs(store->io, path, err);
+    }
+    if (status == STATUS_OK)
+        status = io_sync_dir(store->io, store->dir, err);
+    sync_parents(store);
+    return status;
+}
+
+static enum status take_lock(struct store *store, struct error *err)
+{
+    char path[PATH_SIZE_MAX], text[32] = "";
+    struct error ignored = {0};
+    enum status status;
+    int done;
+
+    path_join(path, store->dir, "LOCK");
+    status = io_open(store->io, path, IO_READ | IO_WRITE | IO_CREATE, &store->lock_fd, err);
+    if (status != STATUS_OK)
+        return status;
+    done = store->io->file->lock(store->io, store->lock_fd);
+    if (done < 0) {
+        (void)store->io->file->read_at(store->io, store->lock_fd, text, sizeof(text) - 1, 0);
+        return error_set(err, STATUS_BUSY, "%s is in use by process %.*s", store->dir,
+                         (int)strspn(text, "0123456789"), text);
+    }
+    (void)snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    if (io_write_all(store->io, store->lock_fd, text, strlen(text), 0, path, &ignored) !=
+        STATUS_OK)
+        diag_warn("store: %s", ignored.message); /* a full disk: the lock holds all the same */
+    return STATUS_OK;
+}
+
+static enum status start_threads(struct store *store, struct error *err)
+{
+    if (store->options.manual)
+        return STATUS_OK;
+    if (pthread_create(&store->committer, NULL, store_committer_main, store) != 0)
+        return error_set(err, STATUS_NO_MEMORY, "cannot start the committer thread");
+    if (pthread_create(&store->worker, NULL, store_worker_main, store) != 0) {
+        (void)pthread_mutex_lock(&store->queue_lock);
+        store->stopping = true;
+        (void)pthread_cond_broadcast(&store->queue_filled);
+        (void)pthread_mutex_unlock(&store->queue_lock);
+        (void)pthread_join(store->committer, NULL);
+        return error_set(err, STATUS_NO_MEMORY, "cannot start the store's worker thread");
+    }
+    store->threads_run = true;
+    return STATUS_OK;
+}
+
+static void release(struct store *store)
+{
+    for (uint32_t i = 0; i < SHARDS_MAX; i++)
+        for (uint32_t k = 0; k < store->shards[i].head_count; k++)
+            head_unref(store->shards[i].heads[k]);
+    source_states_release(&store->states);
+    catalog_unref(store->catalog);
+    wal_release(&store->wal);
+    manifest_release(&store->manifest);
+    for (uint32_t i = 0; store->losses != NULL && i < LOSSES_MAX; i++)
+        free(store->losses[i].texts);
+    free(store->losses);
+    for (uint32_t i = 0; i < store->report_count; i++)
+        free(store->report[i]);
+    free(store->report);
+    name_table_release(&store->fields);
+    name_table_release(&store->formats);
+    source_table_release(&store->sources);
+    io_close(store->io, &store->lock_fd);
+    free(store);
+}
+
+enum status store_open(const struct store_options *options, struct store **out, struct error *err)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    char path[PATH_SIZE_MAX];
+    enum status status;
+
+    if (store == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a store");
+    if (strlen(options->dir) >= DIR_SIZE_MAX) {
+        free(store);
+        return error_set(err, STATUS_TOO_LARGE, "the path %s is too long", options->dir);
+    }
+    store->lock_fd = store->wal.fd = store->manifest.fd = -1;
+    set_options(store, options);
+    store->wal.io = store->manifest.io = store->io;
+    init_locks(store);
+    status = init_tables(store, err);
+    if (status == STATUS_OK)
+        status = make_folders(store, err);
+    if (status == STATUS_OK)
+        status = take_lock(store, err);
+    path_join(path, store->dir, "wal");
+    if (status == STATUS_OK)
+        status = wal_init(&store->wal, store->io, path, 0, options->wal_file_size, err);
+    if (status == STATUS_OK)
+        store_check_space(store);
+    if (status == STATUS_OK)
+        status = store_recover(store, err);
+    if (status == STATUS_OK)
+        status = start_threads(store, err);
+    if (status == STATUS_OK)
+        *out = store;
+    else
+        release(store);
+    return status;
+}
+
+void store_close(struct store *store)
+{
+    struct error err = {0};
+
+    if (store == NULL)
+        return;
+    (void)pthread_mutex_lock(&store->queue_lock);
+    store->stopping = true;
+    (void)pthread_cond_broadcast(&store->queue_filled);
+    (void)pthread_cond_broadcast(&store->work_wanted);
+    (void)pthread_mutex_unlock(&store->queue_lock);
+    if (store->threads_run) {
+        (void)pthread_join(store->committer, NULL);
+        (void)pthread_join(store->worker, NULL);
+    }
+    while (store_commit_group(store, &err) == STATUS_OK)
+        ;
+    release(store);
+}
+
+/* ---- appending ---- */
+
+uint32_t store_shard_of(const struct store *store, const struct source_id *id)
+{
+    return (uint32_t)(hash64(id, sizeof(*id)) % store->options.shard_count);
+}
+
+static enum status refusal(struct store *store, struct error *err)
+{
+    if (!store->read_only && !store->disk_full)
+        return STATUS_OK;
+    if (err != NULL)
+        *err = store->refusal;
+    return store->read_only ? STATUS_IO : STATUS_DISK_FULL;
+}
+
+bool store_ready(struct store *store, struct error *err)
+{
+    enum status status;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    status = refusal(store, err);
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return status == STATUS_OK;
+}
+
+static uint64_t memory_of_heads(const struct store *store)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < SHARDS_MAX; i++)
+        for (uint32_t k = 0; k < store->shards[i].head_count; k++)
+            sum += store->shards[i].heads[k]->memory_size;
+    return sum;
+}
+
+/* Two heads alternate: one fills while one is sealed. A head that cannot be sealed at all does not
+ * count, or one bad row would stop the shard for ever. */
+static bool must_wait(const struct store *store, const struct shard *shard)
+{
+    uint32_t waiting = 0;
+    const struct head *last;
+
+    if (shard->head_count == 0)
+        return false;
+    for (uint32_t i = 0; i + 1 < shard->head_count; i++)
+        waiting += shard->heads[i]->failures < SEAL_FAILURES_MAX;
+    last = shard->heads[shard->head_count - 1];
+    if (memory_of_heads(store) > store->options.memory_max / 2)
+        return true;
+    return waiting >= 1 && (shard->full || last->memory_size + shard->queued_size >=
+                                               store->options.seal_size * 2);
+}
+
+/* May the batch be taken, and which order times do its sources stand at? */
+static enum status admit(struct store *store, const struct shard *shard,
+                         const struct batch *batch, int64_t *orders, struct error *err)
+{
+    enum status status;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    status = refusal(store, err);
+    if (status == STATUS_OK && must_wait(store, shard))
+        status = error_set(err, STATUS_AGAIN, "heads wait to be sealed");
+    for (uint32_t i = 0; i < batch->source_count && status == STATUS_OK; i++) {
+        const struct source_state *state =
+            source_states_get(&store->states, &batch->sources[i].id);
+
+        if (state == NULL)
+            status = error_set(err, STATUS_TOO_LARGE, "more than %d sources", SOURCE_COUNT_MAX);
+        else
+            orders[i] = state->order_ns;
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return status;
+}
+
+static enum status encode(struct store *store, const struct batch *batch, int64_t *orders,
+                          struct chunk **out, struct error *err)
+{
+    struct buf bytes;
+    enum status status = chunk_encode(batch, &store->fields, orders, &bytes, err);
+
+    return status == STATUS_OK ? chunk_new(&bytes, &store->tables, out, err) : status;
+}
+
+/* The rows are numbered as they stand in the queue, and order times count from here on. */
+static enum status enqueue(struct store *store, const struct batch *batch, const int64_t *orders,
+                           struct pending *pending, struct error *err)
+{
+    struct shard *shard = &store->shards[pending->chunk->shard];
+    bool fine;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    (void)pthread_mutex_lock(&store->queue_lock);
+    fine = !store->stopping &&
+           (store->queue_size == 0 || store->queue_size + pending->chunk->size <= QUEUE_SIZE_MAX);
+    if (fine) {
+        if (store->queue_tail == NULL)
+            store->queue_head = pending;
+        else
+            store->queue_tail->next = pending;
+        store->queue_tail = pending;
+        store->queue_size += pending->chunk->size;
+        shard->queued_size += pending->chunk->memory_size;
+        (void)pthread_cond_signal(&store->queue_filled);
+    }
+    (void)pthread_mutex_unlock(&store->queue_lock);
+    for (uint32_t i = 0; i < batch->source_count && fine; i++)
+        source_states_get(&store->states, &batch->sources[i].id)->order_ns = orders[i];
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return fine ? STATUS_OK
+                : error_set(err, STATUS_AGAIN, "too many batches wait for the disk");
+}
+
+enum status store_append(struct store *store, uint32_t shard, const struct batch *batch,
+                         store_durable *on_durable, void *user, struct error *err)
+{
+    struct pending *pending = NULL;
+    struct chunk *chunk = NULL;
+    int64_t *orders;
+    enum status status;
+
+    if (shard >= store->options.shard_count)
+        return error_set(err, STATUS_INVALID, "shard %u of %u", shard,
+                         store->options.shard_count);
+    orders = malloc(((size_t)batch->source_count + 1) * sizeof(*orders));
+    if (orders == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
+    status = admit(store, &store->shards[shard], batch, orders, err);
+    if (status == STATUS_OK)
+        status = encode(store, batch, orders, &chunk, err);
+    if (status == STATUS_OK) {
+        pending = calloc(1, sizeof(*pending));
+        if (pending == NULL)
+            status = error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
+    }
+    if (status == STATUS_OK) {
+        chunk->shard = shard;
+        *pending = (struct pending){.chunk = chunk, .on_durable = on_durable, .user = user};
+        status = enqueue(store, batch, orders, pending, err);
+    }
+    if (status != STATUS_OK) {
+        chunk_unref(chunk);
+        free(pending);
+    }
+    free(orders);
+    return status;
+}
+
+/* ---- sealing and steps ---- */
+
+enum status store_seal(struct store *store, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    while (status == STATUS_OK)
+        status = store_seal_one(store, true, err);
+    if (status != STATUS_END)
+        return status;
+    status = store_retain(store, err);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+enum status store_step(struct store *store, struct error *err)
+{
+    enum status status = store_commit_group(store, err);
+
+    if (status != STATUS_END)
+        return status;
+    store_check_space(store);
+    status = store_seal_one(store, false, err);
+    return status == STATUS_END ? store_retain(store, err) : status;
+}
+
+/* ---- what is known of sources ---- */
+
+enum status store_watermark(struct store *store, const struct source_id *id, struct watermark *out)
+{
+    const struct source_state *state;
+    enum status status = STATUS_NOT_FOUND;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    state = source_states_find(&store->states, id);
+    if (state != NULL && state->has_watermark) {
+        *out = state->watermark;
+        status = STATUS_OK;
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return status;
+}
+
+enum status store_watermark_latest(struct store *store, const uint8_t shipper[16],
+                                   const uint8_t generation[16], struct watermark *out)
+{
+    const struct source_state *state;
+    enum status status = STATUS_NOT_FOUND;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    state = source_states_latest(&store->states, shipper, generation);
+    if (state != NULL) {
+        *out = state->watermark;
+        out->id = state->id;
+        status = STATUS_OK;
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return status;
+}
+
+static void visit_open(struct store *store, const struct source_state *state,
+                       store_open_event_visit *visit, void *user)
+{
+    const struct chunk *chunk = state->open;
+    struct event_field *fields = malloc(EVENT_FIELDS_MAX * sizeof(*fields));
+    const struct event_source *from =
+        source_table_source(&store->sources, chunk->source_numbers[state->open_source]);
+
+    for (uint32_t i = 0; i < chunk->open_count && fields != NULL; i++) {
+        const struct chunk_row *row = &chunk->rows[chunk->row_count + i];
+        struct event event;
+
+        if (row->source != state->open_source)
+            continue;
+        chunk_event(chunk, row, fields, &event);
+        event.source = 0;
+        visit(user, from, name_table_name(&store->formats, chunk->formats[row->format].number),
+              &event);
+    }
+    free(fields);
+}
+
+void store_open_events(struct store *store, store_open_event_visit *visit, void *user)
+{
+    (void)pthread_mutex_lock(&store->state_lock);
+    for (uint32_t i = 0; i < store->states.open_count; i++)
+        visit_open(store, store->states.states[store->states.open[i]], visit, user);
+    (void)pthread_mutex_unlock(&store->state_lock);
+}
+
+void store_keep_loss(struct store *store, const struct event_source *source,
+                     const struct loss *loss)
+{
+    struct kept_loss *kept;
+
+    if (store->loss_count == LOSSES_MAX) { /* the oldest goes */
+        store->loss_first = (store->loss_first + 1) % LOSSES_MAX;
+        store->loss_count--;
+    }
+    kept = &store->losses[(store->loss_first + store->loss_count++) % LOSSES_MAX];
+    free(kept->texts);
+    kept->source = *source_table_source(&store->sources, source_table_get(&store->sources, source));
+    kept->loss = *loss;
+    kept->texts = malloc(loss->reason.len + 1);
+    kept->loss.reason = (struct slice){NULL, 0};
+    if (kept->texts != NULL) {
+        if (loss->reason.len > 0)
+            memcpy(kept->texts, loss->reason.data, loss->reason.len);
+        kept->loss.reason = slice_make(kept->texts, loss->reason.len);
+    }
+    kept->loss.source = 0;
+}
+
+void store_losses(struct store *store, int64_t from_ns, int64_t to_ns, store_loss_visit *visit,
+                  void *user)
+{
+    (void)pthread_mutex_lock(&store->state_lock);
+    for (uint32_t i = 0; i < store->loss_count; i++) {
+        const struct kept_loss *kept = &store->losses[(store->loss_first + i) % LOSSES_MAX];
+
+        if (kept->loss.time_ns >= from_ns && kept->loss.time_ns < to_ns)
+            visit(user, &kept->source, &kept->loss);
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+}
+
+/* ---- numbers and names ---- */
+
+uint64_t store_incarnation(const struct store *store)
+{
+    return store->incarnation;
+}
+
+uint64_t store_sequence(const struct store *store)
+{
+    struct store *mutable_store = (struct store *)(uintptr_t)store; /* only for its lock */
+    uint64_t sequence;
+
+    (void)pthread_mutex_lock(&mutable_store->state_lock);
+    sequence = store->published_sequence;
+    (void)pthread_mutex_unlock(&mutable_store->state_lock);
+    return sequence;
+}
+
+void store_on_change(struct store *store, void (*changed)(void *user), void *user)
+{
+    (void)pthread_mutex_lock(&store->state_lock);
+    store->changed = changed;
+    store->changed_user = user;
+    (void)pthread_mutex_unlock(&store->state_lock);
+}
+
+field_id store_field(struct store *store, struct slice name)
+{
+    return name_table_get(&store->fields, name);
+}
+
+field_id store_field_find(struct store *store, struct slice name)
+{
+    return name_table_find(&store->fields, name);
+}
+
+struct slice store_field_name(struct store *store, field_id field)
+{
+    return name_table_name(&store->fields, field);
+}
+
+uint32_t store_field_count(struct store *store)
+{
+    return name_table_count(&store->fields);
+}
+
+const struct event_source *store_source(struct store *store, uint32_t number)
+{
+    return source_table_source(&store->sources, number);
+}
+
+uint32_t store_source_count(struct store *store)
+{
+    return source_table_count(&store->sources);
+}
+
+static void widen(struct store_stats *stats, int64_t min, int64_t max)
+{
+    bool first = stats->time_min_ns == 0 && stats->time_max_ns == 0;
+
+    if (min > max)
+        return;
+    if (first || min < stats->time_min_ns)
+        stats->time_min_ns = min;
+    if (first || max > stats->time_max_ns)
+        stats->time_max_ns = max;
+}
+
+static void add_head(struct store_stats *stats, const struct head *head)
+{
+    stats->rows += head->row_count;
+    stats->samples += head->sample_count;
+    stats->head_raw_bytes += head->raw_size;
+    stats->memory_bytes += head->memory_size;
+    for (uint32_t i = 0; i < head->count; i++) {
+        widen(stats, head->chunks[i]->time_min_ns, head->chunks[i]->time_max_ns);
+        widen(stats, head->chunks[i]->sample_min_ns, head->chunks[i]->sample_max_ns);
+    }
+}
+
+void store_stats(struct store *store, struct store_stats *out)
+{
+    (void)pthread_mutex_lock(&store->state_lock);
+    *out = store->counters;
+    out->memory_bytes = 0;
+    for (uint32_t i = 0; i < store->catalog->count; i++) {
+        const struct segment_summary *summary = &store->catalog->files[i]->entry.summary;
+
+        out->rows += summary->rows;
+        out->samples += summary->samples;
+        out->segment_bytes += summary->file_bytes;
+        out->raw_bytes += summary->raw_bytes;
+        widen(out, summary->time_min_ns, summary->time_max_ns);
+    }
+    out->segments = store->catalog->count;
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        out->memory_bytes += store->shards[i].queued_size;
+        for (uint32_t k = 0; k < store->shards[i].head_count; k++)
+            add_head(out, store->shards[i].heads[k]);
+    }
+    out->raw_bytes += out->head_raw_bytes;
+    (void)pthread_mutex_unlock(&store->state_lock);
+    out->sources = source_table_count(&store->sources);
+}
+
+void store_note(struct store *store, const char *line)
+{
+    char *copy = strdup(line);
+
+    diag_warn("store: %s", line);
+    if (copy == NULL || store->report_count == REPORT_LINES_MAX)
+        free(copy);
+    else
+        store->report[store->report_count++] = copy;
+}
+
+void store_report(struct store *store, void (*visit)(void *user, const char *line), void *user)
+{
+    for (uint32_t i = 0; i < store->report_count; i++)
+        visit(user, store->report[i]);
+}

@@ -1,0 +1,221 @@
+/* store/upkeep.c -- the worker thread: seals, watches the free space, drops what is too old. */
+#include "store/store_impl.h"
+
+#include "base/diag.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define FREE_BYTES_DEFAULT ((uint64_t)1 << 30)
+#define RESERVE_SIZE_DEFAULT ((uint64_t)256 << 20)
+enum { FREE_PERCENT_DEFAULT = 5, RESERVE_PERCENT_MAX = 1, EDIT_SIZE_MAX = 16 << 20 };
+
+static uint64_t free_min(const struct store *store, uint64_t total)
+{
+    uint64_t share = total / 100 * FREE_PERCENT_DEFAULT;
+
+    if (store->options.free_bytes_min > 0)
+        return store->options.free_bytes_min;
+    return share < FREE_BYTES_DEFAULT ? share : FREE_BYTES_DEFAULT;
+}
+
+/* Space that is given up when the disk is full, so that retention and the manifest can go on. */
+static void make_reserve(struct store *store, uint64_t total)
+{
+    uint64_t size = total / 100 * RESERVE_PERCENT_MAX;
+    uint64_t wanted = store->options.reserve_size == 0 ? RESERVE_SIZE_DEFAULT
+                                                       : store->options.reserve_size;
+    char path[PATH_SIZE_MAX];
+    struct error err = {0};
+    int fd = -1;
+
+    path_join(path, store->dir, "reserve");
+    size = size < wanted ? size : wanted;
+    if (size == 0 || io_open(store->io, path, IO_WRITE | IO_CREATE, &fd, &err) != STATUS_OK)
+        return;
+    store->has_reserve = store->io->file->allocate(store->io, fd, size) == 0;
+    io_close(store->io, &fd);
+    if (!store->has_reserve)
+        file_remove(store->io, path);
+}
+
+static void drop_reserve(struct store *store)
+{
+    char path[PATH_SIZE_MAX];
+
+    path_join(path, store->dir, "reserve");
+    file_remove(store->io, path);
+    store->has_reserve = false;
+}
+
+/* The refusal comes before ENOSPC, and ends by itself. */
+void store_check_space(struct store *store)
+{
+    uint64_t available = 0, total = 0, least;
+    bool was_full, full;
+
+    if (store->io->path->space(store->io, store->dir, &available, &total) < 0)
+        return;
+    least = free_min(store, total);
+    (void)pthread_mutex_lock(&store->state_lock);
+    was_full = store->disk_full;
+    full = available < least;
+    store->counters.free_bytes = available;
+    store->disk_full = full;
+    if (full && !store->read_only)
+        (void)error_set(&store->refusal, STATUS_DISK_FULL,
+                        "the disk of %s is full: %" PRIu64 " MiB free, %" PRIu64 " MiB needed",
+                        store->dir, available >> 20, least >> 20);
+    (void)pthread_mutex_unlock(&store->state_lock);
+    if (full && store->has_reserve)
+        drop_reserve(store);
+    else if (!store->has_reserve && available > least * 2 + RESERVE_SIZE_DEFAULT)
+        make_reserve(store, total);
+    if (full && !was_full)
+        diag_error("store: %s", store->refusal.message);
+    else if (!full && was_full)
+        diag_info("store: space again, appends are taken");
+}
+
+/* Is this segment to go? Oldest first, so `left` is what would remain with it. */
+static bool is_too_old(const struct store *store, const struct segment_file *file, int64_t now)
+{
+    return store->options.retention_ns > 0 &&
+           file->entry.summary.time_max_ns < now - store->options.retention_ns;
+}
+
+static int compare_age(const void *a, const void *b)
+{
+    const struct segment_file *left = *(struct segment_file *const *)a;
+    const struct segment_file *right = *(struct segment_file *const *)b;
+    int64_t left_ns = left->entry.summary.time_max_ns;
+    int64_t right_ns = right->entry.summary.time_max_ns;
+
+    if (left_ns != right_ns)
+        return left_ns < right_ns ? -1 : 1;
+    return left->entry.number < right->entry.number ? -1 : 1;
+}
+
+/* The record first, then the files: they go when their last reader has left. */
+static enum status drop_files(struct store *store, struct segment_file *const *files,
+                              uint32_t count, struct error *err)
+{
+    struct buf edit = buf_empty(EDIT_SIZE_MAX);
+    struct catalog *old, *fresh;
+    enum status status;
+
+    for (uint32_t i = 0; i < count; i++)
+        (void)manifest_put_drop(&edit, files[i]->entry.number);
+    status = buf_check(&edit, "a manifest record", err);
+    if (status == STATUS_OK)
+        status = store_manifest_commit(store, buf_slice(&edit), err);
+    buf_release(&edit);
+    if (status != STATUS_OK)
+        return status;
+    for (uint32_t i = 0; i < count; i++)
+        atomic_store(&files[i]->dropped, true);
+    (void)pthread_mutex_lock(&store->state_lock);
+    old = store->catalog;
+    fresh = catalog_new(old, NULL, 0);
+    if (fresh != NULL)
+        store->catalog = fresh;
+    (void)pthread_mutex_unlock(&store->state_lock);
+    if (fresh != NULL)
+        catalog_unref(old); /* without memory the next catalog leaves them out */
+    diag_info("store: %u segments dropped by retention", count);
+    return STATUS_OK;
+}
+
+/* A wall clock that jumped ahead must not wipe the store: rows age by the clocks that stamped the
+ * newest row, and from there by the monotonic clock. */
+static int64_t retention_now(struct store *store, struct segment_file *const *files,
+                             uint32_t count)
+{
+    int64_t wall = io_wall_ns(store->io);
+    int64_t since_open = io_mono_ns(store->io) - store->opened_mono_ns;
+    int64_t newest = INT64_MIN;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (files[i]->entry.summary.time_max_ns > newest)
+            newest = files[i]->entry.summary.time_max_ns;
+    return newest < wall - since_open ? newest + since_open : wall;
+}
+
+static enum status retain_files(struct store *store, struct segment_file **files, uint32_t count,
+                                struct error *err)
+{
+    int64_t now = retention_now(store, files, count);
+    uint64_t total = 0;
+    uint32_t drop = 0;
+
+    qsort(files, count, sizeof(struct segment_file *), compare_age);
+    for (uint32_t i = 0; i < count; i++)
+        total += files[i]->entry.summary.file_bytes;
+    while (drop < count &&
+           (is_too_old(store, files[drop], now) ||
+            (store->options.retention_bytes > 0 && total > store->options.retention_bytes)))
+        total -= files[drop++]->entry.summary.file_bytes;
+    return drop == 0 ? STATUS_END : drop_files(store, files, drop, err);
+}
+
+enum status store_retain(struct store *store, struct error *err)
+{
+    struct catalog *catalog;
+    struct segment_file **files;
+    enum status status;
+
+    if (store->options.retention_ns == 0 && store->options.retention_bytes == 0)
+        return STATUS_END;
+    (void)pthread_mutex_lock(&store->manifest_lock);
+    (void)pthread_mutex_lock(&store->state_lock);
+    catalog = catalog_ref(store->catalog);
+    (void)pthread_mutex_unlock(&store->state_lock);
+    files = malloc(((size_t)catalog->count + 1) * sizeof(struct segment_file *));
+    if (files == NULL) {
+        status = error_set(err, STATUS_NO_MEMORY, "no memory for retention");
+    } else {
+        memcpy(files, catalog->files, catalog->count * sizeof(struct segment_file *));
+        status = retain_files(store, files, catalog->count, err);
+    }
+    (void)pthread_mutex_unlock(&store->manifest_lock);
+    free(files);
+    catalog_unref(catalog);
+    return status;
+}
+
+static void work(struct store *store)
+{
+    struct error err = {0};
+    enum status status = STATUS_OK;
+    int64_t now = io_mono_ns(store->io);
+
+    store_check_space(store);
+    while (status == STATUS_OK)
+        status = store_seal_one(store, false, &err);
+    if (now < store->retention_at_ns)
+        return;
+    store->retention_at_ns = now + RETENTION_EVERY_S * NS_PER_S;
+    status = store_retain(store, &err);
+    if (status != STATUS_OK && status != STATUS_END)
+        diag_error("store: retention: %s", err.message);
+}
+
+void *store_worker_main(void *user)
+{
+    struct store *store = user;
+    bool stop = false;
+
+    while (!stop) {
+        struct timespec until;
+
+        work(store);
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += TICK_MS / 1000;
+        (void)pthread_mutex_lock(&store->queue_lock);
+        if (!store->stopping)
+            (void)pthread_cond_timedwait(&store->work_wanted, &store->queue_lock, &until);
+        stop = store->stopping;
+        (void)pthread_mutex_unlock(&store->queue_lock);
+    }
+    return NULL;
+}

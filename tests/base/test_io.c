@@ -115,6 +115,8 @@ static void check_names(struct disk *disk)
     assert_int_equal(io->path->rename(io, in(disk, "a/x"), to), -EISDIR);
     (void)snprintf(to, sizeof(to), "%s", in(disk, "a/x"));
     assert_int_equal(io->path->rename(io, in(disk, "a/b"), to), -ENOTDIR);
+    (void)snprintf(to, sizeof(to), "%s", in(disk, "a/b/c/d"));
+    assert_int_equal(io->path->rename(io, in(disk, "a"), to), -EINVAL);
     assert_int_equal(io_sync_dir(io, in(disk, "a"), NULL), STATUS_OK);
 }
 

@@ -270,6 +270,32 @@ static void test_short_and_failing_calls(void **unused)
     sim_io_free(sim);
 }
 
+static void test_silent_read_errors(void **unused)
+{
+    static char text[2 * SIM_PAGE_SIZE + 1];
+    struct sim_io *sim = sim_io_new(1);
+    struct io *io = sim_io_table(sim);
+    char byte;
+    int fd = -1;
+
+    (void)unused;
+    memset(text, 'a', SIM_PAGE_SIZE);
+    memset(text + SIM_PAGE_SIZE, 'b', SIM_PAGE_SIZE);
+    put(io, "f", text, 0, true);
+    put(io, "f", "new", 0, false);
+    sim_io_faults(sim)->read_stale_at = 1;
+    sim_io_faults(sim)->read_misplaced_at = 2;
+    assert_int_equal(io_open(io, "f", IO_READ, &fd, NULL), STATUS_OK);
+    assert_int_equal(io->file->read_at(io, fd, &byte, 1, 0), 1);
+    assert_int_equal(byte, 'a');
+    assert_int_equal(io->file->read_at(io, fd, &byte, 1, 0), 1);
+    assert_int_equal(byte, 'b');
+    assert_int_equal(io->file->read_at(io, fd, &byte, 1, 0), 1);
+    assert_int_equal(byte, 'n');
+    io_close(io, &fd);
+    sim_io_free(sim);
+}
+
 static void test_names(void **unused)
 {
     struct sim_io *sim = sim_io_new(1);
@@ -351,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_failed_sync_loses_data),
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_short_and_failing_calls),
+        cmocka_unit_test(test_silent_read_errors),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_clock_and_seed),
         cmocka_unit_test(test_damage),

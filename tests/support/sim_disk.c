@@ -257,6 +257,17 @@ struct sim_node *sim_disk_lookup(const struct sim_node *dir, const char *name)
     return entry == NULL ? NULL : entry->node;
 }
 
+bool sim_disk_is_below(const struct sim_node *folder, const struct sim_node *node)
+{
+    for (size_t i = 0; i < folder->cached_names.count; i++) {
+        const struct sim_node *child = folder->cached_names.items[i].node;
+
+        if (child == node || sim_disk_is_below(child, node))
+            return true;
+    }
+    return false;
+}
+
 /* ---- names ---- */
 
 static void rename_apply(const struct sim_rename *change, bool durable)

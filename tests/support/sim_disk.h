@@ -78,6 +78,9 @@ struct sim_node *sim_disk_find(struct sim_disk *disk, const char *path);
 struct sim_node *sim_disk_parent(struct sim_disk *disk, const char *path, const char **name);
 struct sim_node *sim_disk_lookup(const struct sim_node *dir, const char *name);
 
+/* Is `node` somewhere below the folder? */
+bool sim_disk_is_below(const struct sim_node *folder, const struct sim_node *node);
+
 struct sim_node *sim_disk_create(struct sim_disk *disk, struct sim_node *dir, const char *name,
                                  bool is_dir, int64_t now_ns);
 /* Move, add (no `from_dir`) or remove (no `to_dir`) a name; a name in the way is replaced. */

@@ -150,7 +150,10 @@ static ssize_t read_node(struct sim_io *sim, int fd, void *data, size_t len, uin
         return -EISDIR;
     if (++sim->counts.reads == sim->faults.read_fails_at)
         return -EIO;
-    image = &file->node->cached;
+    image = sim->counts.reads == sim->faults.read_stale_at ? &file->node->durable
+                                                            : &file->node->cached;
+    if (sim->counts.reads == sim->faults.read_misplaced_at)
+        offset += SIM_PAGE_SIZE;
     if (offset >= image->size)
         return 0;
     if (len > image->size - offset)
@@ -334,6 +337,8 @@ static int rename_node(struct sim_io *sim, const char *from, const char *to)
         return -ENOENT;
     if (there == node)
         return 0;
+    if (node == to_dir || sim_disk_is_below(node, to_dir))
+        return -EINVAL; /* a folder into itself */
     if (there != NULL && there->is_dir != node->is_dir)
         return there->is_dir ? -EISDIR : -ENOTDIR;
     if (there != NULL && there->cached_names.count > 0)

@@ -33,6 +33,8 @@ struct sim_faults {
     uint64_t sync_fails_at;  /* this sync answers -EIO and loses the data; later ones "succeed" */
     uint64_t write_fails_at; /* this write answers -EIO and writes nothing */
     uint64_t read_fails_at;  /* this read answers -EIO */
+    uint64_t read_stale_at;  /* this read silently gives the durable bytes: the write was lost */
+    uint64_t read_misplaced_at; /* this read silently gives the bytes one page further on */
     uint64_t disk_size;      /* bytes of all files together: then short writes, then -ENOSPC */
     size_t write_size_max;   /* longer writes are short */
     size_t read_size_max;    /* longer reads are short */

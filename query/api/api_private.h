@@ -77,6 +77,9 @@ void api_answer_init(struct api_call *call, struct answer *answer);
 void api_run_query(struct api_call *call);
 /* Parameters and query text of a call, errors answered; false: it was answered. */
 bool api_open_query(struct api_call *call, struct query **out);
+/* The pipe of the parameter `fields`, if it is there. */
+bool api_add_fields(const struct api_params *params, struct query *query,
+                    struct query_problem *problem);
 void api_query_options(const struct api_call *call, struct query_options *out);
 void api_count_query(struct api_call *call, const char *code);
 

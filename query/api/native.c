@@ -5,6 +5,7 @@
  * record, or breaks the answer off where the format has none. */
 #include "query/api/api_private.h"
 #include "query/api/reply.h"
+#include "query/limits.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -37,26 +38,32 @@ static bool read_params(struct api_call *call, struct query_problem *problem)
                            stats.time_min_ns, &call->params, problem);
 }
 
-/* `fields=a,b` is a last pipe; `pipes` of the endpoint come before it. */
+bool api_add_fields(const struct api_params *params, struct query *query,
+                    struct query_problem *problem)
+{
+    struct buf text = buf_empty(QUERY_TEXT_SIZE_MAX);
+    bool added = true;
+
+    buf_append_text(&text, "fields ");
+    if (api_quote_list(&text, params->fields))
+        added = query_add_pipes(query, buf_slice(&text), problem) == STATUS_OK;
+    if (!added)
+        problem->line = 0; /* a place in our text, not in theirs */
+    buf_release(&text);
+    return added;
+}
+
+/* The endpoint's own pipes, then that of `fields=a,b`. */
 static bool add_pipes(struct api_call *call, struct query *query, struct query_problem *problem)
 {
     struct buf text = buf_empty(256 * 1024);
     bool added = true;
 
-    if (call->endpoint->pipes != NULL) {
+    if (call->endpoint->pipes != NULL)
         added = call->endpoint->pipes(call, &text, problem) &&
                 query_add_pipes(query, buf_slice(&text), problem) == STATUS_OK;
-        buf_reset(&text);
-    }
-    if (added && call->params.fields.len > 0) {
-        buf_append_text(&text, "fields ");
-        if (api_quote_list(&text, call->params.fields))
-            added = query_add_pipes(query, buf_slice(&text), problem) == STATUS_OK;
-        if (!added)
-            problem->line = 0; /* a place in our text, not in theirs */
-    }
     buf_release(&text);
-    return added;
+    return added && api_add_fields(&call->params, query, problem);
 }
 
 bool api_open_query(struct api_call *call, struct query **out)

@@ -405,6 +405,7 @@ static bool open_tail(struct tail *tail, const char **lost)
     bool opened = api_params_read(call->request, extra, io_wall_ns(io_system()), 1, &call->params,
                                   &problem) &&
                   query_parse(call->params.query, &tail->query, &problem) == STATUS_OK &&
+                  api_add_fields(&call->params, tail->query, &problem) &&
                   query_can_tail(tail->query, &problem) &&
                   api_param_u64(call->request, "rate", TAIL_RATE_MAX, &tail->rate_max, &problem) &&
                   read_position(tail, &problem, lost);

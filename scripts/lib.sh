@@ -5,7 +5,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # Debian 12 package names. Building; then what the tests run beside it.
 packages_build="gcc cmake ninja-build pkg-config libuv1-dev zlib1g-dev libzstd-dev libjansson-dev
-    libmicrohttpd-dev libcurl4-gnutls-dev libpcre2-dev libyaml-dev libxxhash-dev libcmocka-dev"
+    libmicrohttpd-dev libcurl4-gnutls-dev libpcre2-dev libyaml-dev libxxhash-dev libcmocka-dev tzdata"
 packages_test="clang llvm libclang-rt-14-dev python3 curl zstd ripgrep gunicorn python3-django celery
     python3-celery python3-redis redis-server postgresql python3-psycopg2 logrotate
     default-jre-headless maven unzip procps"

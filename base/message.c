@@ -321,7 +321,7 @@ const char *loss_reason_name(unsigned reason)
     return reason < LOSS_REASON_END && loss_names[reason] != NULL ? loss_names[reason] : "unknown";
 }
 
-void loss_append(struct buf *out, const struct loss_message *loss)
+void loss_message_append(struct buf *out, const struct loss_message *loss)
 {
     buf_append(out, loss->source.generation, WIRE_ID_SIZE);
     buf_append_u32(out, loss->source.truncations);
@@ -336,7 +336,7 @@ void loss_append(struct buf *out, const struct loss_message *loss)
     append_tagged(out, 2, loss->role);
 }
 
-enum status loss_decode(struct slice body, struct loss_message *out, struct error *err)
+enum status loss_message_decode(struct slice body, struct loss_message *out, struct error *err)
 {
     struct slice rest = body;
     struct slice *const texts[] = { &out->path, &out->role };

@@ -176,8 +176,9 @@ struct loss_message {
     uint64_t wall_ns;    /* when it was noticed */
     struct slice path, role; /* tagged texts 1, 2 */
 };
-void loss_append(struct buf *out, const struct loss_message *loss);
-enum status loss_decode(struct slice body, struct loss_message *out, struct error *err) WARN_UNUSED;
+void loss_message_append(struct buf *out, const struct loss_message *loss);
+enum status loss_message_decode(struct slice body, struct loss_message *out,
+                                struct error *err) WARN_UNUSED;
 
 struct ping {
     uint64_t send_ns; /* wall clock of the sender */

@@ -82,7 +82,7 @@ bool frame_decode(struct worker *worker, struct pipeline_frame *frame)
     status = inflate(worker, frame, &raw, &err);
     if (status == STATUS_OK) {
         code = NACK_SCHEMA;
-        status = frame->header.type == FRAME_LOSS ? loss_decode(raw, &frame->loss, &err)
+        status = frame->header.type == FRAME_LOSS ? loss_message_decode(raw, &frame->loss, &err)
                                                   : batch_decode(raw, &frame->message, &err);
     }
     if (status == STATUS_OK) {

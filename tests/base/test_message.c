@@ -94,7 +94,7 @@ static void test_loss(void **unused)
     struct error err = {0};
 
     (void)unused;
-    assert_int_equal(loss_decode(frame.body, &loss, &err), STATUS_OK);
+    assert_int_equal(loss_message_decode(frame.body, &loss, &err), STATUS_OK);
     assert_int_equal(loss.from_offset, 100);
     assert_int_equal(loss.to_offset, 400);
     assert_int_equal(loss.size, 300);
@@ -102,11 +102,11 @@ static void test_loss(void **unused)
     assert_string_equal(loss_reason_name(loss.reason), "DELETED");
     assert_true(slice_is(loss.path, "/var/log/a.log"));
     assert_true(slice_is(loss.role, "web"));
-    loss_append(&out, &loss);
+    loss_message_append(&out, &loss);
     check_encoded(&out, frame.body);
     loss.size = 301; /* more than the range holds */
-    loss_append(&out, &loss);
-    assert_int_equal(loss_decode(buf_slice(&out), &loss, &err), STATUS_INVALID);
+    loss_message_append(&out, &loss);
+    assert_int_equal(loss_message_decode(buf_slice(&out), &loss, &err), STATUS_INVALID);
     buf_release(&out);
     buf_release(&golden);
 }

@@ -135,9 +135,9 @@ static void try_control(unsigned type, struct slice body, struct buf *out)
         }
         break;
     case FRAME_LOSS:
-        if (loss_decode(body, &loss, NULL) == STATUS_OK) {
-            loss_append(out, &loss);
-            require(loss_decode(buf_slice(out), &loss, NULL) == STATUS_OK);
+        if (loss_message_decode(body, &loss, NULL) == STATUS_OK) {
+            loss_message_append(out, &loss);
+            require(loss_message_decode(buf_slice(out), &loss, NULL) == STATUS_OK);
         }
         break;
     case FRAME_SOURCE_QUERY:

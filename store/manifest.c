@@ -19,8 +19,10 @@ static void current_line(uint64_t number, char out[64])
     (void)snprintf(out, 64, "%s %016" PRIx64 "\n", name, hash64(name, strlen(name)));
 }
 
-/* Number in CURRENT; 0 if it is missing or damaged. */
-static uint64_t read_current(struct manifest *manifest, const struct manifest_visitor *visitor)
+/* Number in CURRENT; 0 if it is missing or damaged. It is missing after a crash in the very first
+ * start: then a torn manifest is no damage either. */
+static uint64_t read_current(struct manifest *manifest, const struct manifest_visitor *visitor,
+                             bool *missing)
 {
     struct buf text = buf_empty(CURRENT_SIZE_MAX);
     char path[PATH_SIZE_MAX], expected[64];
@@ -36,7 +38,8 @@ static uint64_t read_current(struct manifest *manifest, const struct manifest_vi
         if (!slice_is(buf_slice(&text), expected))
             number = 0;
     }
-    if (number == 0 && status != STATUS_NOT_FOUND)
+    *missing = status == STATUS_NOT_FOUND;
+    if (number == 0 && !*missing)
         visitor->damage(visitor->user, "CURRENT is damaged: the newest manifest is taken");
     buf_release(&text);
     return number;
@@ -142,6 +145,7 @@ enum status manifest_read(struct manifest *manifest, struct io *io, const char *
 {
     uint64_t current, newest = 0;
     enum status status;
+    bool missing;
     int done;
 
     *manifest = (struct manifest){.io = io, .fd = -1};
@@ -153,18 +157,20 @@ enum status manifest_read(struct manifest *manifest, struct io *io, const char *
     manifest->last_tried = newest;
     if (newest == 0)
         return error_set(err, STATUS_NOT_FOUND, "%s has no manifest", dir);
-    current = read_current(manifest, visitor);
+    current = read_current(manifest, visitor, &missing);
     if (current == 0)
         current = newest;
     status = read_one(manifest, current, visitor, err);
     /* The one before is kept for this; what is missing in it comes from the WAL and the folders. */
     while (status != STATUS_OK && status != STATUS_INVALID && current > 1) {
-        visitor->damage(visitor->user, err->message);
+        if (!missing)
+            visitor->damage(visitor->user, err->message);
         status = read_one(manifest, --current, visitor, err);
     }
     manifest->number = current;
     if (status == STATUS_CORRUPT || status == STATUS_IO) {
-        visitor->damage(visitor->user, err->message);
+        if (!missing)
+            visitor->damage(visitor->user, err->message);
         status = STATUS_NOT_FOUND;
     }
     return status;

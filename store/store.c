@@ -67,11 +67,9 @@ static enum status init_tables(struct store *store, struct error *err)
     source_states_init(&store->states);
     store->tables = (struct chunk_tables){&store->fields, &store->formats, &store->sources};
     store->names = (struct segment_names){names_field, names_field_name, names_source, store};
-    store->losses = calloc(LOSSES_MAX, sizeof(*store->losses));
     store->report = calloc(REPORT_LINES_MAX, sizeof(*store->report));
-    return store->losses == NULL || store->report == NULL
-               ? error_set(err, STATUS_NO_MEMORY, "no memory for a store")
-               : STATUS_OK;
+    return store->report == NULL ? error_set(err, STATUS_NO_MEMORY, "no memory for a store")
+                                 : STATUS_OK;
 }
 
 static void init_locks(struct store *store)
@@ -275,6 +273,14 @@ static uint64_t memory_of_heads(const struct store *store)
     return sum;
 }
 
+/* One head per shard that fills, and one in all that is being sealed, each with its fields. */
+static uint64_t head_memory_max(const struct store *store)
+{
+    uint64_t wanted = (store->options.shard_count + 1) * (store->options.seal_size / 2 * 3);
+
+    return wanted < store->options.memory_max / 2 ? wanted : store->options.memory_max / 2;
+}
+
 /* Two heads alternate: one fills while one is sealed. A head that cannot be sealed at all does not
  * count, or one bad row would stop the shard for ever. */
 static bool must_wait(const struct store *store, const struct shard *shard)
@@ -287,7 +293,7 @@ static bool must_wait(const struct store *store, const struct shard *shard)
     for (uint32_t i = 0; i + 1 < shard->head_count; i++)
         waiting += shard->heads[i]->failures < SEAL_FAILURES_MAX;
     last = shard->heads[shard->head_count - 1];
-    if (memory_of_heads(store) > store->options.memory_max / 2)
+    if (memory_of_heads(store) > head_memory_max(store))
         return true;
     return waiting >= 1 && (shard->full || last->memory_size + shard->queued_size >=
                                                store->options.seal_size * 2);
@@ -483,6 +489,12 @@ void store_keep_loss(struct store *store, const struct event_source *source,
 {
     struct kept_loss *kept;
 
+    if (store->losses == NULL) /* most stores never have one */
+        store->losses = calloc(LOSSES_MAX, sizeof(*store->losses));
+    if (store->losses == NULL) {
+        diag_error("store: no memory to keep a loss");
+        return;
+    }
     if (store->loss_count == LOSSES_MAX) { /* the oldest goes */
         store->loss_first = (store->loss_first + 1) % LOSSES_MAX;
         store->loss_count--;

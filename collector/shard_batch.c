@@ -4,7 +4,13 @@
 
 #include <string.h>
 
-enum { LIST_CAPACITY_MIN = 64, BATCH_SOURCES_FULL = 4096 };
+enum {
+    LIST_CAPACITY_MIN = 64,
+    BATCH_SOURCES_FULL = 4096,
+};
+
+/* 4,096 sources with an event of 256 KiB open in each, and what else a batch may hold. */
+#define BATCH_OPEN_MAX ((size_t)BATCH_SOURCES_FULL * (256 << 10) + BATCH_ARENA_MAX)
 
 static uint16_t format_index(void *user, const struct format *format)
 {
@@ -37,6 +43,7 @@ void shard_batch_reset(struct shard_batch *batch, uint64_t number)
 
     assert(batch->first_part == NULL);
     arena_reset(&arena);
+    arena.size_max = BATCH_ARENA_MAX;
     *batch = (struct shard_batch){.number = number, .arena = arena};
     batch->sink = (struct event_sink){.arena = &batch->arena,
                                       .format_index = format_index,
@@ -173,25 +180,8 @@ bool shard_batch_heavy(const struct shard_batch *batch)
 
 /* ---- towards the store ---- */
 
-static bool copy_open_event(struct shard_batch *batch, struct event *event)
-{
-    struct event_field *fields = arena_new(&batch->arena, struct event_field, event->field_count);
-    struct slice bytes = arena_copy(&batch->arena, event->bytes);
-
-    if ((event->field_count > 0 && fields == NULL) || bytes.len < event->bytes.len)
-        return false;
-    for (uint32_t i = 0; i < event->field_count; i++) {
-        fields[i] = event->fields[i];
-        if (fields[i].text.data != NULL)
-            fields[i].text = arena_copy(&batch->arena, fields[i].text);
-    }
-    if (batch->arena.failed)
-        return false;
-    event->bytes = bytes;
-    event->fields = fields;
-    return true;
-}
-
+/* The parser copies into the sink's arena. What is open must get into this batch, so here the
+ * arena's maximum gives way: as much is open as the sources' parsers hold anyway. */
 static enum status collect_open(struct shard_batch *batch, uint32_t index, struct error *err)
 {
     struct source *source = batch->states[index];
@@ -203,12 +193,13 @@ static enum status collect_open(struct shard_batch *batch, uint32_t index, struc
         return STATUS_OK;
     batch->open.source = index;
     status = source_parser_open(source->parser, &batch->open, err);
-    if (status != STATUS_OK)
-        return status;
+    while (status == STATUS_TOO_LARGE && batch->arena.size_max < BATCH_OPEN_MAX) {
+        batch->arena.size_max += BATCH_ARENA_MAX;
+        batch->open.count = before;
+        status = source_parser_open(source->parser, &batch->open, err);
+    }
     source->open_count = batch->open.count - before;
-    for (uint32_t i = before; i < batch->open.count && !batch->holds_parsers; i++)
-        batch->holds_parsers = !copy_open_event(batch, &batch->open.events[i]);
-    return STATUS_OK;
+    return status;
 }
 
 enum status shard_batch_seal(struct shard_batch *batch, struct error *err)

@@ -32,7 +32,6 @@ struct shard_batch {
     uint32_t sealed_watermark_count;
     struct frame_part *first_part, *last_part;
     uint64_t raw_size;             /* bytes of lines */
-    bool holds_parsers;            /* see shard_batch_seal() */
     bool touched;                  /* has something for the store */
 };
 
@@ -58,10 +57,8 @@ bool shard_batch_full(const struct shard_batch *batch);
 /* So much is in that the next lines should cost no fields. */
 bool shard_batch_heavy(const struct shard_batch *batch);
 
-/* Collect the open events of all its sources; once, before the first shard_batch_view(). What
- * they show is copied, since parsers go on while the batch is on its way. If there is no room for
- * the copies, they are borrowed (`holds_parsers`): then no source may be fed until the batch is
- * durable. */
+/* Collect the open events of all its sources; once, before the first shard_batch_view(). They are
+ * copied, since parsers go on while the batch is on its way. */
 enum status shard_batch_seal(struct shard_batch *batch, struct error *err) WARN_UNUSED;
 void shard_batch_view(const struct shard_batch *batch, struct batch *out);
 

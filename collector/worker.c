@@ -257,8 +257,7 @@ static bool start_commit(struct worker *worker)
 
 static bool may_fill(const struct worker *worker)
 {
-    return !shard_batch_full(worker->filling) &&
-           (worker->in_flight == NULL || !worker->in_flight->holds_parsers);
+    return !shard_batch_full(worker->filling);
 }
 
 static bool apply_part(struct worker *worker)

@@ -1,0 +1,105 @@
+/* shipper/follow_answer.c -- the collector says how far it has a source; where do we go on?
+ *
+ *   collector has          our file at its position    then
+ *   nothing                -                           from where the generation began
+ *   an older truncation    -                           the same
+ *   the same truncation    same bytes                  from its position, ahead or behind ours
+ *   a newer truncation     same bytes                  we lost state: that truncation, from there
+ *   the same or a newer    other bytes, or too short   the next truncation, from 0
+ *
+ * So content that came under old offsets can never be trimmed as a duplicate (DELIVERY 4.3). */
+#include "shipper/follow_private.h"
+
+#include "base/diag.h"
+
+enum { REFUSALS_MAX = 3 }; /* IDENT in spite of equal hashes: then it must be another file */
+
+static bool same_bytes(struct follow *follow, struct source *source,
+                       const struct wire_watermark *watermark)
+{
+    char bytes[TAIL_SIZE_MAX];
+    struct slice before;
+
+    if (!source_reopen(follow, source))
+        return false;
+    if (source->content.gz == NULL) {
+        struct io_info info;
+
+        if (follow->io->file->info(follow->io, source->content.fd, &info) != 0 ||
+            info.size < watermark->durable_offset)
+            return false;
+    }
+    before = bytes_before(follow, &source->content, watermark->durable_offset, bytes);
+    return watermark->tail_hash == TAIL_HASH_UNKNOWN || tail_hash(before) == watermark->tail_hash;
+}
+
+static void go_on_at(struct follow *follow, struct source *source, uint64_t offset, uint64_t tail,
+                     const char *decision)
+{
+    char bytes[TAIL_SIZE_MAX];
+
+    if (tail == TAIL_HASH_UNKNOWN)
+        tail = tail_hash(bytes_before(follow, &source->content, offset, bytes));
+    source->gen.acked_off = offset;
+    source->gen.acked_tail = tail;
+    source_move(source, offset, tail);
+    source_enter(follow, source, SOURCE_FOLLOWED, decision);
+}
+
+static void begin(struct follow *follow, struct source *source)
+{
+    uint64_t offset = source->gen.begin_off;
+
+    source->begun = false;
+    if (source->gen.acked_off > offset)
+        diag_warn("%s: the collector does not know it: sent again from byte %llu", source->gen.path,
+                  (unsigned long long)offset);
+    go_on_at(follow, source, offset, TAIL_HASH_UNKNOWN,
+             "the collector has nothing of it: from its beginning");
+}
+
+/* The record under the old number must go, or the next start would look for its file. */
+static void renumber(struct follow *follow, struct source *source, uint32_t trunc_no)
+{
+    if (source->gen.trunc_no >= trunc_no)
+        return;
+    follow->wants_snapshot = follow->wants_snapshot || source->checkpointed;
+    source->gen.trunc_no = trunc_no;
+    source->dirty = true;
+}
+
+static void refuse(struct follow *follow, struct source *source, uint32_t trunc_no)
+{
+    struct source *fresh;
+
+    diag_warn("%s: identity_reset{refused}: the collector has other bytes at its position",
+              source->gen.path);
+    renumber(follow, source, trunc_no); /* the new one gets the next number */
+    fresh = follow_truncated(follow, source, RESET_REFUSED, 0);
+    if (fresh == NULL)
+        return;
+    /* The old one has no bytes anywhere that the collector would take. */
+    source->gen.size_seen = source->read_off;
+    source_give_up(follow, source);
+}
+
+void follow_answer(struct follow *follow, struct source *source, const struct source_answer *answer)
+{
+    const struct wire_watermark *watermark = &answer->watermark;
+
+    source->asked = false;
+    if (source->state != SOURCE_ASKING || !source_reopen(follow, source))
+        return;
+    if (!answer->known || watermark->source.truncations < source->gen.trunc_no) {
+        begin(follow, source);
+        return;
+    }
+    if (source->refusals >= REFUSALS_MAX || !same_bytes(follow, source, watermark)) {
+        refuse(follow, source, watermark->source.truncations);
+        return;
+    }
+    renumber(follow, source, watermark->source.truncations);
+    source->begun = true;
+    go_on_at(follow, source, watermark->durable_offset, watermark->tail_hash,
+             "same bytes at the collector's position: goes on there");
+}

@@ -1,0 +1,337 @@
+/* shipper/follow_identify.c -- what is this file? The rules of DELIVERY 3.1, in order:
+ *
+ *   1. a known generation (same inode marks) whose bytes before our position are the same goes on;
+ *      with other bytes it was truncated: the next truncation begins
+ *   2. a file whose first bytes and whose bytes at our position are those of an orphan goes on
+ *      under the orphan's id (moved between file systems, copied and truncated, compressed)
+ *   3. a young file that begins as one that is being read may be a copy of it in the making
+ *      (copytruncate): it waits until that one is truncated, or both have lived on
+ *   4. a copy of what was delivered whole is not read
+ *   5. anything else that a pattern matches is new */
+#include "shipper/follow_private.h"
+
+#include "base/diag.h"
+
+enum match {
+    MATCH_NONE,
+    MATCH_DELIVERED,
+    MATCH_LIVE, /* compressed copy of one that is read */
+    MATCH_HOLD,
+    MATCH_ADOPT,
+};
+
+uint64_t begin_after_cut(const struct source *source, struct slice first, uint64_t size)
+{
+    const struct generation *gen = &source->gen;
+
+    /* A short prefix would take two logs with the same banner for one. */
+    if (size == 0 || gen->prefix_len < NUL_RUN_MIN || first.len < gen->prefix_len ||
+        prefix_hash(slice_first(first, gen->prefix_len)) != gen->prefix_hash)
+        return 0;
+    return size;
+}
+
+/* ---- rule 1 ---- */
+
+static void go_on(struct follow *follow, struct source *source, const char *decision)
+{
+    bool open_ended = source->state == SOURCE_FINISHED;
+
+    source->gen.finished = source->final_due = source->final_sent = false;
+    if (source->read_tail == TAIL_HASH_UNKNOWN) {
+        char bytes[TAIL_SIZE_MAX];
+
+        source->read_tail =
+            tail_hash(bytes_before(follow, &source->content, source->read_off, bytes));
+    }
+    source_enter(follow, source, source->begun && !open_ended ? SOURCE_FOLLOWED : SOURCE_ASKING,
+                 decision);
+}
+
+static enum reset_reason check(struct follow *follow, const struct source *source,
+                               struct candidate *candidate)
+{
+    char bytes[TAIL_SIZE_MAX];
+    struct slice before = bytes_before(follow, &candidate->content, source->read_off, bytes);
+    uint64_t size = candidate->content.gz != NULL ? UINT64_MAX : candidate->info.size;
+
+    if (source->read_tail == TAIL_HASH_UNKNOWN && size >= source->read_off)
+        return RESET_NONE;
+    return resume_check(&source->gen, &candidate->key, size, source->read_off, before,
+                        source->read_tail);
+}
+
+bool identify_known(struct follow *follow, struct candidate *candidate)
+{
+    struct source *source = source_table_find(&follow->sources, &candidate->key);
+    uint64_t size_seen;
+    enum reset_reason reason;
+
+    if (source == NULL || source->state <= SOURCE_FOLLOWED)
+        return source != NULL;
+    reason = check(follow, source, candidate);
+    size_seen = source->gen.size_seen;
+    source_attach(follow, source, candidate);
+    if (reason == RESET_NONE) {
+        go_on(follow, source, "same file, same bytes before our position: goes on");
+        return true;
+    }
+    source->gen.size_seen = size_seen;
+    diag_info("%s: identity_reset{%s} at byte %llu", source->gen.path, reset_reason_name(reason),
+              (unsigned long long)source->read_off);
+    (void)follow_truncated(
+        follow, source, reason,
+        reason == RESET_SHORTER
+            ? begin_after_cut(source, candidate_first(candidate), candidate->info.size)
+            : 0);
+    source_close(follow, source); /* only if there was no memory for the new one */
+    return true;
+}
+
+/* ---- rules 2 to 4 ---- */
+
+static bool same_first(const struct generation *gen, const struct candidate *candidate)
+{
+    struct slice first = candidate_first(candidate);
+
+    return gen->prefix_len > 0 && first.len >= gen->prefix_len &&
+           prefix_hash(slice_first(first, gen->prefix_len)) == gen->prefix_hash;
+}
+
+static bool same_tail(struct follow *follow, const struct source *source,
+                      struct candidate *candidate)
+{
+    char bytes[TAIL_SIZE_MAX];
+
+    if (candidate->content.gz == NULL && candidate->info.size < source->read_off)
+        return false;
+    return tail_hash(bytes_before(follow, &candidate->content, source->read_off, bytes)) ==
+           source->read_tail;
+}
+
+/* A copy counts as finished being written when it has not changed for the hold time. */
+static bool is_young(struct follow *follow, const struct candidate *candidate)
+{
+    const struct skipped_file *skipped = skip_list_find(&follow->skipped, &candidate->info);
+
+    return skipped == NULL || (skipped->reason != SKIP_HELD && skipped->reason != SKIP_EMPTY) ||
+           skipped->size != candidate->info.size ||
+           follow->now_ns - skipped->changed_ns < follow->settings->copy_hold_ns;
+}
+
+static enum match match_live(struct follow *follow, const struct source *source,
+                             struct candidate *candidate)
+{
+    if (candidate->content.gz != NULL)
+        return MATCH_LIVE;
+    if (candidate->info.size >= source->read_off && !same_tail(follow, source, candidate))
+        return MATCH_NONE; /* begins the same, but is another file */
+    return is_young(follow, candidate) ? MATCH_HOLD : MATCH_NONE;
+}
+
+static enum match match_finished(struct follow *follow, const struct source *source,
+                                 struct candidate *candidate)
+{
+    char more;
+    bool there = source->absent_scans == 0 && source->directory_id != 0;
+
+    if (candidate->content.gz == NULL && there)
+        return MATCH_NONE; /* two files that live side by side stay two */
+    if (!same_tail(follow, source, candidate))
+        return is_young(follow, candidate) && candidate->content.gz != NULL ? MATCH_LIVE
+                                                                            : MATCH_NONE;
+    return content_read(follow->io, &candidate->content, &more, 1, source->read_off) == 1
+               ? MATCH_ADOPT
+               : MATCH_DELIVERED;
+}
+
+static enum match match(struct follow *follow, const struct source *source,
+                        struct candidate *candidate)
+{
+    switch ((enum source_state)source->state) {
+    case SOURCE_NEW:
+    case SOURCE_ASKING:
+    case SOURCE_FOLLOWED:
+        return match_live(follow, source, candidate);
+    case SOURCE_ORPHAN:
+        if (same_tail(follow, source, candidate))
+            return MATCH_ADOPT;
+        return is_young(follow, candidate) ? MATCH_HOLD : MATCH_NONE;
+    case SOURCE_FINISHED:
+        return match_finished(follow, source, candidate);
+    case SOURCE_STATE_COUNT:
+        break;
+    }
+    return MATCH_NONE;
+}
+
+static enum match best_match(struct follow *follow, struct candidate *candidate,
+                             struct source **found)
+{
+    enum match best = MATCH_NONE;
+
+    for (uint32_t i = 0; i < follow->sources.count && best != MATCH_ADOPT; i++) {
+        struct source *source = follow->sources.items[i];
+        enum match now;
+
+        if (!same_first(&source->gen, candidate))
+            continue;
+        now = match(follow, source, candidate);
+        if (now > best) {
+            best = now;
+            *found = source;
+        }
+    }
+    return best;
+}
+
+static void adopt(struct follow *follow, struct source *source, struct candidate *candidate)
+{
+    uint64_t size_seen = source->gen.size_seen;
+    bool gz = candidate->content.gz != NULL;
+
+    follow->counters.aliases++;
+    source_table_rekey(&follow->sources, source, &candidate->key);
+    source_attach(follow, source, candidate);
+    if (gz)
+        source->gen.size_seen = size_seen;
+    source->rotated = true;
+    go_on(follow, source, "a copy of its bytes: goes on in it");
+    diag_info("%s: goes on in %s at byte %llu", source->gen.path, source_path(source),
+              (unsigned long long)source->read_off);
+}
+
+/* ---- rule 5 ---- */
+
+/* The generation that had this name before is drained first, so that order holds. */
+static void link_older(struct follow *follow, struct source *source)
+{
+    for (uint32_t i = 0; i < follow->sources.count; i++) {
+        struct source *other = follow->sources.items[i];
+
+        if (other == source || strcmp(other->gen.path, source->gen.path) != 0)
+            continue;
+        other->succeeded = true;
+        if (gen_id_given(other->gen.gen_id)) {
+            memcpy(source->previous.generation, other->gen.gen_id, GEN_ID_SIZE);
+            source->previous.truncations = other->gen.trunc_no;
+            source->has_previous = true;
+        }
+        if (other->state == SOURCE_FINISHED)
+            continue;
+        if (source->older != NULL)
+            source->older->waiters--;
+        source->older = other;
+        other->waiters++;
+    }
+}
+
+static uint64_t begin_offset(struct follow *follow, const struct candidate *candidate)
+{
+    enum start_at start = candidate->settings->start_at;
+    bool old = follow->wall_ns - candidate->info.mtime_ns > START_OLD_NS;
+
+    if (!follow->first_start || candidate->directory->started || start == START_BEGINNING ||
+        (start == START_AUTO && !old))
+        return 0;
+    return candidate->info.size;
+}
+
+/* The inode is known, its generation is another: the file was deleted and the number used again. */
+static bool inode_was_used(struct follow *follow, const struct file_key *key)
+{
+    for (uint32_t i = 0; i < follow->sources.count; i++) {
+        const struct file_key *other = &follow->sources.items[i]->gen.key;
+
+        if (other->inode == key->inode && other->fsid == key->fsid && !file_key_equal(other, key))
+            return true;
+    }
+    return false;
+}
+
+static void begin_new(struct follow *follow, struct candidate *candidate)
+{
+    struct slice first = candidate_first(candidate), text;
+    char bytes[TAIL_SIZE_MAX];
+    struct generation gen = {.key = candidate->key,
+                             .first_seen_ns = follow->wall_ns,
+                             .last_seen_ns = follow->wall_ns,
+                             .path = candidate->path};
+    bool replaced = inode_was_used(follow, &candidate->key);
+    struct source *source;
+
+    gen.begin_off = gen.acked_off = begin_offset(follow, candidate);
+    gen.acked_tail = tail_hash(bytes_before(follow, &candidate->content, gen.begin_off, bytes));
+    source = source_table_add(&follow->sources, &gen);
+    if (source == NULL) {
+        follow->counters.full++;
+        if (diag_limited(&follow->alarm_told_s, 10))
+            diag_warn("%s is not read: no room for another source", candidate->path);
+        return;
+    }
+    source->settings = candidate->settings;
+    source->loss_reason = LOSS_DELETED;
+    source_attach(follow, source, candidate);
+    source_learn_prefix(source, first);
+    if (replaced) {
+        follow->counters.resets[RESET_REPLACED]++;
+        source->last_reset = RESET_REPLACED;
+    }
+    link_older(follow, source);
+    if (gen_id_text(first, &text)) {
+        gen_id_make(follow->settings->host, &gen.key, text, source->gen.gen_id);
+        source_enter(follow, source, SOURCE_ASKING, "new file");
+    } else {
+        source_enter(follow, source, SOURCE_NEW, "new file, its first line is not complete");
+    }
+}
+
+static void note_skip(struct follow *follow, struct candidate *candidate, enum skip_reason reason,
+                      int64_t wait_ns)
+{
+    (void)skip_list_put(&follow->skipped, &candidate->info, reason, follow->now_ns,
+                        follow->now_ns + wait_ns);
+    if (reason == SKIP_HELD || reason == SKIP_LIVE)
+        candidate->directory->busy = true;
+}
+
+void identify_new(struct follow *follow, struct candidate *candidate)
+{
+    struct source *source = NULL;
+    int64_t never = INT64_MAX - follow->now_ns;
+    struct skipped_file *skipped;
+
+    if (candidate->first_len == 0) {
+        note_skip(follow, candidate, SKIP_EMPTY, never);
+        return;
+    }
+    switch (best_match(follow, candidate, &source)) {
+    case MATCH_ADOPT:
+        adopt(follow, source, candidate);
+        break;
+    case MATCH_HOLD:
+        note_skip(follow, candidate, SKIP_HELD, 0);
+        return;
+    case MATCH_LIVE:
+        note_skip(follow, candidate, SKIP_LIVE, 0);
+        return;
+    case MATCH_DELIVERED:
+        source->gen.last_seen_ns = follow->wall_ns;
+        note_skip(follow, candidate, SKIP_DELIVERED, never);
+        return;
+    case MATCH_NONE:
+        if (candidate->settings == NULL) {
+            note_skip(follow, candidate, SKIP_STRANGER, 2 * follow->settings->scan_cold_ns);
+            return;
+        }
+        if (candidate->content.gz != NULL && !candidate->settings->backfill) {
+            note_skip(follow, candidate, SKIP_BACKFILL, never);
+            return;
+        }
+        begin_new(follow, candidate);
+        break;
+    }
+    skipped = skip_list_find(&follow->skipped, &candidate->info);
+    if (skipped != NULL)
+        skip_list_remove(&follow->skipped, skipped);
+}

@@ -1,0 +1,49 @@
+/* shipper/follow_private.h -- what the files follow*.c share. */
+#ifndef DENDRO_SHIPPER_FOLLOW_PRIVATE_H
+#define DENDRO_SHIPPER_FOLLOW_PRIVATE_H
+
+#include "shipper/follow.h"
+#include "shipper/limits.h"
+
+/* A file that a scan found and no source has yet. */
+struct candidate {
+    const char *path;
+    const struct source_settings *settings; /* NULL: matches no pattern */
+    struct set_directory *directory;
+    struct io_info info;
+    struct file_key key;
+    struct content content;
+    bool link;
+    char first[PREFIX_SIZE_MAX]; /* first bytes, decompressed */
+    size_t first_len;
+};
+
+/* follow.c */
+void source_enter(struct follow *follow, struct source *source, enum source_state state,
+                  const char *decision);
+void source_give_up(struct follow *follow, struct source *source);
+/* The bytes before `offset` (at most TAIL_SIZE_MAX) into `bytes`; an empty slice if the file is
+ * shorter or cannot be read and offset > 0. */
+struct slice bytes_before(struct follow *follow, struct content *content, uint64_t offset,
+                          char bytes[TAIL_SIZE_MAX]);
+struct slice candidate_first(const struct candidate *candidate);
+/* Take over descriptor, path and settings of the candidate. */
+void source_attach(struct follow *follow, struct source *source, struct candidate *candidate);
+void source_close(struct follow *follow, struct source *source);
+void source_learn_prefix(struct source *source, struct slice first);
+
+/* follow_scan.c */
+void follow_scan_due(struct follow *follow);
+
+/* follow_identify.c: decide about one open candidate; a source that takes it over takes the
+ * descriptor out of it. */
+bool identify_known(struct follow *follow, struct candidate *candidate); /* false: not known */
+void identify_new(struct follow *follow, struct candidate *candidate);
+/* Where a file that became shorter than our position begins anew: at its new end if its first
+ * bytes are the same (an editor, sed -i), else at 0. */
+uint64_t begin_after_cut(const struct source *source, struct slice first, uint64_t size);
+
+/* follow_poll.c */
+void follow_poll_due(struct follow *follow);
+
+#endif

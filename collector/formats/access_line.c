@@ -9,7 +9,7 @@
 static bool followed_by(struct slice behind, char follow)
 {
     if (behind.len == 0)
-        return true;
+        return follow != '0';
     if (behind.data[0] != ' ' && behind.data[0] != '"')
         return false;
     if (follow == 0)

@@ -45,7 +45,8 @@ static void add_tail(const struct format_context *context, struct slice event, s
     add_duration(out, FIELD_ID_DURATION, unit, event, word);
 }
 
-/* vhost_combined puts `name:port ` in front: a name with a letter and one more word than usual. */
+/* vhost_combined puts `name:port ` in front: one colon, not an IPv6 address, and one
+ * more word than usual. */
 static struct slice without_vhost(const struct format_context *context, struct slice event,
                                   struct parsed_event *out)
 {
@@ -60,7 +61,7 @@ static struct slice without_vhost(const struct format_context *context, struct s
     if (blanks < 3 || !take_word(&rest, &first))
         return event;
     colon = slice_find_last_byte(first, ':');
-    if (colon == SIZE_MAX || colon + 1 == first.len ||
+    if (colon == SIZE_MAX || colon + 1 == first.len || slice_find_byte(first, ':') != colon ||
         count_digits(slice_from(first, colon + 1)) != first.len - colon - 1)
         return event;
     add_text(out, context->extra[EXTRA_SERVER], event, slice_first(first, colon));

@@ -85,6 +85,13 @@ static void add_source(const struct format_context *context, struct slice event,
         add_text(out, FIELD_ID_REQUEST_ID, event, id);
 }
 
+/* In full, or abbreviated by the layout's %c{1.}. */
+static bool is_slow_logger(struct slice logger)
+{
+    return find_literal(logger, "slowlog") != SIZE_MAX || starts_with(logger, "i.s.s.") ||
+           starts_with(logger, "i.i.s.");
+}
+
 static enum status parse(const struct format_context *context, struct slice event,
                          struct parsed_event *out)
 {
@@ -94,15 +101,15 @@ static enum status parse(const struct format_context *context, struct slice even
     size_t source;
     bool search;
 
-    if (!elastic_head_split(context, event, &head) ||
-        find_literal(head.logger, "slowlog") == SIZE_MAX)
+    if (!elastic_head_split(context, event, &head) || !is_slow_logger(head.logger))
         return STATUS_INVALID;
     took = find_literal(head.rest, "took[");
     if (took == SIZE_MAX)
         return STATUS_INVALID;
     source = find_literal(head.rest, "source[");
     figures = slice_first(head.rest, source);
-    search = find_literal(head.logger, "indexing") == SIZE_MAX;
+    search = find_literal(head.logger, "indexing") == SIZE_MAX &&
+             !starts_with(head.logger, "i.i.s.");
     out->time_ns = head.time_ns;
     out->has_time = true;
     out->level = LEVEL_WARNING;
@@ -129,8 +136,13 @@ static enum line_kind line_kind(const struct format_context *context, struct sli
 
 static unsigned detect(struct slice line)
 {
-    return elastic_starts(line) && find_literal(slice_first(line, 120), "slowlog") != SIZE_MAX ? 90
-                                                                                              : 0;
+    struct slice rest = slice_from(line, sizeof("[2026-04-02T09:20:11,911") - 1);
+    struct slice word;
+
+    if (!elastic_starts(line) || !slice_cut(&rest, ']', &word) || !take_bracketed(&rest, &word) ||
+        !take_bracketed(&rest, &word))
+        return 0;
+    return is_slow_logger(word) ? 90 : 0;
 }
 
 const struct format format_elastic_slow = {

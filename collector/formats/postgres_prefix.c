@@ -147,8 +147,11 @@ static bool take_shaped(const struct prefix_match *match, char escape, struct sl
     case 'v':
         *rest = slice_from(*rest, span_of(*rest, "/-"));
         break;
-    default: /* p P l x Q */
+    case 'Q': /* signed */
         *rest = slice_from(*rest, span_of(*rest, "-"));
+        break;
+    default: /* p P l x */
+        *rest = slice_from(*rest, count_digits(*rest));
         break;
     }
     *value = slice_first(start, start.len - rest->len);

@@ -1,0 +1,198 @@
+/* dendro-collector: puts the collector, the HTTP server and the query API on one loop. Only main.c
+ * may include query/ (DESIGN.md section 2), so that neither side knows the other. */
+#include "base/diag.h"
+#include "base/http_server.h"
+#include "base/io.h"
+#include "collector/collector.h"
+#include "query/api/api.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#ifndef DENDRO_VERSION
+#define DENDRO_VERSION "unknown"
+#endif
+
+enum { CONFIG_ARENA_MAX = 64 << 20 };
+
+struct program {
+    uv_loop_t loop;
+    struct collector_config config;
+    struct collector *collector;
+    struct http_server *server;
+    struct api *api;
+    uv_signal_t signals[2];
+    char node[256];
+    bool stopping;
+};
+
+/* ---- stop ---- */
+
+static void on_collector_closed(void *user)
+{
+    struct program *program = user;
+
+    program->collector = NULL;
+}
+
+static void on_server_closed(void *user)
+{
+    struct program *program = user;
+
+    api_free(program->api); /* its queries have been cancelled with their connections */
+    program->api = NULL;
+    collector_close(program->collector, on_collector_closed, program);
+}
+
+static void stop(struct program *program)
+{
+    if (program->stopping)
+        return;
+    program->stopping = true;
+    for (size_t i = 0; i < COUNT_OF(program->signals); i++)
+        uv_close((uv_handle_t *)&program->signals[i], NULL);
+    if (program->server != NULL)
+        http_server_close(program->server, on_server_closed, program);
+    else
+        on_server_closed(program);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    diag_info("stopping (%s)", number == SIGINT ? "SIGINT" : "SIGTERM");
+    stop(handle->data);
+}
+
+/* ---- start ---- */
+
+static enum status watch_signals(struct program *program, struct error *err)
+{
+    static const int numbers[] = { SIGTERM, SIGINT };
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        program->signals[i].data = program;
+        if (uv_signal_init(&program->loop, &program->signals[i]) != 0 ||
+            uv_signal_start(&program->signals[i], on_signal, numbers[i]) != 0)
+            return error_set(err, STATUS_IO, "cannot watch for signals");
+    }
+    return STATUS_OK;
+}
+
+static enum status add_hooks(struct program *program, struct error *err)
+{
+    if (api_metrics_add(program->api, collector_metrics, program->collector) &&
+        api_status_add(program->api, collector_status, program->collector) &&
+        api_ready_add(program->api, collector_ready, program->collector))
+        return STATUS_OK;
+    return error_set(err, STATUS_TOO_LARGE, "too many parts want to add to the API");
+}
+
+static enum status serve_http(struct program *program, struct error *err)
+{
+    const struct collector_config *config = &program->config;
+    char address[300];
+    struct http_server_options server_options = {
+        .loop = &program->loop,
+        .address = address,
+        .allow_remote = config->insecure,
+    };
+    struct api_options api_options = {
+        .store = collector_store(program->collector),
+        .geo = config->geo,
+        .node = program->node,
+        .version = DENDRO_VERSION,
+    };
+    const char *host = *config->http.host == '\0' ? "0.0.0.0" : config->http.host;
+    bool v6 = strchr(host, ':') != NULL;
+    enum status status;
+
+    (void)snprintf(address, sizeof(address), "%s%.250s%s:%u", v6 ? "[" : "", host, v6 ? "]" : "",
+                   config->http.port);
+    status = http_server_new(&server_options, &program->server, err);
+    if (status == STATUS_OK)
+        status = api_new(&api_options, program->server, &program->api, err);
+    if (status == STATUS_OK)
+        status = add_hooks(program, err);
+    if (status == STATUS_OK)
+        status = http_server_start(program->server, err);
+    return status;
+}
+
+static void say_ready(const struct program *program)
+{
+    const char *host = program->config.http.host;
+    bool any = *host == '\0';
+
+    diag_info("ready: geo %s, data in %s, http://%s:%u/ for queries, %s:%u for shippers",
+              program->config.geo, program->config.data_dir, any ? "localhost" : host,
+              http_server_port(program->server),
+              *program->config.wire.host == '\0' ? "*" : program->config.wire.host,
+              collector_wire_port(program->collector));
+}
+
+static enum status start(struct program *program, struct error *err)
+{
+    const struct collector_options options = {
+        .loop = &program->loop,
+        .io = io_system(),
+        .config = &program->config,
+        .version = DENDRO_VERSION,
+    };
+    enum status status;
+
+    if (gethostname(program->node, sizeof(program->node) - 1) != 0)
+        return error_set(err, STATUS_IO, "cannot read the name of this host");
+    status = collector_open(&options, &program->collector, err);
+    if (status == STATUS_OK)
+        status = serve_http(program, err);
+    if (status == STATUS_OK)
+        status = collector_listen(program->collector, err);
+    if (status == STATUS_OK)
+        say_ready(program);
+    return status;
+}
+
+static int run(struct program *program)
+{
+    struct error err = {0};
+    int exit_code = CLI_EXIT_OK;
+
+    if (uv_loop_init(&program->loop) != 0) {
+        diag_error("cannot make an event loop");
+        return CLI_EXIT_ERROR;
+    }
+    if (watch_signals(program, &err) != STATUS_OK || start(program, &err) != STATUS_OK) {
+        diag_error("%s", err.message);
+        exit_code = err.status == STATUS_INVALID ? CLI_EXIT_USAGE : CLI_EXIT_ERROR;
+        stop(program);
+    }
+    (void)uv_run(&program->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&program->loop);
+    return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+    static struct program program;
+    struct arena arena = arena_empty(CONFIG_ARENA_MAX);
+    struct error err = {0};
+    enum status status;
+    int exit_code = CLI_EXIT_OK;
+
+    (void)umask(027);
+    diag_init("collector", DIAG_INFO);
+    status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,
+                                   &err);
+    if (status == STATUS_OK) {
+        exit_code = run(&program);
+    } else if (status != STATUS_END) {
+        (void)fprintf(stderr, "dendro-collector: %s\n", err.message);
+        exit_code = CLI_EXIT_USAGE;
+    }
+    arena_release(&arena);
+    return exit_code;
+}

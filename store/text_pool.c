@@ -16,25 +16,34 @@ void text_pool_release(struct text_pool *pool)
     free(pool->places);
     free(pool->final);
     free(pool->order);
+    free(pool->owner);
+    free(pool->code);
     *pool = (struct text_pool){0};
+}
+
+/* Room for `capacity` strings in every array that is indexed by number. */
+static bool grow_arrays(struct text_pool *pool, uint32_t capacity)
+{
+    struct slice *strings = realloc(pool->strings, capacity * sizeof(*strings));
+    uint64_t *hashes = realloc(pool->hashes, capacity * sizeof(*hashes));
+    uint32_t *owner = realloc(pool->owner, capacity * sizeof(*owner));
+    uint32_t *code = realloc(pool->code, capacity * sizeof(*code));
+
+    pool->strings = strings == NULL ? pool->strings : strings;
+    pool->hashes = hashes == NULL ? pool->hashes : hashes;
+    pool->owner = owner == NULL ? pool->owner : owner;
+    pool->code = code == NULL ? pool->code : code;
+    return strings != NULL && hashes != NULL && owner != NULL && code != NULL;
 }
 
 static bool grow(struct text_pool *pool)
 {
     uint32_t place_count = pool->place_count == 0 ? PLACES_FIRST : pool->place_count * 2;
-    uint32_t capacity = place_count / 2;
-    struct slice *strings = realloc(pool->strings, capacity * sizeof(*strings));
-    uint64_t *hashes = NULL;
-    uint32_t *places = NULL;
+    uint32_t *places;
 
-    if (strings != NULL) {
-        pool->strings = strings;
-        hashes = realloc(pool->hashes, capacity * sizeof(*hashes));
-    }
-    if (hashes != NULL) {
-        pool->hashes = hashes;
-        places = malloc(place_count * sizeof(*places));
-    }
+    if (!grow_arrays(pool, place_count / 2))
+        return false;
+    places = malloc(place_count * sizeof(*places));
     if (places == NULL)
         return false;
     memset(places, 0xff, place_count * sizeof(*places));
@@ -48,7 +57,7 @@ static bool grow(struct text_pool *pool)
     free(pool->places);
     pool->places = places;
     pool->place_count = place_count;
-    pool->capacity = capacity;
+    pool->capacity = place_count / 2;
     return true;
 }
 
@@ -69,6 +78,7 @@ uint32_t text_pool_add(struct text_pool *pool, struct slice text)
     pool->places[place] = pool->count;
     pool->strings[pool->count] = text;
     pool->hashes[pool->count] = hash;
+    pool->owner[pool->count] = 0;
     return pool->count++;
 }
 

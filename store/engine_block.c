@@ -1,0 +1,465 @@
+/* store/engine_block.c -- load pages of a block, and write lines from their values. */
+#include "store/engine_block.h"
+
+#include "base/byteorder.h"
+#include "store/id_pool.h"
+#include "store/zstd_context.h"
+
+#include <stdlib.h>
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "a block of a segment needs too much memory");
+}
+
+enum status engine_block_new(struct engine_segment *segment, uint32_t index,
+                             struct engine_block **out, struct error *err)
+{
+    const struct engine_block_entry *entry = &segment->blocks[index];
+    struct engine_block *block = calloc(1, sizeof(*block));
+
+    if (block == NULL)
+        return no_memory(err);
+    block->base = (struct block){
+        .ops = &engine_block_ops,
+        .row_count = entry->row_count,
+        .selected_count = entry->row_count,
+        .samples = entry->samples,
+        .time_min_ns = entry->time_min_ns,
+        .time_max_ns = entry->time_max_ns,
+        .order_min_ns = entry->order_min_ns,
+        .order_max_ns = entry->order_max_ns,
+        .arena = arena_empty(BLOCK_ARENA_SIZE_MAX),
+    };
+    block->segment = segment;
+    block->entry = entry;
+    block->lines = buf_empty(BLOCK_ARENA_SIZE_MAX);
+    block->base.selected =
+        arena_new(&block->base.arena, uint64_t, bit_words(entry->row_count) + 1);
+    block->values = arena_alloc(&block->base.arena, sizeof(*block->values), 8,
+                                (size_t)entry->section_count + 1);
+    if (block->base.selected == NULL || block->values == NULL) {
+        block_release(&block->base);
+        return no_memory(err);
+    }
+    bits_fill(block->base.selected, entry->row_count);
+    *out = block;
+    return STATUS_OK;
+}
+
+static enum status read_page(struct engine_block *block, const struct page_ref *page,
+                             struct slice *out, struct error *err)
+{
+    return engine_page_read(block->segment, page, &block->base.arena, out, &block->bytes_read,
+                            err);
+}
+
+static enum status read_numbers(struct engine_block *block, const struct page_ref *page,
+                                uint32_t count, int64_t **out, struct error *err)
+{
+    struct slice bytes;
+    enum status status = read_page(block, page, &bytes, err);
+
+    if (status != STATUS_OK)
+        return status;
+    *out = arena_new(&block->base.arena, int64_t, (size_t)count + 1);
+    if (*out == NULL)
+        return no_memory(err);
+    return int_page_decode(bytes, count, *out)
+               ? STATUS_OK
+               : engine_corrupt(block->segment, "page of numbers", err);
+}
+
+static enum status read_numbers32(struct engine_block *block, const struct page_ref *page,
+                                  uint32_t count, uint32_t below, uint32_t **out,
+                                  struct error *err)
+{
+    struct slice bytes;
+    uint32_t largest = 0;
+    enum status status = read_page(block, page, &bytes, err);
+
+    if (status != STATUS_OK)
+        return status;
+    *out = arena_new(&block->base.arena, uint32_t, (size_t)count + 1);
+    if (*out == NULL)
+        return no_memory(err);
+    if (!int_page_decode32(bytes, count, *out))
+        return engine_corrupt(block->segment, "page of codes", err);
+    for (uint32_t i = 0; i < count; i++)
+        largest = (*out)[i] > largest ? (*out)[i] : largest;
+    return largest < below ? STATUS_OK : engine_corrupt(block->segment, "code", err);
+}
+
+enum status engine_block_page(struct engine_block *block, enum block_page page,
+                              const int64_t **out, struct error *err)
+{
+    const int64_t *times;
+    int64_t *numbers;
+    enum status status;
+
+    *out = block->pages[page];
+    if (*out != NULL)
+        return STATUS_OK;
+    status = read_numbers(block, &block->entry->pages[page], block->base.row_count, &numbers, err);
+    if (status == STATUS_OK && page == PAGE_ORDER) {
+        status = engine_block_page(block, PAGE_TIME, &times, err);
+        for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
+            numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[i]);
+    }
+    if (status == STATUS_OK)
+        *out = block->pages[page] = numbers;
+    return status;
+}
+
+enum status engine_block_sources(struct engine_block *block, const uint32_t **out,
+                                 struct error *err)
+{
+    uint32_t *numbers;
+    enum status status = STATUS_OK;
+
+    if (block->sources == NULL) {
+        status = read_numbers32(block, &block->entry->pages[PAGE_SOURCE], block->base.row_count,
+                                block->segment->source_count, &numbers, err);
+        if (status == STATUS_OK)
+            block->sources = numbers;
+    }
+    *out = block->sources;
+    return status;
+}
+
+enum status engine_block_templates(struct engine_block *block, const uint32_t **out,
+                                   struct error *err)
+{
+    uint32_t *numbers;
+    enum status status;
+
+    *out = block->templates;
+    if (*out != NULL)
+        return STATUS_OK;
+    status = read_numbers32(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
+                            UINT32_MAX, &numbers, err);
+    for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
+        const struct engine_section *section = &block->entry->sections[k];
+        const struct engine_family *family = engine_family_of(block, k);
+
+        for (uint32_t i = section->first_row; i < section->first_row + section->row_count; i++) {
+            if (numbers[i] >= family->template_count)
+                return engine_corrupt(block->segment, "template code", err);
+            numbers[i] += family->first_template;
+        }
+    }
+    if (status == STATUS_OK)
+        *out = block->templates = numbers;
+    return status;
+}
+
+/* Strings of a dictionary column by code. */
+static enum status read_dict(struct engine_block *block, const struct engine_column *column,
+                             struct slice **out, struct error *err)
+{
+    struct slice *dict =
+        arena_new(&block->base.arena, struct slice, (size_t)column->dict_count + 1);
+    uint32_t *numbers;
+    enum status status = read_numbers32(block, &column->list, column->dict_count,
+                                        block->segment->pool_count, &numbers, err);
+
+    if (status == STATUS_OK && dict == NULL)
+        status = no_memory(err);
+    for (uint32_t i = 0; i < column->dict_count && status == STATUS_OK; i++)
+        status = engine_pool_string(block->segment, numbers[i], &block->hold, &dict[i], err);
+    *out = dict;
+    return status;
+}
+
+static enum status read_texts(struct engine_block *block, const struct page_ref *page,
+                              uint32_t count, const struct slice **out, struct error *err)
+{
+    struct slice *texts = arena_new(&block->base.arena, struct slice, (size_t)count + 1), bytes;
+    struct text_page decoded;
+    struct slice copy;
+    uint64_t raw_size;
+    enum status status = read_page(block, page, &bytes, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (texts == NULL)
+        return no_memory(err);
+    if (!take_varint(&bytes, &raw_size) || raw_size > ENGINE_PAGE_SIZE_MAX ||
+        !text_page_decode(bytes, (size_t)raw_size, count, &decoded))
+        return engine_corrupt(block->segment, "page of texts", err);
+    copy = decoded.text.len == 0 ? SLICE_LITERAL("")
+                                 : arena_copy(&block->base.arena, decoded.text);
+    for (uint32_t i = 0, start = 0; i < count; start = decoded.ends[i++])
+        texts[i] = (struct slice){copy.data + start, decoded.ends[i] - start};
+    status = copy.data == NULL && decoded.text.len > 0 ? no_memory(err) : STATUS_OK;
+    text_page_release(&decoded);
+    *out = texts;
+    return status;
+}
+
+static const struct engine_ids *ids_of_kind(const struct engine_segment *segment,
+                                            struct slot_kind kind)
+{
+    for (uint32_t i = 0; i < segment->ids_count; i++)
+        if (slot_kind_equal(segment->ids[i].kind, kind))
+            return &segment->ids[i];
+    return NULL;
+}
+
+/* Heads of all ids, checked for their size. */
+static enum status read_heads(struct engine_block *block, const struct engine_ids *ids,
+                              struct slice *out, struct error *err)
+{
+    enum status status = read_page(block, &ids->heads, out, err);
+
+    if (status == STATUS_OK && out->len != (size_t)ids->count * ID_HEAD_SIZE)
+        status = engine_corrupt(block->segment, "page of ids", err);
+    return status;
+}
+
+/* Bytes behind the heads of the ids of one page. */
+static enum status read_rest(struct engine_block *block, const struct engine_ids *ids,
+                             uint32_t page, struct slice *out, struct error *err)
+{
+    unsigned size = slot_id_size(ids->kind) - ID_HEAD_SIZE;
+    uint32_t first = page * ID_PAGE_COUNT;
+    uint32_t count = ids->count - first < ID_PAGE_COUNT ? ids->count - first : ID_PAGE_COUNT;
+    enum status status = read_page(block, &ids->rest[page], out, err);
+
+    if (status == STATUS_OK && out->len != (size_t)count * size)
+        status = engine_corrupt(block->segment, "page of ids", err);
+    return status;
+}
+
+static enum status read_ids(struct engine_block *block, struct slot_kind kind,
+                            const int64_t *numbers, uint32_t count, const uint8_t **out,
+                            struct error *err)
+{
+    const struct engine_ids *ids = ids_of_kind(block->segment, kind);
+    unsigned size = slot_id_size(kind), rest_size = size - ID_HEAD_SIZE;
+    uint8_t *bytes = arena_alloc(&block->base.arena, size, 8, (size_t)count + 1);
+    uint32_t page_count = ids == NULL ? 0 : (ids->count + ID_PAGE_COUNT - 1) / ID_PAGE_COUNT;
+    struct slice heads, *pages = arena_new(&block->base.arena, struct slice, page_count + 1u);
+    enum status status;
+
+    if (bytes == NULL || pages == NULL)
+        return no_memory(err);
+    if (ids == NULL)
+        return engine_corrupt(block->segment, "kind of ids", err);
+    status = read_heads(block, ids, &heads, err);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        uint64_t number = (uint64_t)numbers[i];
+        uint32_t page = (uint32_t)(number / ID_PAGE_COUNT);
+
+        if (number >= ids->count)
+            return engine_corrupt(block->segment, "number of an id", err);
+        if (pages[page].data == NULL)
+            status = read_rest(block, ids, page, &pages[page], err);
+        if (status != STATUS_OK)
+            break;
+        memcpy(bytes + (size_t)i * size, heads.data + number * ID_HEAD_SIZE, ID_HEAD_SIZE);
+        if (rest_size > 0)
+            memcpy(bytes + (size_t)i * size + ID_HEAD_SIZE,
+                   pages[page].data + number % ID_PAGE_COUNT * rest_size, rest_size);
+    }
+    *out = bytes;
+    return status;
+}
+
+static enum status add_times(struct engine_block *block, const struct engine_section *section,
+                             int64_t *numbers, struct error *err)
+{
+    const int64_t *times;
+    enum status status = engine_block_page(block, PAGE_TIME, &times, err);
+
+    for (uint32_t i = 0; i < section->row_count && status == STATUS_OK; i++)
+        numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[section->first_row + i]);
+    return status;
+}
+
+static enum status load_values(struct engine_block *block, const struct engine_section *section,
+                               const struct engine_column *column, const struct page_ref *pages,
+                               struct engine_values *out, struct error *err)
+{
+    uint32_t count = section->row_count;
+    uint32_t *codes;
+    int64_t *numbers, *scales;
+    struct slice *dict;
+    enum status status;
+
+    if (column->class == CLASS_TEXTS)
+        return read_texts(block, pages, count, &out->texts, err);
+    if (column->class == CLASS_CODES) {
+        status = read_numbers32(block, pages, count, column->dict_count, &codes, err);
+        if (status == STATUS_OK)
+            status = read_dict(block, column, &dict, err);
+        if (status == STATUS_OK) {
+            out->codes = codes;
+            out->dict = dict;
+        }
+        return status;
+    }
+    status = read_numbers(block, pages, count, &numbers, err);
+    if (status != STATUS_OK)
+        return status;
+    out->numbers = numbers;
+    if (column->class == CLASS_DECIMALS) {
+        status = read_numbers(block, pages + 1, count, &scales, err);
+        out->scales = scales;
+    } else if (column->class == CLASS_IDS) {
+        status = read_ids(block, column->kind, numbers, count, &out->ids, err);
+    } else if (column->kind.type == SLOT_STAMP) {
+        status = add_times(block, section, numbers, err);
+    }
+    return status;
+}
+
+enum status engine_block_values(struct engine_block *block, uint32_t section, uint32_t column,
+                                const struct engine_values **out, struct error *err)
+{
+    const struct engine_section *entry = &block->entry->sections[section];
+    const struct engine_family *family = engine_family_of(block, section);
+    const struct page_ref *pages = entry->pages;
+    struct engine_values *values = block->values[section];
+    enum status status = STATUS_OK;
+
+    if (values == NULL) {
+        values = block->values[section] =
+            arena_new(&block->base.arena, struct engine_values, family->column_count + 1u);
+        if (values == NULL)
+            return no_memory(err);
+    }
+    *out = &values[column];
+    if (values[column].loaded)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < column; i++)
+        pages += class_page_count(family->columns[i].class);
+    status = load_values(block, entry, &family->columns[column], pages, &values[column], err);
+    values[column].loaded = status == STATUS_OK;
+    return status;
+}
+
+enum status engine_block_load(struct engine_block *block, uint32_t section, struct error *err)
+{
+    const struct engine_family *family = engine_family_of(block, section);
+    const struct engine_values *values;
+    const uint32_t *templates;
+    enum status status = engine_block_templates(block, &templates, err);
+
+    for (uint32_t i = 0; i < family->slot_count && status == STATUS_OK; i++)
+        status = engine_block_values(block, section, i, &values, err);
+    return status;
+}
+
+struct slice engine_value_text(struct engine_block *block, const struct engine_column *column,
+                               const struct engine_values *values, uint32_t row, char *scratch)
+{
+    uint64_t value;
+
+    switch (column->class) {
+    case CLASS_CODES:
+        return values->dict[values->codes[row]];
+    case CLASS_TEXTS:
+        return values->texts[row];
+    case CLASS_IDS:
+        return (struct slice){
+            scratch, slot_id_write(column->kind,
+                                   values->ids + (size_t)row * slot_id_size(column->kind),
+                                   scratch)};
+    case CLASS_DECIMALS:
+        value = decimal_make((uint64_t)values->numbers[row], (unsigned)values->scales[row] & 31);
+        break;
+    default:
+        value = (uint64_t)values->numbers[row];
+        break;
+    }
+    return (struct slice){scratch, slot_write(&block->stamps, column->kind, value, scratch)};
+}
+
+static bool append_literal(struct buf *out, const char *data, uint32_t len)
+{
+    if (out->capacity - out->len < (size_t)len + SLOT_WRITE_MAX &&
+        !buf_reserve(out, (size_t)len + SLOT_WRITE_MAX))
+        return false;
+    memcpy(out->data + out->len, data, len);
+    out->len += len;
+    return true;
+}
+
+/* The value of a slot; append_literal() before it left room for what is not text. */
+static bool append_value(struct engine_block *block, const struct engine_column *column,
+                         const struct engine_values *values, uint32_t row, struct buf *out)
+{
+    struct slice text;
+
+    if (column->class == CLASS_CODES || column->class == CLASS_TEXTS) {
+        text = engine_value_text(block, column, values, row, NULL);
+        return append_literal(out, text.data, (uint32_t)text.len);
+    }
+    if (out->capacity - out->len < SLOT_WRITE_MAX && !buf_reserve(out, SLOT_WRITE_MAX))
+        return false;
+    text = engine_value_text(block, column, values, row, out->data + out->len);
+    out->len += text.len;
+    return true;
+}
+
+bool engine_append_part(struct engine_block *block, uint32_t section, uint32_t row,
+                        const struct line_part *part, struct buf *out)
+{
+    const struct engine_family *family = engine_family_of(block, section);
+    const struct engine_template *template = &block->segment->templates[block->templates[row]];
+    const struct engine_values *values = block->values[section];
+    uint32_t local = row - block->entry->sections[section].first_row;
+    uint32_t gap = part->begin_gap;
+    uint32_t at = (gap > 0 ? template->gap_ends[gap - 1] : 0) + part->begin_offset;
+
+    for (;; gap++) {
+        uint32_t end = template->gap_ends[gap];
+
+        if (gap == part->end_gap)
+            end = (gap > 0 ? template->gap_ends[gap - 1] : 0) + part->end_offset;
+        if (!append_literal(out, template->literals + at, end - at))
+            return false;
+        if (gap == part->end_gap)
+            return true;
+        if (!append_value(block, &family->columns[gap], &values[gap], local, out))
+            return false;
+        at = template->gap_ends[gap];
+    }
+}
+
+bool engine_append_line(struct engine_block *block, uint32_t section, uint32_t row,
+                        struct buf *out)
+{
+    const struct engine_template *template = &block->segment->templates[block->templates[row]];
+    uint32_t last = engine_family_of(block, section)->slot_count;
+    struct line_part whole = {
+        .end_gap = last,
+        .end_offset = template->gap_ends[last] - (last > 0 ? template->gap_ends[last - 1] : 0)};
+
+    return engine_append_part(block, section, row, &whole, out);
+}
+
+uint32_t engine_section_of(const struct engine_block *block, uint32_t row)
+{
+    uint32_t low = 0, high = block->entry->section_count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (block->entry->sections[middle].first_row <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct line_part engine_field_part(const struct engine_block *block, uint32_t section,
+                                   uint32_t template, uint32_t index)
+{
+    const struct engine_field *field = &engine_family_of(block, section)->fields[index];
+    const uint32_t *offsets = block->segment->templates[template].field_offsets + 2 * index;
+
+    return (struct line_part){field->begin_gap, offsets[0], field->end_gap, offsets[1]};
+}

@@ -1,0 +1,439 @@
+/* store/engine_block_fields.c -- columns of the fields of events.
+ *
+ * A field of a family is a slot, a run of gaps and slots, or a computed text. Where all sections of
+ * the block keep it as codes, the column is a dictionary; where its type is a number and the slot a
+ * number, it is read without going through text. */
+#include "store/engine_block.h"
+
+#include "store/column_build.h"
+#include "store/engine_fields.h"
+#include "store/value.h"
+
+#include <math.h>
+
+#define EXACT_MAX ((int64_t)1 << 53) /* whole numbers up to it are exact in a double */
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "the columns of a block need too much memory");
+}
+
+/* Where a field is in one section. */
+struct place {
+    bool found;
+    uint32_t index;  /* in the family's fields */
+    uint32_t column; /* UINT32_MAX: a run, or different from template to template */
+    uint8_t type, unit;
+};
+
+/* Is the field exactly one slot in every template of the family? */
+static bool is_one_slot(const struct engine_segment *segment, const struct engine_family *family,
+                        uint32_t index)
+{
+    const struct engine_field *field = &family->fields[index];
+    uint32_t gap = field->begin_gap;
+
+    if (field->end_gap != gap + 1u)
+        return false;
+    for (uint32_t i = 0; i < family->template_count; i++) {
+        const struct engine_template *template = &segment->templates[family->first_template + i];
+        uint32_t len = template->gap_ends[gap] - (gap > 0 ? template->gap_ends[gap - 1] : 0);
+
+        if (template->field_offsets[2 * index] != len ||
+            template->field_offsets[2 * index + 1] != 0)
+            return false;
+    }
+    return true;
+}
+
+static struct place find_place(const struct engine_block *block, uint32_t section, field_id field)
+{
+    const struct engine_family *family = engine_family_of(block, section);
+    struct place place = {.column = UINT32_MAX};
+    uint16_t first = UINT16_MAX;
+
+    for (uint32_t i = 0; i < family->field_count; i++) {
+        const struct engine_field *candidate = &family->fields[i];
+
+        if (candidate->field != field || candidate->place >= first)
+            continue;
+        first = candidate->place;
+        place = (struct place){.found = true,
+                               .index = i,
+                               .column = UINT32_MAX,
+                               .type = candidate->type,
+                               .unit = candidate->unit};
+    }
+    if (!place.found)
+        return place;
+    if (family->fields[place.index].computed)
+        place.column = family->fields[place.index].begin_gap;
+    else if (is_one_slot(block->segment, family, place.index))
+        place.column = family->fields[place.index].begin_gap;
+    return place;
+}
+
+/* What is being put together. */
+struct making {
+    struct engine_block *block;
+    field_id field;
+    const struct place *places; /* per section */
+    struct error *err;
+};
+
+/* ---- dictionaries ---- */
+
+static bool all_codes(const struct making *making)
+{
+    for (uint32_t k = 0; k < making->block->entry->section_count; k++) {
+        const struct engine_family *family = engine_family_of(making->block, k);
+        const struct place *place = &making->places[k];
+
+        if (family->as_text ||
+            (place->found && (place->column == UINT32_MAX ||
+                              family->columns[place->column].class != CLASS_CODES)))
+            return false;
+    }
+    return true;
+}
+
+/* The dictionaries of the sections one behind the other. */
+static enum status dict_column(const struct making *making, unsigned type, struct column *out)
+{
+    struct engine_block *block = making->block;
+    uint32_t *codes = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
+    const struct engine_values *values;
+    struct slice *dict;
+    uint32_t total = 0, base = 0;
+    enum status status = STATUS_OK;
+
+    for (uint32_t k = 0; k < block->entry->section_count; k++)
+        if (making->places[k].found)
+            total += engine_family_of(block, k)->columns[making->places[k].column].dict_count;
+    dict = arena_new(&block->base.arena, struct slice, (size_t)total + 1);
+    if (codes == NULL || dict == NULL)
+        return no_memory(making->err);
+    for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
+        const struct engine_section *section = &block->entry->sections[k];
+        const struct place *place = &making->places[k];
+        uint32_t count;
+
+        if (!place->found) {
+            memset(codes + section->first_row, 0xff, section->row_count * sizeof(*codes));
+            continue;
+        }
+        status = engine_block_values(block, k, place->column, &values, making->err);
+        if (status != STATUS_OK)
+            break;
+        count = engine_family_of(block, k)->columns[place->column].dict_count;
+        memcpy(dict + base, values->dict, count * sizeof(*dict));
+        for (uint32_t i = 0; i < section->row_count; i++)
+            codes[section->first_row + i] = base + values->codes[i];
+        base += count;
+    }
+    *out = (struct column){.kind = COLUMN_DICT,
+                           .type = (enum field_type)type,
+                           .codes = codes,
+                           .dict = dict,
+                           .dict_count = total};
+    return status;
+}
+
+/* ---- texts ---- */
+
+/* Texts of a run, written into one buffer of the arena per section. */
+static enum status add_runs(const struct making *making, uint32_t section,
+                            struct field_values *values)
+{
+    struct engine_block *block = making->block;
+    const struct engine_section *entry = &block->entry->sections[section];
+    const struct place *place = &making->places[section];
+    struct buf text = buf_empty(BLOCK_ARENA_SIZE_MAX);
+    enum status status = engine_block_load(block, section, making->err);
+
+    for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
+        uint32_t row = entry->first_row + i;
+        struct slice copy = SLICE_LITERAL("");
+        struct line_part part;
+
+        if (!bit_get(block->base.selected, row))
+            continue;
+        part = engine_field_part(block, section, block->templates[row], place->index);
+        buf_reset(&text);
+        if (!engine_append_part(block, section, row, &part, &text))
+            status = no_memory(making->err);
+        if (status == STATUS_OK && text.len > 0)
+            copy = arena_copy(&block->base.arena, buf_slice(&text));
+        if (copy.data == NULL)
+            status = no_memory(making->err);
+        field_values_set(values, row, copy, place->type, place->unit);
+    }
+    buf_release(&text);
+    return status;
+}
+
+static enum status add_slots(const struct making *making, uint32_t section,
+                             struct field_values *out)
+{
+    struct engine_block *block = making->block;
+    const struct engine_section *entry = &block->entry->sections[section];
+    const struct place *place = &making->places[section];
+    const struct engine_column *column = &engine_family_of(block, section)->columns[place->column];
+    const struct engine_values *values;
+    enum status status =
+        engine_block_values(block, section, place->column, &values, making->err);
+
+    for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
+        char scratch[SLOT_WRITE_MAX];
+        struct slice text;
+
+        if (!bit_get(block->base.selected, entry->first_row + i))
+            continue;
+        text = engine_value_text(block, column, values, i, scratch);
+        if (text.data == scratch) {
+            text = arena_copy(&block->base.arena, text);
+            if (text.data == NULL)
+                return no_memory(making->err);
+        }
+        field_values_set(out, entry->first_row + i, text, place->type, place->unit);
+    }
+    return status;
+}
+
+/* Rows kept as text: the first field of that name in the event. */
+static enum status add_blobs(const struct making *making, uint32_t section,
+                             struct field_values *out)
+{
+    struct engine_block *block = making->block;
+    const struct engine_segment *segment = block->segment;
+    const struct engine_section *entry = &block->entry->sections[section];
+    const struct engine_values *lines, *blobs;
+    uint32_t blob_column = engine_family_of(block, section)->slot_count;
+    enum status status = engine_block_values(block, section, 0, &lines, making->err);
+
+    if (status == STATUS_OK)
+        status = engine_block_values(block, section, blob_column, &blobs, making->err);
+    for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
+        struct slice rest = blobs->texts[i];
+        struct event_field field;
+
+        while (rest.len > 0) {
+            if (!engine_field_take(&rest, lines->texts[i].len, segment->field_count, &field))
+                return engine_corrupt(segment, "fields of a line", making->err);
+            if (segment->fields[field.field] != making->field)
+                continue;
+            field_values_set(out, entry->first_row + i,
+                             field.text.data != NULL
+                                 ? field.text
+                                 : slice_sub(lines->texts[i], field.start, field.len),
+                             field.type, field.unit);
+        }
+    }
+    return status;
+}
+
+static enum status text_column(const struct making *making, bool as_text, struct column *out)
+{
+    struct engine_block *block = making->block;
+    struct field_values values;
+    enum status status =
+        field_values_init(&values, &block->base.arena, block->base.row_count, making->err);
+
+    for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
+        if (engine_family_of(block, k)->as_text)
+            status = add_blobs(making, k, &values);
+        else if (making->places[k].found)
+            status = making->places[k].column == UINT32_MAX ? add_runs(making, k, &values)
+                                                            : add_slots(making, k, &values);
+    }
+    return status == STATUS_OK
+               ? column_of_values(&block->base.arena, &values, as_text, out, making->err)
+               : status;
+}
+
+/* ---- numbers ---- */
+
+struct numbers {
+    int64_t *ints;
+    double *floats;
+    uint64_t *present;
+    bool fraction;
+};
+
+static void put_value(struct numbers *out, uint32_t row, const struct value *value)
+{
+    bit_set(out->present, row);
+    out->ints[row] = value->whole;
+    out->floats[row] = value->fraction;
+    out->fraction = out->fraction || value->is_float;
+}
+
+/* As value_of_text() reads the text of the number; false: go through the text. */
+static bool int_value(int64_t number, const struct place *place, struct value *out)
+{
+    bool scaled = place->type == FIELD_DURATION || place->type == FIELD_BYTES;
+    int64_t whole;
+
+    if (__builtin_mul_overflow(number, scaled ? unit_scale(place->unit) : 1, &whole))
+        return false;
+    *out = (struct value){.whole = whole, .fraction = (double)whole};
+    return true;
+}
+
+static bool decimal_value(int64_t mantissa, int64_t scale, const struct place *place,
+                          struct value *out)
+{
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,
+                                    1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
+    bool whole = place->type == FIELD_DURATION || place->type == FIELD_BYTES;
+    double value;
+
+    if (mantissa < 0 || mantissa > EXACT_MAX || (uint64_t)scale >= COUNT_OF(powers))
+        return false;
+    value = (double)mantissa / powers[scale];
+    if (!whole) {
+        *out = (struct value){.is_float = true, .fraction = value};
+        return true;
+    }
+    value *= (double)unit_scale(place->unit);
+    if (!(value < 9.2e18))
+        return false;
+    *out = (struct value){.whole = llround(value)};
+    out->fraction = (double)out->whole;
+    return true;
+}
+
+static enum status add_numbers(const struct making *making, uint32_t section, struct numbers *out)
+{
+    struct engine_block *block = making->block;
+    const struct engine_section *entry = &block->entry->sections[section];
+    const struct place *place = &making->places[section];
+    const struct engine_column *column = &engine_family_of(block, section)->columns[place->column];
+    bool is_int = column->kind.type == SLOT_INT, is_decimal = column->class == CLASS_DECIMALS;
+    const struct engine_values *values;
+    enum status status =
+        engine_block_values(block, section, place->column, &values, making->err);
+
+    for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
+        char scratch[SLOT_WRITE_MAX];
+        struct value value;
+        bool fine = (is_int && int_value(values->numbers[i], place, &value)) ||
+                    (is_decimal &&
+                     decimal_value(values->numbers[i], values->scales[i], place, &value)) ||
+                    value_of_text(engine_value_text(block, column, values, i, scratch),
+                                  place->type, place->unit, &value);
+
+        if (fine)
+            put_value(out, entry->first_row + i, &value);
+    }
+    return status;
+}
+
+/* Each value of a dictionary is read once. */
+static enum status add_dict_numbers(const struct making *making, uint32_t section,
+                                    struct numbers *out)
+{
+    struct engine_block *block = making->block;
+    const struct engine_section *entry = &block->entry->sections[section];
+    const struct place *place = &making->places[section];
+    uint32_t count = engine_family_of(block, section)->columns[place->column].dict_count;
+    struct value *of_code = arena_new(&block->base.arena, struct value, (size_t)count + 1);
+    bool *is_number = arena_new(&block->base.arena, bool, (size_t)count + 1);
+    const struct engine_values *values;
+    enum status status =
+        engine_block_values(block, section, place->column, &values, making->err);
+
+    if (status == STATUS_OK && (of_code == NULL || is_number == NULL))
+        status = no_memory(making->err);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+        is_number[i] = value_of_text(values->dict[i], place->type, place->unit, &of_code[i]);
+    for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++)
+        if (is_number[values->codes[i]])
+            put_value(out, entry->first_row + i, &of_code[values->codes[i]]);
+    return status;
+}
+
+/* Can every section be read without texts of runs or blobs? */
+static bool all_slots(const struct making *making)
+{
+    for (uint32_t k = 0; k < making->block->entry->section_count; k++)
+        if (engine_family_of(making->block, k)->as_text ||
+            (making->places[k].found && making->places[k].column == UINT32_MAX))
+            return false;
+    return true;
+}
+
+static enum status number_column(const struct making *making, unsigned type, struct column *out)
+{
+    struct engine_block *block = making->block;
+    uint32_t count = block->base.row_count;
+    struct numbers numbers = {
+        .ints = arena_new(&block->base.arena, int64_t, (size_t)count + 1),
+        .floats = arena_new(&block->base.arena, double, (size_t)count + 1),
+        .present = arena_new(&block->base.arena, uint64_t, bit_words(count) + 1),
+        .fraction = type == FIELD_FLOAT};
+    enum status status = STATUS_OK;
+
+    if (numbers.ints == NULL || numbers.floats == NULL || numbers.present == NULL)
+        return no_memory(making->err);
+    for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
+        const struct place *place = &making->places[k];
+
+        if (!place->found)
+            continue;
+        status = engine_family_of(block, k)->columns[place->column].class == CLASS_CODES
+                     ? add_dict_numbers(making, k, &numbers)
+                     : add_numbers(making, k, &numbers);
+    }
+    *out = (struct column){
+        .kind = numbers.fraction ? COLUMN_FLOAT : COLUMN_INT,
+        .type = (enum field_type)type,
+        .present = bits_count(numbers.present, count) == count ? NULL : numbers.present,
+        .ints = numbers.fraction ? NULL : numbers.ints,
+        .floats = numbers.fraction ? numbers.floats : NULL};
+    return status;
+}
+
+/* The type that stands for all rows: the first numeric one, else that of the first section. */
+static bool common_type(const struct making *making, unsigned *type)
+{
+    bool any = false;
+
+    *type = FIELD_TEXT;
+    for (uint32_t k = 0; k < making->block->entry->section_count; k++) {
+        if (!making->places[k].found)
+            continue;
+        if (!any || field_type_is_number(making->places[k].type))
+            *type = making->places[k].type;
+        any = true;
+        if (field_type_is_number(*type))
+            break;
+    }
+    return any;
+}
+
+enum status engine_field_column(struct engine_block *block, field_id field, bool as_text,
+                                struct column *out, struct error *err)
+{
+    uint32_t sections = block->entry->section_count;
+    struct place *places = arena_new(&block->base.arena, struct place, (size_t)sections + 1);
+    struct making making = {block, field, places, err};
+    bool texts = false, found;
+    unsigned type;
+
+    if (places == NULL)
+        return no_memory(err);
+    for (uint32_t k = 0; k < sections; k++) {
+        places[k] = find_place(block, k, field);
+        texts = texts || engine_family_of(block, k)->as_text;
+    }
+    found = common_type(&making, &type);
+    *out = (struct column){.kind = COLUMN_MISSING};
+    if (!found && !texts)
+        return STATUS_OK;
+    if (!as_text && field_type_is_number(type) && all_slots(&making))
+        return number_column(&making, type, out);
+    if ((as_text || !field_type_is_number(type)) && all_codes(&making))
+        return dict_column(&making, type, out);
+    return text_column(&making, as_text, out);
+}

@@ -1,0 +1,358 @@
+/* store/engine_segment_reader.c -- open a segment, read its pages and strings. All bytes may be
+ * damaged: what the directory's hash does not guard is checked page by page. */
+#include "store/engine_segment_format.h"
+
+#include "base/byteorder.h"
+#include "base/hash.h"
+#include "store/engine_page_writer.h"
+#include "store/source_table.h"
+#include "store/zstd_context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DIRECTORY_ARENA_MAX ((size_t)512 << 20)
+/* Pool pages kept decoded by all segments of the process: 1 TB of raw lines has about 5 GB of
+ * strings, so this is a cache; what does not fit is decoded again by each scan. */
+#define POOL_KEPT_MAX ((size_t)96 << 20)
+
+static atomic_size_t pool_kept_bytes;
+
+struct footer {
+    uint64_t region_size[REGION_COUNT];
+    uint64_t directory_offset, directory_size, directory_raw_size;
+    struct hash128 hash;
+};
+
+enum status engine_corrupt(const struct engine_segment *segment, const char *what,
+                           struct error *err)
+{
+    return error_set(err, STATUS_CORRUPT, "segment %s: bad %s", segment->path, what);
+}
+
+static enum status no_memory(const struct engine_segment *segment, struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "no memory to read segment %s", segment->path);
+}
+
+static enum status check_footer(struct engine_segment *segment, const char *header,
+                                const char *bytes, struct error *err)
+{
+    if (memcmp(header, ENGINE_MAGIC, 8) != 0 || memcmp(bytes + 120, ENGINE_END_MAGIC, 8) != 0)
+        return engine_corrupt(segment, "magic", err);
+    if (get_le32(header + 8) != ENGINE_VERSION || get_le32(bytes + 112) != ENGINE_VERSION)
+        return error_set(err, STATUS_INVALID, "segment %s has version %u, this program knows %d",
+                         segment->path, get_le32(bytes + 112), ENGINE_VERSION);
+    return STATUS_OK;
+}
+
+static enum status read_footer(struct engine_segment *segment, struct footer *footer,
+                               struct error *err)
+{
+    char bytes[ENGINE_FOOTER_SIZE], header[ENGINE_HEADER_SIZE];
+    struct io_info info;
+    uint64_t at = ENGINE_HEADER_SIZE;
+    int done = segment->io->file->info(segment->io, segment->fd, &info);
+    enum status status;
+
+    if (done < 0)
+        return error_set_errno(err, -done, "cannot look at %s", segment->path);
+    if (info.size < ENGINE_HEADER_SIZE + ENGINE_FOOTER_SIZE)
+        return engine_corrupt(segment, "length", err);
+    status = io_read_exact(segment->io, segment->fd, header, sizeof(header), 0, segment->path, err);
+    if (status == STATUS_OK)
+        status = io_read_exact(segment->io, segment->fd, bytes, sizeof(bytes),
+                               info.size - sizeof(bytes), segment->path, err);
+    if (status == STATUS_OK)
+        status = check_footer(segment, header, bytes, err);
+    if (status != STATUS_OK)
+        return status;
+    segment->seed = get_le64(bytes);
+    for (unsigned i = 0; i < REGION_COUNT; i++) {
+        footer->region_size[i] = get_le64(bytes + 8 + 8 * i);
+        if (footer->region_size[i] > info.size - at)
+            return engine_corrupt(segment, "footer", err);
+        at += footer->region_size[i];
+    }
+    footer->directory_offset = get_le64(bytes + 48);
+    footer->directory_size = get_le64(bytes + 56);
+    footer->directory_raw_size = get_le64(bytes + 64);
+    footer->hash = (struct hash128){get_le64(bytes + 72), get_le64(bytes + 80)};
+    if (footer->directory_offset != at ||
+        footer->directory_size != info.size - ENGINE_FOOTER_SIZE - at ||
+        footer->directory_raw_size > ENGINE_DIRECTORY_SIZE_MAX)
+        return engine_corrupt(segment, "footer", err);
+    segment->summary.file_bytes = info.size;
+    segment->summary.footer_hash = footer->hash;
+    return STATUS_OK;
+}
+
+static enum status read_directory(struct engine_segment *segment, const struct footer *footer,
+                                  struct error *err)
+{
+    uint64_t at = ENGINE_HEADER_SIZE;
+    char *stored = malloc(footer->directory_size + 1);
+    char *raw = arena_alloc(&segment->arena, 1, 8, footer->directory_raw_size + 1);
+    enum status status = STATUS_OK;
+
+    if (stored == NULL || raw == NULL)
+        status = no_memory(segment, err);
+    else
+        status = io_read_exact(segment->io, segment->fd, stored, footer->directory_size,
+                               footer->directory_offset, segment->path, err);
+    if (status == STATUS_OK &&
+        (!zstd_read(slice_make(stored, footer->directory_size), raw, footer->directory_raw_size) ||
+         !hash128_equal(hash128(raw, footer->directory_raw_size, segment->seed), footer->hash)))
+        status = engine_corrupt(segment, "directory", err);
+    free(stored);
+    if (status != STATUS_OK)
+        return status;
+    for (unsigned i = 0; i < REGION_COUNT; i++) {
+        segment->region_start[i] = at;
+        at += footer->region_size[i];
+    }
+    return engine_directory_parse(segment, slice_make(raw, footer->directory_raw_size),
+                                  footer->region_size, err);
+}
+
+static enum status check_numbers(const struct engine_segment *segment, struct error *err)
+{
+    for (uint32_t i = 0; i < segment->source_count; i++)
+        if (segment->sources[i].number == SOURCE_NONE)
+            return error_set(err, STATUS_TOO_LARGE, "more than %d sources", SOURCE_COUNT_MAX);
+    return STATUS_OK;
+}
+
+enum status engine_segment_open(struct io *io, const char *path,
+                                const struct segment_names *names, struct engine_segment **out,
+                                struct error *err)
+{
+    struct engine_segment *segment = calloc(1, sizeof(*segment));
+    struct footer footer = {0};
+    enum status status;
+
+    if (segment == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory to open segment %s", path);
+    segment->io = io;
+    segment->names = names;
+    segment->fd = -1;
+    segment->arena = arena_empty(DIRECTORY_ARENA_MAX);
+    (void)pthread_mutex_init(&segment->offsets_lock, NULL);
+    (void)snprintf(segment->path, sizeof(segment->path), "%s", path);
+    status = io_open(io, path, IO_READ, &segment->fd, err);
+    if (status == STATUS_OK)
+        status = read_footer(segment, &footer, err);
+    if (status == STATUS_OK)
+        status = read_directory(segment, &footer, err);
+    if (status == STATUS_OK)
+        status = check_numbers(segment, err);
+    if (status == STATUS_END) /* the file ends before its footer says */
+        status = engine_corrupt(segment, "length", err);
+    if (status == STATUS_OK)
+        *out = segment;
+    else
+        engine_segment_close(segment);
+    return status;
+}
+
+static size_t page_memory(const struct engine_pool_page *page)
+{
+    return page->raw_size + (size_t)page->count * sizeof(uint32_t);
+}
+
+void engine_segment_close(struct engine_segment *segment)
+{
+    if (segment == NULL)
+        return;
+    for (uint32_t i = 0; segment->pool_pages != NULL && i < segment->pool_page_count; i++) {
+        struct text_page *page = atomic_load(&segment->pool_pages[i]);
+
+        if (page == NULL)
+            continue;
+        (void)atomic_fetch_sub(&pool_kept_bytes, page_memory(&segment->pool[i]));
+        text_page_release(page);
+        free(page);
+    }
+    for (uint32_t i = 0; segment->offsets != NULL && i < segment->source_count; i++)
+        free(segment->offsets[i]);
+    free(segment->offsets);
+    (void)pthread_mutex_destroy(&segment->offsets_lock);
+    io_close(segment->io, &segment->fd);
+    arena_release(&segment->arena);
+    free(segment);
+}
+
+const struct segment_summary *engine_segment_summary_of(const struct engine_segment *segment)
+{
+    return &segment->summary;
+}
+
+uint32_t engine_segment_block_count(const struct engine_segment *segment)
+{
+    return segment->block_count;
+}
+
+void engine_segment_block_info(const struct engine_segment *segment, uint32_t index,
+                               struct segment_block_info *out)
+{
+    const struct engine_block_entry *entry = &segment->blocks[index];
+
+    *out = (struct segment_block_info){
+        .rows = entry->row_count,
+        .time_min_ns = entry->time_min_ns,
+        .time_max_ns = entry->time_max_ns,
+        .order_min_ns = entry->order_min_ns,
+        .order_max_ns = entry->order_max_ns,
+        .samples = entry->samples,
+    };
+}
+
+uint32_t engine_segment_source_count(const struct engine_segment *segment)
+{
+    return segment->source_count;
+}
+
+void engine_segment_source(const struct engine_segment *segment, uint32_t index,
+                           struct segment_source *out)
+{
+    *out = segment->sources[index].info;
+}
+
+enum status engine_page_read(const struct engine_segment *segment, const struct page_ref *page,
+                             struct arena *arena, struct slice *out, uint64_t *bytes_read,
+                             struct error *err)
+{
+    uint64_t seed;
+    char *bytes;
+    enum status status;
+
+    if (page->in_line != NULL || page->size == 0) {
+        *out = (struct slice){page->in_line, page->size};
+        return STATUS_OK;
+    }
+    bytes = arena_alloc(arena, 1, 8, page->size);
+    if (bytes == NULL)
+        return no_memory(segment, err);
+    status = io_read_exact(segment->io, segment->fd, bytes, page->size, page->offset,
+                           segment->path, err);
+    if (status != STATUS_OK)
+        return STATUS_CORRUPT; /* the block is left out either way; the sentence says why */
+    seed = engine_page_seed(segment->seed, page->region,
+                            page->offset - segment->region_start[page->region]);
+    if ((uint32_t)hash64_seed(bytes, page->size, seed) != page->hash)
+        return error_set(err, STATUS_CORRUPT, "segment %s: the page at byte %llu is damaged",
+                         segment->path, (unsigned long long)page->offset);
+    if (bytes_read != NULL)
+        *bytes_read += page->size;
+    *out = slice_make(bytes, page->size);
+    return STATUS_OK;
+}
+
+/* A page of the pool that only its user keeps. */
+struct pool_held {
+    struct pool_held *next;
+    uint32_t index;
+    struct text_page page;
+};
+
+static enum status decode_pool_page(const struct engine_segment *segment, uint32_t index,
+                                    struct text_page *out, struct error *err)
+{
+    const struct engine_pool_page *entry = &segment->pool[index];
+    struct arena arena = arena_empty(ENGINE_PAGE_SIZE_MAX);
+    struct slice bytes;
+    enum status status = engine_page_read(segment, &entry->page, &arena, &bytes, NULL, err);
+
+    if (status == STATUS_OK && !text_page_decode(bytes, entry->raw_size, entry->count, out))
+        status = engine_corrupt(segment, "page of strings", err);
+    arena_release(&arena);
+    return status;
+}
+
+/* Keep the page in the segment, unless the budget is used up or another thread was faster. */
+static bool keep_pool_page(struct engine_segment *segment, uint32_t index, struct text_page *page,
+                           const struct text_page **out)
+{
+    size_t size = page_memory(&segment->pool[index]);
+    struct text_page *expected = NULL, *kept;
+
+    if (atomic_fetch_add(&pool_kept_bytes, size) + size > POOL_KEPT_MAX) {
+        (void)atomic_fetch_sub(&pool_kept_bytes, size);
+        return false;
+    }
+    kept = malloc(sizeof(*kept));
+    if (kept != NULL)
+        *kept = *page;
+    if (kept != NULL &&
+        atomic_compare_exchange_strong(&segment->pool_pages[index], &expected, kept)) {
+        *out = kept;
+        return true;
+    }
+    free(kept);
+    (void)atomic_fetch_sub(&pool_kept_bytes, size);
+    return false;
+}
+
+enum status engine_pool_page(struct engine_segment *segment, uint32_t index,
+                             struct pool_hold *hold, const struct text_page **out,
+                             struct error *err)
+{
+    struct text_page page;
+    struct pool_held *held;
+    enum status status;
+
+    *out = atomic_load_explicit(&segment->pool_pages[index], memory_order_acquire);
+    if (*out != NULL)
+        return STATUS_OK;
+    for (held = hold->held; held != NULL; held = held->next)
+        if (held->index == index) {
+            *out = &held->page;
+            return STATUS_OK;
+        }
+    status = decode_pool_page(segment, index, &page, err);
+    if (status != STATUS_OK || keep_pool_page(segment, index, &page, out))
+        return status;
+    held = malloc(sizeof(*held));
+    if (held == NULL) {
+        text_page_release(&page);
+        return no_memory(segment, err);
+    }
+    *held = (struct pool_held){.next = hold->held, .index = index, .page = page};
+    hold->held = held;
+    *out = &held->page;
+    return STATUS_OK;
+}
+
+void pool_release(struct pool_hold *hold)
+{
+    while (hold->held != NULL) {
+        struct pool_held *held = hold->held;
+
+        hold->held = held->next;
+        text_page_release(&held->page);
+        free(held);
+    }
+}
+
+enum status engine_pool_string(struct engine_segment *segment, uint32_t number,
+                               struct pool_hold *hold, struct slice *out, struct error *err)
+{
+    uint32_t low = 0, high = segment->pool_page_count;
+    const struct text_page *page;
+    enum status status;
+
+    if (number >= segment->pool_count)
+        return engine_corrupt(segment, "number of a string", err);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (segment->pool[middle].first <= number)
+            low = middle;
+        else
+            high = middle;
+    }
+    status = engine_pool_page(segment, low, hold, &page, err);
+    if (status == STATUS_OK)
+        *out = text_page_string(page, number - segment->pool[low].first);
+    return status;
+}

@@ -1,0 +1,330 @@
+/* query/execute.c -- scan the store and push what it finds through the chain of operators.
+ *
+ * A chain that begins with operators that can be split runs on several threads: each takes blocks
+ * from the one scan into its own copies of the operators up to the first that merges; then the
+ * states are added up, and the rest of the chain runs on the calling thread. Rows that must come
+ * in order of time go through a merger on the calling thread instead. */
+#include "query/plan.h"
+
+#include "base/io.h"
+#include "query/limits.h"
+#include "query/operators/merge.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* One thread's part. */
+struct worker {
+    const struct plan *plan;
+    struct scan *scan;
+    struct operator *chain; /* its own operators; the first worker's go on to the sink */
+    atomic_bool *stop;      /* some worker has failed or has enough */
+    bool reports;           /* on the calling thread: may tell of progress */
+    pthread_t thread;
+    enum status status;
+    struct error err;
+};
+
+/* The pipes of the chain; offset and limit in `own` stand in for `sort by (_time)`. */
+static void make_stages(const struct plan *plan, const struct pipe **stages, uint32_t *count,
+                        struct pipe own[2])
+{
+    *count = 0;
+    for (uint32_t i = plan->pipe_first; i < plan->tree->pipe_count; i++) {
+        const struct pipe *pipe = &plan->tree->pipes[i];
+
+        if (i > plan->pipe_first || !plan->ordered || !plan_sorts_by_time(pipe)) {
+            stages[(*count)++] = pipe;
+            continue;
+        }
+        own[0] = (struct pipe){.kind = PIPE_OFFSET, .count = pipe->offset};
+        own[1] = (struct pipe){.kind = PIPE_LIMIT, .count = pipe->count};
+        if (pipe->offset > 0)
+            stages[(*count)++] = &own[0];
+        if (pipe->count > 0)
+            stages[(*count)++] = &own[1];
+    }
+}
+
+static const struct field_set *needed_behind(const struct plan *plan, const struct pipe *pipe)
+{
+    const struct pipe *pipes = plan->tree->pipes;
+
+    if (pipe >= pipes && pipe < pipes + plan->tree->pipe_count)
+        return &plan->needed[pipe - pipes];
+    return &plan->needed[plan->pipe_first]; /* stands in for the first pipe */
+}
+
+/* Operators for stages [0, count), the last one before `last`. */
+static enum status build_chain(const struct plan *plan, const struct pipe *const *stages,
+                               uint32_t count, struct operator *last, struct operator **out,
+                               struct error *err)
+{
+    struct operator *chain = last;
+
+    for (uint32_t i = count; i > 0; i--) {
+        const struct pipe *pipe = stages[i - 1];
+        struct operator base = {.next = chain,
+                                .run = plan->run,
+                                .plan = plan,
+                                .pipe = pipe,
+                                .needed = needed_behind(plan, pipe)};
+        struct operator *made = NULL;
+        operator_make *make = operator_forms[pipe->kind].make;
+        enum status status = make == NULL ? error_set(err, STATUS_INVALID, "the pipe \"%s\" is not "
+                                                      "built yet", pipe_names[pipe->kind])
+                                          : make(&base, &made, err);
+
+        if (status != STATUS_OK) {
+            *out = chain;
+            return status;
+        }
+        chain = made;
+    }
+    *out = chain;
+    return STATUS_OK;
+}
+
+/* Close the operators before `last`, which is the caller's. */
+static void close_chain(struct operator *chain, struct operator *last)
+{
+    while (chain != NULL && chain != last) {
+        struct operator *next = chain->next;
+
+        chain->ops->close(chain);
+        chain = next;
+    }
+}
+
+/* ---- scanning ---- */
+
+static void report_progress(struct run *run, const struct scan *scan)
+{
+    int64_t now_ns = io_mono_ns(io_system());
+    struct query_progress progress;
+    struct scan_cost cost;
+
+    if (run->receiver->progress == NULL || now_ns - run->progress_mono_ns < PROGRESS_INTERVAL_NS)
+        return;
+    run->progress_mono_ns = now_ns;
+    scan_cost(scan, &cost);
+    progress = (struct query_progress){.rows = run->rows_sent,
+                                       .rows_scanned = run->cost.rows_scanned + cost.rows_scanned,
+                                       .bytes_read = run->cost.bytes_read + cost.bytes_read,
+                                       .elapsed_ns = (uint64_t)(now_ns - run->start_mono_ns)};
+    (void)run->receiver->progress(run->receiver->user, &progress);
+}
+
+static enum status scan_unordered(struct worker *worker)
+{
+    struct run *run = worker->plan->run;
+    struct block *block = NULL;
+    struct view view;
+    enum status status = STATUS_OK;
+
+    view_init(&view, run->memory.size_max);
+    while (status == STATUS_OK && !atomic_load(worker->stop)) {
+        status = run_check(run, &worker->err);
+        if (status == STATUS_OK)
+            status = scan_next(worker->scan, &block, &worker->err);
+        if (status != STATUS_OK)
+            break;
+        status = view_show(&view, block, &worker->err);
+        if (status == STATUS_OK)
+            status = operator_push(worker->chain, &view, &worker->err);
+        block_release(block);
+        if (worker->reports)
+            report_progress(run, worker->scan);
+    }
+    view_release(&view);
+    if (status != STATUS_OK)
+        atomic_store(worker->stop, true);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static enum status scan_ordered(struct worker *worker)
+{
+    const struct plan *plan = worker->plan;
+    struct run *run = plan->run;
+    struct merger *merger;
+    enum status status = merger_new(run, &plan->scanned, plan->newest_first, worker->chain,
+                                    &merger, &worker->err);
+
+    if (status != STATUS_OK)
+        return status;
+    for (;;) {
+        struct block *block = NULL;
+
+        status = run_check(run, &worker->err);
+        if (status == STATUS_OK)
+            status = scan_next(worker->scan, &block, &worker->err);
+        if (status != STATUS_OK)
+            break;
+        status = merger_add(merger, block, &worker->err);
+        if (status == STATUS_OK)
+            status = merger_push(merger, scan_bound(worker->scan), &worker->err);
+        if (status != STATUS_OK)
+            goto done; /* an error, or the chain has enough */
+        report_progress(run, worker->scan);
+    }
+    if (status == STATUS_END)
+        status = merger_finish(merger, &worker->err);
+done:
+    merger_free(merger);
+    return status == STATUS_END ? STATUS_OK : status;
+}
+
+static void *worker_main(void *user)
+{
+    struct worker *worker = user;
+
+    worker->status = scan_unordered(worker);
+    return NULL;
+}
+
+/* Operators up to the first that merges, if all before it have no state; 0: cannot be split. */
+static uint32_t split_at(const struct pipe *const *stages, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned traits = operator_forms[stages[i]->kind].traits;
+
+        if (traits & OPERATOR_MERGES)
+            return i + 1;
+        if (!(traits & OPERATOR_STATELESS))
+            return 0;
+    }
+    return 0;
+}
+
+static uint32_t choose_workers(const struct plan *plan, uint32_t split)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned wanted = plan->run->options->workers;
+
+    if (plan->ordered || split == 0 || plan->count_only)
+        return 1;
+    if (wanted == 0)
+        wanted = processors < 1 ? 1 : (unsigned)processors;
+    return wanted < QUERY_WORKERS_MAX ? wanted : QUERY_WORKERS_MAX;
+}
+
+/* Add the state of `other`'s last operator to that of the first worker's. */
+static enum status merge_chains(struct operator *first, struct operator *other, uint32_t split,
+                                struct error *err)
+{
+    for (uint32_t i = 1; i < split; i++) {
+        first = first->next;
+        other = other->next;
+    }
+    return first->ops->merge(first, other, err);
+}
+
+static enum status run_workers(struct worker *workers, uint32_t count, uint32_t split,
+                               struct error *err)
+{
+    uint32_t started = 1;
+    enum status status;
+
+    while (started < count && pthread_create(&workers[started].thread, NULL, worker_main,
+                                             &workers[started]) == 0)
+        started++; /* fewer threads only make it slower */
+    workers[0].status = workers[0].plan->ordered ? scan_ordered(&workers[0])
+                                                 : scan_unordered(&workers[0]);
+    for (uint32_t i = 1; i < started; i++)
+        pthread_join(workers[i].thread, NULL);
+    status = workers[0].status;
+    *err = workers[0].err;
+    for (uint32_t i = 1; i < started && status == STATUS_OK; i++) {
+        status = workers[i].status;
+        *err = workers[i].err;
+    }
+    for (uint32_t i = 1; i < started && status == STATUS_OK; i++)
+        status = merge_chains(workers[0].chain, workers[i].chain, split, err);
+    return status;
+}
+
+static enum status open_scan(const struct plan *plan, struct scan **out, struct error *err)
+{
+    const struct query_options *options = plan->run->options;
+    struct scan_options scan = {
+        .time_min_ns = plan->range.min_ns,
+        .time_max_ns = plan->range.max_ns,
+        .filter = plan->filter,
+        .table = plan->table,
+        .order = !plan->ordered ? SCAN_ANY : plan->newest_first ? SCAN_NEWEST : SCAN_OLDEST,
+        .open_events = options->open_events,
+        .count_only = plan->count_only,
+        .after_sequence = options->after_sequence,
+        .cancel = options->cancel,
+    };
+
+    return scan_open(plan->run->store, &scan, out, err);
+}
+
+static enum status run_chain(const struct plan *plan, const struct pipe *const *stages,
+                             uint32_t stage_count, struct operator *sink, struct error *err)
+{
+    uint32_t split = split_at(stages, stage_count), count = choose_workers(plan, split);
+    struct worker *workers = calloc(count, sizeof(*workers));
+    atomic_bool stop;
+    struct scan *scan = NULL;
+    enum status status;
+
+    if (workers == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    atomic_init(&stop, false);
+    status = build_chain(plan, stages, stage_count, sink, &workers[0].chain, err);
+    for (uint32_t i = 1; status == STATUS_OK && i < count; i++)
+        status = build_chain(plan, stages, split, NULL, &workers[i].chain, err);
+    if (status == STATUS_OK)
+        status = open_scan(plan, &scan, err);
+    for (uint32_t i = 0; i < count; i++) {
+        workers[i].plan = plan;
+        workers[i].scan = scan;
+        workers[i].stop = &stop;
+        workers[i].reports = i == 0;
+    }
+    if (status == STATUS_OK) {
+        status = run_workers(workers, count, split, err);
+        run_add_cost(plan->run, scan);
+    }
+    scan_close(scan);
+    if (status == STATUS_OK && workers[0].chain != sink)
+        status = operator_finish(workers[0].chain, err);
+    for (uint32_t i = 0; i < count; i++)
+        close_chain(workers[i].chain, i == 0 ? sink : NULL);
+    free(workers);
+    return status;
+}
+
+enum status plan_run(const struct plan *plan, struct operator *sink, struct error *err)
+{
+    const struct pipe *stages[QUERY_PIPES_MAX + 1];
+    struct pipe own[2];
+    uint32_t count;
+
+    make_stages(plan, stages, &count, own);
+    return run_chain(plan, stages, count, sink, err);
+}
+
+enum status plan_run_sub(const struct plan *outer, const struct query_tree *tree, int64_t shift_ns,
+                         struct operator *sink, struct error *err)
+{
+    struct run *run = outer->run;
+    struct time_range range = outer->range;
+    struct plan *plan;
+    enum status status;
+
+    if (shift_ns != 0 || run->depth == 0)
+        range = outer->resolved;
+    range.min_ns -= shift_ns;
+    range.max_ns -= shift_ns;
+    run->depth++;
+    status = plan_make(run, tree, range, QUERY_ANY, &plan);
+    if (status == STATUS_OK)
+        status = plan_run(plan, sink, err);
+    else
+        (void)error_set(err, status, "%s", run->problem->message);
+    run->depth--;
+    return status;
+}

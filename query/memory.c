@@ -1,0 +1,128 @@
+/* query/memory.c -- counted memory. */
+#include "query/memory.h"
+
+#include <stdlib.h>
+
+void memory_init(struct memory *memory, size_t size_max)
+{
+    atomic_init(&memory->used, 0);
+    atomic_init(&memory->peak, 0);
+    memory->size_max = size_max;
+}
+
+enum status memory_exceeded(const struct memory *memory, struct error *err)
+{
+    return error_set(err, STATUS_TOO_LARGE,
+                     "the query needs more than %zu MiB of memory (key query.memory): "
+                     "narrow its filters, group by fewer values, or add a limit",
+                     memory->size_max >> 20);
+}
+
+enum status memory_take(struct memory *memory, size_t size, struct error *err)
+{
+    size_t used = atomic_fetch_add(&memory->used, size) + size;
+    size_t peak = atomic_load(&memory->peak);
+
+    if (used > memory->size_max) {
+        atomic_fetch_sub(&memory->used, size);
+        return memory_exceeded(memory, err);
+    }
+    while (used > peak && !atomic_compare_exchange_weak(&memory->peak, &peak, used))
+        continue;
+    return STATUS_OK;
+}
+
+void memory_give(struct memory *memory, size_t size)
+{
+    atomic_fetch_sub(&memory->used, size);
+}
+
+void pool_init(struct pool *pool, struct memory *memory)
+{
+    *pool = (struct pool){.memory = memory, .arena = arena_empty(memory->size_max)};
+}
+
+void *pool_alloc(struct pool *pool, size_t size, size_t align, size_t count, struct error *err)
+{
+    void *made = arena_alloc(&pool->arena, size, align, count);
+    size_t grown = pool->arena.allocated - pool->counted;
+
+    if (made == NULL) {
+        (void)memory_exceeded(pool->memory, err);
+        return NULL;
+    }
+    if (grown > 0) {
+        if (memory_take(pool->memory, grown, err) != STATUS_OK)
+            return NULL;
+        pool->counted = pool->arena.allocated;
+    }
+    return made;
+}
+
+enum status pool_copy(struct pool *pool, struct slice text, struct slice *out, struct error *err)
+{
+    char *copy;
+
+    *out = (struct slice){0};
+    if (text.len == 0)
+        return STATUS_OK;
+    copy = pool_new(pool, char, text.len, err);
+    if (copy == NULL)
+        return STATUS_TOO_LARGE;
+    memcpy(copy, text.data, text.len);
+    *out = (struct slice){copy, text.len};
+    return STATUS_OK;
+}
+
+void pool_reset(struct pool *pool)
+{
+    arena_reset(&pool->arena);
+    if (pool->counted > pool->arena.allocated) {
+        memory_give(pool->memory, pool->counted - pool->arena.allocated);
+        pool->counted = pool->arena.allocated;
+    }
+}
+
+void pool_release(struct pool *pool)
+{
+    if (pool->memory == NULL)
+        return;
+    memory_give(pool->memory, pool->counted);
+    arena_release(&pool->arena);
+    pool->counted = 0;
+}
+
+enum status memory_grow(struct memory *memory, void **items, uint32_t *capacity, uint32_t count,
+                        size_t size, struct error *err)
+{
+    uint32_t wanted = *capacity == 0 ? 16 : *capacity;
+    enum status status;
+    char *grown;
+
+    if (count <= *capacity)
+        return STATUS_OK;
+    while (wanted < count && wanted < UINT32_MAX / 2)
+        wanted *= 2;
+    if (wanted < count)
+        return memory_exceeded(memory, err);
+    status = memory_take(memory, (size_t)(wanted - *capacity) * size, err);
+    if (status != STATUS_OK)
+        return status;
+    grown = realloc(*items, (size_t)wanted * size);
+    if (grown == NULL) {
+        memory_give(memory, (size_t)(wanted - *capacity) * size);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    }
+    memset(grown + (size_t)*capacity * size, 0, (size_t)(wanted - *capacity) * size);
+    *items = grown;
+    *capacity = wanted;
+    return STATUS_OK;
+}
+
+void memory_free(struct memory *memory, void **items, uint32_t *capacity, size_t size)
+{
+    memory_give(memory, (size_t)*capacity * size);
+    free(*items);
+    *items = NULL;
+    *capacity = 0;
+}

@@ -1,0 +1,83 @@
+/* query/operators/aggregate.h -- the functions of stats: one state per group, fed by columns.
+ *
+ * All states can be added up, so that workers, nodes and geos each do their part.
+ * Thread safety: one thread at a time per aggregate. */
+#ifndef DENDRO_QUERY_OPERATORS_AGGREGATE_H
+#define DENDRO_QUERY_OPERATORS_AGGREGATE_H
+
+#include "query/operators/group.h"
+
+struct aggregate;
+
+/* One row per stats_kind in aggregate.c. */
+struct aggregate_form {
+    size_t state_size; /* zeroed memory is the state of no rows */
+    enum status (*update)(struct aggregate *aggregate, struct view *view,
+                          const struct grouped *rows, struct error *err);
+    enum status (*merge)(struct aggregate *aggregate, void *to, const void *from,
+                         struct error *err);
+    /* Texts of the result live in aggregate->pool. */
+    enum status (*result)(struct aggregate *aggregate, const void *state, struct cell *out,
+                          struct error *err);
+    void (*release)(struct aggregate *aggregate, void *state); /* NULL: nothing to free */
+};
+
+struct aggregate {
+    const struct stats_call *call;
+    const struct aggregate_form *form;
+    struct run *run;
+    field_id *fields;
+    const struct predicate *filter; /* if (...), or NULL */
+    char *states;
+    uint32_t capacity;
+    struct pool pool;
+    enum value_type type;  /* of the values seen */
+    bool typed;            /* some value was seen */
+    double seconds;        /* of a bucket, or of the range: for rates */
+    int64_t range_end_ns;  /* what forecasts count from */
+    uint64_t estimates;    /* groups whose answer is an estimate */
+};
+
+enum status aggregate_init(struct aggregate *aggregate, const struct stats_call *call,
+                           struct run *run, struct error *err) WARN_UNUSED;
+void aggregate_release(struct aggregate *aggregate, uint32_t group_count);
+
+/* States for at least this many groups. */
+enum status aggregate_reserve(struct aggregate *aggregate, uint32_t group_count,
+                              struct error *err) WARN_UNUSED;
+/* Add rows, after the call's own filter. */
+enum status aggregate_update(struct aggregate *aggregate, struct view *view,
+                             const struct grouped *rows, struct error *err) WARN_UNUSED;
+/* Add group `from` of another aggregate of the same call to group `to`. */
+enum status aggregate_merge(struct aggregate *aggregate, uint32_t to,
+                            const struct aggregate *other, uint32_t from,
+                            struct error *err) WARN_UNUSED;
+/* The types that both have seen become one. */
+void aggregate_merge_type(struct aggregate *aggregate, const struct aggregate *other);
+enum status aggregate_result(struct aggregate *aggregate, uint32_t group, struct cell *out,
+                             struct error *err) WARN_UNUSED;
+
+static inline void *aggregate_state(const struct aggregate *aggregate, uint32_t group)
+{
+    return aggregate->states + (size_t)group * aggregate->form->state_size;
+}
+
+static inline uint32_t grouped_group(const struct grouped *rows, uint32_t i)
+{
+    return rows->groups == NULL ? rows->single : rows->groups[i];
+}
+
+/* ---- for the files of functions ---- */
+
+/* A field as one double per row of `rows`; NaN: none. Sets the aggregate's type. NULL: no row has
+ * a number (status OK), or an error. */
+enum status aggregate_numbers(struct aggregate *aggregate, field_id field, struct view *view,
+                              const struct grouped *rows, const double **out,
+                              struct column *column, struct error *err) WARN_UNUSED;
+void aggregate_see_type(struct aggregate *aggregate, enum value_type type);
+
+extern const struct aggregate_form aggregate_counts[STATS_KIND_COUNT];  /* aggregate_count.c */
+extern const struct aggregate_form aggregate_numeric[STATS_KIND_COUNT]; /* aggregate_number.c */
+extern const struct aggregate_form aggregate_values[STATS_KIND_COUNT];  /* aggregate_value.c */
+
+#endif

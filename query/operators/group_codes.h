@@ -1,0 +1,27 @@
+/* query/operators/group_codes.h -- one key of a view as codes; for group.c.
+ * Thread safety: as the view. */
+#ifndef DENDRO_QUERY_OPERATORS_GROUP_CODES_H
+#define DENDRO_QUERY_OPERATORS_GROUP_CODES_H
+
+#include "query/operator.h"
+
+/* Values of one key in the selected rows of one view; all arrays in the view's arena. */
+struct key_codes {
+    const uint32_t *codes;    /* by index of the selected row; NULL: all are 0 */
+    uint32_t count;           /* codes are below it */
+    const struct cell *cells; /* value by code; NULL: time buckets, see below */
+    int64_t bucket_first_ns, bucket_step_ns;
+};
+
+enum status key_codes_make(const struct group_key *key, field_id field, struct run *run,
+                           struct view *view, const uint32_t *rows, struct key_codes *out,
+                           struct error *err) WARN_UNUSED;
+
+static inline struct cell key_codes_cell(const struct key_codes *codes, uint32_t code)
+{
+    if (codes->cells != NULL)
+        return codes->cells[code];
+    return cell_int(codes->bucket_first_ns + (int64_t)code * codes->bucket_step_ns, VALUE_TIME);
+}
+
+#endif

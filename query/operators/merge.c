@@ -1,0 +1,414 @@
+/* query/operators/merge.c -- a heap of open blocks; what comes out of it is gathered column by
+ * column into views. A line is rendered only when it goes out. */
+#include "query/operators/merge.h"
+
+#include <stdlib.h>
+
+/* The first view is small, so that first rows show at once and a small limit renders little; each
+ * is twice as large as the one before. */
+enum { BATCH_ROWS_MIN = 128 };
+
+struct open_block {
+    struct block *block;
+    const int64_t *times;
+    const uint32_t *sources;
+    const uint64_t *sequences;
+    uint32_t *rows; /* the selected ones, in the order of the answer */
+    uint32_t count, at;
+    size_t counted; /* bytes that the run's memory knows of */
+    bool used;      /* rows of it are in the batch */
+};
+
+struct picked_row {
+    struct open_block *from;
+    uint32_t row;
+};
+
+struct merger {
+    struct run *run;
+    const struct field_set *fields;
+    bool newest_first;
+    struct operator *next;
+    struct open_block **heap; /* the next row's block on top */
+    uint32_t heap_count, heap_capacity;
+    struct open_block **done; /* empty, but rows of them are in the batch */
+    uint32_t done_count, done_capacity;
+    struct picked_row batch[RESULT_CHUNK_ROWS_MAX];
+    uint32_t batch_count, batch_max;
+    struct view view;
+    struct buf line;
+};
+
+enum status merger_new(struct run *run, const struct field_set *fields, bool newest_first,
+                       struct operator *next, struct merger **out, struct error *err)
+{
+    struct merger *merger = calloc(1, sizeof(*merger));
+
+    if (merger == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    merger->run = run;
+    merger->fields = fields;
+    merger->newest_first = newest_first;
+    merger->next = next;
+    merger->batch_max = BATCH_ROWS_MIN;
+    if (run->options->limit > 0 && run->options->limit < BATCH_ROWS_MIN)
+        merger->batch_max = (uint32_t)run->options->limit + 1; /* one more tells of the cut */
+    merger->line = buf_empty(run->memory.size_max);
+    view_init(&merger->view, run->memory.size_max);
+    *out = merger;
+    return STATUS_OK;
+}
+
+static void open_block_free(struct merger *merger, struct open_block *open)
+{
+    memory_give(&merger->run->memory, open->counted);
+    block_release(open->block);
+    free(open->rows);
+    free(open);
+}
+
+void merger_free(struct merger *merger)
+{
+    if (merger == NULL)
+        return;
+    for (uint32_t i = 0; i < merger->heap_count; i++)
+        open_block_free(merger, merger->heap[i]);
+    for (uint32_t i = 0; i < merger->done_count; i++)
+        open_block_free(merger, merger->done[i]);
+    memory_free(&merger->run->memory, (void **)&merger->heap, &merger->heap_capacity,
+                sizeof(struct open_block *));
+    memory_free(&merger->run->memory, (void **)&merger->done, &merger->done_capacity,
+                sizeof(struct open_block *));
+    view_release(&merger->view);
+    buf_release(&merger->line);
+    free(merger);
+}
+
+/* ---- order ---- */
+
+static int compare_places(const struct open_block *a, uint32_t row_a, const struct open_block *b,
+                          uint32_t row_b)
+{
+    if (a->times[row_a] != b->times[row_b])
+        return a->times[row_a] < b->times[row_b] ? -1 : 1;
+    if (a->sources[row_a] != b->sources[row_b])
+        return a->sources[row_a] < b->sources[row_b] ? -1 : 1;
+    if (a->sequences[row_a] != b->sequences[row_b])
+        return a->sequences[row_a] < b->sequences[row_b] ? -1 : 1;
+    return (row_a > row_b) - (row_a < row_b);
+}
+
+static int compare_rows(const void *a, const void *b, void *user)
+{
+    const struct open_block *open = user;
+
+    return compare_places(open, *(const uint32_t *)a, open, *(const uint32_t *)b);
+}
+
+static bool comes_first(const struct merger *merger, const struct open_block *a,
+                        const struct open_block *b)
+{
+    int order = compare_places(a, a->rows[a->at], b, b->rows[b->at]);
+
+    return merger->newest_first ? order > 0 : order < 0;
+}
+
+static void sift_down(struct merger *merger, uint32_t at)
+{
+    struct open_block *open = merger->heap[at];
+
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+
+        if (child >= merger->heap_count)
+            break;
+        if (child + 1 < merger->heap_count &&
+            comes_first(merger, merger->heap[child + 1], merger->heap[child]))
+            child++;
+        if (!comes_first(merger, merger->heap[child], open))
+            break;
+        merger->heap[at] = merger->heap[child];
+        at = child;
+    }
+    merger->heap[at] = open;
+}
+
+static void sift_up(struct merger *merger, uint32_t at)
+{
+    struct open_block *open = merger->heap[at];
+
+    while (at > 0 && comes_first(merger, open, merger->heap[(at - 1) / 2])) {
+        merger->heap[at] = merger->heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    merger->heap[at] = open;
+}
+
+/* ---- blocks ---- */
+
+/* Selected rows in the order of the answer; most blocks are sorted as they come. */
+static void order_rows(const struct merger *merger, struct open_block *open)
+{
+    bool sorted = true;
+
+    for (uint32_t i = 1; sorted && i < open->count; i++)
+        sorted = compare_places(open, open->rows[i - 1], open, open->rows[i]) < 0;
+    if (!sorted)
+        qsort_r(open->rows, open->count, sizeof(*open->rows), compare_rows, open);
+    for (uint32_t i = 0; merger->newest_first && i < open->count / 2; i++) {
+        uint32_t swap = open->rows[i];
+
+        open->rows[i] = open->rows[open->count - 1 - i];
+        open->rows[open->count - 1 - i] = swap;
+    }
+}
+
+static enum status load_block(struct merger *merger, struct open_block *open, struct error *err)
+{
+    struct block *block = open->block;
+    const uint64_t *selected = block_selected(block);
+    size_t size = sizeof(*open) + block_selected_count(block) * sizeof(*open->rows);
+    enum status status;
+
+    open->times = block_order_times(block, err);
+    open->sources = open->times == NULL ? NULL : block_source_numbers(block, err);
+    open->sequences = open->sources == NULL ? NULL : block_sequences(block, err);
+    if (open->sequences == NULL)
+        return err->status;
+    status = memory_take(&merger->run->memory, size + block->arena.allocated, err);
+    if (status != STATUS_OK)
+        return status;
+    open->counted = size + block->arena.allocated;
+    open->rows = malloc((block_selected_count(block) + (size_t)1) * sizeof(*open->rows));
+    if (open->rows == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    for (uint32_t row = 0; row < block_row_count(block); row++)
+        if (bit_get(selected, row))
+            open->rows[open->count++] = row;
+    order_rows(merger, open);
+    return STATUS_OK;
+}
+
+enum status merger_add(struct merger *merger, struct block *block, struct error *err)
+{
+    struct open_block *open = calloc(1, sizeof(*open));
+    enum status status;
+
+    if (open == NULL) {
+        block_release(block);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    }
+    open->block = block;
+    status = load_block(merger, open, err);
+    if (status == STATUS_OK && open->count > 0)
+        status = memory_grow(&merger->run->memory, (void **)&merger->heap, &merger->heap_capacity,
+                             merger->heap_count + 1, sizeof(*merger->heap), err);
+    if (status != STATUS_OK || open->count == 0) {
+        open_block_free(merger, open);
+        return status;
+    }
+    merger->heap[merger->heap_count++] = open;
+    sift_up(merger, merger->heap_count - 1);
+    return STATUS_OK;
+}
+
+/* ---- gathering ---- */
+
+/* One field of the batch as cells; lines are rendered, all else comes from columns. */
+static enum status gather_cells(struct merger *merger, field_id field, struct cell *cells,
+                                struct error *err)
+{
+    struct open_block *last = NULL;
+    struct column column;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; status == STATUS_OK && i < merger->batch_count; i++) {
+        struct open_block *from = merger->batch[i].from;
+
+        if (field == FIELD_ID_MSG && !block_is_samples(from->block)) {
+            buf_reset(&merger->line);
+            status = block_render(from->block, merger->batch[i].row, &merger->line, err);
+            cells[i] = cell_text(arena_copy(view_arena(&merger->view), buf_slice(&merger->line)),
+                                 VALUE_TEXT);
+            if (status == STATUS_OK && cells[i].text.data == NULL && merger->line.len > 0)
+                status = memory_exceeded(&merger->run->memory, err);
+            continue;
+        }
+        if (from != last)
+            status = block_column(from->block, field, false, &column, err);
+        last = from;
+        if (status == STATUS_OK)
+            cells[i] = cell_of(&column, merger->batch[i].row);
+    }
+    return status;
+}
+
+static enum status gather_field(struct merger *merger, field_id field, struct cell *cells,
+                                struct error *err)
+{
+    struct column column;
+    enum status status;
+
+    if (names_is_local(field))
+        return STATUS_OK;
+    status = gather_cells(merger, field, cells, err);
+    if (status == STATUS_OK)
+        status = column_of_cells(cells, merger->batch_count, view_arena(&merger->view), &column,
+                                 err);
+    return status == STATUS_OK && column.kind != COLUMN_MISSING
+               ? view_set(&merger->view, field, &column, err)
+               : status;
+}
+
+static bool has_field(const struct view *view, field_id field)
+{
+    for (uint32_t i = 0; i < view->column_count; i++)
+        if (view->columns[i].field == field)
+            return true;
+    return false;
+}
+
+/* All fields that some block of the batch has, the usual ones first. */
+static enum status gather_all(struct merger *merger, struct cell *cells, struct error *err)
+{
+    struct view source;
+    enum status status = STATUS_OK;
+
+    view_init(&source, merger->run->memory.size_max);
+    for (uint32_t i = 0; status == STATUS_OK && i < merger->batch_count; i++) {
+        struct open_block *from = merger->batch[i].from;
+        const field_id *fields;
+        uint32_t count;
+
+        if (from->used)
+            continue;
+        from->used = true;
+        status = view_show(&source, from->block, err);
+        if (status == STATUS_OK)
+            status = view_fields(&source, &fields, &count, err);
+        for (uint32_t at = 0; status == STATUS_OK && at < count; at++)
+            if (!has_field(&merger->view, fields[at]))
+                status = gather_field(merger, fields[at], cells, err);
+    }
+    for (uint32_t i = 0; i < merger->batch_count; i++)
+        merger->batch[i].from->used = false;
+    view_release(&source);
+    return status;
+}
+
+/* The places of the rows, for live tail and permalinks. */
+static enum status gather_places(struct merger *merger, struct error *err)
+{
+    struct view *view = &merger->view;
+    uint32_t count = merger->batch_count;
+    uint32_t *sources = arena_new(view_arena(view), uint32_t, count);
+    uint64_t *sequences = arena_new(view_arena(view), uint64_t, count);
+    uint64_t *offsets = arena_new(view_arena(view), uint64_t, count);
+    uint8_t *flags = arena_new(view_arena(view), uint8_t, count);
+
+    if (sources == NULL || sequences == NULL || offsets == NULL || flags == NULL)
+        return memory_exceeded(&merger->run->memory, err);
+    for (uint32_t i = 0; i < count; i++) {
+        struct open_block *from = merger->batch[i].from;
+        uint32_t row = merger->batch[i].row;
+        const uint64_t *block_offset;
+        const uint8_t *block_flag;
+
+        sources[i] = from->sources[row];
+        sequences[i] = from->sequences[row];
+        if (block_is_samples(from->block)) /* they come from no file */
+            continue;
+        block_offset = block_offsets(from->block, err);
+        block_flag = block_offset == NULL ? NULL : block_flags(from->block, err);
+        if (block_flag == NULL)
+            return err->status;
+        offsets[i] = block_offset[row];
+        flags[i] = block_flag[row];
+    }
+    view->base.arrays[BLOCK_SOURCE_NUMBERS] = sources;
+    view->base.arrays[BLOCK_SEQUENCES] = sequences;
+    view->base.arrays[BLOCK_OFFSETS] = offsets;
+    view->base.arrays[BLOCK_FLAGS] = flags;
+    return STATUS_OK;
+}
+
+static void free_done(struct merger *merger)
+{
+    for (uint32_t i = 0; i < merger->done_count; i++)
+        open_block_free(merger, merger->done[i]);
+    merger->done_count = 0;
+}
+
+static enum status flush(struct merger *merger, struct error *err)
+{
+    struct view *view = &merger->view;
+    struct cell *cells;
+    enum status status;
+
+    if (merger->batch_count == 0)
+        return STATUS_OK;
+    status = view_begin(view, merger->batch_count, err);
+    cells = status == STATUS_OK ? arena_new(view_arena(view), struct cell, merger->batch_count)
+                                : NULL;
+    if (status == STATUS_OK && cells == NULL)
+        status = memory_exceeded(&merger->run->memory, err);
+    view->base.samples = block_is_samples(merger->batch[0].from->block);
+    if (status == STATUS_OK)
+        status = gather_places(merger, err);
+    if (status == STATUS_OK && merger->fields->all)
+        status = gather_all(merger, cells, err);
+    for (uint32_t i = 0; status == STATUS_OK && !merger->fields->all && i < merger->fields->count;
+         i++)
+        status = gather_field(merger, merger->fields->fields[i], cells, err);
+    merger->batch_count = 0;
+    merger->batch_max *= 2;
+    if (merger->batch_max > RESULT_CHUNK_ROWS_MAX)
+        merger->batch_max = RESULT_CHUNK_ROWS_MAX;
+    free_done(merger);
+    return status == STATUS_OK ? operator_push(merger->next, view, err) : status;
+}
+
+/* Put the first row of the heap into the batch. */
+static enum status pick(struct merger *merger, struct error *err)
+{
+    struct open_block *open = merger->heap[0];
+    enum status status;
+
+    merger->batch[merger->batch_count++] = (struct picked_row){open, open->rows[open->at]};
+    if (++open->at == open->count) {
+        status = memory_grow(&merger->run->memory, (void **)&merger->done, &merger->done_capacity,
+                             merger->done_count + 1, sizeof(*merger->done), err);
+        if (status != STATUS_OK)
+            return status;
+        merger->done[merger->done_count++] = open;
+        merger->heap[0] = merger->heap[--merger->heap_count];
+    }
+    if (merger->heap_count > 0)
+        sift_down(merger, 0);
+    return merger->batch_count == merger->batch_max ? flush(merger, err) : STATUS_OK;
+}
+
+/* Rows at the bound itself wait: a later block may have more of that time. */
+enum status merger_push(struct merger *merger, int64_t bound, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    while (status == STATUS_OK && merger->heap_count > 0) {
+        const struct open_block *open = merger->heap[0];
+        int64_t at = open->times[open->rows[open->at]];
+
+        if (merger->newest_first ? at <= bound : at >= bound)
+            break;
+        status = pick(merger, err);
+    }
+    return status;
+}
+
+enum status merger_finish(struct merger *merger, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    while (status == STATUS_OK && merger->heap_count > 0)
+        status = pick(merger, err);
+    return status == STATUS_OK ? flush(merger, err) : status;
+}

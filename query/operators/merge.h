@@ -1,0 +1,25 @@
+/* query/operators/merge.h -- rows of many blocks in order of time, each file in its own order.
+ *
+ * Rows are sorted by (order time, source, sequence), see store/block.h; newest first is the exact
+ * reverse. The scan gives blocks by their first order time and tells a bound that no later block
+ * passes, so rows before the bound can go out, and only blocks that overlap in time are open.
+ * Thread safety: one thread at a time per merger. */
+#ifndef DENDRO_QUERY_OPERATORS_MERGE_H
+#define DENDRO_QUERY_OPERATORS_MERGE_H
+
+#include "query/operator.h"
+
+struct merger;
+
+/* Rows go to `next` with the columns of `fields`. */
+enum status merger_new(struct run *run, const struct field_set *fields, bool newest_first,
+                       struct operator *next, struct merger **out, struct error *err) WARN_UNUSED;
+/* Takes the block in any case. */
+enum status merger_add(struct merger *merger, struct block *block, struct error *err) WARN_UNUSED;
+/* Push the rows that come before `bound`. END: the next operator has enough. */
+enum status merger_push(struct merger *merger, int64_t bound, struct error *err) WARN_UNUSED;
+/* Push all that is left. */
+enum status merger_finish(struct merger *merger, struct error *err) WARN_UNUSED;
+void merger_free(struct merger *merger); /* NULL does nothing */
+
+#endif

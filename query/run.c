@@ -1,0 +1,112 @@
+/* query/run.c -- the life of a run, its warnings and its sums. */
+#include "query/run.h"
+
+#include "base/io.h"
+#include "query/limits.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { PLAN_SIZE_MAX = 32 << 20 };
+
+static enum status load_zone(struct run *run, struct error *err)
+{
+    char name[80];
+    struct slice tz = run->options->tz;
+
+    if (tz.len == 0 || slice_is(tz, "UTC") || slice_is(tz, "Z"))
+        return STATUS_OK;
+    if (tz.len >= sizeof(name) || slice_find_byte(tz, '\0') != SIZE_MAX)
+        return error_set(err, STATUS_INVALID, "not a time zone: \"%.40s\"", tz.data);
+    memcpy(name, tz.data, tz.len);
+    name[tz.len] = '\0';
+    return zone_load(io_system(), name, &run->zone, err);
+}
+
+enum status run_init(struct run *run, struct store *store, const struct query_options *options,
+                     const struct query_receiver *receiver, struct query_problem *problem,
+                     struct error *err)
+{
+    enum status status;
+
+    *run = (struct run){.store = store,
+                        .options = options,
+                        .receiver = receiver,
+                        .problem = problem,
+                        .arena = arena_empty(PLAN_SIZE_MAX)};
+    memory_init(&run->memory, options->memory_max != 0 ? options->memory_max : QUERY_MEMORY_MAX);
+    run->now_ns = options->now_ns != 0 ? options->now_ns : io_wall_ns(io_system());
+    run->start_mono_ns = run->progress_mono_ns = io_mono_ns(io_system());
+    status = names_init(&run->names, store, err);
+    if (status != STATUS_OK)
+        return status;
+    if (pthread_mutex_init(&run->lock, NULL) != 0) {
+        names_release(&run->names);
+        return error_set(err, STATUS_NO_MEMORY, "cannot make a lock");
+    }
+    status = load_zone(run, err);
+    run->compiler = (struct filter_compiler){
+        .arena = &run->arena, .names = &run->names, .zone = run->zone, .problem = problem};
+    if (status != STATUS_OK)
+        run_release(run);
+    return status;
+}
+
+void run_release(struct run *run)
+{
+    filter_compiler_release(&run->compiler);
+    names_release(&run->names);
+    arena_release(&run->arena);
+    zone_free(run->zone);
+    pthread_mutex_destroy(&run->lock);
+}
+
+enum status run_check(struct run *run, struct error *err)
+{
+    const struct query_options *options = run->options;
+
+    if (options->cancel != NULL && atomic_load(options->cancel))
+        return error_set(err, STATUS_CANCELLED, "the query was cancelled");
+    if (options->deadline_ns != 0 && io_mono_ns(io_system()) >= options->deadline_ns) {
+        atomic_store(&run->timed_out, true);
+        return error_set(err, STATUS_CANCELLED, "the query took longer than its time limit (key "
+                                                "query.timeout)");
+    }
+    return STATUS_OK;
+}
+
+void run_warn(struct run *run, const char *format, ...)
+{
+    char text[WARNING_SIZE_MAX];
+    bool known = false;
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    pthread_mutex_lock(&run->lock);
+    for (uint32_t i = 0; i < run->warning_count && !known; i++)
+        known = strcmp(run->warnings[i], text) == 0;
+    if (!known && run->warning_count < QUERY_WARNINGS_MAX)
+        memcpy(run->warnings[run->warning_count++], text, sizeof(text));
+    pthread_mutex_unlock(&run->lock);
+}
+
+void run_add_cost(struct run *run, const struct scan *scan)
+{
+    struct scan_cost cost;
+
+    scan_cost(scan, &cost);
+    pthread_mutex_lock(&run->lock);
+    run->cost.rows_total += cost.rows_total;
+    run->cost.rows_scanned += cost.rows_scanned;
+    run->cost.rows_selected += cost.rows_selected;
+    run->cost.bytes_read += cost.bytes_read;
+    run->cost.blocks_read += cost.blocks_read;
+    run->cost.blocks_skipped += cost.blocks_skipped;
+    run->cost.pages_damaged += cost.pages_damaged;
+    pthread_mutex_unlock(&run->lock);
+    if (cost.pages_damaged > 0)
+        run_warn(run, "%llu damaged pages were left out: %s",
+                 (unsigned long long)cost.pages_damaged, cost.damage);
+}

@@ -213,6 +213,12 @@ static bool accept_headers(struct http_request *request, const char *method_name
     return true;
 }
 
+/* An answer that could not even be made (no memory) ends the connection. */
+static enum MHD_Result answered(const struct http_request *request)
+{
+    return request->answered ? MHD_YES : MHD_NO;
+}
+
 static enum MHD_Result start_request(struct http_request *request, const char *method_name)
 {
     struct slice type = http_request_header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
@@ -222,9 +228,10 @@ static enum MHD_Result start_request(struct http_request *request, const char *m
     request->conn->body_size = 0;
     set_peer(request);
     request->content_type = arena_copy(&request->arena, type);
-    if (!accept_headers(request, method_name))
-        request->server->stats.refused++;
-    return MHD_YES;
+    if (accept_headers(request, method_name))
+        return MHD_YES;
+    request->server->stats.refused++;
+    return answered(request);
 }
 
 static enum MHD_Result take_body(struct http_request *request, struct slice piece)
@@ -244,20 +251,20 @@ static enum MHD_Result run_handler(struct http_request *request)
     http_conn_set_phase(request->conn, HTTP_CONN_ANSWER);
     if (request->body_too_large) {
         refuse_body(request);
-        return MHD_YES;
+        return answered(request);
     }
     if (http_request_body_is(request, "application/x-www-form-urlencoded") &&
         http_form_decode(buf_slice(&request->body), &request->arena, &request->params, &err) !=
             STATUS_OK) {
         http_respond_error(request, 400, "bad_request", err.message, NULL);
-        return MHD_YES;
+        return answered(request);
     }
     request->route->handler(request->route->user, request);
     if (request->stream_taken)
         return http_stream_advance(request);
     if (!request->answered)
         http_respond_error(request, 500, "internal", "the handler gave no answer", NULL);
-    return MHD_YES;
+    return answered(request);
 }
 
 /* MHD_AccessHandlerCallback: once when the header is there, once per piece of body, once when all

@@ -341,6 +341,12 @@ static bool wait_for_change(struct tail *tail, uint64_t *seen)
     }
 }
 
+/* The step just done may have been an old one that a cursor named. */
+static bool is_behind(const struct tail *tail)
+{
+    return tail->cursor.after < store_sequence(tail->server->api->options.store);
+}
+
 static void tail_free(struct tail *tail)
 {
     struct tail_server *server = tail->server;
@@ -438,7 +444,7 @@ static void *run_tail(void *user)
         send(tail);
         if (lost != NULL)
             send_reason(tail, "lost", NULL, lost);
-        while (run_step(tail) && wait_for_change(tail, &seen))
+        while (run_step(tail) && (is_behind(tail) || wait_for_change(tail, &seen)))
             ;
         if (!is_over(tail))
             send_reason(tail, "end", NULL, "the server stops");

@@ -141,6 +141,14 @@ static bool is_listed(const struct loading *loading, uint64_t number)
     return false;
 }
 
+static void raise_adopted(struct store *store, const struct segment_source *source)
+{
+    struct source_state *state = source_states_find(&store->states, &source->source.id);
+
+    if (state != NULL && source->to_offset > state->adopted_offset)
+        state->adopted_offset = source->to_offset;
+}
+
 /* After the manifest was damaged: a whole segment tells by itself what it holds. */
 static void adopt_segment(struct folder_walk *walk, const char *path, uint64_t number)
 {
@@ -163,6 +171,7 @@ static void adopt_segment(struct folder_walk *walk, const char *path, uint64_t n
         watermark.id = source.source.id;
         watermark.durable_offset = source.to_offset;
         load_source(walk->loading, &watermark, source.rows > 0, entry.summary.order_max_ns);
+        raise_adopted(store, &source);
     }
     segment_close(segment);
     load_segment(walk->loading, &entry);
@@ -324,13 +333,27 @@ static void raise_order_times(struct store *store, const struct chunk *chunk)
     }
 }
 
+/* Without a manifest nobody knows up to which record a shard was sealed. Heads are sealed whole and
+ * offsets grow along a source, so one row of a batch tells for all. */
+static bool is_adopted(struct store *store, const struct chunk *chunk)
+{
+    const struct source_state *state;
+
+    if (!store->adopt || chunk->row_count == 0)
+        return false;
+    state = source_states_find(
+        &store->states,
+        &source_table_source(&store->sources, chunk->source_numbers[chunk->rows[0].source])->id);
+    return state != NULL && chunk->rows[0].offset < state->adopted_offset;
+}
+
 static void replay_record(void *user, const struct wal_record *record, struct buf *payload)
 {
     struct store *store = user;
     struct chunk *chunk;
     struct error err = {0};
     char line[600];
-    bool sealed;
+    bool sealed, keeps;
 
     if (record->type != WAL_BATCH || record->shard >= SHARDS_MAX) {
         (void)snprintf(line, sizeof(line), "WAL record %" PRIu64 " of unknown type %u",
@@ -351,8 +374,9 @@ static void replay_record(void *user, const struct wal_record *record, struct bu
     chunk->record_number = record->record_number;
     chunk->wal_file = record->file_number;
     raise_order_times(store, chunk);
-    store_publish(store, chunk, !sealed && (chunk->row_count > 0 || chunk->sample_count > 0 ||
-                                            chunk->watermark_count > 0 || chunk->loss_count > 0));
+    keeps = chunk->row_count > 0 || chunk->sample_count > 0 || chunk->watermark_count > 0 ||
+            chunk->loss_count > 0;
+    store_publish(store, chunk, keeps && !sealed && !is_adopted(store, chunk));
 }
 
 /* ---- the new manifest ---- */

@@ -11,6 +11,7 @@ struct source_state {
     struct source_id id; /* the key of the table points here */
     struct watermark watermark;
     bool has_watermark;
+    uint64_t adopted_offset; /* rows below it are in segments that were taken in without manifest */
     int64_t order_ns; /* highest order time given to a row; INT64_MIN: none yet */
     struct chunk *open; /* holds the open events, one reference; NULL: none */
     uint32_t open_source; /* index of this source in `open` */

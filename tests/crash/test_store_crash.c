@@ -39,6 +39,7 @@ static const struct workload {
     {"appends and seals", "abcSabSccSabcaSbSbcaSabcSSabc", 4096, 1 << 20},
     {"heads that fill and seal by themselves", "atbtctatbtctatbtctatbtctatbtct", 4096, 300},
     {"open events over seals and restarts", "AbSASBSbcSARBSCSRcSaRSb", 2048, 1 << 20},
+    {"a seal frees many WAL files", "abcabcabcabcSaSabcabcabcSbS", 512, 1 << 20},
     {"restarts between", "aRbRSRcRabcSRRaSRb", 2048, 1 << 20},
 };
 
@@ -75,8 +76,6 @@ static bool do_append(struct store *store, struct model *model, uint8_t source, 
     };
     struct error err = {0};
 
-    if (open)
-        batch.offset = model->ends[source][first];
     if (fixture_append(store, &batch, &err) != STATUS_OK)
         return false;
     model->acked[source] = model->sent[source];
@@ -133,6 +132,22 @@ static uint64_t expected_mark(const struct model *model, uint32_t source, uint32
     return model->ends[source][present];
 }
 
+struct open_search {
+    uint32_t source, found;
+};
+
+static void on_open_event(void *user, const struct event_source *from, struct slice format,
+                          const struct event *event)
+{
+    struct open_search *search = user;
+
+    assert_true(slice_is(format, "plain"));
+    if (from->id.generation[0] != search->source + 1)
+        return;
+    assert_true(slice_is(event->bytes, "299 still open"));
+    search->found++;
+}
+
 /* Rows of one source, in order, are the first lines of the model. */
 static void check_source(struct store *store, const struct fixture_rows *rows,
                          const struct model *model, uint32_t source)
@@ -155,10 +170,15 @@ static void check_source(struct store *store, const struct fixture_rows *rows,
         assert_int_equal(present, 0);
         return;
     }
-    /* With an open event the watermark stands behind it. */
-    if (watermark.durable_offset != expected_mark(model, source, present))
+    /* With an open event the watermark stands behind it, and the event is there. */
+    if (watermark.durable_offset != expected_mark(model, source, present)) {
+        struct open_search search = {.source = source};
+
         assert_int_equal(watermark.durable_offset,
                          expected_mark(model, source, present) + strlen("299 still open") + 1);
+        store_open_events(store, on_open_event, &search);
+        assert_int_equal(search.found, 1);
+    }
 }
 
 static void check_recovered(struct sim_io *sim, const struct workload *workload,

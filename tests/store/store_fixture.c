@@ -162,27 +162,33 @@ static int compare_rows(const void *a, const void *b)
     return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
 }
 
-static void take_rows(struct block *block, struct sort_row **rows, uint32_t *count)
+/* False: a page of the block is damaged. */
+static bool take_rows(struct block *block, struct sort_row **rows, uint32_t *count)
 {
     struct error err = {0};
     const int64_t *orders = block_order_times(block, &err);
     const uint64_t *sequences = block_sequences(block, &err);
     const uint32_t *sources = block_source_numbers(block, &err);
 
-    assert_non_null(orders);
-    assert_non_null(sequences);
-    assert_non_null(sources);
+    if (orders == NULL || sequences == NULL || sources == NULL) {
+        assert_int_equal(err.status, STATUS_CORRUPT);
+        return false;
+    }
     *rows = realloc(*rows, (*count + block_row_count(block) + 1) * sizeof(**rows));
     for (uint32_t row = 0; row < block_row_count(block); row++) {
         struct buf text = buf_empty(64 << 20);
 
         if (!bit_get(block_selected(block), row))
             continue;
-        assert_int_equal(block_render(block, row, &text, &err), STATUS_OK);
+        if (block_render(block, row, &text, &err) != STATUS_OK) {
+            assert_int_equal(err.status, STATUS_CORRUPT);
+            return false;
+        }
         assert_true(buf_append_byte(&text, '\0'));
         (*rows)[(*count)++] = (struct sort_row){text.data, orders[row], sequences[row],
                                                 sources[row]};
     }
+    return true;
 }
 
 struct fixture_rows fixture_scan(struct store *store, const struct predicate *filter,
@@ -201,7 +207,7 @@ struct fixture_rows fixture_scan(struct store *store, const struct predicate *fi
 
     assert_int_equal(scan_open(store, &options, &scan, &err), STATUS_OK);
     while ((status = scan_next(scan, &block, &err)) == STATUS_OK) {
-        take_rows(block, &rows, &out.count);
+        out.damaged += !take_rows(block, &rows, &out.count);
         block_release(block);
     }
     if (status != STATUS_END)

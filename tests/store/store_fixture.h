@@ -41,6 +41,7 @@ struct fixture_rows {
     uint64_t *sequences;
     uint32_t *sources;
     uint32_t count;
+    uint32_t damaged; /* blocks whose pages turned out to be damaged */
     struct scan_cost cost;
 };
 struct fixture_rows fixture_scan(struct store *store, const struct predicate *filter,

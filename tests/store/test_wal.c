@@ -1,0 +1,287 @@
+/* tests/store/test_wal.c -- records come back in order; torn tails are cut, damage is told apart. */
+#include "store/wal.h"
+#include "tests/support/sim_io.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define DIR       "/wal"
+#define FILE_ONE  "/wal/0000000000000001.wal"
+enum { HEADER = 48, RECORD = 48 };
+
+struct seen {
+    char text[1024]; /* payloads, blank-separated */
+    unsigned damaged;
+    char damage[300];
+};
+
+static void on_record(void *user, const struct wal_record *record, struct buf *payload)
+{
+    struct seen *seen = user;
+    size_t at = strlen(seen->text);
+
+    (void)payload;
+    (void)snprintf(seen->text + at, sizeof(seen->text) - at, "%.*s ", SLICE_ARG(record->payload));
+}
+
+static void on_damage(void *user, const char *path, uint64_t from, uint64_t to, const char *what)
+{
+    struct seen *seen = user;
+
+    (void)path;
+    (void)from;
+    (void)to;
+    if (seen->damaged++ == 0)
+        (void)snprintf(seen->damage, sizeof(seen->damage), "%s", what);
+}
+
+static struct wal *open_wal(struct sim_io *sim, struct seen *seen)
+{
+    struct wal *wal = malloc(sizeof(*wal));
+    struct wal_replay_visitor visitor = {on_record, on_damage, seen};
+    struct error err = {0};
+
+    assert_non_null(wal);
+    memset(seen, 0, sizeof(*seen));
+    assert_int_equal(wal_init(wal, sim_io_table(sim), DIR, 7, 4096, &err), STATUS_OK);
+    assert_int_equal(wal_replay(wal, 0, true, &visitor, &err), STATUS_OK);
+    return wal;
+}
+
+static void close_wal(struct wal *wal)
+{
+    wal_release(wal);
+    free(wal);
+}
+
+/* One group: the words of `text`. */
+static enum status write_words(struct wal *wal, const char *text, struct error *err)
+{
+    struct wal_record records[16];
+    struct slice rest = slice_of(text), word;
+    uint32_t count = 0;
+
+    while (slice_cut(&rest, ' ', &word))
+        records[count++] = (struct wal_record){.type = WAL_BATCH, .payload = word};
+    records[count++] = (struct wal_record){.type = WAL_BATCH, .payload = rest};
+    return wal_write_group(wal, records, count, err);
+}
+
+static struct sim_io *new_disk(void)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct error err = {0};
+
+    assert_int_equal(io_make_dirs(sim_io_table(sim), DIR, &err), STATUS_OK);
+    assert_int_equal(io_sync_dir(sim_io_table(sim), "/", &err), STATUS_OK);
+    return sim;
+}
+
+/* Three groups, each a number of 8-byte words: a record is 48 + 8 bytes. Then bytes are flipped. */
+static const struct damage_case {
+    const char *name;
+    const char *groups[3];
+    uint64_t flip_at; /* 0: nothing */
+    uint64_t cut_to;  /* 0: not */
+    const char *expected;
+    unsigned damaged;
+} damage_cases[] = {
+    {"whole", {"aaaaaaaa", "bbbbbbbb cccccccc", "dddddddd"}, 0, 0,
+     "aaaaaaaa bbbbbbbb cccccccc dddddddd ", 0},
+    {"last record torn", {"aaaaaaaa", "bbbbbbbb", "cccccccc"}, HEADER + 2 * 56 + 50, 0,
+     "aaaaaaaa bbbbbbbb ", 0},
+    {"last header torn", {"aaaaaaaa", "bbbbbbbb", "cccccccc"}, HEADER + 2 * 56 + 9, 0,
+     "aaaaaaaa bbbbbbbb ", 0},
+    {"file cut inside the last record", {"aaaaaaaa", "bbbbbbbb", "cccccccc"}, 0,
+     HEADER + 2 * 56 + 20, "aaaaaaaa bbbbbbbb ", 0},
+    {"bad record with a later group behind it", {"aaaaaaaa", "bbbbbbbb", "cccccccc"},
+     HEADER + 56 + 50, 0, "aaaaaaaa cccccccc ", 1},
+    {"bad record of the last group: the rest of the group was never acknowledged",
+     {"aaaaaaaa", "bbbbbbbb cccccccc dddddddd", NULL}, HEADER + 56 + 50, 0, "aaaaaaaa ", 0},
+    {"bad record in the middle of a synced group",
+     {"aaaaaaaa", "bbbbbbbb cccccccc dddddddd", "eeeeeeee"}, HEADER + 2 * 56 + 50, 0,
+     "aaaaaaaa bbbbbbbb eeeeeeee ", 1},
+    {"first record bad", {"aaaaaaaa", "bbbbbbbb", NULL}, HEADER + 50, 0, "bbbbbbbb ", 1},
+};
+
+static void test_damage(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(damage_cases); i++) {
+        const struct damage_case *c = &damage_cases[i];
+        struct sim_io *sim = new_disk();
+        struct seen seen;
+        struct wal *wal = open_wal(sim, &seen);
+        struct error err = {0};
+
+        print_message("  %s\n", c->name);
+        for (size_t k = 0; k < COUNT_OF(c->groups) && c->groups[k] != NULL; k++)
+            assert_int_equal(write_words(wal, c->groups[k], &err), STATUS_OK);
+        close_wal(wal);
+        if (c->flip_at > 0)
+            assert_true(sim_io_flip(sim, FILE_ONE, c->flip_at, 0x10));
+        if (c->cut_to > 0)
+            assert_true(sim_io_cut(sim, FILE_ONE, c->cut_to));
+        wal = open_wal(sim, &seen);
+        assert_string_equal(seen.text, c->expected);
+        assert_int_equal(seen.damaged, c->damaged);
+        close_wal(wal);
+        sim_io_free(sim);
+    }
+}
+
+static void test_continues_after_restart(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+
+    (void)unused;
+    assert_int_equal(write_words(wal, "one two", &err), STATUS_OK);
+    close_wal(wal);
+    wal = open_wal(sim, &seen);
+    assert_string_equal(seen.text, "one two ");
+    assert_int_equal(write_words(wal, "three", &err), STATUS_OK);
+    close_wal(wal);
+    wal = open_wal(sim, &seen);
+    assert_string_equal(seen.text, "one two three ");
+    assert_int_equal(seen.damaged, 0);
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
+/* A torn record whose number is used again after the restart must stay gone. */
+static void test_torn_number_is_reused(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+
+    (void)unused;
+    assert_int_equal(write_words(wal, "one", &err), STATUS_OK);
+    assert_int_equal(write_words(wal, "torn", &err), STATUS_OK);
+    close_wal(wal);
+    assert_true(sim_io_flip(sim, FILE_ONE, HEADER + 56 + 49, 1));
+    wal = open_wal(sim, &seen);
+    assert_string_equal(seen.text, "one ");
+    assert_int_equal(write_words(wal, "two", &err), STATUS_OK);
+    close_wal(wal);
+    wal = open_wal(sim, &seen);
+    assert_string_equal(seen.text, "one two ");
+    assert_int_equal(seen.damaged, 0);
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
+static void test_fence(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+
+    (void)unused;
+    assert_int_equal(write_words(wal, "one", &err), STATUS_OK);
+    sim_io_faults(sim)->sync_fails_at = sim_io_counts(sim).syncs + 1;
+    assert_int_equal(write_words(wal, "two three", &err), STATUS_IO);
+    wal_fence(wal);
+    assert_int_equal(write_words(wal, "two three", &err), STATUS_OK);
+    close_wal(wal);
+    sim_io_crash(sim, SIM_CRASH_ALL_KEPT);
+    wal = open_wal(sim, &seen);
+    assert_string_equal(seen.text, "one two three "); /* once, whatever the old file kept */
+    assert_int_equal(seen.damaged, 0);
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
+/* Records of an earlier life of a recycled file must not come back. */
+static void test_recycled_file(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+    char big[3001];
+
+    (void)unused;
+    memset(big, 'x', 3000);
+    big[3000] = '\0';
+    for (int i = 0; i < 3; i++) /* one file of 4,096 bytes each */
+        assert_int_equal(write_words(wal, big, &err), STATUS_OK);
+    assert_int_equal(wal_current_file(wal), 3);
+    wal_recycle(wal, 3);
+    assert_int_equal(write_words(wal, big, &err), STATUS_OK);
+    assert_int_equal(wal_current_file(wal), 4);
+    assert_int_equal(write_words(wal, "new", &err), STATUS_OK);
+    close_wal(wal);
+    {
+        struct wal_replay_visitor visitor = {on_record, on_damage, &seen};
+
+        wal = malloc(sizeof(*wal));
+        memset(&seen, 0, sizeof(seen));
+        assert_int_equal(wal_init(wal, sim_io_table(sim), DIR, 7, 4096, &err), STATUS_OK);
+        assert_int_equal(wal_replay(wal, 4, true, &visitor, &err), STATUS_OK);
+    }
+    assert_int_equal(strlen(seen.text), 1023); /* the text is cut, the first record long */
+    assert_int_equal(seen.damaged, 0);
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
+static void test_disk_full(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+
+    (void)unused;
+    sim_io_faults(sim)->disk_size = 100;
+    assert_int_equal(write_words(wal, "one", &err), STATUS_DISK_FULL);
+    sim_io_faults(sim)->disk_size = 0;
+    assert_int_equal(write_words(wal, "one", &err), STATUS_OK);
+    close_wal(wal);
+    wal = open_wal(sim, &seen);
+    assert_string_equal(seen.text, "one ");
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
+static void test_damaged_header(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+
+    (void)unused;
+    assert_int_equal(write_words(wal, "one", &err), STATUS_OK);
+    close_wal(wal);
+    assert_true(sim_io_flip(sim, FILE_ONE, 8, 2));
+    wal = open_wal(sim, &seen);
+    assert_string_equal(seen.text, "");
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_continues_after_restart),
+        cmocka_unit_test(test_torn_number_is_reused),
+        cmocka_unit_test(test_fence),
+        cmocka_unit_test(test_recycled_file),
+        cmocka_unit_test(test_disk_full),
+        cmocka_unit_test(test_damaged_header),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

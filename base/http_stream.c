@@ -17,6 +17,9 @@ bool http_stream_init(struct http_stream *stream)
         pthread_mutex_destroy(&stream->lock);
         return false;
     }
+    stream->encoded = buf_empty(HTTP_ANSWER_SIZE_MAX);
+    stream->pending = buf_empty(HTTP_ANSWER_SIZE_MAX);
+    stream->sending = buf_empty(HTTP_ANSWER_SIZE_MAX);
     return true;
 }
 
@@ -197,9 +200,6 @@ enum status http_stream_begin(struct http_stream *stream, const struct http_answ
         status = http_encoder_new(request->coding, &stream->encoder, NULL);
     if (status != STATUS_OK)
         return status;
-    stream->encoded = buf_empty(HTTP_ANSWER_SIZE_MAX);
-    stream->pending = buf_empty(HTTP_ANSWER_SIZE_MAX);
-    stream->sending = buf_empty(HTTP_ANSWER_SIZE_MAX);
     return offer_response(stream, answer->status, http_response_new(request, answer, true),
                           HTTP_STREAM_READY);
 }

@@ -11,8 +11,8 @@
  *       path_group:
  *         - {replace: '[-0-9a-f]{10,}', by: '*'}                    # all of them, in order
  *
- * A key that is left out keeps its built-in rules; an empty list switches it off. Patterns see paths
- * without scheme, host and query string.
+ * A key that is left out (or empty) keeps its built-in rules; the single rule {set: ''} switches a field
+ * off. Patterns see paths without scheme, host and query string.
  * Thread safety: rules are constant; a scratch serves one thread at a time. */
 #ifndef DENDRO_COLLECTOR_DERIVE_H
 #define DENDRO_COLLECTOR_DERIVE_H

@@ -304,14 +304,15 @@ static enum status add_event(struct source_parser *parser, const struct draft *d
     return STATUS_OK;
 }
 
-/* Parse, and add what comes of it; raw if its format does not explain it after all. */
+/* Parse, and add what comes of it; raw if its format does not explain it after all. An open event
+ * (not `remember`) keeps the name of its format, which must go on with it after a restart. */
 static enum status emit(struct source_parser *parser, struct draft *draft, bool remember,
                         struct event_sink *sink, struct error *err)
 {
     struct format_context context = context_for(parser, draft->format, sink->arena);
     struct parsed_event parsed;
 
-    if (!parse_draft(parser, draft, &context, &parsed))
+    if (!parse_draft(parser, draft, &context, &parsed) && remember)
         draft->format = &format_raw;
     return add_event(parser, draft, &context, &parsed, remember, sink, err);
 }

@@ -1,0 +1,303 @@
+/* tests/collector/test_derive.c -- the derive rules of USERS.md section 3: built in, from a file, and
+ * their mistakes. Expected values are worked out by hand from the table there. */
+#include "collector/derive.h"
+#include "collector/formats/formats.h"
+#include "format_case.h"
+
+#include "base/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Derived fields of a request with this path, referer and user; NULL: not derived. */
+static const struct derive_case {
+    const char *name, *path, *referer, *user;
+    const char *tenant, *url_group, *route, *path_group, *referer_group;
+} derive_cases[] = {
+    {"receiver", "/a/river-clinic/receiver/630916e49084b142c0a5a69c3a52b9b3/", NULL, NULL,
+     "tenant=river-clinic", "url_group=receiver", "~route=mobile", "~path_group=/a/*/receiver/*/",
+     NULL},
+    {"restore", "/a/lake-ngo/phone/restore/768932dcb27f35c63cdbb830c202c727/", NULL, NULL,
+     "tenant=lake-ngo", "url_group=phone/restore", "~route=mobile",
+     "~path_group=/a/*/phone/restore/*/", NULL},
+    {"odata", "/a/t/api/v0.5/odata/cases/x", NULL, NULL, "tenant=t",
+     "url_group=api/v0.5/odata/cases", "~route=api", "~path_group=/a/*/api/v0.5/odata/cases/x",
+     NULL},
+    {"api", "/a/t/api/v0.5/case/", NULL, NULL, "tenant=t", "url_group=api/v0.5/case", "~route=api",
+     "~path_group=/a/*/api/v0.5/case/", NULL},
+    {"nothing behind the domain", "/a/domain", NULL, NULL, "tenant=domain", "~url_group=other",
+     "~route=hq", "~path_group=/a/*", NULL},
+    {"/a/ alone", "/a/", NULL, NULL, NULL, "~url_group=other", "~route=hq", "path_group=/a/", NULL},
+    {"/a//x", "/a//x", NULL, NULL, NULL, "~url_group=other", "~route=hq", "path_group=/a//x", NULL},
+    {"old name with _ . and :", "/a/old_name.v2:x/apps/", NULL, NULL, "tenant=old_name.v2:x",
+     "url_group=apps", "~route=hq", "~path_group=/a/*/apps/", NULL},
+    {"encoded and in capitals", "/a/My%20Clinic/apps/", NULL, NULL, "~tenant=my clinic",
+     "url_group=apps", "~route=hq", "~path_group=/a/*/apps/", NULL},
+    {"formplayer: the tenant is in the referer", "/formplayer/navigate_menu",
+     "https://h.org/a/lake-ngo/cloudcare/apps?x=/a/no/", NULL, "tenant=lake-ngo",
+     "~url_group=formplayer", "~route=formplayer", "path_group=/formplayer/navigate_menu",
+     "referer_group=cloudcare"},
+    {"the user's domain", "/home/", NULL, "nurse4@river-clinic.commcarehq.org",
+     "tenant=river-clinic", "~url_group=home", "~route=hq", "path_group=/home/", NULL},
+    {"multimedia", "/hq/multimedia/file/CommCareAudio/77/x.mp3", NULL, NULL, NULL,
+     "~url_group=mm/audio", "~route=hq", "path_group=/hq/multimedia/file/CommCareAudio/77/x.mp3",
+     NULL},
+    {"other multimedia", "/hq/multimedia/file/x", NULL, NULL, NULL, "~url_group=mm/other",
+     "~route=hq", "path_group=/hq/multimedia/file/x", NULL},
+    {"login", "/accounts/login/", NULL, NULL, NULL, "~url_group=login", "~route=hq",
+     "path_group=/accounts/login/", NULL},
+    {"hq", "/hq/admin/x", NULL, NULL, NULL, "~url_group=hq/admin", "~route=hq",
+     "path_group=/hq/admin/x", NULL},
+    {"static", "/static/js/a.js", NULL, NULL, NULL, "~url_group=static", "~route=hq",
+     "path_group=/static/js/a.js", NULL},
+    {"favicon anywhere", "/x/favicon.ico", NULL, NULL, NULL, "~url_group=static", "~route=hq",
+     "path_group=/x/favicon.ico", NULL},
+    {"static inside is not static", "/x/static/", NULL, NULL, NULL, "~url_group=other",
+     "~route=hq", "path_group=/x/static/", NULL},
+    {"all replacements in order",
+     "/a/t/apps/download/01d133d7c6264247bf0155f7c5e1af03/modules-11/forms-6.xml", NULL, NULL,
+     "tenant=t", "url_group=apps", "~route=hq",
+     "~path_group=/a/*/apps/download/*/modules-*/forms-*.xml", NULL},
+    {"form data", "/a/t/form_data/9a-bc/uuid:77-x/", NULL, NULL, "tenant=t",
+     "url_group=form_data", "~route=hq", "~path_group=/a/*/form_data/*/uuid:*/", NULL},
+    {"root", "/", NULL, NULL, NULL, "~url_group=other", "~route=hq", "path_group=/", NULL},
+};
+
+struct fixture {
+    struct derive_rules *rules;
+    struct url_scratch *scratch;
+    struct arena arena;
+    field_id extra[EXTRA_COUNT];
+    struct format_settings settings;
+    struct parsed_event parsed;
+    char event[1024];
+};
+
+static void check_field(const struct fixture *f, struct slice event, field_id field,
+                        const char *expected)
+{
+    for (uint32_t i = 0; i < f->parsed.field_count; i++)
+        if (f->parsed.fields[i].field == field) {
+            assert_non_null(expected);
+            assert_string_equal(case_field_text(&f->parsed.fields[i], event), expected);
+            return;
+        }
+    if (expected != NULL)
+        fail_msg("missing %s", expected);
+}
+
+static void derive_one(struct fixture *f, const struct derive_case *c)
+{
+    struct format_context context = {.settings = &f->settings,
+                                     .names = case_names(),
+                                     .extra = f->extra,
+                                     .arena = &f->arena};
+    int len = snprintf(f->event, sizeof(f->event), "%s %s %s", c->path,
+                       c->referer != NULL ? c->referer : "", c->user != NULL ? c->user : "");
+    struct slice event = slice_make(f->event, (size_t)len);
+    size_t path_len = strlen(c->path);
+    size_t referer_len = c->referer == NULL ? 0 : strlen(c->referer);
+
+    parsed_reset(&f->parsed);
+    f->parsed.derive_from = DERIVE_PATH;
+    parsed_span(&f->parsed, FIELD_ID_PATH, FIELD_TEXT, UNIT_NONE, event,
+                slice_first(event, path_len));
+    parsed_span(&f->parsed, FIELD_ID_REFERER, FIELD_TEXT, UNIT_NONE, event,
+                slice_sub(event, path_len + 1, referer_len));
+    parsed_span(&f->parsed, FIELD_ID_USER, FIELD_TEXT, UNIT_NONE, event,
+                slice_from(event, path_len + referer_len + 2));
+    derive_apply(f->rules, f->scratch, &context, event, &f->parsed);
+    check_field(f, event, FIELD_ID_TENANT, c->tenant);
+    check_field(f, event, FIELD_ID_URL_GROUP, c->url_group);
+    check_field(f, event, FIELD_ID_ROUTE, c->route);
+    check_field(f, event, FIELD_ID_PATH_GROUP, c->path_group);
+    check_field(f, event, FIELD_ID_REFERER_GROUP, c->referer_group);
+}
+
+static void set_up(struct fixture *f, const struct derive_config *config)
+{
+    struct error err = {0};
+
+    *f = (struct fixture){.arena = arena_empty(1 << 20)};
+    extra_fields_resolve(case_names(), f->extra);
+    if (derive_rules_new(config, &f->rules, &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    f->scratch = url_scratch_new();
+    assert_non_null(f->scratch);
+}
+
+static void tear_down(struct fixture *f)
+{
+    derive_rules_free(f->rules);
+    url_scratch_free(f->scratch);
+    arena_release(&f->arena);
+}
+
+static void test_built_in(void **unused)
+{
+    struct fixture f;
+
+    (void)unused;
+    set_up(&f, NULL);
+    for (size_t i = 0; i < COUNT_OF(derive_cases); i++) {
+        print_message("  %s\n", derive_cases[i].name);
+        derive_one(&f, &derive_cases[i]);
+    }
+    tear_down(&f);
+}
+
+/* The built-in rules must not need the slow engine. */
+static void test_built_in_rules_are_simple(void **unused)
+{
+    static const char *const patterns[] = {
+        "/a/([\\w.:%-]+)(?:/|$)", "@([\\w.:-]+)\\.commcarehq\\.org$", "^/static/|favicon\\.ico",
+        "/hq/multimedia/file/CommCare(Audio|Video|Image)", "^/a/[^/]+/(api/[^/]+/odata/[^/]+)",
+        "/(modules|forms)-[0-9]+", "[-0-9a-f]{10,}",
+    };
+    static const bool is_pcre[] = {false, true, false, false, false, false, false};
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(patterns); i++) {
+        struct url_pattern *pattern;
+        struct error err = {0};
+
+        print_message("  %s\n", patterns[i]);
+        assert_int_equal(url_pattern_new(slice_of(patterns[i]), &pattern, &err), STATUS_OK);
+        /* the user's class holds the point that follows it: only PCRE2 may go back */
+        assert_int_equal(url_pattern_is_pcre(pattern), is_pcre[i]);
+        url_pattern_free(pattern);
+    }
+}
+
+static const struct derive_case configured_cases[] = {
+    {"first match wins, then the catch-all", "/shop/77/x", NULL, NULL, NULL, "~url_group=shop-77",
+     "~route=hq", "~path_group=/shop/#/x", NULL},
+    {"lower", "/UP/ABC", NULL, NULL, NULL, "~url_group=abc", "~route=hq", "path_group=/UP/ABC",
+     NULL},
+    {"tenant is switched off", "/a/t/x", "http://h/a/t/", NULL, NULL, "~url_group=rest",
+     "~route=hq", "path_group=/a/t/x", NULL},
+};
+
+static const char config_text[] = "tenant: [{set: ''}]\n"
+                                  "url_group:\n"
+                                  "  - {re: '^/shop/(\\d+)', set: 'shop-$1'}\n"
+                                  "  - {re: '^/UP/(.*)', set: '$1', lower: true}\n"
+                                  "  - {set: rest}\n"
+                                  "path_group:\n"
+                                  "  - {replace: '\\d+', by: '#'}\n"
+                                  "referer_group: {same_as: none}\n";
+
+static void test_configured(void **unused)
+{
+    struct arena arena = arena_empty(1 << 20);
+    struct derive_config config;
+    struct error err = {0};
+    struct fixture f;
+
+    (void)unused;
+    assert_int_equal(option_presets(&derive_option_table, &config, &arena, &err), STATUS_OK);
+    if (config_parse(slice_of(config_text), "c.yaml", &derive_option_table, &config, &arena,
+                     &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    set_up(&f, &config);
+    for (size_t i = 0; i < COUNT_OF(configured_cases); i++) {
+        print_message("  %s\n", configured_cases[i].name);
+        derive_one(&f, &configured_cases[i]);
+    }
+    tear_down(&f);
+    arena_release(&arena);
+}
+
+static const struct mistake_case {
+    const char *name, *yaml, *message;
+} mistake_cases[] = {
+    {"pattern that does not compile", "url_group:\n  - {re: 'a(b', set: x}\n",
+     "line 2: derive: url_group: rule 1: re: byte 3: "},
+    {"group that the pattern does not have", "tenant:\n  - {re: 'a', set: '$1'}\n",
+     "line 2: derive: tenant: rule 1: set: $1, but the pattern has 0 groups"},
+    {"unknown key", "tenant:\n  - {reg: 'a', set: x}\n", "reg"},
+    {"unknown field", "tenants: []\n", "tenant"},
+    {"unknown source", "tenant:\n  - {from: paht, re: a, set: x}\n", "path"},
+    {"rule without a value", "url_group:\n  - {re: a}\n", "set"},
+    {"same_as something else", "referer_group: {same_as: route}\n",
+     "same_as: expected url_group or none"},
+};
+
+static void test_mistakes(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(mistake_cases); i++) {
+        struct arena arena = arena_empty(1 << 20);
+        struct derive_rules *rules = NULL;
+        struct derive_config config;
+        struct error err = {0};
+        enum status status;
+
+        print_message("  %s\n", mistake_cases[i].name);
+        assert_int_equal(option_presets(&derive_option_table, &config, &arena, &err), STATUS_OK);
+        status = config_parse(slice_of(mistake_cases[i].yaml), "c.yaml", &derive_option_table,
+                              &config, &arena, &err);
+        if (status == STATUS_OK)
+            status = derive_rules_new(&config, &rules, &err);
+        assert_int_equal(status, STATUS_INVALID);
+        if (strstr(err.message, mistake_cases[i].message) == NULL)
+            fail_msg("%s", err.message);
+        arena_release(&arena);
+    }
+}
+
+static const struct pattern_case {
+    const char *name, *pattern, *text;
+    const char *match, *group; /* NULL: no match */
+} pattern_cases[] = {
+    {"leftmost, not first branch", "b|a", "ab", "a", ""},
+    {"anchored", "^b", "ab", NULL, ""},
+    {"end", "b$", "ab", "b", ""},
+    {"class at the end of the text", "[ab]+$", "xab", "ab", ""},
+    {"optional", "ax?b", "ab", "ab", ""},
+    {"a star that can be empty", "a([0-9]*)b", "ab", "ab", ""},
+    {"counted", "([0-9]{2,3})x", "1x12345x", "345x", "345"},
+    {"the run before the match is too short", "[0-9a-f]{4,}", "abc-abcdz", "abcd", ""},
+    {"one of, or the end", "/(?:x|$)", "/y/", "/", ""},
+    {"bracket first in a class", "[]x]+", "a]x", "]x", ""},
+    {"dash last in a class", "[a-]+", "b-a", "-a", ""},
+    {"back and forth needs PCRE2", "a.*b", "aXbYb", "aXbYb", ""},
+    {"empty pattern", "", "x", "", ""},
+};
+
+static void test_patterns(void **unused)
+{
+    struct url_scratch *scratch = url_scratch_new();
+
+    (void)unused;
+    assert_non_null(scratch);
+    for (size_t i = 0; i < COUNT_OF(pattern_cases); i++) {
+        const struct pattern_case *c = &pattern_cases[i];
+        struct url_pattern *pattern;
+        struct url_match match;
+        struct error err = {0};
+        bool found;
+
+        print_message("  %s\n", c->name);
+        assert_int_equal(url_pattern_new(slice_of(c->pattern), &pattern, &err), STATUS_OK);
+        found = url_pattern_find(pattern, scratch, slice_of(c->text), 0, &match);
+        assert_int_equal(found, c->match != NULL);
+        if (found) {
+            assert_true(slice_is(match.groups[0], c->match));
+            assert_true(slice_is(match.groups[1], c->group));
+        }
+        url_pattern_free(pattern);
+    }
+    url_scratch_free(scratch);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_built_in),   cmocka_unit_test(test_built_in_rules_are_simple),
+        cmocka_unit_test(test_configured), cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_patterns),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

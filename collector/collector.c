@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -60,7 +61,7 @@ static uint32_t shard_count(const struct collector_config *config)
 static void report_line(void *user, const char *line)
 {
     (void)user;
-    diag_warn("collector: store: %s", line);
+    diag_warn("store: %s", line);
 }
 
 static enum status open_store(struct collector *collector, struct error *err)
@@ -94,7 +95,7 @@ static enum status open_guard(struct collector *collector, struct error *err)
     (void)snprintf(path + strlen(path), 16, "/parse_guard");
     status = parse_guard_open(collector->options.io, path, &collector->guard, err);
     if (status == STATUS_OK && parse_guard_suspects(collector->guard) > 0)
-        diag_warn("collector: the last run ended while parsing; a range that does so twice is "
+        diag_warn("the last run ended while parsing; a range that does so twice is "
                   "stored unparsed");
     return status;
 }
@@ -363,11 +364,11 @@ void collector_status(void *user, struct json_writer *json)
     if (collector->pipeline == NULL)
         return;
     native_status(collector->native, json);
-    jsonw_key(json, "sources");
+    jsonw_key(json, "live_sources");
     jsonw_array(json);
     pipeline_sources(collector->pipeline, write_source, &list);
     jsonw_end_array(json);
-    jsonw_key(json, "source_count");
+    jsonw_key(json, "live_source_count");
     jsonw_u64(json, list.count);
 }
 

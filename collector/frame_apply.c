@@ -46,7 +46,7 @@ static int64_t batch_time(const struct pipeline_frame *frame)
  * going on would have to forget lines that the parser has half taken. */
 static void out_of_memory(void)
 {
-    diag_error("collector: out of memory in the middle of a batch; stopping, since unacknowledged "
+    diag_error("out of memory in the middle of a batch; stopping, since unacknowledged "
                "lines come again after a restart");
     abort();
 }
@@ -166,7 +166,7 @@ static void ensure_parser(struct worker *worker, struct source *source)
         source_parser_new(source->format, &source->settings, &pipeline->names,
                           pipeline->options.rules, &source->parser, &err) == STATUS_OK)
         return;
-    diag_warn("collector: %.*s: its settings are ignored: %s", SLICE_ARG(source->about.path),
+    diag_warn("%.*s: its settings are ignored: %s", SLICE_ARG(source->about.path),
               err.message);
     source->settings = plain;
     if (source_parser_new(source->format, &source->settings, &pipeline->names,

@@ -184,7 +184,7 @@ int main(int argc, char **argv)
     int exit_code = CLI_EXIT_OK;
 
     (void)umask(027);
-    diag_init("collector", DIAG_INFO);
+    diag_init("dendro-collector", DIAG_INFO);
     status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,
                                    &err);
     if (status == STATUS_OK) {

@@ -118,7 +118,7 @@ static enum status start_workers(struct pipeline *pipeline, struct error *err)
         return status;
     store_open_events(pipeline->options.store, restore_open_event, &restore);
     if (restore.failed > 0)
-        diag_warn("collector: %llu events that were open could not be taken up again",
+        diag_warn("%llu events that were open could not be taken up again",
                   (unsigned long long)restore.failed);
     for (uint32_t i = 0; i < pipeline->worker_count && status == STATUS_OK; i++)
         if (!pipeline->options.manual)

@@ -132,10 +132,10 @@ static void set_refused(struct worker *worker, const struct error *reason)
         worker->refused = reason != NULL;
         atomic_fetch_add(&pipeline->refusing, worker->refused ? 1u : UINT32_MAX);
         if (worker->refused)
-            diag_warn("collector: shard %u: the store refuses a batch, it is kept: %s",
+            diag_warn("shard %u: the store refuses a batch, it is kept: %s",
                       worker->index, reason->message);
         else
-            diag_info("collector: shard %u: the store takes batches again", worker->index);
+            diag_info("shard %u: the store takes batches again", worker->index);
     }
     (void)pthread_mutex_unlock(&pipeline->outcome_lock);
 }
@@ -148,12 +148,12 @@ static void degrade(struct worker *worker, const struct error *reason)
 
     if (shard_batch_strip(worker->in_flight)) {
         count_up(&pipeline->counters.stripped_batches, 1);
-        diag_warn("collector: shard %u: a batch is stored without its fields: %s", worker->index,
+        diag_warn("shard %u: a batch is stored without its fields: %s", worker->index,
                   reason->message);
         return;
     }
     count_up(&pipeline->counters.quarantined_batches, 1);
-    diag_error("collector: shard %u: the store refuses the content of a batch, it becomes a loss: "
+    diag_error("shard %u: the store refuses the content of a batch, it becomes a loss: "
                "%s", worker->index, reason->message);
     shard_batch_quarantine(worker->in_flight, io_wall_ns(pipeline->options.io));
 }

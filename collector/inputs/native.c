@@ -93,7 +93,7 @@ static void on_connection(uv_stream_t *listener, int status)
     if (status == 0)
         native_conn_accept(native);
     else
-        diag_warn("collector: cannot accept a shipper: %s", uv_strerror(status));
+        diag_warn("cannot accept a shipper: %s", uv_strerror(status));
 }
 
 static void default_u32(uint32_t *value, uint32_t preset)

@@ -194,7 +194,7 @@ static void open_conn(struct native_conn *conn, struct shipper *shipper)
     conn->body_size_max = body_size_for(conn);
     conn->state = NATIVE_OPEN;
     conn->heard_ns = conn->pinged_ns = native_mono(conn->native);
-    diag_info("collector: shipper %s (%s, build %s) connected from %s", shipper->host,
+    diag_info("shipper %s (%s, build %s) connected from %s", shipper->host,
               conn->native->options.geo, shipper->build, conn->peer);
     send_welcome(conn, io_wall_ns(conn->native->options.io));
 }
@@ -320,7 +320,7 @@ static void take_bye(struct native_conn *conn, const struct frame *frame)
     struct slice reason = {0};
 
     if (bye_decode(frame->body, &reason, NULL) == STATUS_OK)
-        diag_info("collector: shipper %s says bye: %.*s", conn->shipper->host, SLICE_ARG(reason));
+        diag_info("shipper %s says bye: %.*s", conn->shipper->host, SLICE_ARG(reason));
     native_conn_close(conn);
 }
 
@@ -451,7 +451,7 @@ static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *chunk)
         return;
     if (nread < 0) {
         if (nread != UV_EOF)
-            diag_info("collector: shipper %s: %s", conn->peer, uv_strerror((int)nread));
+            diag_info("shipper %s: %s", conn->peer, uv_strerror((int)nread));
         native_conn_close(conn);
         return;
     }
@@ -508,7 +508,7 @@ static void tick_open(struct native_conn *conn, int64_t now_ns)
         return;
     }
     if (now_ns - conn->heard_ns >= (int64_t)options->dead_after_ms * 1000000) {
-        diag_info("collector: shipper %s: silent for %u ms; closing", conn->shipper->host,
+        diag_info("shipper %s: silent for %u ms; closing", conn->shipper->host,
                   options->dead_after_ms);
         native_conn_close(conn);
         return;
@@ -526,7 +526,7 @@ void native_conn_tick(struct native_conn *conn, int64_t now_ns)
     switch (conn->state) {
     case NATIVE_HELLO:
         if (now_ns >= conn->deadline_ns) {
-            diag_info("collector: %s: no HELLO; closing", conn->peer);
+            diag_info("%s: no HELLO; closing", conn->peer);
             native_conn_close(conn);
         }
         break;

@@ -48,7 +48,7 @@ void native_send(struct native_conn *conn, enum frame_type type, struct slice bo
                   ? NULL
                   : pending_new(type, body);
     if (pending == NULL) {
-        diag_warn("collector: shipper %s does not read what we send; closing", conn->peer);
+        diag_warn("shipper %s does not read what we send; closing", conn->peer);
         native_conn_close(conn);
         return;
     }
@@ -80,7 +80,7 @@ void native_refuse(struct native_conn *conn, enum nack_code code, const char *fo
     (void)vsnprintf(detail, sizeof(detail), format, args);
     va_end(args);
     nack.detail = slice_of(detail);
-    diag_warn("collector: shipper %s: refused (%s): %s", conn->peer, nack_code_name(code), detail);
+    diag_warn("shipper %s: refused (%s): %s", conn->peer, nack_code_name(code), detail);
     native_send_nack(conn, &nack);
     native_conn_close(conn);
 }

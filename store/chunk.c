@@ -107,7 +107,9 @@ static enum status resolve_tables(struct chunk *chunk, const struct chunk_tables
     return STATUS_OK;
 }
 
-static bool series_is_whole(struct slice encoded)
+/* Labels are fields of samples: queries find them by name. At the limit of names a label only
+ * cannot be asked for. */
+static bool series_is_whole(struct slice encoded, const struct chunk_tables *tables)
 {
     struct slice metric;
     struct label label;
@@ -115,13 +117,16 @@ static bool series_is_whole(struct slice encoded)
 
     if (!series_take(&encoded, &metric, &count))
         return false;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         if (!label_take(&encoded, &label))
             return false;
+        (void)name_table_get(tables->fields, label.name);
+    }
     return encoded.len == 0;
 }
 
-static enum status check_small_tables(struct chunk *chunk, struct slice *rest, struct error *err)
+static enum status check_small_tables(struct chunk *chunk, const struct chunk_tables *tables,
+                                      struct slice *rest, struct error *err)
 {
     struct slice start = *rest;
     struct watermark watermark;
@@ -137,7 +142,7 @@ static enum status check_small_tables(struct chunk *chunk, struct slice *rest, s
             return bad(err, "loss");
     chunk->losses = slice_first(start, start.len - rest->len);
     for (uint32_t i = 0; i < chunk->series_count; i++)
-        if (!take_text(rest, &chunk->series[i]) || !series_is_whole(chunk->series[i]))
+        if (!take_text(rest, &chunk->series[i]) || !series_is_whole(chunk->series[i], tables))
             return bad(err, "series");
     return rest->len == 0 ? STATUS_OK : bad(err, "tables");
 }
@@ -246,7 +251,7 @@ static enum status open_chunk(struct chunk *chunk, const struct chunk_tables *ta
     if (status == STATUS_OK)
         status = resolve_tables(chunk, tables, &rest, err);
     if (status == STATUS_OK)
-        status = check_small_tables(chunk, &rest, err);
+        status = check_small_tables(chunk, tables, &rest, err);
     if (status == STATUS_OK)
         status = resolve_bindings(chunk, tables, bindings, err);
     return status == STATUS_OK ? check_rows(chunk, err) : status;

@@ -11,6 +11,7 @@ enum entry_kind {
     ENTRY_DROP,
     ENTRY_SOURCE,
     ENTRY_LOSS,
+    ENTRY_FIELD,
 };
 
 static bool put_words(struct buf *out, const uint64_t *words, size_t count)
@@ -84,6 +85,12 @@ bool manifest_put_loss(struct buf *out, const struct event_source *source, const
 {
     return buf_append_byte(out, ENTRY_LOSS) && source_append(out, source) &&
            loss_append(out, loss);
+}
+
+bool manifest_put_field(struct buf *out, struct slice name)
+{
+    return buf_append_byte(out, ENTRY_FIELD) && buf_append_varint(out, name.len) &&
+           buf_append_slice(out, name);
 }
 
 static bool visit_counters(struct slice *rest, const struct manifest_visitor *visitor)
@@ -171,6 +178,16 @@ static bool visit_loss(struct slice *rest, const struct manifest_visitor *visito
     return true;
 }
 
+static bool visit_field(struct slice *rest, const struct manifest_visitor *visitor)
+{
+    struct slice name;
+
+    if (!take_text(rest, &name))
+        return false;
+    visitor->field(visitor->user, name);
+    return true;
+}
+
 enum status manifest_visit(struct slice record, const struct manifest_visitor *visitor,
                            struct error *err)
 {
@@ -178,6 +195,7 @@ enum status manifest_visit(struct slice record, const struct manifest_visitor *v
         [ENTRY_COUNTERS] = visit_counters, [ENTRY_SEALED] = visit_sealed,
         [ENTRY_SEGMENT] = visit_segment,   [ENTRY_DROP] = visit_drop,
         [ENTRY_SOURCE] = visit_source,     [ENTRY_LOSS] = visit_loss,
+        [ENTRY_FIELD] = visit_field,
     };
     struct slice rest = record;
     uint8_t kind;

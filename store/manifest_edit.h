@@ -8,6 +8,7 @@
  *      4  drop        u64 number of a segment
  *      5  source      watermark, u8 whether it counts, u64 order time of its newest sealed row
  *      6  loss        source, then the loss
+ *      7  field       text: a name that rows of some segment have
  *
  * Thread safety: pure functions. */
 #ifndef DENDRO_STORE_MANIFEST_EDIT_H
@@ -40,6 +41,8 @@ bool manifest_put_source(struct buf *out, const struct watermark *watermark, boo
 bool manifest_put_loss(struct buf *out, const struct event_source *source,
                        const struct loss *loss);
 
+bool manifest_put_field(struct buf *out, struct slice name);
+
 /* Everything is borrowed for the call. */
 struct manifest_visitor {
     void (*counters)(void *user, const struct manifest_counters *counters);
@@ -49,6 +52,7 @@ struct manifest_visitor {
     void (*source)(void *user, const struct watermark *watermark, bool has_watermark,
                    int64_t order_ns);
     void (*loss)(void *user, const struct event_source *source, const struct loss *loss);
+    void (*field)(void *user, struct slice name);
     void (*damage)(void *user, const char *line);
     void *user;
 };

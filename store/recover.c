@@ -88,6 +88,11 @@ static void load_loss(void *user, const struct event_source *source, const struc
     store_keep_loss(((struct loading *)user)->store, source, loss);
 }
 
+static void load_field(void *user, struct slice name)
+{
+    (void)name_table_get(&((struct loading *)user)->store->fields, name); /* the limit was kept */
+}
+
 static void load_damage(void *user, const char *line)
 {
     struct store *store = ((struct loading *)user)->store;
@@ -107,6 +112,7 @@ static enum status read_manifest(struct store *store, struct loading *loading, b
         .drop = load_drop,
         .source = load_source,
         .loss = load_loss,
+        .field = load_field,
         .damage = load_damage,
         .user = loading,
     };
@@ -381,6 +387,19 @@ static void replay_record(void *user, const struct wal_record *record, struct bu
 
 /* ---- the new manifest ---- */
 
+/* A query must know a name before any segment was opened. */
+bool store_put_fields(struct store *store, uint32_t first, struct buf *out)
+{
+    uint32_t count = name_table_count(&store->fields);
+    bool fine = true;
+
+    for (uint32_t i = first; i < count && fine; i++)
+        fine = manifest_put_field(out, name_table_name(&store->fields, i));
+    if (fine)
+        store->fields_put = count;
+    return fine;
+}
+
 static bool put_snapshot(struct store *store, struct buf *out, uint64_t low_water)
 {
     struct manifest_counters counters = {
@@ -404,6 +423,7 @@ static bool put_snapshot(struct store *store, struct buf *out, uint64_t low_wate
         watermark.id = state->id;
         fine = manifest_put_source(out, &watermark, state->has_watermark, state->order_ns);
     }
+    fine = fine && store_put_fields(store, FIELD_ID_WELL_KNOWN_COUNT, out);
     for (uint32_t i = 0; i < store->loss_count && fine; i++) {
         const struct kept_loss *kept = &store->losses[(store->loss_first + i) % LOSSES_MAX];
 

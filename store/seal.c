@@ -302,7 +302,7 @@ static enum status commit_seal(struct seal *seal, uint64_t low_water, struct err
            manifest_put_sealed(&edit, (uint16_t)seal->head->shard, seal->head->last_record);
     for (uint32_t i = 0; i < seal->made_count && fine; i++)
         fine = manifest_put_segment(&edit, &seal->made[i]);
-    fine = fine && put_losses(seal, &edit);
+    fine = fine && put_losses(seal, &edit) && store_put_fields(store, store->fields_put, &edit);
     status = fine ? put_sources(seal, &edit, err)
                   : error_set(err, STATUS_NO_MEMORY, "no memory for a manifest record");
     if (status == STATUS_OK)

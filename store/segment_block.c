@@ -623,13 +623,19 @@ enum status segment_block(struct segment *segment, const struct segment_plan *pl
     return status;
 }
 
-/* Every array and column of a block once. */
+/* Every page, array and column of a block once. */
 static enum status verify_block(struct stored_block *block, struct error *err)
 {
     enum status status = STATUS_OK;
     uint32_t count;
     const field_id *fields = block_fields(&block->base, &count);
 
+    for (uint32_t i = 0; i < block->entry->column_count && status == STATUS_OK; i++) {
+        struct slice page;
+
+        status = segment_page_read(block->segment, block->index, i, &block->base.arena, &page,
+                                   &block->bytes_read, err);
+    }
     for (int which = 0; which < BLOCK_ARRAY_COUNT && status == STATUS_OK; which++)
         if (stored_array(&block->base, (enum block_array)which, err) == NULL)
             status = err->status;

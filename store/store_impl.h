@@ -76,6 +76,7 @@ struct store {
     pthread_mutex_t manifest_lock;
     struct manifest manifest;
     uint64_t next_segment;
+    uint32_t fields_put; /* names that were put into manifest records */
 
     pthread_mutex_t state_lock;
     struct shard shards[SHARDS_MAX];
@@ -133,6 +134,8 @@ enum status store_retain(struct store *store, struct error *err) WARN_UNUSED;
 void *store_worker_main(void *user);
 
 /* recover.c */
+/* The names from number `first` on; manifest lock held. */
+bool store_put_fields(struct store *store, uint32_t first, struct buf *out);
 enum status store_recover(struct store *store, struct error *err) WARN_UNUSED;
 
 /* store.c */

@@ -94,6 +94,12 @@ static void on_loss(void *user, const struct event_source *source, const struct 
     (void)loss;
 }
 
+static void on_field(void *user, struct slice name)
+{
+    (void)user;
+    (void)name;
+}
+
 static enum status read_manifest(struct verify *verify, struct error *err)
 {
     struct manifest_visitor visitor = {
@@ -103,6 +109,7 @@ static enum status read_manifest(struct verify *verify, struct error *err)
         .drop = on_drop,
         .source = on_source,
         .loss = on_loss,
+        .field = on_field,
         .damage = problem,
         .user = verify,
     };

@@ -179,7 +179,7 @@ enum status parse_filter(struct parser *parser, const struct filter **out)
     enum status status;
 
     for (;;) {
-        const struct filter *child;
+        const struct filter *child = NULL;
 
         status = parse_conjunction(parser, &child);
         if (status == STATUS_OK)
@@ -222,11 +222,12 @@ enum status parse_query(struct parser *parser, struct query_tree *out)
     enum status status;
 
     *out = (struct query_tree){0};
-    if (parser_at(parser, SYMBOL_END)) { /* an empty text asks for everything */
-        out->filter = filter_new(parser, FILTER_ALL, 0);
-        return out->filter == NULL ? parser_no_memory(parser) : STATUS_OK;
+    if (parser_at(parser, SYMBOL_END) || parser_at(parser, SYMBOL_BAR)) {
+        out->filter = filter_new(parser, FILTER_ALL, 0); /* no filter asks for everything */
+        status = out->filter == NULL ? parser_no_memory(parser) : STATUS_OK;
+    } else {
+        status = parse_filter(parser, &out->filter);
     }
-    status = parse_filter(parser, &out->filter);
     if (status != STATUS_OK || !parser_at(parser, SYMBOL_BAR))
         return status;
     status = parser_advance(parser);

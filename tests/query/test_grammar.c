@@ -28,6 +28,7 @@ static const struct form_case {
     const char *name, *text, *form;
 } form_cases[] = {
     {"empty asks for all", "", "*"},
+    {"no filter before a pipe", "| limit 5", "* | limit 5"},
     {"word", "error", "error"},
     {"phrase", "\"timed out\"", "\"timed out\""},
     {"a token of several words is a phrase", "10.0.0.1", "10.0.0.1"},

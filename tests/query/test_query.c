@@ -1,0 +1,365 @@
+/* tests/query/test_query.c -- whole queries over a store whose rows the test knows; expected
+ * answers are counted from those rows by plain loops. */
+#include "tests/query/query_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { ROWS = 3000 };
+
+static struct fixture fixture;
+
+static int make(void **unused)
+{
+    (void)unused;
+    fixture_make(&fixture, ROWS, 42, true);
+    return 0;
+}
+
+static int drop(void **unused)
+{
+    (void)unused;
+    fixture_free(&fixture);
+    return 0;
+}
+
+/* ---- filters: how many rows pass ---- */
+
+typedef bool row_test(const struct fixture_row *row);
+
+static bool all(const struct fixture_row *row) { (void)row; return true; }
+static bool is_500_or_more(const struct fixture_row *row) { return row->status >= 500; }
+static bool is_404(const struct fixture_row *row) { return row->status == 404; }
+static bool is_not_404(const struct fixture_row *row) { return row->status != 404; }
+static bool has_status(const struct fixture_row *row) { return row->status != 0; }
+static bool has_no_status(const struct fixture_row *row) { return row->status == 0; }
+static bool is_slow(const struct fixture_row *row) { return row->duration_ms > 2000; }
+static bool is_middling(const struct fixture_row *row)
+{
+    return row->duration_ms >= 1000 && row->duration_ms < 2000;
+}
+static bool is_large(const struct fixture_row *row) { return row->bytes >= 1000000; }
+static bool is_error(const struct fixture_row *row) { return row->level == LEVEL_ERROR; }
+static bool is_warning_or_worse(const struct fixture_row *row) { return row->level <= LEVEL_WARNING; }
+static bool is_milder(const struct fixture_row *row) { return row->level > LEVEL_WARNING; }
+static bool is_web1(const struct fixture_row *row) { return row->source == 1; }
+static bool is_web_role(const struct fixture_row *row) { return row->source < 2; }
+static bool is_proxy_or_task(const struct fixture_row *row) { return row->source >= 2; }
+static bool timed_out(const struct fixture_row *row)
+{
+    return row->note != NULL && strcmp(row->note, "timed out") == 0;
+}
+static bool timed_out_any_case(const struct fixture_row *row)
+{
+    return row->note != NULL && (row->note[0] == 't' || row->note[0] == 'T');
+}
+static bool has_id(const struct fixture_row *row) { return strstr(row->line, "7f3c9a51") != NULL; }
+static bool is_clinic1(const struct fixture_row *row) { return row->tenant == 1; }
+static bool is_clinic1x(const struct fixture_row *row)
+{
+    return row->tenant == 1 || (row->tenant >= 10 && row->tenant < 20);
+}
+static bool is_post_and_404_or_slow(const struct fixture_row *row)
+{
+    return row->method[0] == 'P' && (row->status == 404 || row->duration_ms > 2000);
+}
+static bool in_subnet(const struct fixture_row *row) { return row->client / 256 == 1; }
+static bool in_minute(const struct fixture_row *row)
+{
+    int64_t at = row->time_ns - FIXTURE_TIME_NS;
+
+    return at >= 60 * 1000000000LL && at < 120 * 1000000000LL;
+}
+static bool in_last_of_hour(const struct fixture_row *row)
+{
+    return row->time_ns >= FIXTURE_TIME_NS + 2400 * 1000000000LL;
+}
+static bool is_long(const struct fixture_row *row) { return strlen(row->line) >= 60; }
+static bool none(const struct fixture_row *row) { (void)row; return false; }
+
+static const struct count_case {
+    const char *filter;
+    row_test *test;
+} count_cases[] = {
+    {"", all},
+    {"*", all},
+    {"status:>=500", is_500_or_more},
+    {"status:404", is_404},
+    {"status:=404", is_404},
+    {"status:!=404", is_not_404},
+    {"not status:404", is_not_404},
+    {"status:in(500, 502)", is_500_or_more},
+    {"status:range[500, 503)", is_500_or_more},
+    {"status:range(499, inf)", is_500_or_more},
+    {"status:*", has_status},
+    {"status:\"\"", has_no_status},
+    {"duration:>2s", is_slow},
+    {"duration:>2000ms", is_slow},
+    {"duration:range[1s, 2s)", is_middling},
+    {"bytes:>=1MB", is_large},
+    {"bytes:>=1000000", is_large},
+    {"level:error", is_error},
+    {"level:ERR", is_error},
+    {"level:>=warning", is_warning_or_worse},
+    {"level:>=warn", is_warning_or_worse},
+    {"level:<warning", is_milder},
+    {"level:in(error, warn)", is_warning_or_worse},
+    {"level:(error or warning)", is_warning_or_worse},
+    {"level:~\"^e\"", is_error},
+    {"host:web1", is_web1},
+    {"{host=\"web1\"}", is_web1},
+    {"{role=~\"web\"}", is_web_role},
+    {"{role=~\"we\"}", none},
+    {"{role!~\"web\"}", is_proxy_or_task},
+    {"{role in (\"proxy\", \"task\")}", is_proxy_or_task},
+    {"\"timed out\"", timed_out},
+    {"\"timed out\" or nonsense", timed_out},
+    {"i(\"TIMED OUT\")", timed_out_any_case},
+    {"i(timed*)", timed_out_any_case},
+    {"~\"(?i)timed\\\\s+out\"", timed_out_any_case},
+    {"~\"[tT]imed [oO]ut\"", timed_out_any_case},
+    {"*f3c9a5*", has_id},
+    {"7f3c9a51", has_id},
+    {"f3c9a5", none},
+    {"seq(\"note\", \"timed\", \"out\")", timed_out},
+    {"seq(\"out\", \"timed\")", none},
+    {"contains_all(\"timed\", \"out\")", timed_out},
+    {"contains_any(\"timed\", \"Timed\")", timed_out_any_case},
+    {"tenant:=clinic1", is_clinic1},
+    {"tenant:clinic1", is_clinic1},
+    {"tenant:clinic1*", is_clinic1x},
+    {"tenant:=\"clinic1\"*", is_clinic1x},
+    {"tenant:*linic1*", is_clinic1x},
+    {"tenant:in(clinic1)", is_clinic1},
+    {"tenant:in(tenant:=clinic1 | fields tenant)", is_clinic1},
+    {"tenant:in(tenant:=clinic1* | uniq by (tenant))", is_clinic1x},
+    {"method:POST (status:404 or duration:>2s)", is_post_and_404_or_slow},
+    {"client:ipv4_range(\"10.0.1.0/24\")", in_subnet},
+    {"_time:[2026-01-01T00:01, 2026-01-01T00:02)", in_minute},
+    {"_time:2026-01-01T00:01", in_minute},
+    {"_time:20m", in_last_of_hour}, /* now is one hour after the first row */
+    {"_time:>=2026-01-01T00:40", in_last_of_hour},
+    {"!_time:<2026-01-01T00:40", in_last_of_hour},
+    {"len_range(_msg, 60, inf)", is_long},
+    {"no_such_field:1", none},
+    {"!no_such_field:1", all},
+    {"no_such_field:\"\"", all},
+    {"no_such_field:*", none},
+    {"eq_field(status, bytes)", none},
+};
+
+static void test_counts(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(count_cases); i++) {
+        const struct count_case *c = &count_cases[i];
+        char text[300], expected[40];
+        struct answer answer;
+        unsigned count = 0;
+
+        print_message("  %s\n", c->filter);
+        for (uint32_t row = 0; row < fixture.count; row++)
+            count += c->test(&fixture.rows[row]);
+        snprintf(expected, sizeof(expected), "n=%u", count);
+        snprintf(text, sizeof(text), "%s | stats count() as n", c->filter);
+        answer_of(&fixture, text, NULL, &answer);
+        assert_int_equal(answer.count, 1);
+        assert_string_equal(answer.rows[0], expected);
+        assert_int_equal(answer.end.rows_matched >= count, 1);
+        answer_free(&answer);
+        /* The same test on columns of the query: where behind a pipe that keeps all. */
+        snprintf(text, sizeof(text), "* | copy status as unused | where %s | stats count() as n",
+                 c->filter[0] == '\0' ? "*" : c->filter);
+        answer_of(&fixture, text, NULL, &answer);
+        assert_string_equal(answer.rows[0], expected);
+        answer_free(&answer);
+    }
+}
+
+/* ---- order of rows ---- */
+
+/* Rows by (order time, source, place), as grep shows them. */
+static int compare_rows(const void *a, const void *b)
+{
+    const struct fixture_row *x = *(const struct fixture_row *const *)a;
+    const struct fixture_row *y = *(const struct fixture_row *const *)b;
+
+    if (x->order_ns != y->order_ns)
+        return x->order_ns < y->order_ns ? -1 : 1;
+    if (x->source != y->source)
+        return x->source < y->source ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static const struct fixture_row **sorted_rows(row_test *test, uint32_t *count)
+{
+    const struct fixture_row **rows = calloc(fixture.count, sizeof(const struct fixture_row *));
+
+    assert_non_null(rows);
+    *count = 0;
+    for (uint32_t i = 0; i < fixture.count; i++)
+        if (test(&fixture.rows[i]))
+            rows[(*count)++] = &fixture.rows[i];
+    qsort(rows, *count, sizeof(const struct fixture_row *), compare_rows);
+    return rows;
+}
+
+static void check_rows(const char *text, const struct query_options *options, row_test *test,
+                       uint32_t from, uint32_t to, bool newest)
+{
+    uint32_t count;
+    const struct fixture_row **rows = sorted_rows(test, &count);
+    struct answer answer;
+
+    print_message("  %s\n", text);
+    answer_of(&fixture, text, options, &answer);
+    if (to > count)
+        to = count;
+    assert_int_equal(answer.count, to - from);
+    for (uint32_t i = from; i < to; i++) {
+        const struct fixture_row *row = rows[newest ? count - 1 - i : i];
+
+        assert_string_equal(answer.rows[i - from] + strlen("_msg="), row->line);
+    }
+    answer_free(&answer);
+    free(rows);
+}
+
+static void test_order(void **unused)
+{
+    struct query_options newest = {.order = QUERY_NEWEST};
+    struct query_options limited = {.order = QUERY_NEWEST, .limit = 10};
+
+    (void)unused;
+    check_rows("* | fields _msg", NULL, all, 0, UINT32_MAX, false);
+    check_rows("* | fields _msg", &newest, all, 0, UINT32_MAX, true);
+    check_rows("* | fields _msg", &limited, all, 0, 10, true);
+    check_rows("level:error | sort by (_time) | fields _msg", &newest, is_error, 0, UINT32_MAX,
+               false);
+    check_rows("level:error | sort by (_time desc) limit 5 offset 2 | fields _msg", NULL, is_error,
+               2, 7, true);
+    check_rows("level:error | limit 7 | fields _msg", NULL, is_error, 0, 7, false);
+    check_rows("level:error | offset 5 | limit 7 | fields _msg", NULL, is_error, 5, 12, false);
+    check_rows("* | where level:error | fields _msg | limit 3", NULL, is_error, 0, 3, false);
+    check_rows("status:404 | where duration:>0 | fields _msg", NULL, is_404, 0, UINT32_MAX, false);
+}
+
+static void test_truncated(void **unused)
+{
+    struct query_options ten = {.order = QUERY_OLDEST, .limit = 10};
+    struct query_options exact = {.order = QUERY_OLDEST, .limit = ROWS};
+    struct answer answer;
+
+    (void)unused;
+    answer_of(&fixture, "*", &ten, &answer);
+    assert_int_equal(answer.count, 10);
+    assert_string_equal(answer.end.truncated, "limit");
+    assert_false(answer.end.complete);
+    answer_free(&answer);
+    answer_of(&fixture, "*", &exact, &answer);
+    assert_int_equal(answer.count, ROWS);
+    assert_null(answer.end.truncated);
+    assert_true(answer.end.complete);
+    answer_free(&answer);
+}
+
+static void test_head(void **unused)
+{
+    struct answer answer;
+
+    (void)unused;
+    answer_of(&fixture, "* | fields _time, host, status, duration, bytes, level, _msg | limit 1",
+              NULL, &answer);
+    assert_string_equal(answer.head.data,
+                        "_time:time host:text status:int duration:duration bytes:bytes level:level "
+                        "_msg:text");
+    answer_free(&answer);
+    answer_of(&fixture, "nothing_like_this | fields _time, host", NULL, &answer);
+    assert_string_equal(answer.head.data, "_time:time host:text");
+    answer_free(&answer);
+    answer_of(&fixture, "* | stats by (host, _time:1h) count() as n, quantile(0.5, duration) as q",
+              NULL, &answer);
+    assert_string_equal(answer.head.data, "host:text _time:time n:int q:duration");
+    answer_free(&answer);
+    answer_of(&fixture, "* | limit 1", NULL, &answer);
+    assert_non_null(strstr(answer.head.data, "_time:time geo:text host:text role:text"));
+    assert_non_null(strstr(answer.head.data, "..."));
+    answer_free(&answer);
+}
+
+/* ---- errors and limits of a run ---- */
+
+static void test_problems(void **unused)
+{
+    struct query_options strict = {.strict = true};
+    struct query_options small = {.memory_max = 1 << 20};
+    struct query_options late = {.deadline_ns = 1};
+    atomic_bool cancel;
+    struct query_options cancelled = {.cancel = &cancel};
+    struct query_problem problem = {0};
+    struct answer answer;
+
+    (void)unused;
+    assert_int_equal(answer_try(&fixture, "tenat:x", &strict, &answer, &problem), STATUS_INVALID);
+    assert_string_equal(problem.code, "unknown_field");
+    assert_string_equal(problem.hint, "tenant");
+    assert_int_equal(problem.at, 0);
+    answer_free(&answer);
+    answer_of(&fixture, "tenat:x", NULL, &answer);
+    assert_string_equal(answer.warning, "no row has a field \"tenat\"");
+    answer_free(&answer);
+    assert_int_equal(answer_try(&fixture, "* | stats by (_msg, bytes) count() n, values(path) v",
+                                &small, &answer, &problem), STATUS_TOO_LARGE);
+    assert_string_equal(problem.code, "query_limit");
+    assert_non_null(strstr(problem.message, "1 MiB"));
+    assert_non_null(strstr(problem.message, "query.memory"));
+    answer_free(&answer);
+    assert_int_equal(answer_try(&fixture, "*", &late, &answer, &problem), STATUS_CANCELLED);
+    assert_string_equal(problem.code, "timeout");
+    answer_free(&answer);
+    atomic_init(&cancel, true);
+    assert_int_equal(answer_try(&fixture, "*", &cancelled, &answer, &problem), STATUS_CANCELLED);
+    assert_string_equal(problem.code, "cancelled");
+    answer_free(&answer);
+}
+
+static void test_scope(void **unused)
+{
+    struct query_problem problem = {0};
+    struct query *scope;
+    struct query_options options = {.order = QUERY_ANY};
+    struct answer answer;
+    char expected[40];
+    unsigned count = 0;
+
+    (void)unused;
+    assert_int_equal(query_parse(slice_of("{role=\"web\"}"), &scope, &problem), STATUS_OK);
+    options.scope = scope;
+    for (uint32_t i = 0; i < fixture.count; i++)
+        count += is_web_role(&fixture.rows[i]);
+    snprintf(expected, sizeof(expected), "n=%u", count);
+    answer_of(&fixture, "host:web1 or host:web0 or * | stats count() as n", &options, &answer);
+    assert_string_equal(answer.rows[0], expected);
+    answer_free(&answer);
+    /* A subquery sees no more. */
+    answer_of(&fixture, "role:in(* | uniq by (role)) | uniq by (role)", &options, &answer);
+    assert_int_equal(answer.count, 1);
+    assert_string_equal(answer.rows[0], "role=web");
+    answer_free(&answer);
+    query_free(scope);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts),    cmocka_unit_test(test_order),
+        cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
+        cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
+    };
+
+    return cmocka_run_group_tests(tests, make, drop);
+}

@@ -41,7 +41,7 @@ enum value_type field_type_of(struct slice field)
     return VALUE_TEXT;
 }
 
-enum level level_of_word(struct slice word)
+enum level level_of_literal(struct slice word)
 {
     for (unsigned level = 0; level < LEVEL_COUNT; level++)
         if (slice_equal_fold(word, slice_of(level_name((enum level)level))))
@@ -72,7 +72,7 @@ enum status field_type_check(struct slice field, const struct literal *literal,
 {
     enum value_type type = field_type_of(field);
 
-    if (type == VALUE_LEVEL && level_of_word(literal->text) == LEVEL_COUNT)
+    if (type == VALUE_LEVEL && level_of_literal(literal->text) == LEVEL_COUNT)
         return unknown_level(literal, problem);
     if (type == VALUE_DURATION && !literal->quoted && literal->kind == LITERAL_NUMBER &&
         literal->number != 0 && !isinf(literal->number)) {
@@ -89,7 +89,7 @@ bool field_type_number(struct slice field, const struct literal *literal, double
     enum value_type type = field_type_of(field);
 
     if (type == VALUE_LEVEL) {
-        enum level level = level_of_word(literal->text);
+        enum level level = level_of_literal(literal->text);
 
         *out = (double)level;
         return level != LEVEL_COUNT;

@@ -13,7 +13,7 @@
 /* VALUE_TEXT for every name that is not known to be of another type. */
 enum value_type field_type_of(struct slice field);
 /* A level by its name or a usual other name (warn, err, fatal), any case; LEVEL_COUNT: none. */
-enum level level_of_word(struct slice word);
+enum level level_of_literal(struct slice word);
 /* Can `literal` be compared with values of `field`? For texts everything can. */
 enum status field_type_check(struct slice field, const struct literal *literal,
                              struct query_problem *problem) WARN_UNUSED;

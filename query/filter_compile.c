@@ -117,10 +117,10 @@ static bool compile_value(const struct filter *filter, const struct literal *lit
     enum value_type type = field_type_of(filter->field);
     double number;
 
-    if (type == VALUE_LEVEL && level_of_word(literal->text) != LEVEL_COUNT) {
+    if (type == VALUE_LEVEL && level_of_literal(literal->text) != LEVEL_COUNT) {
         out->kind = PRED_TEXT;
         out->match = TEXT_EXACT;
-        out->text = slice_of(level_name(level_of_word(literal->text)));
+        out->text = slice_of(level_name(level_of_literal(literal->text)));
         return true;
     }
     if (!is_number_type(type) || literal->quoted ||

@@ -42,6 +42,10 @@ void follow_free(struct follow *follow)
 void source_enter(struct follow *follow, struct source *source, enum source_state state,
                   const char *decision)
 {
+    if (state == SOURCE_ASKING || state == SOURCE_ORPHAN)
+        follow->identity_news = true;
+    diag_debug("%s #%u: %s: %s", source_path(source), source->gen.trunc_no,
+               source_state_name(state), decision);
     source->state = (uint8_t)state;
     source->since_ns = follow->now_ns;
     source->decision = decision;
@@ -111,14 +115,31 @@ void source_attach(struct follow *follow, struct source *source, struct candidat
 
 /* ---- checkpoint ---- */
 
+/* A later record of the same generation: in place, so that the table stays in order of age. */
+static bool replace_record(struct follow *follow, struct source *source,
+                           const struct generation *gen)
+{
+    char *path = strdup(gen->path);
+
+    if (path == NULL)
+        return false;
+    source_table_rekey(&follow->sources, source, &gen->key);
+    free((void *)(uintptr_t)source->gen.path);
+    source->gen = *gen;
+    source->gen.path = path;
+    source_move(source, gen->acked_off, gen->acked_tail);
+    return true;
+}
+
 void follow_restore(struct follow *follow, const struct generation *gen)
 {
     struct source *source = source_table_find_id(&follow->sources, gen->gen_id, gen->trunc_no);
 
     follow->first_start = false;
-    if (source != NULL)
-        source_table_remove(&follow->sources, source, follow->io);
-    source = source_table_add(&follow->sources, gen);
+    if (source == NULL)
+        source = source_table_add(&follow->sources, gen);
+    else if (!replace_record(follow, source, gen))
+        source = NULL;
     if (source == NULL) {
         follow->counters.full++;
         return;
@@ -127,8 +148,46 @@ void follow_restore(struct follow *follow, const struct generation *gen)
                  "restored from the checkpoint");
     source->settings = file_set_match(follow->files, gen->path);
     source->loss_reason = LOSS_DELETED;
-    source->dirty = false;
+    source->dirty = source->readable = false;
     source->checkpointed = true;
+}
+
+static int by_path_and_age(const void *a, const void *b)
+{
+    const struct source *left = *(struct source *const *)a, *right = *(struct source *const *)b;
+    int order = strcmp(left->gen.path, right->gen.path);
+
+    if (order != 0)
+        return order;
+    if (left->gen.first_seen_ns != right->gen.first_seen_ns)
+        return left->gen.first_seen_ns < right->gen.first_seen_ns ? -1 : 1;
+    return (left->gen.trunc_no > right->gen.trunc_no) - (left->gen.trunc_no < right->gen.trunc_no);
+}
+
+void follow_restored(struct follow *follow)
+{
+    uint32_t count = follow->sources.count;
+    struct source **sorted = count > 1 ? malloc(count * sizeof(struct source *)) : NULL;
+    struct source *older = NULL;
+
+    if (sorted == NULL)
+        return; /* without the links, generations may overtake each other */
+    memcpy(sorted, follow->sources.items, count * sizeof(struct source *));
+    qsort(sorted, count, sizeof(struct source *), by_path_and_age);
+    for (uint32_t i = 0; i < count; i++) {
+        struct source *source = sorted[i];
+
+        if (older != NULL && strcmp(older->gen.path, source->gen.path) != 0)
+            older = NULL;
+        if (older != NULL) {
+            older->succeeded = true;
+            source->older = older;
+            older->waiters++;
+        }
+        if (source->state != SOURCE_FINISHED)
+            older = source;
+    }
+    free(sorted);
 }
 
 void follow_forget(struct follow *follow, const uint8_t gen_id[GEN_ID_SIZE], uint32_t trunc_no)
@@ -246,6 +305,8 @@ struct source *follow_truncated(struct follow *follow, struct source *source,
         follow->counters.full++;
         return NULL;
     }
+    diag_info("%s: identity_reset{%s} at byte %llu", source->gen.path, reset_reason_name(reason),
+              (unsigned long long)source->read_off);
     follow->counters.resets[reason]++;
     follow->counters.truncations++;
     fresh->content = source->content;
@@ -258,7 +319,6 @@ struct source *follow_truncated(struct follow *follow, struct source *source,
     fresh->seen = source->seen;
     fresh->rotated = source->rotated;
     fresh->last_reset = (uint8_t)reason;
-    fresh->readable = true;
     fresh->grew_ns = fresh->next_poll_ns = follow->now_ns;
     fresh->older = source;
     source->waiters++;

@@ -49,6 +49,7 @@ struct follow {
     int64_t now_ns, wall_ns; /* of this step */
     int64_t next_expand_ns, started_ns;
     uint64_t alarm_told_s; /* diag_limited() */
+    bool identity_news;        /* a generation began or changed its file; the caller clears it */
     bool first_start;      /* there was no checkpoint: see start_at */
     bool wants_snapshot;   /* the checkpoint holds a record that is wrong; the caller clears it */
     bool directories_changed; /* since the caller last cleared it: the watcher must look */
@@ -60,6 +61,8 @@ void follow_free(struct follow *follow);
 
 /* From the checkpoint, before the first step. */
 void follow_restore(struct follow *follow, const struct generation *gen);
+/* All records are there: put the generations of each path in order. */
+void follow_restored(struct follow *follow);
 void follow_forget(struct follow *follow, const uint8_t gen_id[GEN_ID_SIZE], uint32_t trunc_no);
 
 /* Scan and look at everything that is due. Gives the monotonic time of the next due thing. */

@@ -3,9 +3,11 @@
  *   collector has          our file at its position    then
  *   nothing                -                           from where the generation began
  *   an older truncation    -                           the same
- *   the same truncation    same bytes                  from its position, ahead or behind ours
- *   a newer truncation     same bytes                  we lost state: that truncation, from there
- *   the same or a newer    other bytes, or too short   the next truncation, from 0
+ *   a newer one, ours too  -                           from our position; the answer is about a
+ * later life of the file, this one is in a copy the same truncation    same bytes from its
+ * position, ahead or behind ours a newer truncation     same bytes                  we lost state:
+ * that truncation, from there the same or a newer    other bytes, or too short   the next
+ * truncation, from 0
  *
  * So content that came under old offsets can never be trimmed as a duplicate (DELIVERY 4.3). */
 #include "shipper/follow_private.h"
@@ -68,19 +70,32 @@ static void renumber(struct follow *follow, struct source *source, uint32_t trun
     source->dirty = true;
 }
 
-static void refuse(struct follow *follow, struct source *source, uint32_t trunc_no)
+/* The old one, with the bytes that the collector has, may go on in a copy: the file may have been
+ * truncated a moment ago. */
+static void refuse(struct follow *follow, struct source *source,
+                   const struct wire_watermark *watermark)
 {
-    struct source *fresh;
+    diag_warn(
+        "%s: identity_reset{refused}: the collector has other bytes at byte %llu of truncation "
+        "%u; we are at byte %llu of %u",
+        source_path(source), (unsigned long long)watermark->durable_offset,
+        watermark->source.truncations, (unsigned long long)source->read_off, source->gen.trunc_no);
+    renumber(follow, source, watermark->source.truncations); /* the new one gets the next */
+    source->gen.acked_off = watermark->durable_offset;
+    source->gen.acked_tail = watermark->tail_hash;
+    source_move(source, watermark->durable_offset, watermark->tail_hash);
+    if (follow_truncated(follow, source, RESET_REFUSED, 0) != NULL)
+        source->gen.size_seen = watermark->durable_offset; /* beyond it we have seen nothing */
+}
 
-    diag_warn("%s: identity_reset{refused}: the collector has other bytes at its position",
-              source->gen.path);
-    renumber(follow, source, trunc_no); /* the new one gets the next number */
-    fresh = follow_truncated(follow, source, RESET_REFUSED, 0);
-    if (fresh == NULL)
-        return;
-    /* The old one has no bytes anywhere that the collector would take. */
-    source->gen.size_seen = source->read_off;
-    source_give_up(follow, source);
+/* An answer tells of the newest truncation only. The collector trims by the watermark of the older
+ * one itself, and refuses if the bytes are not the same. */
+static bool is_later_life(struct follow *follow, const struct source *source,
+                          const struct wire_watermark *watermark)
+{
+    return watermark->source.truncations > source->gen.trunc_no &&
+           source_table_find_id(&follow->sources, source->gen.gen_id,
+                                watermark->source.truncations) != NULL;
 }
 
 void follow_answer(struct follow *follow, struct source *source, const struct source_answer *answer)
@@ -94,8 +109,14 @@ void follow_answer(struct follow *follow, struct source *source, const struct so
         begin(follow, source);
         return;
     }
+    if (is_later_life(follow, source, watermark)) {
+        source->begun = source->gen.acked_off > source->gen.begin_off;
+        go_on_at(follow, source, source->gen.acked_off, source->gen.acked_tail,
+                 "an earlier life of a truncated file: goes on at its position");
+        return;
+    }
     if (source->refusals >= REFUSALS_MAX || !same_bytes(follow, source, watermark)) {
-        refuse(follow, source, watermark->source.truncations);
+        refuse(follow, source, watermark);
         return;
     }
     renumber(follow, source, watermark->source.truncations);

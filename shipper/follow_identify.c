@@ -48,17 +48,32 @@ static void go_on(struct follow *follow, struct source *source, const char *deci
                  decision);
 }
 
+/* A position near the beginning has few bytes before it, or none: the first bytes count, too. */
+static enum reset_reason check_first(const struct generation *gen,
+                                     const struct candidate *candidate)
+{
+    struct slice first = candidate_first(candidate);
+
+    if (first.len < gen->prefix_len)
+        return RESET_SHORTER;
+    return prefix_hash(slice_first(first, gen->prefix_len)) == gen->prefix_hash ||
+                   gen->prefix_len == 0
+               ? RESET_NONE
+               : RESET_TAIL;
+}
+
 static enum reset_reason check(struct follow *follow, const struct source *source,
                                struct candidate *candidate)
 {
     char bytes[TAIL_SIZE_MAX];
     struct slice before = bytes_before(follow, &candidate->content, source->read_off, bytes);
     uint64_t size = candidate->content.gz != NULL ? UINT64_MAX : candidate->info.size;
+    bool unknown = source->read_tail == TAIL_HASH_UNKNOWN && size >= source->read_off;
+    enum reset_reason reason = unknown ? RESET_NONE
+                                       : resume_check(&source->gen, &candidate->key, size,
+                                                      source->read_off, before, source->read_tail);
 
-    if (source->read_tail == TAIL_HASH_UNKNOWN && size >= source->read_off)
-        return RESET_NONE;
-    return resume_check(&source->gen, &candidate->key, size, source->read_off, before,
-                        source->read_tail);
+    return reason == RESET_NONE ? check_first(&source->gen, candidate) : reason;
 }
 
 bool identify_known(struct follow *follow, struct candidate *candidate)
@@ -73,12 +88,11 @@ bool identify_known(struct follow *follow, struct candidate *candidate)
     size_seen = source->gen.size_seen;
     source_attach(follow, source, candidate);
     if (reason == RESET_NONE) {
+        source_learn_prefix(source, candidate_first(candidate));
         go_on(follow, source, "same file, same bytes before our position: goes on");
         return true;
     }
     source->gen.size_seen = size_seen;
-    diag_info("%s: identity_reset{%s} at byte %llu", source->gen.path, reset_reason_name(reason),
-              (unsigned long long)source->read_off);
     (void)follow_truncated(
         follow, source, reason,
         reason == RESET_SHORTER
@@ -192,9 +206,11 @@ static void adopt(struct follow *follow, struct source *source, struct candidate
 
     follow->counters.aliases++;
     source_table_rekey(&follow->sources, source, &candidate->key);
+    follow->identity_news = true;
     source_attach(follow, source, candidate);
     if (gz)
         source->gen.size_seen = size_seen;
+    source_learn_prefix(source, candidate_first(candidate));
     source->rotated = true;
     go_on(follow, source, "a copy of its bytes: goes on in it");
     diag_info("%s: goes on in %s at byte %llu", source->gen.path, source_path(source),

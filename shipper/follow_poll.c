@@ -47,6 +47,7 @@ static bool grow_prefix(struct follow *follow, struct source *source)
         return true; /* became shorter this moment: the next look sees it */
     if (known > 0 && prefix_hash(slice_first(first, known)) != source->gen.prefix_hash)
         return false;
+    follow->identity_news = follow->identity_news || known == 0;
     source_learn_prefix(source, first);
     return true;
 }
@@ -178,7 +179,7 @@ static void poll_source(struct follow *follow, struct source *source)
         return;
     source->deleted = info.links == 0;
     source->rotated = source->rotated || source->deleted;
-    if (info.size < source->read_off) {
+    if (info.size < source->read_off || info.size < source->gen.prefix_len) {
         became_shorter(follow, source, info.size);
         return;
     }
@@ -190,6 +191,8 @@ static void poll_source(struct follow *follow, struct source *source)
             (void)follow_truncated(follow, source, RESET_TAIL, 0);
             return;
         }
+    } else if (info.size <= source->read_off) {
+        source->readable = false;
     } else if (info.size > source->read_off && source->settings != NULL &&
                follow->now_ns - source->grew_ns >= source->settings->idle_ns) {
         source->readable = true; /* a line without an end; or reserved space, looked at again */

@@ -66,7 +66,7 @@ static enum status start(struct shipper *shipper, struct transport *transport, s
     id_of_file(shipper, "/proc/sys/kernel/random/boot_id", shipper->session.boot_id);
     shipper->session.epoch = shipper_next_epoch(shipper);
     shipper->session.store_incarnation = shipper->meta.store_incarnation;
-    shipper_save(shipper, true);
+    shipper_save(shipper);
     return STATUS_OK;
 }
 
@@ -100,7 +100,7 @@ void shipper_free(struct shipper *shipper)
     if (shipper == NULL)
         return;
     if (shipper->checkpoint != NULL)
-        shipper_save(shipper, true);
+        shipper_save(shipper);
     session_release(&shipper->session);
     batcher_release(&shipper->batcher);
     tail_reader_release(&shipper->reader);
@@ -130,6 +130,8 @@ static bool may_read(struct shipper *shipper, struct source *source)
     if (source->state != SOURCE_FOLLOWED || source->settings == NULL ||
         (!source->readable && !source->final_due))
         return false;
+    if (source->size == 0 && source->content.gz == NULL)
+        return false; /* after a truncation: first it is looked at, and its identity saved */
     if (source->older != NULL) {
         if (!is_drained(shipper, source->older))
             return false;
@@ -213,7 +215,7 @@ static void housekeeping(struct shipper *shipper)
         shipper->metrics_at_ns = shipper->now_ns + shipper->settings->metrics_ns;
     }
     if (shipper->now_ns >= shipper->save_at_ns) {
-        shipper_save(shipper, false);
+        shipper_save(shipper);
         shipper->save_at_ns = shipper->now_ns + CHECKPOINT_EVERY_NS;
     }
 }
@@ -230,6 +232,10 @@ int64_t shipper_step(struct shipper *shipper)
 
     shipper->now_ns = io_mono_ns(shipper->io);
     due = follow_step(shipper->follow);
+    if (shipper->follow->identity_news)
+        /* Before anything of a new generation is sent: after a crash, a copy that was made and
+         * truncated meanwhile can be told only by what was saved. */
+        shipper_save(shipper);
     shipper_ask(shipper);
     shipper_send_losses(shipper);
     if (shipper->follow->loss_count == 0)

@@ -217,7 +217,7 @@ static void restarted(void *user, bool fenced)
         follow_begin_at_acked(shipper->follow);
     }
     follow_ask_all(shipper->follow, false);
-    shipper_save(shipper, true);
+    shipper_save(shipper);
 }
 
 const struct session_handler shipper_session_handler = {

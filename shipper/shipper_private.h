@@ -53,7 +53,7 @@ void shipper_ask(struct shipper *shipper);
 
 /* shipper_save.c */
 enum status shipper_restore(struct shipper *shipper, struct error *err) WARN_UNUSED;
-void shipper_save(struct shipper *shipper, bool now);
+void shipper_save(struct shipper *shipper);
 uint64_t shipper_next_epoch(struct shipper *shipper);
 void shipper_new_id(struct shipper *shipper);
 

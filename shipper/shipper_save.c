@@ -82,6 +82,7 @@ enum status shipper_restore(struct shipper *shipper, struct error *err)
     if (report.bytes_damaged > 0)
         diag_warn("checkpoint: %llu bytes were damaged and left out",
                   (unsigned long long)report.bytes_damaged);
+    follow_restored(shipper->follow);
     if (!restored.has_meta)
         derive_id(shipper);
     else
@@ -116,13 +117,14 @@ static void forget_one(void *user, const struct generation *gen)
         shipper->follow->wants_snapshot = true;
 }
 
-void shipper_save(struct shipper *shipper, bool now)
+void shipper_save(struct shipper *shipper)
 {
     struct error err = {0};
     enum status status = STATUS_OK;
     bool whole = shipper->meta_dirty || shipper->follow->wants_snapshot ||
                  checkpoint_wants_snapshot(shipper->checkpoint);
 
+    shipper->follow->identity_news = false;
     if (shipper->now_ns >= shipper->expire_at_ns) {
         shipper->expire_at_ns = shipper->now_ns + 60 * SECOND_NS;
         follow_expire(shipper->follow, forget_one, shipper);
@@ -139,6 +141,6 @@ void shipper_save(struct shipper *shipper, bool now)
     }
     shipper->save_failures++;
     shipper->follow->wants_snapshot = true;
-    if (now || diag_limited(&shipper->alarm_told_s, 10))
+    if (diag_limited(&shipper->alarm_told_s, 10))
         diag_warn("positions are not saved, going on from memory: %s", err.message);
 }

@@ -65,10 +65,16 @@ static void advance(struct turn *turn, size_t len)
 
 /* ---- reading and the look back ---- */
 
-static bool looks_same(const struct turn *turn)
+static bool looks_same(const struct turn *turn, size_t got)
 {
     struct slice before = slice_make(turn->reader->bytes, turn->look_back);
+    const struct generation *gen = &turn->source->gen;
 
+    /* Few bytes say little: near the beginning of a file its first bytes are compared, too. */
+    if (turn->source->read_off == turn->look_back && got >= gen->prefix_len &&
+        gen->prefix_len > 0 &&
+        prefix_hash(slice_make(turn->reader->bytes, gen->prefix_len)) != gen->prefix_hash)
+        return false;
     return turn->source->read_tail == TAIL_HASH_UNKNOWN ||
            tail_hash(before) == turn->source->read_tail;
 }
@@ -98,7 +104,7 @@ static bool read_piece(struct turn *turn, enum tail_result *result)
         (void)idle(turn);
         return false;
     }
-    if (!looks_same(turn)) {
+    if (!looks_same(turn, (size_t)got)) {
         (void)follow_truncated(turn->follow, source, RESET_TAIL, 0);
         (void)idle(turn);
         return false;

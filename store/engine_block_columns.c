@@ -592,7 +592,7 @@ static void engine_release(struct block *base)
     struct engine_block *block = of(base);
 
     buf_release(&block->lines);
-    pool_release(&block->hold);
+    pool_hold_release(&block->hold);
     free(block);
 }
 

@@ -242,7 +242,7 @@ struct pool_hold {
     struct pool_held *held;
 };
 
-/* A page of the string pool, decoded. Valid until pool_release(), or longer. */
+/* A page of the string pool, decoded. Valid until pool_hold_release(), or longer. */
 enum status engine_pool_page(struct engine_segment *segment, uint32_t index,
                              struct pool_hold *hold, const struct text_page **out,
                              struct error *err) WARN_UNUSED;
@@ -250,7 +250,7 @@ enum status engine_pool_page(struct engine_segment *segment, uint32_t index,
 enum status engine_pool_string(struct engine_segment *segment, uint32_t number,
                                struct pool_hold *hold, struct slice *out,
                                struct error *err) WARN_UNUSED;
-void pool_release(struct pool_hold *hold);
+void pool_hold_release(struct pool_hold *hold);
 
 /* The directory; see above. */
 enum status engine_directory_parse(struct engine_segment *segment, struct slice directory,

@@ -323,7 +323,7 @@ enum status engine_pool_page(struct engine_segment *segment, uint32_t index,
     return STATUS_OK;
 }
 
-void pool_release(struct pool_hold *hold)
+void pool_hold_release(struct pool_hold *hold)
 {
     while (hold->held != NULL) {
         struct pool_held *held = hold->held;

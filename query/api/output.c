@@ -10,7 +10,7 @@
 
 const struct output_format *const output_formats[] = {
     &output_ndjson, &output_columns, &output_json, &output_csv,
-    &output_tsv,    &output_logfmt,  &output_raw,
+    &output_tsv,    &output_logfmt,  &output_raw,  &output_framed,
 };
 const size_t output_format_count = COUNT_OF(output_formats);
 

@@ -38,7 +38,7 @@ struct output_format {
 };
 
 extern const struct output_format output_ndjson, output_columns, output_json, output_csv,
-    output_tsv, output_logfmt, output_raw;
+    output_tsv, output_logfmt, output_raw, output_framed;
 extern const struct output_format *const output_formats[];
 extern const size_t output_format_count;
 /* By the name of the parameter `format`; by an Accept header (the first type that we know; the

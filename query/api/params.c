@@ -305,7 +305,7 @@ static bool read_format(const char *name, struct slice value, struct api_params 
     nearest = nearest_name(value, names, output_format_count);
     reply_bad_request(problem, nearest == NULL ? "ndjson" : nearest,
                       "parameter %s: \"%s\" is not one of ndjson, columns, json, csv, tsv, logfmt, "
-                      "raw",
+                      "raw, framed",
                       name, shown(value, text));
     return false;
 }

@@ -4,8 +4,8 @@
  * house (space, retention). With options.manual both work on the thread of store_step().
  *
  * Locks, in the order in which they may be taken:
- *   commit_lock   the WAL, from taking batches off the queue to their publication
  *   manifest_lock the manifest, and who seals or drops
+ *   commit_lock   the WAL, from taking batches off the queue to their publication
  *   state_lock    shards, heads, states of sources, losses, catalog pointer, flags; held shortly
  *   queue_lock    batches that wait for the committer
  */

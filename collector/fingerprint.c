@@ -391,21 +391,21 @@ struct slice fingerprint_json(struct slice json, struct arena *arena)
 
     json_scan_init(&scan, json);
     while (out.len < FINGERPRINT_SIZE_MAX && json_scan_next(&scan, &token)) {
-        if (token.type == JSON_KEY) {
+        if (token.type == JSON_TOKEN_KEY) {
             if (comma)
                 put(&out, ',');
             for (size_t i = 0; i < token.text.len; i++)
                 put(&out, token.text.data[i]);
             comma = true;
-        } else if (token.type == JSON_OBJECT_BEGIN || token.type == JSON_ARRAY_BEGIN) {
+        } else if (token.type == JSON_TOKEN_OBJECT_BEGIN || token.type == JSON_TOKEN_ARRAY_BEGIN) {
             if (last_byte(&out) == '}' || last_byte(&out) == ']')
                 put(&out, ',');
             else if (out.len > 0 && last_byte(&out) != '[' && last_byte(&out) != '{')
                 put(&out, ':');
-            put(&out, token.type == JSON_OBJECT_BEGIN ? '{' : '[');
+            put(&out, token.type == JSON_TOKEN_OBJECT_BEGIN ? '{' : '[');
             comma = false;
-        } else if (token.type == JSON_OBJECT_END || token.type == JSON_ARRAY_END) {
-            put(&out, token.type == JSON_OBJECT_END ? '}' : ']');
+        } else if (token.type == JSON_TOKEN_OBJECT_END || token.type == JSON_TOKEN_ARRAY_END) {
+            put(&out, token.type == JSON_TOKEN_OBJECT_END ? '}' : ']');
             comma = true;
         }
     }

@@ -172,7 +172,7 @@ static bool take_number(struct json_scan *scan, struct json_token *out)
             return fail(scan, "bad number");
         at += digits;
     }
-    out->type = JSON_NUMBER;
+    out->type = JSON_TOKEN_NUMBER;
     out->text = slice_sub(text, start, at - start);
     scan->at = at;
     return true;
@@ -203,7 +203,7 @@ static bool begin(struct json_scan *scan, bool object, struct json_token *out)
     scan->objects = object ? scan->objects | (UINT32_C(1) << scan->depth)
                            : scan->objects & ~(UINT32_C(1) << scan->depth);
     scan->depth++;
-    out->type = object ? JSON_OBJECT_BEGIN : JSON_ARRAY_BEGIN;
+    out->type = object ? JSON_TOKEN_OBJECT_BEGIN : JSON_TOKEN_ARRAY_BEGIN;
     out->text = slice_sub(scan->text, scan->at, 1);
     scan->at++;
     scan->expect = object ? EXPECT_KEY_OR_END : EXPECT_VALUE_OR_END;
@@ -221,7 +221,7 @@ static bool end(struct json_scan *scan, struct json_token *out)
 
     if ((scan->text.data[scan->at] == '}') != object)
         return fail(scan, "bracket of the other kind");
-    out->type = object ? JSON_OBJECT_END : JSON_ARRAY_END;
+    out->type = object ? JSON_TOKEN_OBJECT_END : JSON_TOKEN_ARRAY_END;
     out->text = slice_sub(scan->text, scan->at, 1);
     scan->at++;
     scan->depth--;
@@ -240,17 +240,17 @@ static bool take_value(struct json_scan *scan, struct json_token *out)
         return begin(scan, false, out);
     case '"':
         scan->at++;
-        out->type = JSON_STRING;
+        out->type = JSON_TOKEN_STRING;
         taken = take_string(scan, out);
         break;
     case 't':
-        taken = take_word(scan, SLICE_LITERAL("true"), JSON_TRUE, out);
+        taken = take_word(scan, SLICE_LITERAL("true"), JSON_TOKEN_TRUE, out);
         break;
     case 'f':
-        taken = take_word(scan, SLICE_LITERAL("false"), JSON_FALSE, out);
+        taken = take_word(scan, SLICE_LITERAL("false"), JSON_TOKEN_FALSE, out);
         break;
     case 'n':
-        taken = take_word(scan, SLICE_LITERAL("null"), JSON_NULL, out);
+        taken = take_word(scan, SLICE_LITERAL("null"), JSON_TOKEN_NULL, out);
         break;
     default:
         taken = take_number(scan, out);
@@ -313,7 +313,7 @@ bool json_scan_next(struct json_scan *scan, struct json_token *out)
     if (c != '"')
         return fail(scan, "no key");
     scan->at++;
-    out->type = JSON_KEY;
+    out->type = JSON_TOKEN_KEY;
     scan->expect = EXPECT_COLON;
     return take_string(scan, out);
 }

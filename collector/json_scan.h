@@ -14,16 +14,16 @@
 enum { JSON_DEPTH_MAX = 32 }; /* objects and arrays inside each other */
 
 enum json_type {
-    JSON_OBJECT_BEGIN,
-    JSON_OBJECT_END,
-    JSON_ARRAY_BEGIN,
-    JSON_ARRAY_END,
-    JSON_KEY,
-    JSON_STRING,
-    JSON_NUMBER,
-    JSON_TRUE,
-    JSON_FALSE,
-    JSON_NULL,
+    JSON_TOKEN_OBJECT_BEGIN,
+    JSON_TOKEN_OBJECT_END,
+    JSON_TOKEN_ARRAY_BEGIN,
+    JSON_TOKEN_ARRAY_END,
+    JSON_TOKEN_KEY,
+    JSON_TOKEN_STRING,
+    JSON_TOKEN_NUMBER,
+    JSON_TOKEN_TRUE,
+    JSON_TOKEN_FALSE,
+    JSON_TOKEN_NULL,
 };
 
 struct json_token {

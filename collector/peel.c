@@ -162,12 +162,12 @@ static bool peel_docker(struct slice line, struct slice text, struct arena *aren
         return false;
     json_scan_init(&scan, text);
     while (json_scan_next(&scan, &token)) {
-        if (token.type == JSON_KEY) {
+        if (token.type == JSON_TOKEN_KEY) {
             key = token.text;
-        } else if (token.type == JSON_STRING && slice_is(key, "log") && !has_log) {
+        } else if (token.type == JSON_TOKEN_STRING && slice_is(key, "log") && !has_log) {
             log = token;
             has_log = true;
-        } else if (token.type == JSON_STRING && slice_is(key, "time")) {
+        } else if (token.type == JSON_TOKEN_STRING && slice_is(key, "time")) {
             time = token.text;
         }
     }

@@ -61,14 +61,14 @@ static enum json_step visit(void *user, struct slice key, const struct json_toke
     struct slice text;
     enum field_type type;
 
-    if (token->type == JSON_OBJECT_BEGIN || token->type == JSON_NULL || key.len == 0)
+    if (token->type == JSON_TOKEN_OBJECT_BEGIN || token->type == JSON_TOKEN_NULL || key.len == 0)
         return JSON_STEP_ON;
     known = structured_key_of(key);
     text = json_fields_text(token, parse->context->arena);
     if (take_special(parse, known, text) || key.data[0] == '_' || key.len > 128)
         return JSON_STEP_ON;
     type = known.type;
-    if (type == FIELD_TEXT && token->type != JSON_STRING)
+    if (type == FIELD_TEXT && token->type != JSON_TOKEN_STRING)
         type = structured_type_of(text);
     else if (type == FIELD_TEXT && slice_is(key, "status"))
         type = structured_type_of(text); /* "200" in quotes */

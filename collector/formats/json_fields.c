@@ -30,20 +30,20 @@ static bool walk_value(struct json_scan *scan, struct path *path, struct slice k
                        struct json_token *token, json_visit *visit, void *user)
 {
     struct json_token begin = *token;
-    unsigned depth = scan->depth - (token->type == JSON_OBJECT_BEGIN ? 1U : 0U);
+    unsigned depth = scan->depth - (token->type == JSON_TOKEN_OBJECT_BEGIN ? 1U : 0U);
     enum json_step step;
 
-    if (token->type == JSON_ARRAY_BEGIN && !json_scan_skip(scan, &begin, &token->text))
+    if (token->type == JSON_TOKEN_ARRAY_BEGIN && !json_scan_skip(scan, &begin, &token->text))
         return false;
     if (path->too_long)
-        return token->type != JSON_OBJECT_BEGIN || json_scan_skip(scan, &begin, &token->text);
-    if (token->type == JSON_ARRAY_BEGIN)
+        return token->type != JSON_TOKEN_OBJECT_BEGIN || json_scan_skip(scan, &begin, &token->text);
+    if (token->type == JSON_TOKEN_ARRAY_BEGIN)
         depth = scan->depth;
     /* A key of the outermost object is used where it stands. */
     if (depth > 1)
         key = (struct slice){path->text, path->len};
     step = visit(user, key, token);
-    if (token->type != JSON_OBJECT_BEGIN || step == JSON_STEP_STOP)
+    if (token->type != JSON_TOKEN_OBJECT_BEGIN || step == JSON_STEP_STOP)
         return step != JSON_STEP_STOP;
     if (step == JSON_STEP_ON) {
         path->len_at[depth - 1] = path->len;
@@ -51,7 +51,7 @@ static bool walk_value(struct json_scan *scan, struct path *path, struct slice k
     }
     if (!json_scan_skip(scan, &begin, &token->text))
         return false;
-    token->type = JSON_STRING;
+    token->type = JSON_TOKEN_STRING;
     token->escaped = false;
     return visit(user, key, token) != JSON_STEP_STOP;
 }
@@ -67,15 +67,15 @@ bool json_fields_walk(struct slice text, json_visit *visit, void *user, const ch
     path.too_long = false;
     json_scan_init(&scan, text);
     *error = NULL;
-    if (!json_scan_next(&scan, &token) || token.type != JSON_OBJECT_BEGIN) {
+    if (!json_scan_next(&scan, &token) || token.type != JSON_TOKEN_OBJECT_BEGIN) {
         *error = scan.error != NULL ? scan.error : "no object";
         return false;
     }
     while (json_scan_next(&scan, &token)) {
-        if (token.type == JSON_KEY) {
+        if (token.type == JSON_TOKEN_KEY) {
             key = token.text;
             path_set(&path, scan.depth - 1U, key);
-        } else if (token.type != JSON_OBJECT_END &&
+        } else if (token.type != JSON_TOKEN_OBJECT_END &&
                    !walk_value(&scan, &path, key, &token, visit, user)) {
             *error = scan.error;
             return false;
@@ -104,11 +104,11 @@ static enum json_step collect_value(void *user, struct slice key, const struct j
             at -= collect->key_count;
         if (!slice_equal(collect->keys[at], key) || key.len == 0)
             continue;
-        if (token->type == JSON_OBJECT_BEGIN)
+        if (token->type == JSON_TOKEN_OBJECT_BEGIN)
             return JSON_STEP_WHOLE;
         collect->next = at + 1 == collect->key_count ? 0 : at + 1;
         collect->values[at] = *token;
-        if (token->type == JSON_NULL)
+        if (token->type == JSON_TOKEN_NULL)
             *collect->present &= ~(UINT64_C(1) << at);
         else
             *collect->present |= UINT64_C(1) << at;

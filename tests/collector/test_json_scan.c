@@ -100,11 +100,11 @@ static void test_skip(void **unused)
     json_scan_init(&scan, SLICE_LITERAL("{\"a\":[1,{\"b\":[]}],\"c\":2}"));
     for (int i = 0; i < 3; i++)
         assert_true(json_scan_next(&scan, &token));
-    assert_int_equal(token.type, JSON_ARRAY_BEGIN);
+    assert_int_equal(token.type, JSON_TOKEN_ARRAY_BEGIN);
     assert_true(json_scan_skip(&scan, &token, &whole));
     assert_true(slice_is(whole, "[1,{\"b\":[]}]"));
     assert_true(json_scan_next(&scan, &token));
-    assert_true(token.type == JSON_KEY && slice_is(token.text, "c"));
+    assert_true(token.type == JSON_TOKEN_KEY && slice_is(token.text, "c"));
 }
 
 static const struct unescape_case {

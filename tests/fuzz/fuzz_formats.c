@@ -3,6 +3,7 @@
 #include "collector/derive.h"
 #include "collector/format.h"
 #include "collector/formats/json_fields.h"
+#include "collector/formats/scan.h"
 #include "collector/fingerprint.h"
 
 #include <assert.h>
@@ -20,10 +21,10 @@ static field_id get_name(void *user, struct slice name)
 }
 
 static const struct slice prefixes[] = {
-    {"%m [%p] %q%u@%d ", 16}, {"%t %a:%i %-10c %e ", 18}, {"<%n|%r|%h|%Q>", 13}};
+    SLICE_INIT("%m [%p] %q%u@%d "), SLICE_INIT("%t %a:%i %-10c %e "), SLICE_INIT("<%n|%r|%h|%Q>")};
 static const struct slice log_formats[] = {
-    {"$msec \"$request\" $status $upstream_response_time", 48},
-    {"%h %t \\\"%r\\\" %>s %b %{ms}T", 28}};
+    SLICE_INIT("$msec \"$request\" $status $upstream_response_time"),
+    SLICE_INIT("%h %t \\\"%r\\\" %>s %b %{ms}T")};
 
 static void check(const struct parsed_event *parsed, struct slice event)
 {
@@ -66,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct derive_rules *rules;
     static struct url_scratch *scratch;
     static struct name_cache cache;
-    struct format_settings settings = {.path = {"/log/celery_q_1.log", 19}};
+    struct format_settings settings = {.path = SLICE_INIT("/log/celery_q_1.log")};
     struct field_names names = {.get = get_name};
     struct arena arena = arena_empty(8 << 20);
     struct parsed_event *parsed = malloc(sizeof(*parsed));

@@ -320,6 +320,7 @@ enum status plan_run_sub(const struct plan *outer, const struct query_tree *tree
     range.min_ns -= shift_ns;
     range.max_ns -= shift_ns;
     run->depth++;
+    run->range_fixed = shift_ns != 0;
     status = plan_make(run, tree, range, QUERY_ANY, &plan);
     if (status == STATUS_OK)
         status = plan_run(plan, sink, err);

@@ -31,6 +31,10 @@ static void narrow_range(struct plan *plan, const struct filter *filter)
     const struct filter *part;
     bool own = false;
 
+    if (run->range_fixed) { /* the same query over a shifted range */
+        run->range_fixed = false;
+        return;
+    }
     for (uint32_t i = 0; (part = conjunct(filter, i)) != NULL; i++) {
         struct time_range range;
 

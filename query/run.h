@@ -28,6 +28,7 @@ struct run {
     struct zone *zone;             /* NULL: UTC */
     int64_t now_ns, start_mono_ns, progress_mono_ns;
     unsigned depth;                /* of subqueries that run inside one another */
+    bool range_fixed;              /* the next plan takes its range as it is: diff */
 
     pthread_mutex_t lock;          /* for what follows */
     char warnings[QUERY_WARNINGS_MAX][WARNING_SIZE_MAX];

@@ -10,6 +10,18 @@ struct chunk_sizes {
     uint64_t text;
 };
 
+/* As take_varint(), quick for the one byte that most numbers of a row take. */
+static inline bool take_short(struct slice *rest, uint64_t *out)
+{
+    if (rest->len > 0 && (unsigned char)rest->data[0] < 0x80) {
+        *out = (unsigned char)rest->data[0];
+        rest->data++;
+        rest->len--;
+        return true;
+    }
+    return take_varint(rest, out);
+}
+
 static enum status bad(struct error *err, const char *what)
 {
     return error_set(err, STATUS_CORRUPT, "batch in the WAL: bad %s", what);
@@ -174,17 +186,17 @@ static bool row_fields_are_whole(const struct chunk *chunk, const struct chunk_r
     struct slice rest = slice_from(chunk->fields, row->fields_at);
     uint64_t count, binding, start, len;
 
-    if (!take_varint(&rest, &count) || count > EVENT_FIELDS_MAX)
+    if (!take_short(&rest, &count) || count > EVENT_FIELDS_MAX)
         return false;
     for (uint64_t i = 0; i < count; i++) {
-        if (!take_varint(&rest, &binding) || binding >= chunk->binding_count ||
-            !take_varint(&rest, &start))
+        if (!take_short(&rest, &binding) || binding >= chunk->binding_count ||
+            !take_short(&rest, &start))
             return false;
         if (chunk->bindings[binding].computed) {
             if (start > rest.len)
                 return false;
             rest = slice_from(rest, (size_t)start);
-        } else if (!take_varint(&rest, &len) || start > row->text_len ||
+        } else if (!take_short(&rest, &len) || start > row->text_len ||
                    len > row->text_len - start) {
             return false;
         }
@@ -312,7 +324,7 @@ void chunk_fields_begin(const struct chunk *chunk, const struct chunk_row *row,
     walk->rest = slice_from(chunk->fields, row->fields_at);
     walk->text = chunk_row_text(chunk, row);
     walk->left = 0;
-    (void)take_varint(&walk->rest, &walk->left); /* checked by chunk_new() */
+    (void)take_short(&walk->rest, &walk->left); /* checked by chunk_new() */
 }
 
 bool chunk_fields_next(struct chunk_fields *walk, const struct chunk_binding **binding,
@@ -323,14 +335,14 @@ bool chunk_fields_next(struct chunk_fields *walk, const struct chunk_binding **b
     if (walk->left == 0)
         return false;
     walk->left--;
-    (void)take_varint(&walk->rest, &number);
-    (void)take_varint(&walk->rest, &start);
+    (void)take_short(&walk->rest, &number);
+    (void)take_short(&walk->rest, &start);
     *binding = &walk->chunk->bindings[number];
     if ((*binding)->computed) {
         *value = slice_first(walk->rest, (size_t)start);
         walk->rest = slice_from(walk->rest, (size_t)start);
     } else {
-        (void)take_varint(&walk->rest, &len);
+        (void)take_short(&walk->rest, &len);
         *value = slice_sub(walk->text, (size_t)start, (size_t)len);
     }
     return true;

@@ -6,7 +6,10 @@
 
 #include <stdlib.h>
 
-enum { BINDING_SLOTS = 512 }; /* small table in the encoder; more bindings are found by a walk */
+enum {
+    BINDING_SLOTS = 512, /* a small table; when two bindings share a slot, they are found by a walk */
+    GUESSES = 32,
+};
 
 struct encoder {
     const struct batch *batch;
@@ -20,6 +23,7 @@ struct encoder {
     struct event_field *bindings; /* one example of each */
     uint32_t binding_count, binding_capacity;
     uint32_t binding_slots[BINDING_SLOTS]; /* index + 1 */
+    uint32_t guesses[GUESSES];             /* binding by place in the row */
     struct map series;
     struct arena series_texts;
 };
@@ -53,8 +57,7 @@ static bool binding_room(struct encoder *encoder)
     return true;
 }
 
-/* Number of the field's binding; MAP_NONE when there is no room for another. */
-static uint32_t binding_of(struct encoder *encoder, const struct event_field *field)
+static uint32_t find_binding(struct encoder *encoder, const struct event_field *field)
 {
     uint32_t key = field->field * 64 + field->type * 8u + field->unit * 2u +
                    (field->text.data == NULL);
@@ -72,6 +75,21 @@ static uint32_t binding_of(struct encoder *encoder, const struct event_field *fi
     encoder->bindings[encoder->binding_count] = *field;
     *slot = ++encoder->binding_count;
     return encoder->binding_count - 1;
+}
+
+/* Number of the field's binding; MAP_NONE when there is no room for another. `place` is the field's
+ * in its row: rows of one format mostly have the same fields at the same places. */
+static uint32_t binding_of(struct encoder *encoder, const struct event_field *field,
+                           uint32_t place)
+{
+    uint32_t guess = place < GUESSES ? encoder->guesses[place] : MAP_NONE;
+
+    if (guess < encoder->binding_count && same_binding(&encoder->bindings[guess], field))
+        return guess;
+    guess = find_binding(encoder, field);
+    if (place < GUESSES)
+        encoder->guesses[place] = guess;
+    return guess;
 }
 
 static enum status check_counts(const struct batch *batch, struct error *err)
@@ -150,7 +168,7 @@ static bool append_fields(struct encoder *encoder, const struct event *event)
     buf_commit(out, put_varint(out->data + out->len, event->field_count));
     for (uint32_t i = 0; i < event->field_count; i++) {
         const struct event_field *field = &event->fields[i];
-        uint32_t binding = binding_of(encoder, field);
+        uint32_t binding = binding_of(encoder, field, i);
         char *at;
 
         if (binding == MAP_NONE || !buf_reserve(out, 3 * VARINT_SIZE_MAX))

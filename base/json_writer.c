@@ -4,7 +4,6 @@
 #include "base/json_writer.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,35 +81,93 @@ static void escape_ascii(struct buf *out, unsigned char c)
     buf_printf(out, "\\u%04x", c);
 }
 
-void jsonw_escape(struct buf *out, struct slice text)
+/* Has any of the eight bytes to be escaped, or is it not ASCII? (Bit tricks: "Determine if a word
+ * has a zero byte", S. E. Anderson; a false alarm only costs the slow way.) */
+static bool has_special(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\', del = word ^ ones * 0x7F;
+    uint64_t below_blank = word - ones * 0x20;
+
+    return ((below_blank | (quote - ones) | (backslash - ones) | (del - ones) | word) & highs) != 0;
+}
+
+/* How many bytes from the start stand for themselves. */
+static size_t plain_length(struct slice text)
 {
     size_t at = 0;
+    uint64_t word;
 
-    while (at < text.len) {
-        size_t from = at, bad, length;
+    for (; at + sizeof(word) <= text.len; at += sizeof(word)) {
+        memcpy(&word, text.data + at, sizeof(word));
+        if (has_special(word))
+            break;
+    }
+    while (at < text.len && is_plain((unsigned char)text.data[at]))
+        at++;
+    return at;
+}
 
-        while (at < text.len && is_plain((unsigned char)text.data[at]))
-            at++;
-        if (at > from)
-            buf_append(out, text.data + from, at - from);
-        if (at == text.len)
-            return;
-        if ((unsigned char)text.data[at] < 0x80) {
-            escape_ascii(out, (unsigned char)text.data[at++]);
-            continue;
-        }
-        length = utf8_length(slice_from(text, at), &bad);
-        if (length == 2 && text.data[at] == '\xC2' && (unsigned char)text.data[at + 1] < 0xA0)
-            buf_printf(out, "\\u%04x", (unsigned char)text.data[at + 1]); /* C1 control */
-        else if (length > 0)
-            buf_append(out, text.data + at, length);
-        else
-            buf_append(out, "\xEF\xBF\xBD", 3);
-        at += length > 0 ? length : bad;
+/* The character at the start, which is not plain; gives its length in bytes. */
+static size_t escape_one(struct buf *out, struct slice text)
+{
+    unsigned char first = (unsigned char)text.data[0];
+    size_t bad, length;
+
+    if (first < 0x80) {
+        escape_ascii(out, first);
+        return 1;
+    }
+    length = utf8_length(text, &bad);
+    if (length == 0) {
+        buf_append(out, "\xEF\xBF\xBD", 3);
+        return bad;
+    }
+    if (length == 2 && first == 0xC2 && (unsigned char)text.data[1] < 0xA0) /* C1 control */
+        buf_printf(out, "\\u%04x", (unsigned char)text.data[1]);
+    else
+        buf_append(out, text.data, length);
+    return length;
+}
+
+void jsonw_escape(struct buf *out, struct slice text)
+{
+    struct slice rest = text;
+
+    while (rest.len > 0) {
+        size_t plain = plain_length(rest);
+
+        buf_append(out, rest.data, plain);
+        rest = slice_from(rest, plain);
+        if (rest.len > 0)
+            rest = slice_from(rest, escape_one(out, rest));
     }
 }
 
 /* ---- numbers and times ---- */
+
+/* Digits at the end of `out`; gives where they start. */
+static size_t digits_of(uint64_t value, char out[24])
+{
+    size_t at = 24;
+
+    do
+        out[--at] = (char)('0' + value % 10);
+    while ((value /= 10) != 0);
+    return at;
+}
+
+size_t jsonw_format_i64(int64_t value, char out[24])
+{
+    char text[24];
+    size_t from = digits_of(value < 0 ? 0 - (uint64_t)value : (uint64_t)value, text);
+
+    if (value < 0)
+        text[--from] = '-';
+    memcpy(out, text + from, sizeof(text) - from); /* 20 digits and a sign at most */
+    out[sizeof(text) - from] = '\0';
+    return sizeof(text) - from;
+}
 
 size_t jsonw_format_double(double value, char out[32])
 {
@@ -120,7 +177,7 @@ size_t jsonw_format_double(double value, char out[32])
         return (size_t)snprintf(out, 32, "null");
     if (value == floor(value) && fabs(value) < 9007199254740992.0 &&
         !(value == 0 && signbit(value)))
-        return (size_t)snprintf(out, 32, "%" PRId64, (int64_t)value);
+        return jsonw_format_i64((int64_t)value, out);
     for (int digits = 15; digits <= 17; digits++) {
         length = snprintf(out, 32, "%.*g", digits, value);
         if (strtod(out, NULL) == value)
@@ -238,13 +295,10 @@ void jsonw_base64(struct json_writer *writer, struct slice bytes)
 
 static void put_u64(struct buf *out, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char text[24];
+    size_t from = digits_of(value, text);
 
-    do
-        digits[--at] = (char)('0' + value % 10);
-    while ((value /= 10) != 0);
-    buf_append(out, digits + at, sizeof(digits) - at);
+    buf_append(out, text + from, sizeof(text) - from);
 }
 
 void jsonw_u64(struct json_writer *writer, uint64_t value)

@@ -60,6 +60,7 @@ void jsonw_raw(struct json_writer *writer, struct slice json);
 /* Parts of the above for other writers. */
 bool jsonw_utf8_valid(struct slice text);
 void jsonw_escape(struct buf *out, struct slice text); /* without quotes */
+size_t jsonw_format_i64(int64_t value, char out[24]);  /* length; printf costs five times as much */
 size_t jsonw_format_double(double value,
                            char out[32]); /* length; "null" where there is no number */
 size_t jsonw_format_time(int64_t time_ns,

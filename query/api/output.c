@@ -111,17 +111,20 @@ static bool is_number_type(enum value_type type)
 static void append_seconds(struct buf *out, int64_t ns)
 {
     uint64_t size = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
-    unsigned fraction = (unsigned)(size % 1000000000);
-    char digits[16];
-    int length;
+    uint32_t fraction = (uint32_t)(size % 1000000000);
+    char digits[10] = ".";
+    size_t length = sizeof(digits);
 
-    buf_printf(out, "%s%" PRIu64, ns < 0 ? "-" : "", size / 1000000000);
+    if (ns < 0)
+        output_put(out, '-');
+    output_put_i64(out, (int64_t)(size / 1000000000));
     if (fraction == 0)
         return;
-    length = snprintf(digits, sizeof(digits), ".%09u", fraction);
+    for (size_t i = length; i-- > 1; fraction /= 10)
+        digits[i] = (char)('0' + fraction % 10);
     while (digits[length - 1] == '0')
         length--;
-    buf_append(out, digits, (size_t)length);
+    buf_append(out, digits, length);
 }
 
 static void append_number(struct buf *out, const struct result_column *column, uint32_t row)
@@ -138,7 +141,7 @@ static void append_number(struct buf *out, const struct result_column *column, u
     } else if (column->type == VALUE_TIME) {
         buf_append(out, text, jsonw_format_time(column->ints[row], text));
     } else {
-        buf_printf(out, "%" PRId64, column->ints[row]);
+        output_put_i64(out, column->ints[row]);
     }
 }
 
@@ -163,17 +166,17 @@ void output_json_value(struct buf *out, const struct result_column *column, uint
             buf_append_slice(out, text);
             return;
         }
-        buf_append_byte(out, '"');
+        output_put(out, '"');
         jsonw_escape(out, text);
-        buf_append_byte(out, '"');
+        output_put(out, '"');
         return;
     }
     quoted = column->type == VALUE_TIME && column->kind == RESULT_INT;
     if (quoted)
-        buf_append_byte(out, '"');
+        output_put(out, '"');
     append_number(out, column, row);
     if (quoted)
-        buf_append_byte(out, '"');
+        output_put(out, '"');
 }
 
 /* ---- rows as JSON objects ---- */
@@ -185,7 +188,7 @@ struct slice *output_json_keys(const struct result_chunk *chunk, struct arena *a
 
     for (uint32_t i = 0; i < chunk->column_count && keys != NULL; i++) {
         buf_reset(&text);
-        buf_append_byte(&text, '"');
+        buf_append(&text, ",\"", 2);
         jsonw_escape(&text, chunk->columns[i].name);
         buf_append(&text, "\":", 2);
         keys[i] = arena_copy(arena, buf_slice(&text));
@@ -212,7 +215,7 @@ void output_json_row(struct output *output, const struct result_chunk *chunk,
     struct buf *out = output->out;
     bool filled = false;
 
-    buf_append_byte(out, '{');
+    output_put(out, '{');
     if (output->ids && chunk->sources != NULL) {
         append_id(output, chunk, row);
         filled = true;
@@ -222,10 +225,8 @@ void output_json_row(struct output *output, const struct result_chunk *chunk,
 
         if (result_is_null(column, row))
             continue;
-        if (filled)
-            buf_append_byte(out, ',');
+        buf_append_slice(out, filled ? keys[i] : slice_from(keys[i], 1));
         filled = true;
-        buf_append_slice(out, keys[i]);
         output_json_value(out, column, row);
         if (slice_is(column->name, "_msg") && column->kind <= RESULT_DICT &&
             !jsonw_utf8_valid(output_text(column, row))) {
@@ -236,5 +237,5 @@ void output_json_row(struct output *output, const struct result_chunk *chunk,
             jsonw_base64(&json, output_text(column, row));
         }
     }
-    buf_append_byte(out, '}');
+    output_put(out, '}');
 }

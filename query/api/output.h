@@ -69,6 +69,22 @@ enum status output_row_done(struct output *output);
 
 /* ---- what several formats share ---- */
 
+/* buf_append_byte() without a call while there is room: rows are made of single characters. */
+static inline void output_put(struct buf *out, char c)
+{
+    if (out->len < out->capacity && !out->failed)
+        out->data[out->len++] = c;
+    else
+        buf_append_byte(out, c);
+}
+
+static inline void output_put_i64(struct buf *out, int64_t value)
+{
+    char text[24];
+
+    buf_append(out, text, jsonw_format_i64(value, text));
+}
+
 enum { OUTPUT_ID_SIZE = 64 };
 struct event_source;
 uint64_t output_source_hash(const struct event_source *source);
@@ -87,10 +103,10 @@ static inline struct slice output_text(const struct result_column *column, uint3
 void output_json_value(struct buf *out, const struct result_column *column, uint32_t row);
 /* As plain text, unquoted: the text itself, or as in JSON without quotes. */
 void output_plain_value(struct buf *out, const struct result_column *column, uint32_t row);
-/* One row as a JSON object. `keys` has the names of the columns as `"name":`. */
+/* One row as a JSON object. `keys` is what output_json_keys() made. */
 void output_json_row(struct output *output, const struct result_chunk *chunk,
                      const struct slice *keys, uint32_t row);
-/* `"name":` of each column, in `arena`; NULL: no memory. */
+/* `,"name":` of each column, in `arena`; NULL: no memory. */
 struct slice *output_json_keys(const struct result_chunk *chunk, struct arena *arena);
 /* Append the JSON of a columns chunk, rows [from, to). */
 void output_columns_rows(struct output *output, const struct result_chunk *chunk, uint32_t from,

@@ -52,11 +52,11 @@ static void write_times(struct buf *out, const struct result_column *column, uin
     buf_printf(out, "{\"base\":\"%" PRId64 "\",\"unit\":\"%s\",\"d\":[", base, units[unit].name);
     for (uint32_t row = from; row < to; row++) {
         if (row > from)
-            buf_append_byte(out, ',');
+            output_put(out, ',');
         if (result_is_null(column, row))
             buf_append_text(out, "null");
         else
-            buf_printf(out, "%" PRId64, (column->ints[row] - base) / units[unit].ns);
+            output_put_i64(out, (column->ints[row] - base) / units[unit].ns);
     }
     buf_append_text(out, "]}");
 }
@@ -79,7 +79,7 @@ static bool write_dict(struct output *output, const struct result_column *column
         if (code == RESULT_NO_CODE || numbers[code] != 0)
             continue;
         if (used > 0)
-            buf_append_byte(out, ',');
+            output_put(out, ',');
         output_json_value(out, column, row);
         numbers[code] = ++used;
     }
@@ -88,8 +88,8 @@ static bool write_dict(struct output *output, const struct result_column *column
         uint32_t code = column->codes[row];
 
         if (row > from)
-            buf_append_byte(out, ',');
-        buf_printf(out, "%" PRId64, code == RESULT_NO_CODE ? -1 : (int64_t)numbers[code] - 1);
+            output_put(out, ',');
+        output_put_i64(out, code == RESULT_NO_CODE ? -1 : (int64_t)numbers[code] - 1);
     }
     buf_append_text(out, "]}");
     return true;
@@ -98,16 +98,16 @@ static bool write_dict(struct output *output, const struct result_column *column
 static void write_plain(struct buf *out, const struct result_column *column, uint32_t from,
                         uint32_t to)
 {
-    buf_append_byte(out, '[');
+    output_put(out, '[');
     for (uint32_t row = from; row < to; row++) {
         if (row > from)
-            buf_append_byte(out, ',');
+            output_put(out, ',');
         if (result_is_null(column, row))
             buf_append_text(out, "null");
         else
             output_json_value(out, column, row);
     }
-    buf_append_byte(out, ']');
+    output_put(out, ']');
 }
 
 static void write_name(struct buf *out, struct slice name, bool *filled)
@@ -128,9 +128,9 @@ static void write_ids(struct output *output, const struct result_chunk *chunk, u
 
         buf_append_text(output->out, row == from ? "[\"" : ",\"");
         buf_append(output->out, id, length);
-        buf_append_byte(output->out, '"');
+        output_put(output->out, '"');
     }
-    buf_append_byte(output->out, ']');
+    output_put(output->out, ']');
 }
 
 static bool is_utf8(const struct result_column *column, uint32_t row)
@@ -154,14 +154,14 @@ static void write_bytes(struct buf *out, const struct result_column *column, uin
     for (row = from; row < to; row++) {
         struct json_writer json;
 
-        buf_append_byte(out, row == from ? '[' : ',');
+        output_put(out, row == from ? '[' : ',');
         jsonw_begin(&json, out);
         if (is_utf8(column, row))
             jsonw_null(&json);
         else
             jsonw_base64(&json, output_text(column, row));
     }
-    buf_append_byte(out, ']');
+    output_put(out, ']');
 }
 
 void output_columns_rows(struct output *output, const struct result_chunk *chunk, uint32_t from,

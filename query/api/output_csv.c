@@ -32,15 +32,15 @@ static void append_quoted(struct buf *out, struct slice text)
 {
     struct slice rest = text, part;
 
-    buf_append_byte(out, '"');
+    output_put(out, '"');
     if (is_formula(text))
-        buf_append_byte(out, '\'');
+        output_put(out, '\'');
     while (slice_cut(&rest, '"', &part)) {
         buf_append_slice(out, part);
         buf_append(out, "\"\"", 2);
     }
     buf_append_slice(out, rest);
-    buf_append_byte(out, '"');
+    output_put(out, '"');
 }
 
 static bool add_name(struct output *output, struct slice name)
@@ -65,7 +65,7 @@ static void write_header(struct output *output)
 {
     for (uint32_t i = 0; i < output->name_count; i++) {
         if (i > 0)
-            buf_append_byte(output->out, separator(output));
+            output_put(output->out, separator(output));
         append_quoted(output->out, output->names[i]);
     }
     if (output->name_count > 0)
@@ -96,9 +96,9 @@ static void write_value(struct output *output, const struct result_chunk *chunk,
     } else if (column->kind <= RESULT_DICT) {
         append_quoted(out, output_text(column, row));
     } else {
-        buf_append_byte(out, '"');
+        output_put(out, '"');
         output_plain_value(out, column, row);
-        buf_append_byte(out, '"');
+        output_put(out, '"');
     }
 }
 
@@ -129,7 +129,7 @@ static enum status write_chunk(struct output *output, const struct result_chunk 
     for (uint32_t row = 0; row < chunk->row_count && status == STATUS_OK; row++) {
         for (uint32_t i = 0; i < output->name_count; i++) {
             if (i > 0)
-                buf_append_byte(output->out, separator(output));
+                output_put(output->out, separator(output));
             write_value(output, chunk, output->columns[i], output->names[i], row);
         }
         buf_append_text(output->out, "\r\n");

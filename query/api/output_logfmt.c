@@ -19,9 +19,9 @@ static void append_value(struct buf *out, struct slice text)
         buf_append_slice(out, text);
         return;
     }
-    buf_append_byte(out, '"');
+    output_put(out, '"');
     jsonw_escape(out, text);
-    buf_append_byte(out, '"');
+    output_put(out, '"');
 }
 
 static void write_head(struct output *output, const struct query_head *head)
@@ -36,10 +36,10 @@ static void write_pair(struct output *output, const struct result_column *column
     struct buf *out = output->out;
 
     if (*filled)
-        buf_append_byte(out, ' ');
+        output_put(out, ' ');
     *filled = true;
     append_value(out, column->name);
-    buf_append_byte(out, '=');
+    output_put(out, '=');
     if (column->kind <= RESULT_DICT)
         append_value(out, output_text(column, row));
     else
@@ -62,7 +62,7 @@ static enum status write_chunk(struct output *output, const struct result_chunk 
         for (uint32_t i = 0; i < chunk->column_count; i++)
             if (!result_is_null(&chunk->columns[i], row))
                 write_pair(output, &chunk->columns[i], row, &filled);
-        buf_append_byte(output->out, '\n');
+        output_put(output->out, '\n');
         status = output_row_done(output);
     }
     return status;

@@ -13,7 +13,7 @@ static void end_record(struct output *output, struct json_writer *json)
 {
     jsonw_end_object(json);
     jsonw_end_object(json);
-    buf_append_byte(output->out, '\n');
+    output_put(output->out, '\n');
 }
 
 static void write_head(struct output *output, const struct query_head *head)
@@ -36,7 +36,7 @@ static enum status write_chunk(struct output *output, const struct result_chunk 
         return STATUS_NO_MEMORY;
     for (uint32_t row = 0; row < chunk->row_count && status == STATUS_OK; row++) {
         output_json_row(output, chunk, keys, row);
-        buf_append_byte(output->out, '\n');
+        output_put(output->out, '\n');
         status = output_row_done(output);
     }
     return status;
@@ -68,7 +68,7 @@ static enum status write_columns(struct output *output, const struct result_chun
     for (uint32_t from = 0, to; from < chunk->row_count && status == STATUS_OK; from = to) {
         to = from + output_rows_within(chunk, from, OUTPUT_SPILL_SIZE);
         output_columns_rows(output, chunk, from, to);
-        buf_append_byte(output->out, '\n');
+        output_put(output->out, '\n');
         status = output_row_done(output);
     }
     return status;

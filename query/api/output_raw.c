@@ -15,7 +15,7 @@ static enum status write_chunk(struct output *output, const struct result_chunk 
     for (uint32_t row = 0; row < chunk->row_count && status == STATUS_OK; row++) {
         if (lines != NULL && !result_is_null(lines, row))
             output_plain_value(output->out, lines, row);
-        buf_append_byte(output->out, '\n');
+        output_put(output->out, '\n');
         status = output_row_done(output);
     }
     return status;

@@ -364,8 +364,10 @@ static enum status flush(struct merger *merger, struct error *err)
     merger->batch_max *= 2;
     if (merger->batch_max > RESULT_CHUNK_ROWS_MAX)
         merger->batch_max = RESULT_CHUNK_ROWS_MAX;
-    free_done(merger);
-    return status == STATUS_OK ? operator_push(merger->next, view, err) : status;
+    if (status == STATUS_OK)
+        status = operator_push(merger->next, view, err);
+    free_done(merger); /* texts of the view lie in the blocks */
+    return status;
 }
 
 /* Put the first row of the heap into the batch. */

@@ -17,6 +17,8 @@ enum {
     BATCH_ARENA_SOFT = 96 << 20,      /* above: lines go to raw, which costs no fields */
     BATCH_ARENA_MAX = 160 << 20,      /* soft limit, one event's fields, 65,536 raw events */
 
+    RESTORE_SIZE_MAX = 256 << 20,     /* open events of all sources, once at start */
+
     WORKERS_MAX = 16,
     WORKER_SOURCES_MAX = 16384,       /* with their parsers in memory; idle ones make room */
     SOURCE_IDLE_S = 600,              /* then a source without open event is forgotten */

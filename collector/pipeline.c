@@ -87,39 +87,79 @@ static field_id get_field(void *user, struct slice name)
     return store_field(user, name);
 }
 
-struct restore {
-    struct pipeline *pipeline;
-    uint64_t restored, failed;
+/* An event that was open, copied: what the store shows is borrowed for the visit, and during it
+ * the store must not be asked for anything else. */
+struct open_event {
+    struct open_event *next;
+    struct event_source from;
+    struct slice format;
+    struct event event;
 };
 
-static void restore_open_event(void *user, const struct event_source *from, struct slice format,
-                               const struct event *event)
+struct restore {
+    struct arena arena;
+    struct open_event *first, **end;
+    uint64_t failed;
+};
+
+static void keep_open_event(void *user, const struct event_source *from, struct slice format,
+                            const struct event *event)
 {
     struct restore *restore = user;
-    struct pipeline *pipeline = restore->pipeline;
-    uint32_t shard = store_shard_of(pipeline->options.store, &from->id);
+    struct arena *arena = &restore->arena;
+    struct open_event *copy = arena_new(arena, struct open_event, 1);
+
+    if (copy == NULL) {
+        restore->failed++;
+        return;
+    }
+    copy->from = (struct event_source){
+        .id = from->id,
+        .geo = arena_copy(arena, from->geo),
+        .host = arena_copy(arena, from->host),
+        .role = arena_copy(arena, from->role),
+        .path = arena_copy(arena, from->path),
+    };
+    copy->format = arena_copy(arena, format);
+    copy->event = *event;
+    copy->event.bytes = arena_copy(arena, event->bytes);
+    copy->event.fields = NULL; /* parsed again when it ends */
+    copy->event.field_count = 0;
+    *restore->end = copy;
+    restore->end = &copy->next;
+}
+
+static void restore_open_events(struct pipeline *pipeline)
+{
+    struct restore restore = {.arena = arena_empty(RESTORE_SIZE_MAX)};
+    struct store *store = pipeline->options.store;
     struct error err = {0};
 
-    if (shard < pipeline->worker_count &&
-        worker_restore(&pipeline->workers[shard], from, format, event, &err) == STATUS_OK)
-        restore->restored++;
-    else
-        restore->failed++; /* the store keeps the event as it was: only its end is not joined */
+    restore.end = &restore.first;
+    store_open_events(store, keep_open_event, &restore);
+    for (struct open_event *one = restore.first; one != NULL; one = one->next) {
+        uint32_t shard = store_shard_of(store, &one->from.id);
+
+        if (shard >= pipeline->worker_count ||
+            worker_restore(&pipeline->workers[shard], &one->from, one->format, &one->event,
+                           &err) != STATUS_OK)
+            restore.failed++; /* the store keeps it as it was: only its end is not joined */
+    }
+    if (restore.failed > 0 || restore.arena.failed)
+        diag_warn("%llu events that were open could not be taken up again",
+                  (unsigned long long)restore.failed);
+    arena_release(&restore.arena);
 }
 
 static enum status start_workers(struct pipeline *pipeline, struct error *err)
 {
-    struct restore restore = {.pipeline = pipeline};
     enum status status = STATUS_OK;
 
     for (uint32_t i = 0; i < pipeline->worker_count && status == STATUS_OK; i++)
         status = worker_init(&pipeline->workers[i], pipeline, i, err);
     if (status != STATUS_OK)
         return status;
-    store_open_events(pipeline->options.store, restore_open_event, &restore);
-    if (restore.failed > 0)
-        diag_warn("%llu events that were open could not be taken up again",
-                  (unsigned long long)restore.failed);
+    restore_open_events(pipeline);
     for (uint32_t i = 0; i < pipeline->worker_count && status == STATUS_OK; i++)
         if (!pipeline->options.manual)
             status = worker_start(&pipeline->workers[i], err);

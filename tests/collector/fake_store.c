@@ -370,6 +370,7 @@ enum status store_watermark_latest(struct store *store, const uint8_t shipper[16
 
 void store_open_events(struct store *store, store_open_event_visit *visit, void *user)
 {
+    (void)pthread_mutex_lock(&store->lock); /* a visit that asks the store something hangs here */
     for (uint32_t i = 0; i < store->content.open_count; i++) {
         const struct fake_event *from = &store->content.open[i];
         struct event_source about = { .id = from->source,
@@ -384,6 +385,7 @@ void store_open_events(struct store *store, store_open_event_visit *visit, void 
 
         visit(user, &about, slice_of(from->format), &event);
     }
+    (void)pthread_mutex_unlock(&store->lock);
 }
 
 uint64_t store_incarnation(const struct store *store)

@@ -231,6 +231,18 @@ static enum status read_rest(struct engine_block *block, const struct engine_ids
     return status;
 }
 
+static enum status check_ids(struct engine_block *block, struct slot_kind kind,
+                             const int64_t *numbers, uint32_t count, struct error *err)
+{
+    const struct engine_ids *ids = ids_of_kind(block->segment, kind);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (ids == NULL || (uint64_t)numbers[i] >= ids->count)
+            return engine_corrupt(block->segment, "number of an id", err);
+    return STATUS_OK;
+}
+
+/* Bytes of the ids of a section; their numbers are checked. */
 static enum status read_ids(struct engine_block *block, struct slot_kind kind,
                             const int64_t *numbers, uint32_t count, const uint8_t **out,
                             struct error *err)
@@ -238,22 +250,18 @@ static enum status read_ids(struct engine_block *block, struct slot_kind kind,
     const struct engine_ids *ids = ids_of_kind(block->segment, kind);
     unsigned size = slot_id_size(kind), rest_size = size - ID_HEAD_SIZE;
     uint8_t *bytes = arena_alloc(&block->base.arena, size, 8, (size_t)count + 1);
-    uint32_t page_count = ids == NULL ? 0 : (ids->count + ID_PAGE_COUNT - 1) / ID_PAGE_COUNT;
+    uint32_t page_count = (ids->count + ID_PAGE_COUNT - 1) / ID_PAGE_COUNT;
     struct slice heads, *pages = arena_new(&block->base.arena, struct slice, page_count + 1u);
     enum status status;
 
     if (bytes == NULL || pages == NULL)
         return no_memory(err);
-    if (ids == NULL)
-        return engine_corrupt(block->segment, "kind of ids", err);
     status = read_heads(block, ids, &heads, err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         uint64_t number = (uint64_t)numbers[i];
         uint32_t page = (uint32_t)(number / ID_PAGE_COUNT);
 
-        if (number >= ids->count)
-            return engine_corrupt(block->segment, "number of an id", err);
-        if (pages[page].data == NULL)
+        if (pages[page].data == NULL && rest_size > 0)
             status = read_rest(block, ids, page, &pages[page], err);
         if (status != STATUS_OK)
             break;
@@ -284,19 +292,13 @@ static enum status load_values(struct engine_block *block, const struct engine_s
     uint32_t count = section->row_count;
     uint32_t *codes;
     int64_t *numbers, *scales;
-    struct slice *dict;
     enum status status;
 
     if (column->class == CLASS_TEXTS)
         return read_texts(block, pages, count, &out->texts, err);
     if (column->class == CLASS_CODES) {
         status = read_numbers32(block, pages, count, column->dict_count, &codes, err);
-        if (status == STATUS_OK)
-            status = read_dict(block, column, &dict, err);
-        if (status == STATUS_OK) {
-            out->codes = codes;
-            out->dict = dict;
-        }
+        out->codes = codes;
         return status;
     }
     status = read_numbers(block, pages, count, &numbers, err);
@@ -307,7 +309,7 @@ static enum status load_values(struct engine_block *block, const struct engine_s
         status = read_numbers(block, pages + 1, count, &scales, err);
         out->scales = scales;
     } else if (column->class == CLASS_IDS) {
-        status = read_ids(block, column->kind, numbers, count, &out->ids, err);
+        status = check_ids(block, column->kind, numbers, count, err);
     } else if (column->kind.type == SLOT_STAMP) {
         status = add_times(block, section, numbers, err);
     }
@@ -339,6 +341,28 @@ enum status engine_block_values(struct engine_block *block, uint32_t section, ui
     return status;
 }
 
+enum status engine_block_printable(struct engine_block *block, uint32_t section, uint32_t column,
+                                   const struct engine_values **out, struct error *err)
+{
+    const struct engine_column *of = &engine_family_of(block, section)->columns[column];
+    enum status status = engine_block_values(block, section, column, out, err);
+    struct engine_values *values;
+    struct slice *dict;
+
+    if (status != STATUS_OK || (*out)->printable)
+        return status;
+    values = &block->values[section][column];
+    if (of->class == CLASS_CODES) {
+        status = read_dict(block, of, &dict, err);
+        values->dict = dict;
+    } else if (of->class == CLASS_IDS) {
+        status = read_ids(block, of->kind, values->numbers,
+                          block->entry->sections[section].row_count, &values->ids, err);
+    }
+    values->printable = status == STATUS_OK;
+    return status;
+}
+
 enum status engine_block_load(struct engine_block *block, uint32_t section, struct error *err)
 {
     const struct engine_family *family = engine_family_of(block, section);
@@ -347,7 +371,7 @@ enum status engine_block_load(struct engine_block *block, uint32_t section, stru
     enum status status = engine_block_templates(block, &templates, err);
 
     for (uint32_t i = 0; i < family->slot_count && status == STATUS_OK; i++)
-        status = engine_block_values(block, section, i, &values, err);
+        status = engine_block_printable(block, section, i, &values, err);
     return status;
 }
 

@@ -8,9 +8,10 @@
 
 #include "store/engine_segment_format.h"
 
-/* A column of a section; what is set depends on its class. All arrays are by row of the section. */
+/* A column of a section; what is set depends on its class. All arrays are by row of the section.
+ * What only printing needs (dict, ids) comes with engine_block_printable(). */
 struct engine_values {
-    bool loaded;
+    bool loaded, printable;
     const int64_t *numbers; /* NUMBERS (stamps: ns since the epoch), mantissas, numbers of ids */
     const int64_t *scales;  /* DECIMALS */
     const uint32_t *codes;
@@ -53,14 +54,18 @@ enum status engine_block_sources(struct engine_block *block, const uint32_t **ou
 enum status engine_block_templates(struct engine_block *block, const uint32_t **out,
                                    struct error *err) WARN_UNUSED;
 
-/* A column of a section, loaded as a whole. */
+/* A column of a section, loaded as a whole: numbers and codes are checked against their pools. */
 enum status engine_block_values(struct engine_block *block, uint32_t section, uint32_t column,
                                 const struct engine_values **out, struct error *err) WARN_UNUSED;
+/* The same, ready for engine_value_text(). */
+enum status engine_block_printable(struct engine_block *block, uint32_t section, uint32_t column,
+                                   const struct engine_values **out,
+                                   struct error *err) WARN_UNUSED;
 /* All columns of a section, for rendering. */
 enum status engine_block_load(struct engine_block *block, uint32_t section,
                               struct error *err) WARN_UNUSED;
 
-/* Text of one value; `scratch` has SLOT_WRITE_MAX bytes and may hold it. */
+/* Text of one value that is printable; `scratch` has SLOT_WRITE_MAX bytes and may hold it. */
 struct slice engine_value_text(struct engine_block *block, const struct engine_column *column,
                                const struct engine_values *values, uint32_t row, char *scratch);
 

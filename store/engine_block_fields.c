@@ -122,7 +122,7 @@ static enum status dict_column(const struct making *making, unsigned type, struc
             memset(codes + section->first_row, 0xff, section->row_count * sizeof(*codes));
             continue;
         }
-        status = engine_block_values(block, k, place->column, &values, making->err);
+        status = engine_block_printable(block, k, place->column, &values, making->err);
         if (status != STATUS_OK)
             break;
         count = engine_family_of(block, k)->columns[place->column].dict_count;
@@ -181,7 +181,7 @@ static enum status add_slots(const struct making *making, uint32_t section,
     const struct engine_column *column = &engine_family_of(block, section)->columns[place->column];
     const struct engine_values *values;
     enum status status =
-        engine_block_values(block, section, place->column, &values, making->err);
+        engine_block_printable(block, section, place->column, &values, making->err);
 
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
@@ -312,7 +312,7 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
     bool is_int = column->kind.type == SLOT_INT, is_decimal = column->class == CLASS_DECIMALS;
     const struct engine_values *values;
     enum status status =
-        engine_block_values(block, section, place->column, &values, making->err);
+        engine_block_printable(block, section, place->column, &values, making->err);
 
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
@@ -341,7 +341,7 @@ static enum status add_dict_numbers(const struct making *making, uint32_t sectio
     bool *is_number = arena_new(&block->base.arena, bool, (size_t)count + 1);
     const struct engine_values *values;
     enum status status =
-        engine_block_values(block, section, place->column, &values, making->err);
+        engine_block_printable(block, section, place->column, &values, making->err);
 
     if (status == STATUS_OK && (of_code == NULL || is_number == NULL))
         status = no_memory(making->err);

@@ -1,0 +1,548 @@
+/* store/engine_filter.c -- rows of a block that pass a plan.
+ *
+ * Sections whose family is out or wholly in are settled from the plan. For the others the ways of
+ * each needle are tried on codes and numbers; values are written as text only where a test needs it,
+ * and whole lines only where the plan says so. */
+#include "store/engine_plan.h"
+
+#include "store/kernels/kernels.h"
+#include "store/predicate_eval.h"
+
+struct filtering {
+    struct engine_block *block;
+    const struct engine_plan *plan;
+    struct error *err;
+};
+
+static enum status eval_node(const struct filtering *filtering, const struct plan_node *node,
+                             uint64_t *rows);
+
+static enum status no_memory(const struct filtering *filtering)
+{
+    return error_set(filtering->err, STATUS_NO_MEMORY, "a filter needs too much memory");
+}
+
+static uint64_t *new_bits(const struct filtering *filtering)
+{
+    return arena_new(&filtering->block->base.arena, uint64_t,
+                     bit_words(filtering->block->base.row_count) + 1);
+}
+
+static bool any_bit(const uint64_t *bits, uint32_t count)
+{
+    uint64_t any = 0;
+
+    for (size_t i = 0; i < bit_words(count); i++)
+        any |= bits[i];
+    return any != 0;
+}
+
+/* Next set bit at or after `from`; `count` if there is none. */
+static uint32_t next_set(const uint64_t *bits, uint32_t from, uint32_t count)
+{
+    while (from < count) {
+        uint64_t word = bits[from >> 6] >> (from & 63);
+
+        if (word != 0)
+            return from + (uint32_t)__builtin_ctzll(word);
+        from = (from | 63) + 1;
+    }
+    return count;
+}
+
+/* ---- one term on one section; `active` has a bit per row of the section ---- */
+
+struct term_test {
+    const struct filtering *filtering;
+    const struct needle *needle;
+    const struct needle_term *term;
+    uint32_t section, row_count;
+};
+
+static enum status test_by_text(const struct term_test *test, uint64_t *active)
+{
+    struct engine_block *block = test->filtering->block;
+    const struct engine_column *column =
+        &engine_family_of(block, test->section)->columns[test->term->column];
+    const struct engine_values *values;
+    char scratch[SLOT_WRITE_MAX];
+    enum status status = engine_block_printable(block, test->section, test->term->column, &values,
+                                                test->filtering->err);
+
+    for (uint32_t i = next_set(active, 0, test->row_count);
+         i < test->row_count && status == STATUS_OK; i = next_set(active, i + 1, test->row_count))
+        if (!needle_term_match(test->needle, test->term,
+                               engine_value_text(block, column, values, i, scratch)))
+            bit_clear(active, i);
+    return status;
+}
+
+static const int64_t powers[] = {1,
+                                 10,
+                                 100,
+                                 1000,
+                                 10000,
+                                 100000,
+                                 1000000,
+                                 10000000,
+                                 100000000,
+                                 1000000000,
+                                 10000000000,
+                                 100000000000,
+                                 1000000000000,
+                                 10000000000000,
+                                 100000000000000,
+                                 1000000000000000,
+                                 10000000000000000,
+                                 100000000000000000};
+
+/* Numbers that are surely too short, or another number, leave before the others become text. */
+static enum status test_numbers(const struct term_test *test, const struct engine_column *column,
+                                uint64_t *active)
+{
+    struct slice text = needle_term_text(test->needle, test->term);
+    bool is_int = column->kind.type == SLOT_INT, exact = test->term->test == TEST_EQUAL;
+    const struct engine_values *values;
+    uint64_t wanted = 0;
+    enum status status = engine_block_values(test->filtering->block, test->section,
+                                             test->term->column, &values, test->filtering->err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (column->kind.type == SLOT_IPV4 && test->term->left != EDGE_ANY &&
+        test->term->right != EDGE_ANY && slot_fits(column->kind, text))
+        exact = true; /* a whole address between word boundaries */
+    if (exact && (is_int || column->kind.type == SLOT_IPV4)) {
+        if (!slot_read(column->kind, text, &wanted))
+            memset(active, 0, bit_words(test->row_count) * sizeof(*active));
+        for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
+             i = next_set(active, i + 1, test->row_count))
+            if ((uint64_t)values->numbers[i] != wanted)
+                bit_clear(active, i);
+    } else if (is_int && text.len > 1 && text.len <= COUNT_OF(powers)) {
+        for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
+             i = next_set(active, i + 1, test->row_count))
+            if (values->numbers[i] >= 0 && values->numbers[i] < powers[text.len - 1])
+                bit_clear(active, i);
+    }
+    if (exact && column->kind.type == SLOT_IPV4 && test->term->test != TEST_EQUAL)
+        return test->term->left == EDGE_GOOD && test->term->right == EDGE_GOOD
+                   ? STATUS_OK
+                   : test_by_text(test, active);
+    return exact && is_int ? STATUS_OK : test_by_text(test, active);
+}
+
+static enum status test_term(const struct term_test *test, const struct term_table *table,
+                             uint64_t *active, uint64_t *scratch)
+{
+    struct engine_block *block = test->filtering->block;
+    const struct engine_column *column =
+        &engine_family_of(block, test->section)->columns[test->term->column];
+    const struct engine_values *values;
+    enum status status;
+
+    if (table->codes == NULL && table->numbers == NULL)
+        return column->class == CLASS_NUMBERS ? test_numbers(test, column, active)
+                                              : test_by_text(test, active);
+    status = engine_block_values(block, test->section, test->term->column, &values,
+                                 test->filtering->err);
+    if (status != STATUS_OK)
+        return status;
+    if (table->codes != NULL) {
+        kernels()->table32(values->codes, test->row_count, table->codes, scratch);
+        for (size_t i = 0; i < bit_words(test->row_count); i++)
+            active[i] &= scratch[i];
+        return STATUS_OK;
+    }
+    for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
+         i = next_set(active, i + 1, test->row_count))
+        if (!bit_get(table->numbers, (uint32_t)values->numbers[i]))
+            bit_clear(active, i);
+    return STATUS_OK;
+}
+
+/* ---- one needle on one section ---- */
+
+/* Bitmaps of the section's rows, which begin anywhere in those of the block. */
+struct section_bits {
+    uint64_t *wanted;  /* rows that are asked about */
+    uint64_t *found;
+    uint64_t *active, *scratch;
+    uint32_t first, count;
+};
+
+static void take_wanted(struct section_bits *bits, const uint64_t *rows)
+{
+    memset(bits->wanted, 0, bit_words(bits->count) * sizeof(*bits->wanted));
+    memset(bits->found, 0, bit_words(bits->count) * sizeof(*bits->found));
+    for (uint32_t row = next_set(rows, bits->first, bits->first + bits->count);
+         row < bits->first + bits->count;
+         row = next_set(rows, row + 1, bits->first + bits->count))
+        bit_set(bits->wanted, row - bits->first);
+}
+
+static void give_found(const struct section_bits *bits, uint64_t *rows)
+{
+    for (uint32_t i = next_set(bits->wanted, 0, bits->count); i < bits->count;
+         i = next_set(bits->wanted, i + 1, bits->count))
+        if (!bit_get(bits->found, i))
+            bit_clear(rows, bits->first + i);
+}
+
+/* Rows whose template has the verdict. */
+static void take_verdict(const struct section_bits *bits, const uint32_t *templates,
+                         const uint8_t *verdicts, uint8_t verdict, uint64_t *out)
+{
+    for (uint32_t i = next_set(bits->wanted, 0, bits->count); i < bits->count;
+         i = next_set(bits->wanted, i + 1, bits->count))
+        if (verdicts[templates[i]] == verdict)
+            bit_set(out, i);
+}
+
+static enum status render_and_test(const struct filtering *filtering,
+                                   const struct plan_node *node,
+                                   const struct family_needle *needle, uint32_t section,
+                                   const struct section_bits *bits)
+{
+    struct predicate test = {.kind = PRED_TEXT,
+                             .match = node->needle.match,
+                             .text = node->needle.text,
+                             .fold_case = node->needle.fold};
+    struct engine_block *block = filtering->block;
+    struct buf text = buf_empty(ENGINE_PAGE_SIZE_MAX);
+    enum status status = engine_block_load(block, section, filtering->err);
+
+    for (uint32_t i = next_set(bits->active, 0, bits->count);
+         i < bits->count && status == STATUS_OK; i = next_set(bits->active, i + 1, bits->count)) {
+        uint32_t row = bits->first + i;
+        struct line_part part;
+        bool fine;
+
+        buf_reset(&text);
+        if (needle->field == UINT32_MAX) {
+            fine = engine_append_line(block, section, row, &text);
+        } else {
+            part = engine_field_part(block, section, block->templates[row], needle->field);
+            fine = engine_append_part(block, section, row, &part, &text);
+        }
+        if (!fine)
+            status = no_memory(filtering);
+        else if (predicate_match_text(&test, buf_slice(&text)))
+            bit_set(bits->found, i);
+    }
+    buf_release(&text);
+    return status;
+}
+
+static enum status try_way(const struct filtering *filtering, const struct plan_node *node,
+                           const struct plan_way *way, uint32_t section,
+                           const uint32_t *templates, const struct section_bits *bits)
+{
+    struct term_test test = {.filtering = filtering,
+                             .needle = &node->needle,
+                             .section = section,
+                             .row_count = bits->count};
+    enum status status = STATUS_OK;
+
+    memset(bits->active, 0, bit_words(bits->count) * sizeof(*bits->active));
+    take_verdict(bits, templates, way->templates, 1, bits->active);
+    for (uint32_t k = 0; k < way->way.term_count && status == STATUS_OK; k++) {
+        if (!any_bit(bits->active, bits->count))
+            return STATUS_OK;
+        test.term = &way->way.terms[k];
+        status = test_term(&test, &way->tables[k], bits->active, bits->scratch);
+    }
+    for (size_t i = 0; i < bit_words(bits->count); i++)
+        bits->found[i] |= bits->active[i];
+    return status;
+}
+
+static enum status eval_section(const struct filtering *filtering, const struct plan_node *node,
+                                uint32_t section, struct section_bits *bits, uint64_t *rows)
+{
+    struct engine_block *block = filtering->block;
+    const struct engine_section *entry = &block->entry->sections[section];
+    const struct engine_family *family = engine_family_of(block, section);
+    const struct family_needle *needle = node->families[entry->family];
+    uint32_t *templates = arena_new(&block->base.arena, uint32_t, (size_t)entry->row_count + 1);
+    const uint32_t *all;
+    enum status status = engine_block_templates(block, &all, filtering->err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (templates == NULL)
+        return no_memory(filtering);
+    bits->first = entry->first_row;
+    bits->count = entry->row_count;
+    take_wanted(bits, rows);
+    for (uint32_t i = 0; i < bits->count; i++)
+        templates[i] = all[bits->first + i] - family->first_template;
+    if (needle->has_all)
+        take_verdict(bits, templates, needle->verdicts, NEEDLE_ALL, bits->found);
+    for (uint32_t i = 0; i < needle->way_count && status == STATUS_OK; i++)
+        status = try_way(filtering, node, &needle->ways[i], section, templates, bits);
+    if (needle->has_render && status == STATUS_OK) {
+        memset(bits->active, 0, bit_words(bits->count) * sizeof(*bits->active));
+        take_verdict(bits, templates, needle->verdicts, NEEDLE_RENDER, bits->active);
+        status = render_and_test(filtering, node, needle, section, bits);
+    }
+    if (status == STATUS_OK)
+        give_found(bits, rows);
+    return status;
+}
+
+static enum status eval_needle(const struct filtering *filtering, const struct plan_node *node,
+                               uint64_t *rows)
+{
+    struct engine_block *block = filtering->block;
+    struct section_bits bits = {.wanted = new_bits(filtering),
+                                .found = new_bits(filtering),
+                                .active = new_bits(filtering),
+                                .scratch = new_bits(filtering)};
+    enum status status = STATUS_OK;
+
+    if (block->base.arena.failed)
+        return no_memory(filtering);
+    for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
+        uint32_t family = block->entry->sections[k].family;
+
+        if (node->verdicts[family] != VERDICT_SOME)
+            continue;
+        if (node->families[family] == NULL) /* a field of lines kept as text: alone in its block */
+            return predicate_eval(node->predicate, &block->base, rows, filtering->err);
+        status = eval_section(filtering, node, k, &bits, rows);
+    }
+    return status;
+}
+
+/* ---- the tree ---- */
+
+static enum status eval_render(const struct filtering *filtering, const struct plan_node *node,
+                               uint64_t *rows)
+{
+    struct engine_block *block = filtering->block;
+    uint32_t count = block->base.row_count;
+    struct buf line = buf_empty(ENGINE_PAGE_SIZE_MAX);
+    enum status status = STATUS_OK;
+
+    if (node->child_count > 0)
+        status = eval_node(filtering, node->children[0], rows);
+    for (uint32_t row = next_set(rows, 0, count); row < count && status == STATUS_OK;
+         row = next_set(rows, row + 1, count)) {
+        buf_reset(&line);
+        status = block_render(&block->base, row, &line, filtering->err);
+        if (status == STATUS_OK && !predicate_match_text(node->predicate, buf_slice(&line)))
+            bit_clear(rows, row);
+    }
+    buf_release(&line);
+    return status;
+}
+
+static enum status eval_or(const struct filtering *filtering, const struct plan_node *node,
+                           uint64_t *rows)
+{
+    uint32_t count = filtering->block->base.row_count;
+    size_t words = bit_words(count);
+    uint64_t *left = new_bits(filtering), *found = new_bits(filtering);
+    enum status status = STATUS_OK;
+
+    if (left == NULL || found == NULL)
+        return no_memory(filtering);
+    memcpy(left, rows, words * sizeof(*rows));
+    memset(rows, 0, words * sizeof(*rows));
+    for (uint32_t i = 0; i < node->child_count && status == STATUS_OK; i++) {
+        if (!any_bit(left, count))
+            break;
+        memcpy(found, left, words * sizeof(*rows));
+        status = eval_node(filtering, node->children[i], found);
+        for (size_t word = 0; word < words; word++) {
+            rows[word] |= found[word];
+            left[word] &= ~found[word];
+        }
+    }
+    return status;
+}
+
+static enum status eval_not(const struct filtering *filtering, const struct plan_node *node,
+                            uint64_t *rows)
+{
+    size_t words = bit_words(filtering->block->base.row_count);
+    uint64_t *found = new_bits(filtering);
+    enum status status;
+
+    if (found == NULL)
+        return no_memory(filtering);
+    memcpy(found, rows, words * sizeof(*rows));
+    status = eval_node(filtering, node->children[0], found);
+    for (size_t word = 0; word < words; word++)
+        rows[word] &= ~found[word];
+    return status;
+}
+
+static enum status eval_and(const struct filtering *filtering, const struct plan_node *node,
+                            uint64_t *rows)
+{
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < node->child_count && status == STATUS_OK; i++) {
+        if (!any_bit(rows, filtering->block->base.row_count))
+            break;
+        status = eval_node(filtering, node->children[i], rows);
+    }
+    return status;
+}
+
+/* Clear the rows of sections that are out; true if any section is left to look at. */
+static bool settle_sections(const struct engine_block *block, const struct plan_node *node,
+                            uint64_t *rows)
+{
+    bool open = false;
+
+    for (uint32_t k = 0; k < block->entry->section_count; k++) {
+        const struct engine_section *section = &block->entry->sections[k];
+        uint32_t end = section->first_row + section->row_count;
+
+        open = open || node->verdicts[section->family] == VERDICT_SOME;
+        if (node->verdicts[section->family] != VERDICT_NONE)
+            continue;
+        for (uint32_t row = next_set(rows, section->first_row, end); row < end;
+             row = next_set(rows, row + 1, end))
+            bit_clear(rows, row);
+    }
+    return open;
+}
+
+static enum status eval_node(const struct filtering *filtering, const struct plan_node *node,
+                             uint64_t *rows)
+{
+    if (!settle_sections(filtering->block, node, rows) ||
+        !any_bit(rows, filtering->block->base.row_count))
+        return STATUS_OK;
+    switch (node->kind) {
+    case NODE_AND:
+        return eval_and(filtering, node, rows);
+    case NODE_OR:
+        return eval_or(filtering, node, rows);
+    case NODE_NOT:
+        return eval_not(filtering, node, rows);
+    case NODE_NEEDLE:
+        return eval_needle(filtering, node, rows);
+    case NODE_RENDER:
+        return eval_render(filtering, node, rows);
+    case NODE_GENERIC:
+        break;
+    }
+    return predicate_eval(node->predicate, &filtering->block->base, rows, filtering->err);
+}
+
+/* The filter works on a copy of the bits: columns that it asks for are made for the rows that are
+ * selected, and must hold for all branches of the tree. */
+enum status engine_filter(struct engine_block *block, const struct engine_plan *plan,
+                          struct error *err)
+{
+    struct error local = {0};
+    struct filtering filtering = {block, plan, err == NULL ? &local : err};
+    size_t size = bit_words(block->base.row_count) * sizeof(uint64_t);
+    enum status status =
+        block_filter(&block->base, NULL, plan->time_min_ns, plan->time_max_ns, filtering.err);
+    uint64_t *rows;
+
+    if (status != STATUS_OK || plan->filter == NULL)
+        return status;
+    rows = new_bits(&filtering);
+    if (rows == NULL)
+        return no_memory(&filtering);
+    memcpy(rows, block->base.selected, size);
+    status = plan->root != NULL
+                 ? eval_node(&filtering, plan->root, rows)
+                 : predicate_eval(plan->filter, &block->base, rows, filtering.err);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(block->base.selected, rows, size);
+    block->base.selected_count = bits_count(rows, block->base.row_count);
+    return STATUS_OK;
+}
+
+/* Every family of the block is out: nothing is read. */
+static bool is_out(const struct engine_segment *segment, const struct engine_plan *plan,
+                   uint32_t index)
+{
+    const struct engine_block_entry *entry = &segment->blocks[index];
+
+    for (uint32_t i = 0; plan->root != NULL && i < entry->section_count; i++)
+        if (plan->root->verdicts[entry->sections[i].family] != VERDICT_NONE)
+            return false;
+    return plan->root != NULL && entry->section_count > 0;
+}
+
+enum status engine_segment_block(struct engine_segment *segment, const struct engine_plan *plan,
+                                 uint32_t index, struct scan_cost *cost, struct block **out,
+                                 struct error *err)
+{
+    const struct engine_block_entry *entry = &segment->blocks[index];
+    struct engine_block *block;
+    enum status status;
+
+    if (entry->samples != plan->samples || entry->time_max_ns < plan->time_min_ns ||
+        entry->time_min_ns >= plan->time_max_ns || is_out(segment, plan, index)) {
+        cost->blocks_skipped++;
+        return STATUS_END;
+    }
+    status = engine_block_new(segment, index, &block, err);
+    if (status != STATUS_OK)
+        return status;
+    status = engine_filter(block, plan, err);
+    cost->blocks_read++;
+    cost->rows_scanned += entry->row_count;
+    cost->bytes_read += block->bytes_read;
+    if (status == STATUS_OK && block->base.selected_count == 0)
+        status = STATUS_END;
+    if (status == STATUS_OK)
+        *out = &block->base;
+    else
+        block_release(&block->base);
+    return status;
+}
+
+/* Every array and column of a block once. */
+static enum status verify_block(struct engine_block *block, struct error *err)
+{
+    enum status status = STATUS_OK;
+    uint32_t count;
+    const field_id *fields = block_fields(&block->base, &count);
+
+    if (block_times(&block->base, err) == NULL || block_order_times(&block->base, err) == NULL ||
+        block_source_numbers(&block->base, err) == NULL ||
+        block_sequences(&block->base, err) == NULL || block_offsets(&block->base, err) == NULL ||
+        block_flags(&block->base, err) == NULL)
+        return err->status;
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct column column;
+
+        status = block_column(&block->base, fields[i], true, &column, err);
+    }
+    return status;
+}
+
+enum status engine_segment_verify(struct engine_segment *segment,
+                                  void (*visit)(void *user, const char *line), void *user,
+                                  uint64_t *problems, struct error *err)
+{
+    for (uint32_t i = 0; i < segment->block_count; i++) {
+        struct engine_block *block;
+        struct error problem = {0};
+        enum status status = engine_block_new(segment, i, &block, err);
+
+        if (status != STATUS_OK)
+            return status;
+        status = verify_block(block, &problem);
+        block_release(&block->base);
+        if (status == STATUS_NO_MEMORY)
+            return error_set(err, status, "%s", problem.message);
+        if (status != STATUS_OK) {
+            visit(user, problem.message);
+            ++*problems;
+        }
+    }
+    return STATUS_OK;
+}

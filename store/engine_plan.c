@@ -1,0 +1,549 @@
+/* store/engine_plan.c -- a filter tree against the templates, dictionaries and sources of a segment. */
+#include "store/engine_plan.h"
+
+#include "store/kernels/kernels.h"
+#include "store/predicate_eval.h"
+#include "store/tokenizer.h"
+
+#include <stdlib.h>
+
+enum { IN_NEEDLES_MAX = 16, PLAN_ARENA_MAX = 64 << 20 };
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "planning a filter needs too much memory");
+}
+
+uint32_t engine_find_field(const struct engine_family *family, field_id field)
+{
+    uint32_t found = UINT32_MAX;
+
+    for (uint32_t i = 0; i < family->field_count; i++)
+        if (family->fields[i].field == field &&
+            (found == UINT32_MAX || family->fields[i].place < family->fields[found].place))
+            found = i;
+    return found;
+}
+
+/* ---- needles ---- */
+
+static void add_literal(const struct engine_template *template, uint32_t from, uint32_t to,
+                        struct needle_part *parts, uint32_t *count)
+{
+    if (to > from)
+        parts[(*count)++] = (struct needle_part){
+            .literal = {template->literals + from, to - from}};
+}
+
+/* The parts of a line, or of a field of it, in one template. */
+static uint32_t make_parts(const struct engine_family *family,
+                           const struct engine_template *template, uint32_t field,
+                           struct needle_part *parts)
+{
+    const struct engine_field *at = field == UINT32_MAX ? NULL : &family->fields[field];
+    uint32_t first = at == NULL ? 0 : at->begin_gap;
+    uint32_t last = at == NULL ? family->slot_count : at->end_gap, count = 0;
+
+    if (at != NULL && at->computed) {
+        parts[0] = (struct needle_part){
+            .is_slot = true, .kind = {SLOT_TEXT, TEXT_FREE}, .column = at->begin_gap};
+        return 1;
+    }
+    for (uint32_t gap = first; gap <= last; gap++) {
+        uint32_t start = gap > 0 ? template->gap_ends[gap - 1] : 0, end = template->gap_ends[gap];
+        uint32_t from = start, to = end;
+
+        if (at != NULL && gap == first)
+            from = start + template->field_offsets[2 * field];
+        if (at != NULL && gap == last)
+            to = start + template->field_offsets[2 * field + 1];
+        add_literal(template, from, to, parts, &count);
+        if (gap < last)
+            parts[count++] = (struct needle_part){.is_slot = true,
+                                                  .kind = family->columns[gap].kind,
+                                                  .column = (uint16_t)gap};
+    }
+    return count;
+}
+
+static bool same_way(const struct needle_way *a, const struct needle_way *b)
+{
+    return a->term_count == b->term_count &&
+           memcmp(a->terms, b->terms, a->term_count * sizeof(a->terms[0])) == 0;
+}
+
+/* The family's own copy of a way: NULL without memory. */
+static struct plan_way *family_way(struct engine_plan *plan, const struct engine_family *family,
+                                   struct family_needle *out, uint32_t *capacity,
+                                   const struct needle_way *way)
+{
+    struct plan_way *added;
+
+    for (uint32_t i = 0; i < out->way_count; i++)
+        if (same_way(&out->ways[i].way, way))
+            return &out->ways[i];
+    if (out->way_count == *capacity) {
+        uint32_t grown = *capacity == 0 ? 8 : *capacity * 2;
+        struct plan_way *ways = arena_new(&plan->arena, struct plan_way, grown);
+
+        if (ways == NULL)
+            return NULL;
+        if (out->way_count > 0)
+            memcpy(ways, out->ways, out->way_count * sizeof(*ways));
+        out->ways = ways;
+        *capacity = grown;
+    }
+    added = &out->ways[out->way_count];
+    added->templates = arena_new(&plan->arena, uint8_t, (size_t)family->template_count + 1);
+    if (added->templates == NULL)
+        return NULL;
+    added->way = *way;
+    out->way_count++;
+    return added;
+}
+
+/* Drop the ways of which no value can pass a term. */
+static enum status drop_dead_ways(struct term_search *search, struct engine_family *family,
+                                  struct family_needle *out, struct error *err)
+{
+    enum status status = STATUS_OK;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < out->way_count && status == STATUS_OK; i++) {
+        struct plan_way *way = &out->ways[i];
+        bool alive = true;
+
+        for (uint32_t k = 0; k < way->way.term_count && alive && status == STATUS_OK; k++)
+            status = engine_term_table(search, &family->columns[way->way.terms[k].column],
+                                       &way->way.terms[k], &way->tables[k], &alive, err);
+        if (alive)
+            out->ways[kept++] = *way;
+    }
+    out->way_count = kept;
+    return status;
+}
+
+static enum node_verdict sum_verdicts(const struct engine_family *family,
+                                      const struct family_needle *needle)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < family->template_count; i++)
+        all = all && needle->verdicts[i] == NEEDLE_ALL;
+    if (all)
+        return VERDICT_ALL;
+    return needle->has_all || needle->has_render || needle->way_count > 0 ? VERDICT_SOME
+                                                                          : VERDICT_NONE;
+}
+
+static enum status plan_family(struct term_search *search, struct plan_node *node, uint32_t number,
+                               uint32_t field, struct error *err)
+{
+    struct engine_plan *plan = search->plan;
+    struct engine_family *family = &plan->segment->families[number];
+    struct family_needle *out = arena_new(&plan->arena, struct family_needle, 1);
+    struct needle_part parts[NEEDLE_PARTS_MAX];
+    struct needle_plan needle_plan;
+    uint32_t capacity = 0;
+    enum status status;
+
+    if (out == NULL)
+        return no_memory(err);
+    out->field = field;
+    out->verdicts = arena_new(&plan->arena, uint8_t, (size_t)family->template_count + 1);
+    if (out->verdicts == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < family->template_count; i++) {
+        const struct engine_template *template =
+            &plan->segment->templates[family->first_template + i];
+
+        needle_plan_make(&node->needle, parts, make_parts(family, template, field, parts),
+                         &needle_plan);
+        out->verdicts[i] = (uint8_t)needle_plan.verdict;
+        out->has_all |= needle_plan.verdict == NEEDLE_ALL;
+        out->has_render |= needle_plan.verdict == NEEDLE_RENDER;
+        for (uint32_t k = 0; needle_plan.verdict == NEEDLE_SOME && k < needle_plan.way_count; k++) {
+            struct plan_way *way =
+                family_way(plan, family, out, &capacity, &needle_plan.ways[k]);
+
+            if (way == NULL)
+                return no_memory(err);
+            way->templates[i] = 1;
+        }
+    }
+    status = drop_dead_ways(search, family, out, err);
+    node->verdicts[number] = (uint8_t)sum_verdicts(family, out);
+    node->families[number] = out;
+    return status;
+}
+
+static enum status plan_needle(struct engine_plan *plan, struct plan_node *node,
+                               struct error *err)
+{
+    const struct engine_segment *segment = plan->segment;
+    struct term_search search = {.plan = plan, .needle = &node->needle};
+    enum status status = STATUS_OK;
+
+    node->families = arena_alloc(&plan->arena, sizeof(*node->families), 8,
+                                 (size_t)segment->family_count + 1);
+    if (node->families == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < segment->family_count && status == STATUS_OK; i++) {
+        const struct engine_family *family = &segment->families[i];
+        uint32_t field = UINT32_MAX;
+
+        if (node->predicate->field != FIELD_ID_MSG) {
+            field = engine_find_field(family, node->predicate->field);
+            node->verdicts[i] = family->as_text ? VERDICT_SOME : VERDICT_NONE;
+            if (field == UINT32_MAX)
+                continue;
+        }
+        status = plan_family(&search, node, i, field, err);
+    }
+    return status;
+}
+
+/* ---- other leaves ---- */
+
+static bool is_source_field(field_id field)
+{
+    return field == FIELD_ID_GEO || field == FIELD_ID_HOST || field == FIELD_ID_ROLE ||
+           field == FIELD_ID_SOURCE;
+}
+
+static struct slice source_text(const struct event_source *source, field_id field)
+{
+    switch (field) {
+    case FIELD_ID_GEO:
+        return source->geo;
+    case FIELD_ID_HOST:
+        return source->host;
+    case FIELD_ID_ROLE:
+        return source->role;
+    default:
+        return source->path;
+    }
+}
+
+static bool is_text_test(enum predicate_kind kind)
+{
+    return kind == PRED_TEXT || kind == PRED_IN || kind == PRED_EXISTS || kind == PRED_LENGTH ||
+           kind == PRED_SEQUENCE || kind == PRED_CALL;
+}
+
+/* One verdict for all families, from the segment's sources. */
+static enum node_verdict source_verdict(const struct engine_segment *segment,
+                                        const struct predicate *predicate)
+{
+    bool any = false, all = true;
+
+    for (uint32_t i = 0; i < segment->source_count; i++) {
+        const struct segment_source *source = &segment->sources[i].info;
+        bool pass;
+
+        if (source->rows == 0)
+            continue;
+        pass = predicate_match_text(predicate, source_text(&source->source, predicate->field));
+        any = any || pass;
+        all = all && pass;
+    }
+    return !any ? VERDICT_NONE : all ? VERDICT_ALL : VERDICT_SOME;
+}
+
+static enum node_verdict generic_verdict(const struct engine_segment *segment,
+                                         const struct engine_family *family,
+                                         const struct predicate *predicate)
+{
+    field_id field = predicate->field;
+
+    switch (predicate->kind) {
+    case PRED_ALL:
+        return VERDICT_ALL;
+    case PRED_NONE:
+        return VERDICT_NONE;
+    case PRED_TEMPLATE:
+        return VERDICT_NONE;
+    default:
+        break;
+    }
+    if (is_text_test(predicate->kind) && field == FIELD_ID_FORMAT && !family->as_text)
+        return predicate_match_text(predicate, segment->formats[family->format]) ? VERDICT_ALL
+                                                                                 : VERDICT_NONE;
+    if (field < FIELD_ID_FIRST_SPAN || family->as_text)
+        return VERDICT_SOME;
+    if (engine_find_field(family, field) == UINT32_MAX)
+        return VERDICT_NONE;
+    if (predicate->kind == PRED_FIELDS && predicate->other_field >= FIELD_ID_FIRST_SPAN &&
+        engine_find_field(family, predicate->other_field) == UINT32_MAX)
+        return VERDICT_NONE;
+    return VERDICT_SOME;
+}
+
+static void judge_generic(struct engine_plan *plan, struct plan_node *node)
+{
+    const struct engine_segment *segment = plan->segment;
+    bool by_source =
+        is_text_test(node->predicate->kind) && is_source_field(node->predicate->field);
+    enum node_verdict all = by_source ? source_verdict(segment, node->predicate) : VERDICT_SOME;
+
+    for (uint32_t i = 0; i < segment->family_count; i++)
+        node->verdicts[i] =
+            (uint8_t)(by_source ? all
+                                : generic_verdict(segment, &segment->families[i],
+                                                  node->predicate));
+}
+
+/* ---- the tree ---- */
+
+static enum status make_node(struct engine_plan *plan, const struct predicate *predicate,
+                             struct plan_node **out, struct error *err);
+
+static struct plan_node *new_node(struct engine_plan *plan, const struct predicate *predicate,
+                                  enum node_kind kind, uint32_t child_count)
+{
+    struct plan_node *node = arena_new(&plan->arena, struct plan_node, 1);
+
+    if (node == NULL)
+        return NULL;
+    node->kind = kind;
+    node->predicate = predicate;
+    node->verdicts =
+        arena_new(&plan->arena, uint8_t, (size_t)plan->segment->family_count + 1);
+    node->children = arena_alloc(&plan->arena, sizeof(*node->children), 8, child_count + 1u);
+    return plan->arena.failed ? NULL : node;
+}
+
+/* AND: NONE wins over SOME over ALL. OR is the other way round, NOT swaps. */
+static void judge_children(struct engine_plan *plan, struct plan_node *node)
+{
+    for (uint32_t i = 0; i < plan->segment->family_count; i++) {
+        uint8_t verdict = node->kind == NODE_OR ? VERDICT_NONE : VERDICT_ALL;
+
+        for (uint32_t k = 0; k < node->child_count; k++) {
+            uint8_t child = node->children[k]->verdicts[i];
+
+            if (node->kind == NODE_NOT)
+                verdict = (uint8_t)(VERDICT_ALL - child);
+            else if (node->kind == NODE_AND ? child < verdict : child > verdict)
+                verdict = child;
+        }
+        node->verdicts[i] = verdict;
+    }
+}
+
+static enum status make_branch(struct engine_plan *plan, const struct predicate *predicate,
+                               enum node_kind kind, struct plan_node **out, struct error *err)
+{
+    struct plan_node *node = new_node(plan, predicate, kind, predicate->child_count);
+    enum status status = STATUS_OK;
+
+    if (node == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < predicate->child_count && status == STATUS_OK; i++) {
+        status = make_node(plan, predicate->children[i], &node->children[i], err);
+        node->child_count = i + 1;
+    }
+    if (status == STATUS_OK)
+        judge_children(plan, node);
+    *out = node;
+    return status;
+}
+
+static enum status make_needle(struct engine_plan *plan, const struct predicate *predicate,
+                               struct slice text, enum text_match match, struct plan_node **out,
+                               struct error *err)
+{
+    struct plan_node *node = new_node(plan, predicate, NODE_NEEDLE, 0);
+    char *lower;
+
+    if (node == NULL)
+        return no_memory(err);
+    node->needle = (struct needle){.text = text, .fold = predicate->fold_case, .match = match};
+    if (predicate->fold_case) {
+        lower = arena_alloc(&plan->arena, 1, 1, text.len + 1);
+        if (lower == NULL)
+            return no_memory(err);
+        for (size_t i = 0; i < text.len; i++)
+            lower[i] = fold_byte(text.data[i]);
+        node->needle.text.data = lower;
+    }
+    *out = node;
+    return plan_needle(plan, node, err);
+}
+
+static bool fits_needle(struct slice text)
+{
+    return text.len > 0 && text.len <= NEEDLE_SIZE_MAX;
+}
+
+/* A small IN is an OR of exact texts. */
+static enum status make_in(struct engine_plan *plan, const struct predicate *predicate,
+                           struct plan_node **out, struct error *err)
+{
+    struct plan_node *node = new_node(plan, predicate, NODE_OR, predicate->text_count);
+    enum status status = STATUS_OK;
+
+    if (node == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < predicate->text_count && status == STATUS_OK; i++) {
+        struct predicate *one = arena_new(&plan->arena, struct predicate, 1);
+
+        if (one == NULL)
+            return no_memory(err);
+        *one = *predicate;
+        one->kind = PRED_TEXT;
+        one->match = TEXT_EXACT;
+        one->text = predicate->texts[i];
+        status = make_needle(plan, one, one->text, TEXT_EXACT, &node->children[i], err);
+        node->child_count = i + 1;
+    }
+    if (status == STATUS_OK)
+        judge_children(plan, node);
+    *out = node;
+    return status;
+}
+
+static bool in_fits(const struct predicate *predicate)
+{
+    for (uint32_t i = 0; i < predicate->text_count; i++)
+        if (!fits_needle(predicate->texts[i]))
+            return false;
+    return predicate->text_count <= IN_NEEDLES_MAX;
+}
+
+/* All phrases of a sequence, in any order: the superset of it. */
+static enum status make_phrases(struct engine_plan *plan, const struct predicate *predicate,
+                                struct plan_node **out, struct error *err)
+{
+    struct plan_node *node = new_node(plan, predicate, NODE_AND, predicate->text_count);
+    enum status status = STATUS_OK;
+
+    if (node == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < predicate->text_count && status == STATUS_OK; i++) {
+        if (!fits_needle(predicate->texts[i]))
+            continue;
+        status = make_needle(plan, predicate, predicate->texts[i], TEXT_PHRASE,
+                             &node->children[node->child_count], err);
+        node->child_count++;
+    }
+    if (status == STATUS_OK)
+        judge_children(plan, node);
+    *out = node;
+    return status;
+}
+
+/* A test on the line that needs its bytes, after a superset where there is one. */
+static enum status make_render(struct engine_plan *plan, const struct predicate *predicate,
+                               struct plan_node **out, struct error *err)
+{
+    struct plan_node *node = new_node(plan, predicate, NODE_RENDER, 1);
+    enum status status = STATUS_OK;
+
+    if (node == NULL)
+        return no_memory(err);
+    if (predicate->kind == PRED_CALL && predicate->superset != NULL)
+        status = make_node(plan, predicate->superset, &node->children[0], err);
+    else if (predicate->kind == PRED_SEQUENCE)
+        status = make_phrases(plan, predicate, &node->children[0], err);
+    node->child_count = node->children[0] != NULL;
+    for (uint32_t i = 0; i < plan->segment->family_count && status == STATUS_OK; i++)
+        node->verdicts[i] =
+            node->child_count > 0 && node->children[0]->verdicts[i] == VERDICT_NONE
+                ? VERDICT_NONE
+                : VERDICT_SOME;
+    *out = node;
+    return status;
+}
+
+static bool is_line_test(const struct predicate *predicate)
+{
+    return predicate->field == FIELD_ID_MSG && is_text_test(predicate->kind);
+}
+
+static enum status make_node(struct engine_plan *plan, const struct predicate *predicate,
+                             struct plan_node **out, struct error *err)
+{
+    bool is_event_field =
+        predicate->field == FIELD_ID_MSG || predicate->field >= FIELD_ID_FIRST_SPAN;
+
+    switch (predicate->kind) {
+    case PRED_AND:
+        return make_branch(plan, predicate, NODE_AND, out, err);
+    case PRED_OR:
+        return make_branch(plan, predicate, NODE_OR, out, err);
+    case PRED_NOT:
+        return make_branch(plan, predicate, NODE_NOT, out, err);
+    case PRED_TEXT:
+        if (is_event_field && fits_needle(predicate->text))
+            return make_needle(plan, predicate, predicate->text, predicate->match, out, err);
+        break;
+    case PRED_IN:
+        if (is_event_field && in_fits(predicate))
+            return make_in(plan, predicate, out, err);
+        break;
+    default:
+        break;
+    }
+    if (is_line_test(predicate))
+        return make_render(plan, predicate, out, err);
+    *out = new_node(plan, predicate, NODE_GENERIC, 0);
+    if (*out == NULL)
+        return no_memory(err);
+    judge_generic(plan, *out);
+    return STATUS_OK;
+}
+
+static bool nothing_matches(const struct engine_plan *plan)
+{
+    for (uint32_t i = 0; plan->root != NULL && i < plan->segment->family_count; i++)
+        if (plan->root->verdicts[i] != VERDICT_NONE)
+            return false;
+    return plan->root != NULL;
+}
+
+enum status engine_segment_plan_make(struct engine_segment *segment,
+                                     const struct scan_options *options, struct engine_plan **out,
+                                     struct error *err)
+{
+    const struct segment_summary *summary = &segment->summary;
+    bool samples = options->table == SCAN_SAMPLES;
+    struct engine_plan *plan;
+    enum status status = STATUS_OK;
+
+    if (summary->time_max_ns < options->time_min_ns ||
+        summary->time_min_ns >= options->time_max_ns ||
+        (samples ? summary->samples : summary->rows) == 0)
+        return STATUS_END;
+    plan = calloc(1, sizeof(*plan));
+    if (plan == NULL)
+        return no_memory(err);
+    *plan = (struct engine_plan){.segment = segment,
+                                 .time_min_ns = options->time_min_ns,
+                                 .time_max_ns = options->time_max_ns,
+                                 .samples = samples,
+                                 .filter = options->filter,
+                                 .arena = arena_empty(PLAN_ARENA_MAX)};
+    if (plan->filter != NULL && !samples)
+        status = make_node(plan, plan->filter, &plan->root, err);
+    if (status == STATUS_CORRUPT) { /* blocks that need the damaged page will say so one by one */
+        plan->root = NULL;
+        status = STATUS_OK;
+    }
+    if (status == STATUS_OK && nothing_matches(plan))
+        status = STATUS_END;
+    if (status == STATUS_OK)
+        *out = plan;
+    else
+        engine_segment_plan_free(plan);
+    return status;
+}
+
+void engine_segment_plan_free(struct engine_plan *plan)
+{
+    if (plan == NULL)
+        return;
+    pool_hold_release(&plan->hold);
+    arena_release(&plan->arena);
+    free(plan);
+}

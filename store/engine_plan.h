@@ -1,0 +1,89 @@
+/* store/engine_plan.h -- what one scan decides about a segment before it reads rows.
+ *
+ * The filter tree becomes a tree of nodes. Each node has a verdict per family: no row of it can
+ * match, all rows match, or it must be looked at. Text tests become needle plans (needle.h) per
+ * template, and their terms are tried on dictionaries and id pools at once: each distinct value is
+ * tested once per segment, and most families are out before a page of rows is read.
+ *
+ * Thread safety: made by one thread, read-only afterwards. */
+#ifndef DENDRO_STORE_ENGINE_PLAN_H
+#define DENDRO_STORE_ENGINE_PLAN_H
+
+#include "store/engine_block.h"
+#include "store/needle.h"
+
+enum node_verdict { VERDICT_NONE, VERDICT_SOME, VERDICT_ALL };
+
+/* Which values of a column pass a term. */
+struct term_table {
+    const uint8_t *codes;    /* CODES: by code */
+    const uint64_t *numbers; /* IDS: a bit per number of the pool */
+};
+
+struct plan_way {
+    struct needle_way way;
+    struct term_table tables[NEEDLE_TERMS_MAX];
+    uint8_t *templates; /* by template of the family: is this way one of its ways */
+};
+
+/* A needle in one family. */
+struct family_needle {
+    uint8_t *verdicts; /* enum needle_verdict by template of the family */
+    bool has_all, has_render;
+    uint32_t field;    /* of the family; UINT32_MAX: the whole line */
+    uint32_t way_count;
+    struct plan_way *ways;
+};
+
+enum node_kind {
+    NODE_AND,
+    NODE_OR,
+    NODE_NOT,
+    NODE_NEEDLE,
+    NODE_RENDER,  /* a test on the line: write the rows out; children[0]: a superset, or none */
+    NODE_GENERIC, /* predicate_eval() */
+};
+
+struct plan_node {
+    enum node_kind kind;
+    const struct predicate *predicate;
+    struct needle needle;
+    struct family_needle **families; /* NODE_NEEDLE; NULL where the verdict is not SOME */
+    uint8_t *verdicts;               /* enum node_verdict by family */
+    struct plan_node **children;
+    uint32_t child_count;
+};
+
+struct engine_plan {
+    struct engine_segment *segment;
+    int64_t time_min_ns, time_max_ns;
+    bool samples;
+    const struct predicate *filter;
+    struct plan_node *root; /* NULL: no filter, or samples */
+    struct arena arena;
+    struct pool_hold hold;
+    uint64_t bytes_read;
+};
+
+/* What the terms of one needle find in pools: filled as terms come up. */
+struct term_memo;
+struct term_search {
+    struct engine_plan *plan;
+    const struct needle *needle;
+    struct term_memo *memos;
+};
+
+/* The table of a term for a column; false: no value can pass. For columns that are not looked up in
+ * pools the table is empty. */
+enum status engine_term_table(struct term_search *search, struct engine_column *column,
+                              const struct needle_term *term, struct term_table *out, bool *alive,
+                              struct error *err) WARN_UNUSED;
+
+/* Index of a field in a family, the first in the events; UINT32_MAX if it has none. */
+uint32_t engine_find_field(const struct engine_family *family, field_id field);
+
+/* Keep the rows that pass the plan's filter. */
+enum status engine_filter(struct engine_block *block, const struct engine_plan *plan,
+                          struct error *err) WARN_UNUSED;
+
+#endif

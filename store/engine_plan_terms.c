@@ -1,0 +1,355 @@
+/* store/engine_plan_terms.c -- try terms on the strings and ids of a segment.
+ *
+ * Strings: the grams of each pool page say whether it can hold the text; the pages that pass are
+ * searched as one text, and hits are assigned to their strings. Ids: an equal test compares the heads;
+ * a fragment of hex digits is looked for as two whole bytes, at both alignments, and only ids that
+ * have these are written out. */
+#include "store/engine_plan.h"
+
+#include "store/gram_filter.h"
+#include "store/id_pool.h"
+#include "store/kernels/kernels.h"
+
+struct term_memo {
+    struct term_memo *next;
+    struct needle_term term;  /* column does not matter */
+    struct slot_kind kind;    /* of the id pool; SLOT_TEXT: the string pool */
+    uint64_t *hits;           /* a bit per string or id; NULL: none */
+};
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "planning a filter needs too much memory");
+}
+
+static bool same_term(const struct needle_term *a, const struct needle_term *b)
+{
+    return a->test == b->test && a->left == b->left && a->right == b->right &&
+           a->start == b->start && a->len == b->len;
+}
+
+/* ---- strings ---- */
+
+static bool has_text(const struct needle_term *term)
+{
+    return term->test != TEST_FIRST_NOT_WORD && term->test != TEST_LAST_NOT_WORD;
+}
+
+static uint32_t string_at(const struct text_page *page, size_t offset)
+{
+    uint32_t low = 0, high = page->count; /* first string whose end is beyond the offset */
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (page->ends[middle] > offset)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static bool search_page(const struct term_search *search, const struct needle_term *term,
+                        const struct text_page *page, uint32_t first, uint64_t *hits)
+{
+    const struct kernels *k = kernels();
+    struct slice text = needle_term_text(search->needle, term);
+    bool found = false;
+
+    for (uint32_t i = 0; i < page->count && !has_text(term); i++)
+        if (needle_term_match(search->needle, term, text_page_string(page, i))) {
+            bit_set(hits, first + i);
+            found = true;
+        }
+    for (size_t at = 0; has_text(term) && page->text.len >= text.len;) {
+        uint32_t string;
+
+        at = search->needle->fold ? k->find_fold(page->text, text, at)
+                                  : k->find(page->text, text, at);
+        if (at == SIZE_MAX)
+            break;
+        string = string_at(page, at);
+        if (at + text.len > page->ends[string]) { /* lies across two strings */
+            at++;
+            continue;
+        }
+        if (needle_term_match(search->needle, term, text_page_string(page, string))) {
+            bit_set(hits, first + string);
+            found = true;
+        }
+        at = page->ends[string];
+    }
+    return found;
+}
+
+static enum status page_may_have(const struct term_search *search,
+                                 const struct engine_pool_page *page,
+                                 const struct needle_term *term, bool *out, struct error *err)
+{
+    struct arena arena = arena_empty(ENGINE_PAGE_SIZE_MAX);
+    struct slice grams;
+    enum status status;
+
+    *out = true;
+    if (!has_text(term) || term->len < GRAM_SIZE)
+        return STATUS_OK;
+    status = engine_page_read(search->plan->segment, &page->grams, &arena, &grams,
+                              &search->plan->bytes_read, err);
+    if (status == STATUS_OK && grams.len > 0)
+        *out = gram_filter_may_have((const uint8_t *)grams.data, grams.len,
+                                    needle_term_text(search->needle, term));
+    arena_release(&arena);
+    return status;
+}
+
+static enum status search_pool(struct term_search *search, struct term_memo *memo,
+                               struct error *err)
+{
+    struct engine_plan *plan = search->plan;
+    struct engine_segment *segment = plan->segment;
+    uint64_t *hits = arena_new(&plan->arena, uint64_t, bit_words(segment->pool_count) + 1);
+    enum status status = hits == NULL ? no_memory(err) : STATUS_OK;
+    bool found = false;
+
+    for (uint32_t i = 0; i < segment->pool_page_count && status == STATUS_OK; i++) {
+        const struct text_page *page;
+        bool may;
+
+        status = page_may_have(search, &segment->pool[i], &memo->term, &may, err);
+        if (status != STATUS_OK || !may)
+            continue;
+        status = engine_pool_page(segment, i, &plan->hold, &page, err);
+        if (status == STATUS_OK)
+            found |= search_page(search, &memo->term, page, segment->pool[i].first, hits);
+    }
+    memo->hits = found ? hits : NULL;
+    return status;
+}
+
+/* ---- ids ---- */
+
+/* Two bytes of which an id must have one pair, or nothing is known. */
+struct id_probe {
+    bool known;
+    uint8_t pairs[2][2]; /* the fragment at an even and at an odd digit */
+};
+
+static unsigned nibble(char c)
+{
+    return is_digit_byte(c) ? (unsigned)(c - '0') : ((unsigned)(c | 0x20) - 'a' + 10) & 15;
+}
+
+static struct id_probe make_probe(struct slice text)
+{
+    struct id_probe probe = {.known = false};
+    size_t run = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        run = text.data[i] == '-' ? 0 : run + 1;
+        if (run < 5)
+            continue;
+        for (unsigned odd = 0; odd < 2; odd++)
+            for (unsigned byte = 0; byte < 2; byte++) {
+                const char *at = text.data + i - 4 + odd + 2 * byte;
+
+                probe.pairs[odd][byte] = (uint8_t)(nibble(at[0]) << 4 | nibble(at[1]));
+            }
+        probe.known = true;
+        break;
+    }
+    return probe;
+}
+
+static bool probe_hits(const struct id_probe *probe, const uint8_t *id, unsigned size)
+{
+    bool hit = false;
+
+    for (unsigned i = 0; i + 1 < size; i++)
+        hit |= (id[i] == probe->pairs[0][0] && id[i + 1] == probe->pairs[0][1]) |
+               (id[i] == probe->pairs[1][0] && id[i + 1] == probe->pairs[1][1]);
+    return hit;
+}
+
+static enum status read_checked(const struct term_search *search, const struct page_ref *page,
+                                struct arena *arena, size_t size, struct slice *out,
+                                struct error *err)
+{
+    enum status status = engine_page_read(search->plan->segment, page, arena, out,
+                                          &search->plan->bytes_read, err);
+
+    if (status == STATUS_OK && out->len != size)
+        status = engine_corrupt(search->plan->segment, "page of ids", err);
+    return status;
+}
+
+/* The ids of one page, head by head; `wanted` is the whole id for TEST_EQUAL, else NULL. */
+static enum status search_id_page(struct term_search *search, const struct engine_ids *ids,
+                                  uint32_t page, struct slice heads, struct term_memo *memo,
+                                  const uint8_t *wanted, bool *found, struct error *err)
+{
+    struct arena arena = arena_empty(ENGINE_PAGE_SIZE_MAX);
+    struct id_probe probe = make_probe(needle_term_text(search->needle, &memo->term));
+    unsigned size = slot_id_size(ids->kind), rest_size = size - ID_HEAD_SIZE;
+    uint32_t first = page * ID_PAGE_COUNT;
+    uint32_t count = ids->count - first < ID_PAGE_COUNT ? ids->count - first : ID_PAGE_COUNT;
+    struct slice rest = {NULL, 0};
+    bool loaded = false;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        const char *head = heads.data + (size_t)(first + i) * ID_HEAD_SIZE;
+        uint8_t id[HEX_BYTES_MAX];
+        char text[SLOT_WRITE_MAX];
+
+        if (wanted != NULL && memcmp(head, wanted, ID_HEAD_SIZE) != 0)
+            continue;
+        if (!loaded)
+            status = read_checked(search, &ids->rest[page], &arena, (size_t)count * rest_size,
+                                  &rest, err);
+        loaded = true;
+        if (status != STATUS_OK)
+            break;
+        memcpy(id, head, ID_HEAD_SIZE);
+        if (rest_size > 0)
+            memcpy(id + ID_HEAD_SIZE, rest.data + (size_t)i * rest_size, rest_size);
+        if (probe.known && !probe_hits(&probe, id, size))
+            continue;
+        if (needle_term_match(search->needle, &memo->term,
+                              slice_make(text, slot_id_write(ids->kind, id, text)))) {
+            bit_set(memo->hits, first + i);
+            *found = true;
+        }
+    }
+    arena_release(&arena);
+    return status;
+}
+
+/* The id that is meant, whatever the case of its digits; false: no id of the kind has this text. */
+static bool wanted_id(struct slot_kind kind, const struct needle *needle,
+                      const struct needle_term *term, uint8_t *out)
+{
+    char text[SLOT_WRITE_MAX];
+    struct slice piece = needle_term_text(needle, term);
+
+    if (piece.len > sizeof(text))
+        return false;
+    for (size_t i = 0; i < piece.len; i++) {
+        text[i] = piece.data[i];
+        if (needle->fold && (kind.param & SLOT_UPPER) != 0 &&
+            (unsigned char)(text[i] - 'a') < 26)
+            text[i] = (char)(text[i] - 0x20);
+    }
+    if (!slot_fits(kind, slice_make(text, piece.len)))
+        return false;
+    slot_id_read(kind, slice_make(text, piece.len), out);
+    return true;
+}
+
+static enum status search_ids(struct term_search *search, struct term_memo *memo,
+                              struct error *err)
+{
+    struct engine_plan *plan = search->plan;
+    const struct engine_ids *ids = NULL;
+    struct arena arena = arena_empty(ENGINE_PAGE_SIZE_MAX);
+    uint8_t wanted[HEX_BYTES_MAX];
+    bool equal = memo->term.test == TEST_EQUAL, found = false;
+    struct slice heads;
+    enum status status;
+
+    for (uint32_t i = 0; i < plan->segment->ids_count; i++)
+        if (slot_kind_equal(plan->segment->ids[i].kind, memo->kind))
+            ids = &plan->segment->ids[i];
+    if (ids == NULL || (equal && !wanted_id(memo->kind, search->needle, &memo->term, wanted)))
+        return STATUS_OK;
+    memo->hits = arena_new(&plan->arena, uint64_t, bit_words(ids->count) + 1);
+    if (memo->hits == NULL)
+        return no_memory(err);
+    status = read_checked(search, &ids->heads, &arena, (size_t)ids->count * ID_HEAD_SIZE, &heads,
+                          err);
+    for (uint32_t page = 0; page * ID_PAGE_COUNT < ids->count && status == STATUS_OK; page++)
+        status = search_id_page(search, ids, page, heads, memo, equal ? wanted : NULL, &found,
+                                err);
+    arena_release(&arena);
+    if (!found)
+        memo->hits = NULL;
+    return status;
+}
+
+/* ---- tables ---- */
+
+static enum status memo_of(struct term_search *search, const struct needle_term *term,
+                           struct slot_kind kind, struct term_memo **out, struct error *err)
+{
+    struct term_memo *memo = search->memos;
+
+    for (; memo != NULL; memo = memo->next)
+        if (same_term(&memo->term, term) && slot_kind_equal(memo->kind, kind)) {
+            *out = memo;
+            return STATUS_OK;
+        }
+    memo = arena_new(&search->plan->arena, struct term_memo, 1);
+    if (memo == NULL)
+        return no_memory(err);
+    memo->term = *term;
+    memo->kind = kind;
+    memo->next = search->memos;
+    search->memos = memo;
+    *out = memo;
+    return kind.type == SLOT_TEXT ? search_pool(search, memo, err)
+                                  : search_ids(search, memo, err);
+}
+
+/* Codes whose string is a hit. */
+static enum status code_table(struct term_search *search, const struct engine_column *column,
+                              const uint64_t *hits, struct term_table *out, bool *alive,
+                              struct error *err)
+{
+    struct engine_plan *plan = search->plan;
+    uint8_t *codes = arena_new(&plan->arena, uint8_t, (size_t)column->dict_count + 1);
+    uint32_t *numbers = arena_new(&plan->arena, uint32_t, (size_t)column->dict_count + 1);
+    struct slice page;
+    enum status status;
+
+    if (codes == NULL || numbers == NULL)
+        return no_memory(err);
+    status = engine_page_read(plan->segment, &column->list, &plan->arena, &page,
+                              &plan->bytes_read, err);
+    if (status != STATUS_OK)
+        return status;
+    if (!int_page_decode32(page, column->dict_count, numbers))
+        return engine_corrupt(plan->segment, "list of strings", err);
+    *alive = false;
+    for (uint32_t i = 0; i < column->dict_count; i++) {
+        if (numbers[i] >= plan->segment->pool_count)
+            return engine_corrupt(plan->segment, "list of strings", err);
+        codes[i] = bit_get(hits, numbers[i]);
+        *alive |= codes[i];
+    }
+    out->codes = codes;
+    return STATUS_OK;
+}
+
+enum status engine_term_table(struct term_search *search, struct engine_column *column,
+                              const struct needle_term *term, struct term_table *out, bool *alive,
+                              struct error *err)
+{
+    struct slot_kind pool = {SLOT_TEXT, 0};
+    struct term_memo *memo = NULL;
+    enum status status;
+
+    *out = (struct term_table){0};
+    *alive = true;
+    if (column->class != CLASS_CODES && column->class != CLASS_IDS)
+        return STATUS_OK;
+    status = memo_of(search, term, column->class == CLASS_IDS ? column->kind : pool, &memo, err);
+    if (status != STATUS_OK)
+        return status;
+    *alive = memo->hits != NULL;
+    if (!*alive)
+        return STATUS_OK;
+    if (column->class == CLASS_CODES)
+        return code_table(search, column, memo->hits, out, alive, err);
+    out->numbers = memo->hits;
+    return STATUS_OK;
+}

@@ -132,7 +132,7 @@ static struct typed field_value(const struct math_columns *columns, struct slice
 static struct typed evaluate(const struct run *run, const struct math_columns *columns,
                              const struct math_node *node, uint32_t row)
 {
-    struct typed args[16];
+    struct typed args[16] = {{0}};
 
     switch (node->kind) {
     case MATH_NUMBER:

@@ -145,6 +145,11 @@ static void collect_own(struct collector *to, const struct pipe *pipe)
         collect_list(to, &pipe->others);
     if (pipe->kind == PIPE_FORMAT)
         collect_pattern(to, pipe->text);
+    if (pipe->kind == PIPE_CONTEXT) {
+        collect(to, SLICE_LITERAL("_time"));
+        collect(to, SLICE_LITERAL("host"));
+        collect(to, SLICE_LITERAL("source"));
+    }
 }
 
 /* Pipes that show nothing of what they do not name. */
@@ -256,6 +261,8 @@ bool pipe_gives(const struct pipe *pipe, struct names *names, struct arena *aren
         collect_pattern(&to, pipe->text);
     if (pipe->kind == PIPE_EXTRACT_REGEXP)
         give_regex(&to, pipe->text);
+    if (pipe->kind == PIPE_CONTEXT)
+        collect(&to, SLICE_LITERAL("_match"));
     if (pipe->kind == PIPE_FORMAT)
         collect(&to, pipe->as);
     for (uint32_t i = 0; i < pipe->term_count; i++)

@@ -173,8 +173,10 @@ static enum status compile_filters(struct plan *plan)
         const struct predicate *predicate;
 
         status = filter_compile(&run->compiler, query_tree_of(scope)->filter, &predicate);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
+            plan->scope = predicate;
             plan->filter = predicate_and(&run->arena, plan->filter, predicate);
+        }
         if (status == STATUS_OK && plan->filter == NULL)
             status = no_memory(run);
     }

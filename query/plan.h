@@ -15,6 +15,7 @@ struct plan {
     struct time_range range;           /* given to the scan; open ends are INT64_MIN, _MAX */
     struct time_range resolved;        /* with the ends of the store where it is open */
     const struct predicate *filter;    /* NULL: every row */
+    const struct predicate *scope;     /* the part of it that the token asks for, or NULL */
     enum scan_table table;
     uint32_t pipe_first;               /* pipes before it went into `filter` */
     bool ordered, newest_first;        /* rows must come in order of time */

@@ -291,6 +291,58 @@ static void test_head(void **unused)
     answer_free(&answer);
 }
 
+/* ---- context ---- */
+
+/* Rows of each file around its matches: marked by a second pass over the rows of one source. */
+static void check_context(unsigned before, unsigned after)
+{
+    char text[200];
+    struct answer answer;
+    uint32_t at = 0;
+
+    snprintf(text, sizeof(text),
+             "*7f3c9a51* | context before %u after %u window 1d | fields _msg, _match", before,
+             after);
+    print_message("  %s\n", text);
+    answer_of(&fixture, text, NULL, &answer);
+    for (uint32_t source = 0; source < FIXTURE_SOURCES; source++) {
+        static const struct fixture_row *rows[ROWS];
+        static bool shown[ROWS];
+        uint32_t count = 0;
+
+        for (uint32_t i = 0; i < fixture.count; i++)
+            if (fixture.rows[i].source == source)
+                rows[count++] = &fixture.rows[i];
+        memset(shown, 0, sizeof(shown));
+        for (uint32_t i = 0; i < count; i++)
+            for (uint32_t k = i > before ? i - before : 0;
+                 has_id(rows[i]) && k <= i + after && k < count; k++)
+                shown[k] = true;
+        for (uint32_t i = 0; i < count; i++) {
+            char expected[300];
+
+            if (!shown[i])
+                continue;
+            snprintf(expected, sizeof(expected), "_msg=%s%s", rows[i]->line,
+                     has_id(rows[i]) ? " _match=true" : "");
+            assert_true(at < answer.count);
+            assert_string_equal(answer.rows[at++], expected);
+        }
+    }
+    assert_int_equal(at, answer.count);
+    answer_free(&answer);
+}
+
+static void test_context(void **unused)
+{
+    (void)unused;
+    check_context(0, 0);
+    check_context(2, 0);
+    check_context(0, 3);
+    check_context(2, 5);
+    check_context(20, 20);
+}
+
 /* ---- errors and limits of a run ---- */
 
 static void test_problems(void **unused)
@@ -358,7 +410,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),    cmocka_unit_test(test_order),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
-        cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_context),   cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
     };
 
     return cmocka_run_group_tests(tests, make, drop);

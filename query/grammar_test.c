@@ -2,6 +2,7 @@
  * and the selector { }, which is a list of such tests. */
 #include "query/field_types.h"
 #include "query/parser.h"
+#include "query/regex.h"
 
 struct filter *filter_new(struct parser *parser, enum filter_kind kind, size_t at)
 {
@@ -136,13 +137,36 @@ static enum status parse_exact(struct parser *parser, struct filter *filter)
     return star ? STATUS_OK : check_whole(parser, filter, at, parser->eaten_end - at);
 }
 
+/* A bad pattern is told at its byte, or, where escapes moved the bytes, at the whole string. */
+static enum status check_regex(struct parser *parser, const struct symbol *symbol)
+{
+    bool as_written = symbol->length == symbol->text.len + 2;
+    struct error err = {0};
+    struct regex *regex;
+    size_t at = 0;
+    enum status status = regex_new(symbol->text, 0, &regex, &at, &err);
+
+    if (status == STATUS_OK) {
+        regex_free(regex);
+        return STATUS_OK;
+    }
+    if (at > symbol->text.len || !as_written)
+        return problem_set(parser->problem, "query_syntax", symbol->at, symbol->length, "%s",
+                           err.message);
+    return problem_set(parser->problem, "query_syntax", symbol->at + 1 + at, 1, "%s", err.message);
+}
+
 static enum status parse_regex(struct parser *parser, struct filter *filter)
 {
+    struct symbol symbol = parser->now;
+    enum status status;
+
     filter->kind = FILTER_REGEX;
-    if (parser->now.length > REGEX_PATTERN_SIZE_MAX)
-        return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
+    if (symbol.length > REGEX_PATTERN_SIZE_MAX)
+        return problem_set(parser->problem, "query_limit", symbol.at, symbol.length,
                            "a regex is longer than %u bytes", REGEX_PATTERN_SIZE_MAX);
-    return parser_text(parser, "regex in quotes", &filter->text);
+    status = parser_text(parser, "regex in quotes", &filter->text);
+    return status == STATUS_OK ? check_regex(parser, &symbol) : status;
 }
 
 static enum status parse_comparison(struct parser *parser, struct filter *filter,

@@ -271,6 +271,9 @@ static const struct error_case {
      "ipv4_range(\"10.0.0.0/8\")", "not an IPv4"},
     {"selector without value", "{geo=}", 5, 1, "query_syntax", "", "unexpected \"}\""},
     {"math without name", "* | math a + 1", 14, 0, "query_syntax", "", "as"},
+    {"bad regex, at its byte", "path:~\"/a(b\"", 11, 1, "query_syntax", "", "regex:"},
+    {"bad regex with escapes", "path:~\"\\\\d(b\"", 6, 7, "query_syntax", "", "regex:"},
+    {"bad regex in a selector", "{geo=~\"[\"}", 8, 1, "query_syntax", "", "regex:"},
     {"control byte", "a \x01", 2, 1, "query_syntax", "", "byte 0x01"},
     {"zero rows of a sort", "* | sort by (a) limit 0", 22, 1, "query_syntax", "", "above 0"},
 };

@@ -1,6 +1,7 @@
 /* tests/query/test_query.c -- whole queries over a store whose rows the test knows; expected
  * answers are counted from those rows by plain loops. */
 #include "tests/query/query_fixture.h"
+#include "tests/support/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -178,6 +179,72 @@ static void test_counts(void **unused)
         assert_string_equal(answer.rows[0], expected);
         answer_free(&answer);
     }
+}
+
+/* ---- random filters ---- */
+
+enum { TREE_DEPTH_MAX = 4 };
+
+/* Append a random filter to `text`; `pass` gets which rows it should keep. */
+static void random_filter(struct test_random *random, unsigned depth, struct buf *text, bool *pass)
+{
+    static const char *const joints[] = {" ", " or ", " and ", " && ", " || "};
+    static bool others[TREE_DEPTH_MAX + 1][ROWS];
+    uint64_t kind = depth == TREE_DEPTH_MAX ? 0 : test_random_below(random, 8);
+    bool any = false;
+
+    if (kind < 3) {
+        const struct count_case *leaf =
+            &count_cases[1 + test_random_below(random, COUNT_OF(count_cases) - 1)];
+
+        assert_true(buf_printf(text, "(%s)", leaf->filter));
+        for (uint32_t i = 0; i < ROWS; i++)
+            pass[i] = leaf->test(&fixture.rows[i]);
+        return;
+    }
+    assert_true(buf_append_text(text, kind == 3 ? "!(" : "("));
+    random_filter(random, depth + 1, text, pass);
+    if (kind != 3) {
+        uint64_t joint = test_random_below(random, COUNT_OF(joints));
+
+        any = strchr(joints[joint], 'o') != NULL || strchr(joints[joint], '|') != NULL;
+        assert_true(buf_append_text(text, joints[joint]));
+        random_filter(random, depth + 1, text, others[depth]);
+    }
+    assert_true(buf_append_text(text, ")"));
+    for (uint32_t i = 0; i < ROWS; i++)
+        pass[i] = kind == 3 ? !pass[i]
+                  : any ? pass[i] || others[depth][i] : pass[i] && others[depth][i];
+}
+
+static void test_random_filters(void **unused)
+{
+    struct test_random random = {2026};
+    static bool pass[ROWS];
+    unsigned some = 0;
+
+    (void)unused;
+    for (int round = 0; round < 150; round++) {
+        struct buf text = buf_empty(1 << 20);
+        struct answer answer;
+        char expected[32];
+        unsigned count = 0;
+
+        random_filter(&random, 0, &text, pass);
+        for (uint32_t i = 0; i < ROWS; i++)
+            count += pass[i];
+        some += count > 0 && count < ROWS;
+        snprintf(expected, sizeof(expected), "n=%u", count);
+        assert_true(buf_append_text(&text, " | stats count() as n"));
+        assert_true(buf_append_byte(&text, '\0'));
+        answer_of(&fixture, text.data, NULL, &answer);
+        if (strcmp(answer.rows[0], expected) != 0)
+            fail_msg("%s instead of %s: %s", answer.rows[0], expected, text.data);
+        answer_free(&answer);
+        buf_release(&text);
+    }
+    print_message("  %u filters passed some rows and not all\n", some);
+    assert_true(some > 50);
 }
 
 /* ---- order of rows ---- */
@@ -408,7 +475,8 @@ static void test_scope(void **unused)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),    cmocka_unit_test(test_order),
+        cmocka_unit_test(test_counts),    cmocka_unit_test(test_random_filters),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
         cmocka_unit_test(test_context),   cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
     };

@@ -10,9 +10,11 @@
 
 struct source_section { /* one entry of `sources` */
     const char *path, *format, *zone, *line_prefix, *log_format, *duration_unit;
+    uint32_t line; /* in the file; 0: from the command line */
 };
 
 static const struct option source_rows[] = {
+    {.type = OPTION_LINE, .offset = offsetof(struct source_section, line)},
     {.name = "path", .type = OPTION_TEXT, .flags = OPTION_REQUIRED,
      .offset = offsetof(struct source_section, path), .value_name = "GLOB",
      .help = "sources whose whole path matches; * also matches /"},
@@ -80,27 +82,38 @@ static const struct option_table collector_options =
 static const char footer[] =
     "Exit status: 0 stopped on request, 1 runtime error, 2 bad usage or configuration.\n";
 
-static enum status check_section(const struct source_section *section, struct error *err)
+static enum status check_format(const char *name, struct error *err)
 {
-    struct slice format = slice_of(section->format), unit = slice_of(section->duration_unit);
     const char *names[64];
     size_t count = 0;
     const char *near;
 
-    if (unit.len > 0 && duration_unit_of(unit) == UNIT_NONE)
-        return error_set(err, STATUS_INVALID,
-                         "sources \"%s\": duration_unit must be ns, us, ms or s, not \"%s\"",
-                         section->path, section->duration_unit);
-    if (format.len == 0 || format_find(format) != NULL)
+    if (name == NULL || format_find(slice_of(name)) != NULL)
         return STATUS_OK;
     for (; count < format_count && count < COUNT_OF(names); count++)
         names[count] = formats[count]->name;
-    near = suggest(format, names, count);
+    near = suggest(slice_of(name), names, count);
     if (near != NULL)
-        return error_set(err, STATUS_INVALID, "sources \"%s\": unknown format \"%s\"; did you mean "
-                         "\"%s\"?", section->path, section->format, near);
-    return error_set(err, STATUS_INVALID, "sources \"%s\": unknown format \"%s\"", section->path,
-                     section->format);
+        return error_set(err, STATUS_INVALID, "unknown format \"%s\"; did you mean \"%s\"?", name,
+                         near);
+    return error_set(err, STATUS_INVALID, "unknown format \"%s\"", name);
+}
+
+static enum status check_section(const struct source_section *section, const char *file,
+                                 struct error *err)
+{
+    struct slice unit = slice_of(section->duration_unit);
+    enum status status = check_format(section->format, err);
+
+    if (status == STATUS_OK && unit.len > 0 && duration_unit_of(unit) == UNIT_NONE)
+        status = error_set(err, STATUS_INVALID,
+                           "duration_unit must be ns, us, ms or s, not \"%s\"",
+                           section->duration_unit);
+    if (status != STATUS_OK && section->line > 0)
+        error_context(err, "%s:%u: sources \"%s\"", file, section->line, section->path);
+    else if (status != STATUS_OK)
+        error_context(err, "sources \"%s\"", section->path);
+    return status;
 }
 
 static enum status make_overrides(struct collector_config *config, struct arena *arena,
@@ -114,7 +127,7 @@ static enum status make_overrides(struct collector_config *config, struct arena 
     if (count > 0 && items == NULL)
         return error_set(err, STATUS_NO_MEMORY, "configuration: no memory");
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        status = check_section(&sections[i], err);
+        status = check_section(&sections[i], config->config_path, err);
         items[i] = (struct source_override){
             .path = sections[i].path,
             .format = slice_of(sections[i].format),
@@ -178,5 +191,6 @@ enum status collector_config_check(struct io *io, const char *path, struct arena
 
     if (status == STATUS_OK)
         status = config_load(io, path, &collector_options, &config, arena, err);
+    config.config_path = path;
     return status == STATUS_OK ? finish(&config, arena, err) : status;
 }

@@ -390,11 +390,14 @@ enum status worker_start(struct worker *worker, struct error *err)
 /* The store still has a pointer to us while a commit runs. */
 static void await_commit(struct worker *worker)
 {
-    struct store *store = worker->pipeline->options.store;
+    const struct pipeline_options *options = &worker->pipeline->options;
+    struct error err = {0};
 
-    while (worker->pipeline->options.manual && commit_of(worker) == COMMIT_RUNNING)
-        if (store_step(store, NULL) != STATUS_OK)
-            break;
+    if (options->manual) {
+        while (commit_of(worker) == COMMIT_RUNNING && store_step(options->store, &err) != STATUS_END)
+            continue;
+        return;
+    }
     (void)pthread_mutex_lock(&worker->lock);
     while (worker->commit == COMMIT_RUNNING)
         (void)pthread_cond_wait(&worker->wake, &worker->lock);

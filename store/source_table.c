@@ -1,8 +1,6 @@
 /* store/source_table.c -- sources <-> numbers; the key of a source is its encoding. */
 #include "store/source_table.h"
 
-#include <stdlib.h>
-
 #define TEXTS_SIZE_MAX ((size_t)1 << 30)
 enum { ENCODED_SIZE_MAX = 64 + 4 * (SOURCE_TEXT_SIZE_MAX + VARINT_SIZE_MAX) };
 
@@ -52,39 +50,34 @@ enum status source_table_init(struct source_table *table, struct error *err)
     *table = (struct source_table){
         .texts = arena_empty(TEXTS_SIZE_MAX),
         .numbers = map_empty(SOURCE_COUNT_MAX),
-        .sources = calloc(SOURCE_COUNT_MAX, sizeof(struct event_source *)),
     };
-    if (table->sources == NULL)
+    if (pthread_rwlock_init(&table->lock, NULL) != 0)
         return error_set(err, STATUS_NO_MEMORY, "no memory for the table of sources");
-    (void)pthread_rwlock_init(&table->lock, NULL);
     return STATUS_OK;
 }
 
 void source_table_release(struct source_table *table)
 {
-    if (table->sources == NULL)
-        return;
     (void)pthread_rwlock_destroy(&table->lock);
     arena_release(&table->texts);
     map_release(&table->numbers);
-    free(table->sources);
-    table->sources = NULL;
 }
 
 static uint32_t add_source(struct source_table *table, struct slice key)
 {
-    struct event_source *source;
+    uint32_t page = table->count / SOURCE_PAGE_COUNT;
     struct slice text;
 
     if (table->count == SOURCE_COUNT_MAX)
         return SOURCE_NONE;
+    if (table->pages[page] == NULL)
+        table->pages[page] = arena_new(&table->texts, struct event_source, SOURCE_PAGE_COUNT);
     text = arena_copy(&table->texts, key);
-    source = arena_new(&table->texts, struct event_source, 1);
-    if (text.len != key.len || source == NULL || !map_put(&table->numbers, text, table->count))
+    if (table->pages[page] == NULL || text.len != key.len ||
+        !map_put(&table->numbers, text, table->count))
         return SOURCE_NONE;
-    if (!source_take(&text, source))
+    if (!source_take(&text, &table->pages[page][table->count % SOURCE_PAGE_COUNT]))
         return SOURCE_NONE;
-    table->sources[table->count] = source;
     return table->count++;
 }
 
@@ -117,7 +110,7 @@ const struct event_source *source_table_source(struct source_table *table, uint3
 
     (void)pthread_rwlock_rdlock(&table->lock);
     if (number < table->count)
-        source = table->sources[number];
+        source = &table->pages[number / SOURCE_PAGE_COUNT][number % SOURCE_PAGE_COUNT];
     (void)pthread_rwlock_unlock(&table->lock);
     return source;
 }

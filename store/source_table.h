@@ -16,7 +16,9 @@
 #include <pthread.h>
 
 enum {
-    SOURCE_COUNT_MAX = 1 << 20,  /* file generations over the life of a process */
+    SOURCE_PAGE_COUNT = 1024,
+    SOURCE_PAGES_MAX = 1024,
+    SOURCE_COUNT_MAX = SOURCE_PAGE_COUNT * SOURCE_PAGES_MAX, /* generations a process may meet */
     SOURCE_TEXT_SIZE_MAX = 4096, /* PATH_MAX; of geo, host, role and path each */
 };
 #define SOURCE_NONE UINT32_MAX
@@ -24,8 +26,8 @@ enum {
 struct source_table {
     pthread_rwlock_t lock;
     struct arena texts;
-    struct event_source **sources; /* SOURCE_COUNT_MAX of them, so that they never move */
-    struct map numbers;            /* by the encoded source */
+    struct event_source *pages[SOURCE_PAGES_MAX]; /* in `texts`; sources never move */
+    struct map numbers;                           /* by the encoded source */
     uint32_t count;
 };
 

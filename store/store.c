@@ -167,7 +167,7 @@ static void release(struct store *store)
     catalog_unref(store->catalog);
     wal_release(&store->wal);
     manifest_release(&store->manifest);
-    for (uint32_t i = 0; store->losses != NULL && i < LOSSES_MAX; i++)
+    for (uint32_t i = 0; i < store->loss_capacity; i++)
         free(store->losses[i].texts);
     free(store->losses);
     for (uint32_t i = 0; i < store->report_count; i++)
@@ -484,20 +484,30 @@ void store_open_events(struct store *store, store_open_event_visit *visit, void 
     (void)pthread_mutex_unlock(&store->state_lock);
 }
 
+static bool grow_losses(struct store *store)
+{
+    uint32_t capacity = store->loss_capacity == 0 ? 64 : store->loss_capacity * 2;
+    struct kept_loss *grown = realloc(store->losses, capacity * sizeof(*grown));
+
+    if (grown == NULL)
+        return false;
+    memset(grown + store->loss_capacity, 0, (capacity - store->loss_capacity) * sizeof(*grown));
+    store->losses = grown;
+    store->loss_capacity = capacity;
+    return true;
+}
+
 void store_keep_loss(struct store *store, const struct event_source *source,
                      const struct loss *loss)
 {
     struct kept_loss *kept;
 
-    if (store->losses == NULL) /* most stores never have one */
-        store->losses = calloc(LOSSES_MAX, sizeof(*store->losses));
-    if (store->losses == NULL) {
-        diag_error("store: no memory to keep a loss");
-        return;
-    }
     if (store->loss_count == LOSSES_MAX) { /* the oldest goes */
         store->loss_first = (store->loss_first + 1) % LOSSES_MAX;
         store->loss_count--;
+    } else if (store->loss_count == store->loss_capacity && !grow_losses(store)) {
+        diag_error("store: no memory to keep a loss");
+        return;
     }
     kept = &store->losses[(store->loss_first + store->loss_count++) % LOSSES_MAX];
     free(kept->texts);

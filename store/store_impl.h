@@ -82,8 +82,8 @@ struct store {
     struct shard shards[SHARDS_MAX];
     struct source_states states;
     struct catalog *catalog;
-    struct kept_loss *losses; /* LOSSES_MAX of them, a ring; NULL: none yet */
-    uint32_t loss_first, loss_count;
+    struct kept_loss *losses; /* grows up to LOSSES_MAX, then a ring */
+    uint32_t loss_first, loss_count, loss_capacity;
     uint64_t incarnation, next_sequence, published_sequence;
     uint64_t low_water; /* of the last manifest record: WAL files below it are gone or spare */
     bool read_only, disk_full;

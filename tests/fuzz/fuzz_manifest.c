@@ -1,0 +1,96 @@
+/* Hostile bytes as a manifest record and as a manifest behind a valid CURRENT: read or refused with a
+ * sentence, never a crash. */
+#include "base/byteorder.h"
+#include "store/manifest.h"
+#include "tests/support/sim_io.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void on_counters(void *user, const struct manifest_counters *counters)
+{
+    (void)user;
+    (void)counters;
+}
+
+static void on_sealed(void *user, uint16_t shard, uint64_t record_number)
+{
+    (void)user;
+    (void)shard;
+    (void)record_number;
+}
+
+static void on_segment(void *user, const struct manifest_segment *segment)
+{
+    char path[PATH_SIZE_MAX];
+
+    (void)user;
+    path_segment(path, "/d", segment->day, segment->number);
+}
+
+static void on_drop(void *user, uint64_t number)
+{
+    (void)user;
+    (void)number;
+}
+
+static void on_source(void *user, const struct watermark *watermark, bool has_watermark,
+                      int64_t order_ns)
+{
+    (void)user;
+    (void)watermark;
+    (void)has_watermark;
+    (void)order_ns;
+}
+
+static void on_loss(void *user, const struct event_source *source, const struct loss *loss)
+{
+    (void)user;
+    (void)source;
+    (void)loss;
+}
+
+static void on_field(void *user, struct slice name)
+{
+    (void)user;
+    (void)name;
+}
+
+static void on_damage(void *user, const char *line)
+{
+    (void)user;
+    if (line[0] == '\0')
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct manifest_visitor visitor = {on_counters, on_sealed, on_segment, on_drop, on_source,
+                                       on_loss,     on_field,  on_damage,  NULL};
+    struct sim_io *sim = sim_io_new(1);
+    struct io *io = sim_io_table(sim);
+    struct manifest manifest;
+    struct buf file = buf_empty(1 << 24);
+    struct error err = {0};
+
+    if (manifest_visit(slice_make(data, size), &visitor, &err) != STATUS_OK &&
+        err.message[0] == '\0')
+        abort();
+    /* A real manifest whose tail is the input. */
+    if (io_make_dirs(io, "/d", &err) != STATUS_OK ||
+        manifest_read(&manifest, io, "/d", &visitor, &err) != STATUS_NOT_FOUND ||
+        manifest_roll(&manifest, slice_make(data, size / 2), &err) != STATUS_OK ||
+        io_read_file(io, "/d/MANIFEST-0000000000000001", &file, &err) != STATUS_OK)
+        abort();
+    manifest_release(&manifest);
+    if (!buf_append(&file, data, size) ||
+        io_replace_file(io, "/d/MANIFEST-0000000000000001", buf_slice(&file), &err) != STATUS_OK)
+        abort();
+    if (manifest_read(&manifest, io, "/d", &visitor, &err) != STATUS_OK)
+        abort();
+    manifest_release(&manifest);
+    buf_release(&file);
+    sim_io_free(sim);
+    return 0;
+}

@@ -21,16 +21,9 @@ struct model {
     uint32_t sent[SOURCES], acked[SOURCES];
 };
 
-enum step_kind { STEP_APPEND, STEP_OPEN, STEP_SEAL, STEP_SETTLE, STEP_REOPEN };
-
-struct step {
-    enum step_kind kind;
-    uint8_t source;
-    uint32_t count; /* lines */
-};
-
 /* A workload is a row of letters: a b c append three lines to a source; A B C one line and one that
- * stays open; S seals; t runs the queued work; R closes and opens again. */
+ * stays open; g two batches for a and one for b in one sync; S seals; t runs the queued work; R
+ * closes and opens again. */
 static const struct workload {
     const char *name, *steps;
     uint64_t wal_file_size, seal_size;
@@ -40,6 +33,7 @@ static const struct workload {
     {"heads that fill and seal by themselves", "atbtctatbtctatbtctatbtctatbtct", 4096, 300},
     {"open events over seals and restarts", "AbSASBSbcSARBSCSRcSaRSb", 2048, 1 << 20},
     {"a seal frees many WAL files", "abcabcabcabcSaSabcabcabcSbS", 512, 1 << 20},
+    {"groups of batches", "gggagSggbgRgg", 4096, 1 << 20},
     {"restarts between", "aRbRSRcRabcSRRaSRb", 2048, 1 << 20},
 };
 
@@ -82,6 +76,30 @@ static bool do_append(struct store *store, struct model *model, uint8_t source, 
     return true;
 }
 
+/* Of a group that was not synced any part may survive, but for each source only a prefix. */
+static void do_group(struct sim_io *sim, struct store *store, struct model *model)
+{
+    static const uint8_t sources[] = {0, 0, 1};
+    struct error err = {0};
+
+    for (size_t i = 0; i < COUNT_OF(sources); i++) {
+        const char *lines[LINES_MAX];
+        uint32_t first = add_lines(model, sources[i], 3, lines);
+        struct fixture_batch batch = {.source = (uint8_t)(sources[i] + 1),
+                                      .lines = lines,
+                                      .count = 3,
+                                      .offset = model->ends[sources[i]][first],
+                                      .queue_only = true};
+
+        if (fixture_append(store, &batch, &err) != STATUS_OK)
+            return;
+    }
+    if (store_step(store, &err) != STATUS_OK || sim_io_crashed(sim))
+        return;
+    model->acked[0] = model->sent[0];
+    model->acked[1] = model->sent[1];
+}
+
 static struct store *open_quietly(struct sim_io *sim, const struct workload *workload)
 {
     struct store_options options = fixture_options(sim);
@@ -111,6 +129,8 @@ static void run(struct sim_io *sim, const struct workload *workload, struct mode
         } else if (*step == 'R') {
             store_close(store);
             store = open_quietly(sim, workload);
+        } else if (*step == 'g') {
+            do_group(sim, store, model);
         } else if (*step >= 'a') {
             (void)do_append(store, model, (uint8_t)(*step - 'a'), false);
         } else {

@@ -124,9 +124,9 @@ enum status fixture_append(struct store *store, const struct fixture_batch *batc
     }
     watermark.durable_offset = offset;
     watermark.tail_hash = offset * 31;
-    status = store_append(store, store_shard_of(store, &source.id), &out, on_durable, &outcome,
-                          err);
-    if (status != STATUS_OK)
+    status = store_append(store, store_shard_of(store, &source.id), &out,
+                          batch->queue_only ? NULL : on_durable, &outcome, err);
+    if (status != STATUS_OK || batch->queue_only)
         return status;
     while (!outcome.called && store_step(store, err) == STATUS_OK)
         ;

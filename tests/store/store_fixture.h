@@ -27,6 +27,7 @@ struct fixture_batch {
     uint32_t count;
     uint64_t offset;           /* of the first line; lines are one byte longer than their text */
     const char *open;          /* one open event behind them, or NULL */
+    bool queue_only;           /* leave it in the queue: the next step commits all of them at once */
 };
 /* Append and commit; the watermark is the end of the last line. */
 enum status fixture_append(struct store *store, const struct fixture_batch *batch,

@@ -44,8 +44,9 @@ static size_t nul_run_len(struct slice from)
     return len;
 }
 
-/* Where the first run of NUL_RUN_MIN or more NULs in `line` begins; line.len if there is none. */
-static size_t find_nul_run(struct slice line, size_t *run_len)
+/* Where the first run of NUL_RUN_MIN or more NULs in `line` begins (at 0 one is enough if a run was
+ * cut there); line.len if there is none. */
+static size_t find_nul_run(struct slice line, bool cut_before, size_t *run_len)
 {
     size_t at = 0;
 
@@ -56,7 +57,7 @@ static size_t find_nul_run(struct slice line, size_t *run_len)
             break;
         at = (size_t)(nul - line.data);
         *run_len = nul_run_len(slice_from(line, at));
-        if (*run_len >= NUL_RUN_MIN)
+        if (*run_len >= NUL_RUN_MIN || (at == 0 && cut_before))
             return at;
         at += *run_len;
     }
@@ -68,7 +69,8 @@ static size_t find_nul_run(struct slice line, size_t *run_len)
 static bool split_nul_run(struct splitter *splitter, struct slice rest, bool ends)
 {
     size_t run_len = 0;
-    size_t before = find_nul_run(rest, &run_len);
+    bool cut_before = splitter->limits->after_nuls && splitter->result.used == 0;
+    size_t before = find_nul_run(rest, cut_before, &run_len);
     bool to_end = !ends && before + run_len == rest.len;
 
     if (before == rest.len || (to_end && splitter->limits->at_end))

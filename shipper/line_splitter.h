@@ -31,6 +31,7 @@ struct split_limits {
     uint32_t count_max; /* room in `lines` */
     uint32_t keep_max;  /* stop before the kept bytes pass this sum; the first line always fits */
     bool at_end;        /* the piece ends where the file ends now */
+    bool after_nuls;    /* a NUL run was cut at the beginning of the piece: it may go on */
 };
 
 struct split_result {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURNS_PER_STEP = 16 }; /* 4 MiB, some 10 ms; then the loop looks at its sockets again */
+enum { TURNS_PER_STEP = 64 }; /* 4 MiB, some 10 ms; then the loop looks at its sockets again */
 
 static enum status lock_state(struct shipper *shipper, struct error *err)
 {

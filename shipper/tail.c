@@ -11,7 +11,7 @@
 
 enum {
     TURN_LINES = 8192, /* on the slow path */
-    SCAN_SIZE_PER_TURN = 16 * READ_TURN_SIZE,
+    SCAN_SIZE_PER_TURN = 64 * READ_TURN_SIZE,
     SCAN_SIZE_MAX = 1 << 30, /* a "line" of 1 GiB is sent in pieces */
 };
 
@@ -24,6 +24,7 @@ struct turn {
     struct slice piece; /* behind the position */
     bool at_end;        /* the file ends with the piece */
     bool cont;          /* the byte before the position is inside a line */
+    bool after_nuls;    /* or in a NUL run */
 };
 
 enum status tail_reader_init(struct tail_reader *reader, struct error *err)
@@ -111,8 +112,12 @@ static bool read_piece(struct turn *turn, enum tail_result *result)
     }
     turn->piece = slice_make(bytes + turn->look_back, (size_t)got - turn->look_back);
     turn->at_end = turn->piece.len < READ_TURN_SIZE;
-    turn->cont = turn->look_back > 0 && bytes[turn->look_back - 1] != '\n' &&
-                 bytes[turn->look_back - 1] != '\0';
+    if (turn->look_back > 0) {
+        char last = bytes[turn->look_back - 1];
+
+        turn->after_nuls = last == '\0';
+        turn->cont = last != '\n' && last != '\0';
+    }
     return true;
 }
 
@@ -163,7 +168,8 @@ static size_t put_lines(struct turn *turn, bool *full)
     struct split_limits limits = {.line_max = line_max(turn),
                                   .count_max = TURN_LINES,
                                   .keep_max = READ_TURN_SIZE,
-                                  .at_end = turn->at_end};
+                                  .at_end = turn->at_end,
+                                  .after_nuls = turn->after_nuls};
     struct split_result result = line_split(turn->piece, &limits, turn->reader->lines);
     size_t used = 0;
 
@@ -324,7 +330,7 @@ static enum tail_result read_long(struct turn *turn)
 enum tail_result tail_read(struct tail_reader *reader, struct follow *follow, struct source *source,
                            struct batcher *batcher)
 {
-    struct turn turn = {reader, follow, source, batcher, 0, {NULL, 0}, false, false};
+    struct turn turn = {.reader = reader, .follow = follow, .source = source, .batcher = batcher};
     enum tail_result result;
     bool full = false, final = false;
     size_t used = 0;

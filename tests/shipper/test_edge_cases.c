@@ -364,7 +364,7 @@ static void test_row_10_very_long_line(void **unused)
 static void test_row_11_nul_run(void **unused)
 {
     struct rig rig;
-    size_t runs = 0;
+    uint64_t nuls = 0;
 
     (void)unused;
     start(&rig, "/log/app.log");
@@ -374,11 +374,9 @@ static void test_row_11_nul_run(void **unused)
     rig_write_at(&rig, LOG, 100000, "behind the hole\n");
     rig_run(&rig, 30000);
     for (size_t i = 0; i < rig.fake->line_count; i++)
-        if (rig.fake->lines[i].flags & WIRE_LINE_NUL_RUN) {
-            runs++;
-            assert_int_equal(rig.fake->lines[i].source_len, 100000);
-        }
-    assert_int_equal(runs, 1);
+        if (rig.fake->lines[i].flags & WIRE_LINE_NUL_RUN)
+            nuls += rig.fake->lines[i].source_len;
+    assert_int_equal(nuls, 100000); /* a run longer than a turn comes in pieces */
     assert_int_equal(rig.fake->loss_count, 0);
     assert_string_equal(rig.fake->lines[rig.fake->line_count - 1].bytes, "behind the hole");
     rig_release(&rig);

@@ -115,6 +115,21 @@ static void report_progress(struct run *run, const struct scan *scan)
     (void)run->receiver->progress(run->receiver->user, &progress);
 }
 
+/* The end of a scan counts only if the query was not over by then: a regex of a query that is over
+ * matches nothing (filter_compile.c). */
+static enum status next_block(struct worker *worker, struct block **out)
+{
+    struct run *run = worker->plan->run;
+    enum status late, status = run_check(run, &worker->err);
+
+    if (status == STATUS_OK)
+        status = scan_next(worker->scan, out, &worker->err);
+    if (status != STATUS_END && status != STATUS_CANCELLED)
+        return status;
+    late = run_check(run, &worker->err);
+    return late != STATUS_OK ? late : status;
+}
+
 static enum status scan_unordered(struct worker *worker)
 {
     struct run *run = worker->plan->run;
@@ -124,9 +139,7 @@ static enum status scan_unordered(struct worker *worker)
 
     view_init(&view, run->memory.size_max);
     while (status == STATUS_OK && !atomic_load(worker->stop)) {
-        status = run_check(run, &worker->err);
-        if (status == STATUS_OK)
-            status = scan_next(worker->scan, &block, &worker->err);
+        status = next_block(worker, &block);
         if (status != STATUS_OK)
             break;
         status = view_show(&view, block, &worker->err);
@@ -155,9 +168,7 @@ static enum status scan_ordered(struct worker *worker)
     for (;;) {
         struct block *block = NULL;
 
-        status = run_check(run, &worker->err);
-        if (status == STATUS_OK)
-            status = scan_next(worker->scan, &block, &worker->err);
+        status = next_block(worker, &block);
         if (status != STATUS_OK)
             break;
         status = merger_add(merger, block, &worker->err);
@@ -256,6 +267,7 @@ static enum status open_scan(const struct plan *plan, struct scan **out, struct 
         .count_only = plan->count_only,
         .after_sequence = options->after_sequence,
         .cancel = options->cancel,
+        .deadline_ns = options->deadline_ns,
     };
 
     return scan_open(plan->run->store, &scan, out, err);

@@ -12,6 +12,8 @@
 #include "query/regex.h"
 #include "query/time_range.h"
 
+#include <stdatomic.h>
+
 /* Regexes and maps of a run: found by predicates through `user`, freed together. */
 struct compiled_call;
 
@@ -29,6 +31,8 @@ struct filter_compiler {
     /* Called for each field that no row of the store ever had; may be NULL. */
     enum status (*unknown_field)(void *user, const struct filter *filter);
     void *unknown_user;
+    const atomic_bool *cancel;   /* NULL, or what makes regexes give up at once ... */
+    int64_t deadline_ns;         /* ... as does this time of io_mono_ns(); 0: none */
     struct compiled_call *calls; /* of all filters compiled so far */
     unsigned depth;
     bool for_store;              /* a field that the store has not is missing in every row */

@@ -45,8 +45,12 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
         return error_set(err, STATUS_NO_MEMORY, "cannot make a lock");
     }
     status = load_zone(run, err);
-    run->compiler = (struct filter_compiler){
-        .arena = &run->arena, .names = &run->names, .zone = run->zone, .problem = problem};
+    run->compiler = (struct filter_compiler){.arena = &run->arena,
+                                             .names = &run->names,
+                                             .zone = run->zone,
+                                             .problem = problem,
+                                             .cancel = options->cancel,
+                                             .deadline_ns = options->deadline_ns};
     if (status != STATUS_OK)
         run_release(run);
     return status;

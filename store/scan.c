@@ -506,6 +506,9 @@ enum status scan_next(struct scan *scan, struct block **out, struct error *err)
     do {
         if (scan->options.cancel != NULL && atomic_load(scan->options.cancel))
             return error_set(err, STATUS_CANCELLED, "the scan was cancelled");
+        if (scan->options.deadline_ns != 0 &&
+            io_mono_ns(io_system()) >= scan->options.deadline_ns)
+            return error_set(err, STATUS_CANCELLED, "the scan ran out of time");
         status = take_unit(scan, &unit);
         if (status == STATUS_OK)
             status = run_unit(scan, &unit, out, err);

@@ -39,6 +39,7 @@ struct scan_options {
     /* Live tail: only rows of the head with sequence > after_sequence; 0: all rows. */
     uint64_t after_sequence;
     const atomic_bool *cancel;   /* NULL or a flag that is looked at per block */
+    int64_t deadline_ns;         /* on io_mono_ns(); as the flag; 0: none */
     uint64_t memory_max;         /* bytes the scan may hold at once; 0: 32 MiB */
 };
 
@@ -56,7 +57,7 @@ struct scan_cost {
 enum status scan_open(struct store *store, const struct scan_options *options, struct scan **out,
                       struct error *err) WARN_UNUSED;
 /* The next block with at least one selected row; the caller releases it. END: no more;
- * CANCELLED: the flag was set. */
+ * CANCELLED: the flag was set, or the deadline has passed. */
 enum status scan_next(struct scan *scan, struct block **out, struct error *err) WARN_UNUSED;
 /* With SCAN_OLDEST / SCAN_NEWEST: no row of a later block has an order time below (above) it. */
 int64_t scan_bound(const struct scan *scan);

@@ -244,5 +244,5 @@ enum status http_client_run(struct http_client *client, const struct http_client
 
     if (status != STATUS_OK)
         return status;
-    return http_client_finish(client, (int)curl_easy_perform(curl), err);
+    return http_client_finish(client, (int)curl_easy_perform(client->curl), err);
 }

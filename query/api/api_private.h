@@ -13,9 +13,13 @@
 #include "query/api/tail.h"
 
 enum {
-    API_BODY_SIZE_MAX = 512 * 1024, /* a query of 64 KiB, percent-encoded, with room */
-    API_FLUSH_INTERVAL_MS = 100,    /* how long a compressor may keep rows back */
-    API_RETRY_AFTER_S = 1,          /* what a client is told when all threads are taken */
+    API_BODY_SIZE_MAX = 512 * 1024,   /* a query of 64 KiB, percent-encoded, with room */
+    API_FLUSH_INTERVAL_MS = 100,      /* how long a compressor may keep rows back */
+    API_RETRY_AFTER_S = 1,            /* what a client is told when all threads are taken */
+    API_PIPES_SIZE_MAX = 256 * 1024,  /* text that we make: labels, and values of 64 KiB escaped */
+    API_VALUE_SIZE_MAX = 1024 * 1024, /* one value as text, such as a group's name */
+    API_PLAN_SIZE_MAX = 1024 * 1024,  /* of explain */
+    API_ERROR_SIZE_MAX = 64 * 1024,   /* an error body: its texts are bounded */
 };
 
 struct api_hook {

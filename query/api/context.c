@@ -114,7 +114,7 @@ static enum status parse_around(struct context_run *run, struct query **out,
 {
     struct slice by = http_request_param(run->call->request, "by");
     bool across = slice_is(http_request_param(run->call->request, "across"), "host");
-    struct buf text = buf_empty(256 * 1024);
+    struct buf text = buf_empty(API_PIPES_SIZE_MAX);
     enum status status;
 
     buf_append_byte(&text, '{');

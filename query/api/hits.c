@@ -98,7 +98,7 @@ static bool read_step(struct hits_run *run, struct query_problem *problem)
 
 static bool add_stats(struct hits_run *run, struct query *query, struct query_problem *problem)
 {
-    struct buf pipes = buf_empty(64 * 1024);
+    struct buf pipes = buf_empty(API_PIPES_SIZE_MAX);
     char step[UNITS_TEXT_SIZE];
     bool added;
 
@@ -161,7 +161,7 @@ static enum status on_chunk(void *user, const struct result_chunk *chunk)
     const struct result_column *times = output_column(chunk, "_time");
     const struct result_column *counts = output_column(chunk, "hits");
     const struct result_column *names = run->by.len == 0 ? NULL : column_of(chunk, run->by);
-    struct buf text = buf_empty(1024 * 1024);
+    struct buf text = buf_empty(API_VALUE_SIZE_MAX);
     enum status status = STATUS_OK;
 
     for (uint32_t row = 0; row < chunk->row_count && status == STATUS_OK; row++) {

@@ -56,7 +56,7 @@ bool api_add_fields(const struct api_params *params, struct query *query,
 /* The endpoint's own pipes, then that of `fields=a,b`. */
 static bool add_pipes(struct api_call *call, struct query *query, struct query_problem *problem)
 {
-    struct buf text = buf_empty(256 * 1024);
+    struct buf text = buf_empty(API_PIPES_SIZE_MAX);
     bool added = true;
 
     if (call->endpoint->pipes != NULL)
@@ -290,7 +290,7 @@ static void run_and_answer(struct native_run *run, const struct query *query)
 
 static void explain(struct api_call *call, const struct query *query)
 {
-    struct buf text = buf_empty(1024 * 1024), body = buf_empty(4 * 1024 * 1024);
+    struct buf text = buf_empty(API_PLAN_SIZE_MAX), body = buf_empty(OUTPUT_SIZE_MAX);
     struct query_problem problem = {0};
     struct query_options options;
     struct json_writer json;

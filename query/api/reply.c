@@ -4,6 +4,7 @@
 #include "base/json_writer.h"
 #include "query/api/api_private.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 unsigned reply_http_status(const char *code)
@@ -71,7 +72,7 @@ static void write_problem(struct json_writer *json, const struct query_problem *
 
 void reply_problem(struct http_stream *stream, const struct query_problem *problem)
 {
-    struct buf body = buf_empty(64 * 1024);
+    struct buf body = buf_empty(API_ERROR_SIZE_MAX);
     struct json_writer json;
     struct http_answer answer = {.status = reply_http_status(problem->code),
                                  .type = "application/json"};
@@ -92,13 +93,14 @@ void reply_json(struct http_stream *stream, struct slice json)
 
 void reply_bad_request(struct query_problem *problem, const char *hint, const char *format, ...)
 {
-    va_list arguments;
+    va_list args;
 
-    *problem = (struct query_problem){.code = "bad_request"};
-    va_start(arguments, format);
-    (void)vsnprintf(problem->message, sizeof(problem->message), format, arguments);
-    va_end(arguments);
+    memset(problem, 0, sizeof(*problem));
+    problem->code = "bad_request";
     (void)snprintf(problem->hint, sizeof(problem->hint), "%s", hint);
+    va_start(args, format);
+    (void)vsnprintf(problem->message, sizeof(problem->message), format, args);
+    va_end(args);
 }
 
 void reply_too_many(struct http_request *request, const char *message)

@@ -1,6 +1,7 @@
 /* tests/query/test_api.c -- the HTTP API on a real store, a real server and real sockets.
  * Expected answers are written by hand from API.md and the rows below. */
 #include "base/http_client.h"
+#include "base/io.h"
 #include "tests/query/api_env.h"
 
 #include <setjmp.h>
@@ -430,6 +431,11 @@ static void test_listings(void **unused)
     assert_null(strstr(body.data, "/a/one"));
     assert_int_equal(api_env_get(&env, &body, "/dendro/v1/values", "query", "*", NULL), 400);
     api_env_require(&body, "parameter field is missing");
+    assert_int_equal(api_env_get(&env, &body, "/dendro/v1/fields", "query", "*", NULL), 200);
+    api_env_require(&body, "\"tenant\"");
+    assert_int_equal(api_env_get(&env, &body, "/dendro/v1/facets", "query", "{role=\"web\"}", NULL),
+                     200);
+    api_env_require(&body, "\"field\":\"tenant\",\"value\":\"a\",\"hits\":4");
     buf_release(&body);
     api_env_stop(&env);
 }
@@ -517,6 +523,33 @@ static void test_disconnect_stops_the_query(void **unused)
     (void)usleep(50000);
     api_env_wait_for_metric(&env, "dendro_queries_running", 0);
     api_env_wait_for_metric(&env, "dendro_query_cancelled_total", 1);
+    api_env_stop(&env);
+}
+
+/* A query that computes and sends nothing: only the flag stops it. The design says 50 ms; the
+ * test allows for a loaded machine and sanitizers. */
+static void test_disconnect_stops_computing(void **unused)
+{
+    enum { STOP_MS_MAX = 500 };
+    struct api_env env;
+    int64_t closed_ns, stopped_ns;
+    int fd;
+
+    (void)unused;
+    api_env_start(&env, (struct api_options){0});
+    for (int i = 0; i < 4; i++)
+        api_env_append_many(&env);
+    fd = http_fixture_connect(&env.http);
+    http_fixture_send(fd, "GET /dendro/v1/query?query=~%22([a-z]*q[a-z]*z){40}%22 HTTP/1.1\r\n"
+                          "Host: localhost\r\n\r\n");
+    api_env_wait_for_metric(&env, "dendro_queries_running", 1);
+    closed_ns = io_mono_ns(io_system());
+    (void)close(fd);
+    api_env_wait_for_metric(&env, "dendro_queries_running", 0);
+    stopped_ns = io_mono_ns(io_system());
+    print_message("  stopped after %lld ms\n", (long long)(stopped_ns - closed_ns) / 1000000);
+    assert_true(stopped_ns - closed_ns < STOP_MS_MAX * INT64_C(1000000));
+    assert_true(api_env_metric(&env, "dendro_query_cancelled_total") == 1);
     api_env_stop(&env);
 }
 
@@ -615,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_explain),
         cmocka_unit_test(test_context),
         cmocka_unit_test(test_disconnect_stops_the_query),
+        cmocka_unit_test(test_disconnect_stops_computing),
         cmocka_unit_test(test_admission),
         cmocka_unit_test(test_time_limit),
         cmocka_unit_test(test_json_rows_limit),

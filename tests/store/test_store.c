@@ -577,6 +577,56 @@ static void test_future_manifest(void **unused)
     sim_io_free(sim);
 }
 
+/* ---- order of blocks ---- */
+
+/* Blocks come by their smallest (largest) order time, and scan_bound() holds for all that follow. */
+static void check_block_order(struct store *store, enum scan_order order)
+{
+    struct scan_options options = {
+        .time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX, .order = order};
+    struct scan *scan;
+    struct block *block;
+    struct error err = {0};
+    int64_t bound = order == SCAN_OLDEST ? INT64_MIN : INT64_MAX;
+    uint32_t rows = 0;
+
+    assert_int_equal(scan_open(store, &options, &scan, &err), STATUS_OK);
+    while (scan_next(scan, &block, &err) == STATUS_OK) {
+        const int64_t *orders = block_order_times(block, &err);
+
+        for (uint32_t i = 0; i < block_row_count(block); i++)
+            assert_true(order == SCAN_OLDEST ? orders[i] >= bound : orders[i] <= bound);
+        rows += block_selected_count(block);
+        bound = scan_bound(scan);
+        block_release(block);
+    }
+    scan_close(scan);
+    assert_int_equal(rows, 6 * 4);
+}
+
+static void test_block_order(void **unused)
+{
+    static const int64_t base[] = {50, 10, 90, 30, 70, 20};
+    struct sim_io *sim = sim_io_new(1);
+    struct store *store = fixture_open(sim);
+    struct error err = {0};
+
+    (void)unused;
+    for (uint8_t i = 0; i < 6; i++) { /* four sealed batches, two in the head */
+        const int64_t times[] = {base[i], base[i] + 100, base[i] + 5, base[i] + 15};
+        struct fixture_batch batch = {
+            .source = (uint8_t)(i + 1), .lines = first_lines, .times = times, .count = 4};
+
+        assert_int_equal(fixture_append(store, &batch, &err), STATUS_OK);
+        if (i < 4)
+            assert_int_equal(store_seal(store, &err), STATUS_OK);
+    }
+    check_block_order(store, SCAN_OLDEST);
+    check_block_order(store, SCAN_NEWEST);
+    store_close(store);
+    sim_io_free(sim);
+}
+
 /* ---- live tail ---- */
 
 static void test_tail(void **unused)
@@ -630,6 +680,7 @@ int main(void)
         cmocka_unit_test(test_lost_files),
         cmocka_unit_test(test_verify),
         cmocka_unit_test(test_future_manifest),
+        cmocka_unit_test(test_block_order),
         cmocka_unit_test(test_tail),
     };
 

@@ -119,6 +119,41 @@ static uint64_t count_rows(struct store *store, uint32_t *failed)
     return rows;
 }
 
+/* Several workers on one scan give every row once between them. */
+struct shared_scan {
+    struct scan *scan;
+    atomic_ullong rows;
+};
+
+static void *help_scan(void *user)
+{
+    struct shared_scan *shared = user;
+    struct block *block;
+    struct error err = {0};
+
+    while (scan_next(shared->scan, &block, &err) == STATUS_OK) {
+        atomic_fetch_add(&shared->rows, block_selected_count(block));
+        block_release(block);
+    }
+    return NULL;
+}
+
+static void check_shared_scan(struct store *store)
+{
+    struct scan_options options = {.time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX};
+    struct shared_scan shared = {0};
+    pthread_t helpers[4];
+    struct error err = {0};
+
+    assert_int_equal(scan_open(store, &options, &shared.scan, &err), STATUS_OK);
+    for (size_t i = 0; i < COUNT_OF(helpers); i++)
+        assert_int_equal(pthread_create(&helpers[i], NULL, help_scan, &shared), 0);
+    for (size_t i = 0; i < COUNT_OF(helpers); i++)
+        (void)pthread_join(helpers[i], NULL);
+    scan_close(shared.scan);
+    assert_int_equal(atomic_load(&shared.rows), WRITERS * BATCHES * LINES);
+}
+
 static void *scan_rows(void *user)
 {
     struct shared *shared = user;
@@ -188,6 +223,7 @@ static void test_many_threads(void **unused)
     assert_int_equal(atomic_load(&shared.failures), 0);
     for (int restart = 0; restart < 2; restart++) {
         assert_int_equal(count_rows(shared.store, &failed), WRITERS * BATCHES * LINES);
+        check_shared_scan(shared.store);
         store_close(shared.store);
         open_store(&shared, dir.path);
     }

@@ -5,6 +5,7 @@
 
 const char *const extra_field_names[EXTRA_COUNT] = {
     [EXTRA_APP] = "app",
+    [EXTRA_BACKEND] = "backend",
     [EXTRA_BYTES_IN] = "bytes_in",
     [EXTRA_CACHE] = "cache",
     [EXTRA_CALLER] = "caller",
@@ -22,6 +23,7 @@ const char *const extra_field_names[EXTRA_COUNT] = {
     [EXTRA_SERVER] = "server",
     [EXTRA_SESSION] = "session",
     [EXTRA_SIGNAL] = "signal",
+    [EXTRA_TERMINATION] = "termination",
     [EXTRA_UPSTREAM] = "upstream",
     [EXTRA_UPSTREAM_DURATION] = "upstream_duration",
     [EXTRA_UPSTREAM_STATUS] = "upstream_status",

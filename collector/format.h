@@ -20,6 +20,7 @@ enum { PARSED_FIELDS_MAX = 256 }; /* of one event; further JSON keys stay unname
  * name is hashed per line. Their texts are extra_field_names[], in this order. */
 enum extra_field {
     EXTRA_APP,
+    EXTRA_BACKEND,
     EXTRA_BYTES_IN,
     EXTRA_CACHE,
     EXTRA_CALLER,
@@ -37,6 +38,7 @@ enum extra_field {
     EXTRA_SERVER,
     EXTRA_SESSION,
     EXTRA_SIGNAL,
+    EXTRA_TERMINATION,
     EXTRA_UPSTREAM,
     EXTRA_UPSTREAM_DURATION,
     EXTRA_UPSTREAM_STATUS,

@@ -31,6 +31,8 @@ static const struct {
     {SLICE_INIT("nginx"), {&format_nginx_timing, &format_nginx_access, &format_nginx_error}},
     {SLICE_INIT("apache2"), {&format_apache_access, &format_apache_error, NULL}},
     {SLICE_INIT("httpd"), {&format_apache_access, &format_apache_error, NULL}},
+    {SLICE_INIT("haproxy"), {&format_haproxy, NULL, NULL}},
+    {SLICE_INIT("redis"), {&format_redis, NULL, NULL}},
     {SLICE_INIT("celery"), {&format_celery, NULL, NULL}},
     {SLICE_INIT("gunicorn"), {&format_gunicorn_error, &format_gunicorn_access, NULL}},
     {SLICE_INIT("couchdb"), {&format_couchdb, NULL, NULL}},

@@ -44,6 +44,13 @@ static const struct format_case syslog_cases[] = {
      .time = T11, .level = LEVEL_ERROR,
      .fields = {"hostname=px", "app=nginx", "~facility=local7", "client=10.0.0.1", "method=GET",
                 "path=/x", "status=500", "bytes=5 B", "agent=M"}},
+    {.name = "HAProxy inside",
+     .event = "Apr  2 09:20:15 px haproxy[9]: 10.0.0.1:5 [02/Apr/2026:09:20:11.318] fe be/s1 "
+              "0/0/2/84/86 503 12 - - ---- 4/4/1/1/0 0/0 \"GET /db HTTP/1.1\"",
+     .time = "2026-04-02T09:20:11.318000Z", .level = LEVEL_ERROR,
+     .fields = {"hostname=px", "app=haproxy", "pid=9", "client=10.0.0.1", "backend=be", "server=s1",
+                "upstream_duration=84 ms", "duration=86 ms", "status=503", "bytes=12 B",
+                "termination=----", "method=GET", "path=/db"}},
     {.name = "a tag whose message is not of its format",
      .event = "<190>Apr  2 09:20:11 px nginx: hello", .time = T11, .level = LEVEL_INFO,
      .fields = {"hostname=px", "app=nginx", "~facility=local7"}},

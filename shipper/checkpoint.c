@@ -64,6 +64,7 @@ bool checkpoint_parse(struct slice content, uint64_t number, const struct checkp
                       struct checkpoint_report *report)
 {
     struct slice rest = content;
+    uint64_t damaged_before = report->bytes_damaged;
     bool whole = false;
 
     if (!checkpoint_take_header(&rest, number)) {
@@ -79,7 +80,8 @@ bool checkpoint_parse(struct slice content, uint64_t number, const struct checkp
             report->bytes_damaged++;
             continue;
         }
-        whole = whole || head.type == RECORD_SNAPSHOT_END;
+        if (head.type == RECORD_SNAPSHOT_END)
+            whole = report->bytes_damaged == damaged_before;
         if (checkpoint_deliver(head.type, body, reader))
             report->records++;
         else

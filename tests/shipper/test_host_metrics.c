@@ -65,7 +65,7 @@ static void read_golden(const char *name, struct buf *out)
     char path[512];
     struct error err = {0};
 
-    (void)snprintf(path, sizeof(path), "%s/proc/%s", DENDRO_GOLDEN, name);
+    (void)snprintf(path, sizeof(path), "%s/proc/%s", DENDRO_GOLDEN_DIR, name);
     if (io_read_file(io_system(), path, out, &err) != STATUS_OK)
         fail_msg("%s", err.message);
 }

@@ -136,6 +136,7 @@ static void adopt(struct native_conn *conn, struct shipper *shipper)
     for (size_t i = 0; i < LANE_COUNT; i++) {
         conn->lanes[i].sequence = lane_sequence_begin(shipper->durable_seq[i],
                                                       hello->lanes[i].oldest_unacked_seq);
+        conn->lanes[i].window = lane_window_start();
         shipper->durable_seq[i] = conn->lanes[i].sequence.durable_seq;
         shipper->backlog_size += hello->lanes[i].backlog_size;
     }
@@ -180,7 +181,7 @@ static void send_welcome(struct native_conn *conn, int64_t receive_ns)
     memcpy(welcome.node, native->options.node, sizeof(welcome.node));
     for (size_t i = 0; i < LANE_COUNT; i++) {
         welcome.lanes[i].durable_seq = conn->lanes[i].sequence.durable_seq;
-        welcome.lanes[i].credit = native_credit(native);
+        welcome.lanes[i].credit = native_credit(native, NULL);
     }
     welcome_append(&body, &welcome);
     if (!body.failed)

@@ -12,8 +12,9 @@ const uint32_t latency_bounds_ms[LATENCY_BUCKETS] = { 1,  2,   5,   10,  20,   5
 
 /* Equal parts of the budget for all connections and lanes: with few shippers the window is what a
  * fast link needs, with thousands it is one small batch, and reading stops before memory does. */
-struct lane_credit native_credit(const struct native *native)
+struct lane_credit native_credit(const struct native *native, const struct native_lane *lane)
 {
+    uint16_t frames = lane == NULL ? LANE_FRAMES_START : lane->window.frames;
     size_t lanes = (size_t)(native->conn_count > 0 ? native->conn_count : 1) * (LANE_COUNT - 1);
     size_t window = native->options.budget_size / lanes;
 
@@ -23,7 +24,7 @@ struct lane_credit native_credit(const struct native *native)
         window = LANE_WINDOW_MIN;
     if (window > LANE_WINDOW_MAX)
         window = LANE_WINDOW_MAX;
-    return (struct lane_credit){(uint32_t)window, LANE_FRAMES_MAX};
+    return (struct lane_credit){(uint32_t)window, frames};
 }
 
 static uint32_t slot_at(const struct native_lane *lane, uint32_t index)
@@ -125,11 +126,13 @@ void native_lane_take(struct native_conn *conn, const struct frame *frame)
 
 /* ---- results ---- */
 
-static void count_latency(struct native *native, const struct pipeline_frame *frame)
+static void count_latency(struct native *native, struct native_lane *lane,
+                          const struct pipeline_frame *frame)
 {
     int64_t latency_ns = native_mono(native) - frame->submit_ns;
     size_t bucket = 0;
 
+    lane_window_take(&lane->window, latency_ns);
     while (bucket < LATENCY_BUCKETS && latency_ns > (int64_t)latency_bounds_ms[bucket] * 1000000)
         bucket++;
     native->stats.latency[bucket]++;
@@ -199,7 +202,7 @@ static void retire(struct native_conn *conn, struct native_lane *lane)
             conn->shipper->durable_seq[frame->header.lane] = frame->header.seq;
             lane->ack_due = true;
             keep_ahead(lane, frame);
-            count_latency(conn->native, frame);
+            count_latency(conn->native, lane, frame);
         }
         pipeline_frame_free(frame);
     }
@@ -226,7 +229,7 @@ void native_lane_acks(struct native_conn *conn)
             .lane = i,
             .epoch = conn->epoch,
             .durable_seq = lane->sequence.durable_seq,
-            .credit = native_credit(conn->native),
+            .credit = native_credit(conn->native, lane),
             .watermark_count = lane->ahead_count,
             .watermarks = lane->ahead,
         };

@@ -6,6 +6,7 @@
 #define DENDRO_COLLECTOR_INPUTS_NATIVE_PRIVATE_H
 
 #include "collector/dedup.h"
+#include "collector/inputs/lane_window.h"
 #include "collector/inputs/native.h"
 #include "collector/inputs/shipper_table.h"
 
@@ -16,6 +17,7 @@
  * the order of the lane, so an ack is cumulative and a NACK rewinds once. */
 struct native_lane {
     struct lane_sequence sequence;
+    struct lane_window window;
     struct pipeline_frame *frames[LANE_FRAMES_MAX]; /* ring */
     bool done[LANE_FRAMES_MAX];
     uint32_t first, count;
@@ -89,7 +91,8 @@ void native_lane_done(struct native_conn *conn, struct pipeline_frame *frame);
 void native_lane_acks(struct native_conn *conn);
 /* The connection goes: frames in flight lose their owner. */
 void native_lane_abandon(struct native_conn *conn);
-struct lane_credit native_credit(const struct native *native);
+/* `lane` NULL: what a lane gets at its beginning. */
+struct lane_credit native_credit(const struct native *native, const struct native_lane *lane);
 
 /* ---- native_send.c: all close a connection whose output is not read ---- */
 void native_send(struct native_conn *conn, enum frame_type type, struct slice body);

@@ -12,7 +12,7 @@ void native_stats(const struct native *native, struct native_stats *out)
         out->open += conn->state == NATIVE_OPEN;
     out->paused = native->paused_count;
     out->shippers = native->shippers.count;
-    out->window_bytes = native_credit(native).window_size;
+    out->window_bytes = native_credit(native, NULL).window_size;
 }
 
 static void metric(struct buf *out, const char *name, const char *type, const char *help,

@@ -1,0 +1,56 @@
+/* query/cli/command.h -- the commands of `dendro`: one table, one way to read their options.
+ * Thread safety: one command per process. */
+#ifndef DENDRO_QUERY_CLI_COMMAND_H
+#define DENDRO_QUERY_CLI_COMMAND_H
+
+#include "base/arena.h"
+#include "base/option.h"
+#include "query/cli/exit_code.h"
+
+struct command {
+    const char *name;
+    const char *summary; /* one line of `dendro --help` */
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name; gives the exit code */
+};
+
+extern const struct command grep_command, query_command, tail_command, status_command,
+    verify_command;
+
+/* The whole program: find the command, run it. Gives the exit code. */
+int dendro_main(int argc, char **argv);
+
+/* What all commands that ask a server have; the first member of their settings. From the flags, or
+ * else from ~/.config/dendro/client.yaml. */
+struct client_options {
+    const char *server;     /* URL; never NULL after command_parse() */
+    const char *geo;        /* "in,us"; NULL: that of the server */
+    const char *token_file; /* NULL: no token */
+    const char *tz;         /* IANA name; NULL: UTC */
+    const char *since, *until, *last;
+    int partial;            /* index: allow, refuse */
+    bool server_named;      /* --server was on the command line */
+};
+
+enum { PARTIAL_ALLOW, PARTIAL_REFUSE };
+
+struct command_line {
+    const char *program; /* "dendro grep" */
+    const char *usage, *summary, *footer;
+    const struct option *rows; /* of the command itself */
+    size_t row_count;
+    size_t settings_size;
+    bool local; /* never asks a server: no common options, settings need no client_options */
+    size_t argument_count_min, argument_count_max;
+};
+
+enum { COMMAND_ARENA_SIZE_MAX = 64 << 20 };
+
+/* Read the command line into `settings`. True: go on. False: end with *exit_code (help was printed,
+ * or a mistake reported). */
+bool command_parse(const struct command_line *line, int argc, char **argv, void *settings,
+                   struct text_list *arguments, struct arena *arena, int *exit_code);
+
+/* "dendro: " and a sentence on stderr. */
+void command_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,89 @@
+/* query/cli/verify.c -- check a data directory without a server. */
+#include "base/io.h"
+#include "query/cli/command.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The common options are taken, so that an alias with --server serves all commands; none is used. */
+struct verify_settings {
+    struct client_options client;
+};
+
+static const struct option rows[] = {{.type = OPTION_GROUP, .help = "Options"}};
+
+static const struct command_line line = {
+    .program = "dendro verify",
+    .usage = "DIRECTORY",
+    .summary = "Read everything in a data directory of a collector and check it: every page of "
+               "every segment, the WAL and the manifest. Also while the collector runs.",
+    .footer = "\nExit status: 0 clean, 1 problems, 2 error.\n",
+    .rows = rows,
+    .row_count = COUNT_OF(rows),
+    .settings_size = sizeof(struct verify_settings),
+    .argument_count_min = 1,
+    .argument_count_max = 1,
+};
+
+static void print_problem(void *user, const char *text)
+{
+    (void)user;
+    (void)puts(text);
+}
+
+struct segment_count {
+    uint64_t segments;
+};
+
+static bool count_segment(void *user, const char *name)
+{
+    struct segment_count *count = user;
+
+    count->segments += slice_ends(slice_of(name), SLICE_LITERAL(".seg"));
+    return true;
+}
+
+static uint64_t count_segments(struct io *io, const char *dir)
+{
+    struct segment_count count = {0};
+    char path[4096];
+    int length = snprintf(path, sizeof(path), "%s/segments", dir);
+
+    if (length > 0 && (size_t)length < sizeof(path))
+        (void)io->path->list(io, path, count_segment, &count);
+    return count.segments;
+}
+
+static int verify(const char *dir)
+{
+    struct io *io = io_system();
+    struct error err = {0};
+    uint64_t problems = 0, segments = count_segments(io, dir);
+
+    if (store_verify(io, dir, print_problem, NULL, &problems, &err) != STATUS_OK) {
+        command_say("%s", err.message);
+        return DENDRO_ERROR;
+    }
+    if (problems > 0)
+        (void)printf("%" PRIu64 " segments in %s: %" PRIu64 " problem%s\n", segments, dir,
+                     problems, problems == 1 ? "" : "s");
+    else
+        (void)printf("%" PRIu64 " segments in %s: clean\n", segments, dir);
+    return fflush(stdout) != 0 ? DENDRO_ERROR : problems > 0 ? DENDRO_NOT_FOUND : DENDRO_FOUND;
+}
+
+static int run(int argc, char **argv)
+{
+    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
+    struct verify_settings settings;
+    struct text_list arguments;
+    int exit_code = DENDRO_ERROR;
+
+    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
+        exit_code = verify(arguments.items[0]);
+    arena_release(&arena);
+    return exit_code;
+}
+
+const struct command verify_command = {"verify", "check a data directory offline", run};

@@ -244,7 +244,7 @@ static void link_older(struct follow *follow, struct source *source)
 
 static uint64_t begin_offset(struct follow *follow, const struct candidate *candidate)
 {
-    enum start_at start = candidate->settings->start_at;
+    int start = candidate->settings->start_at;
     bool old = follow->wall_ns - candidate->info.mtime_ns > START_OLD_NS;
 
     if (!follow->first_start || candidate->directory->started || start == START_BEGINNING ||

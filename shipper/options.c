@@ -99,6 +99,9 @@ static const struct option rows[] = {
     {.name = "config", .type = OPTION_TEXT, .flags = OPTION_CLI_ONLY,
      .offset = offsetof(struct shipper_options, config), .preset = "/etc/dendro/shipper.yaml",
      .value_name = "FILE", .help = "read settings from this file"},
+    {.name = "check", .type = OPTION_BOOL, .flags = OPTION_CLI_ONLY,
+     .offset = offsetof(struct shipper_options, check),
+     .help = "only check the settings, and end"},
 };
 static const struct option_table table = OPTION_TABLE_OF(rows, struct shipper_options);
 

@@ -7,8 +7,7 @@ const char *skip_reason_text(enum skip_reason reason)
 {
     static const char *const texts[SKIP_REASON_COUNT] = {
         [SKIP_EMPTY] = "it is empty; it will be read when it has bytes",
-        [SKIP_HELD] = "it looks like a copy of a file that is being read; waits to see whether "
-                      "that file gets truncated",
+        [SKIP_HELD] = "it begins like a file that is being read, and may be a copy of it",
         [SKIP_LIVE] = "it is a compressed copy of a file that is being read",
         [SKIP_DELIVERED] = "its bytes were delivered from another file",
         [SKIP_BACKFILL] = "it is compressed and unknown, and backfill is off for its source",

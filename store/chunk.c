@@ -82,7 +82,8 @@ static enum status make_arrays(struct chunk *chunk, struct error *err)
     if (chunk->source_numbers == NULL || chunk->formats == NULL ||
         chunk->bindings == NULL || chunk->series == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
-    chunk->memory_size = sizeof(*chunk) + chunk->size + chunk->source_count * 4 +
+    chunk->memory_size = sizeof(*chunk) + chunk->size +
+                         chunk->source_count * sizeof(uint32_t) +
                          chunk->format_count * sizeof(struct chunk_format) +
                          chunk->binding_count * sizeof(struct chunk_binding) +
                          chunk->series_count * sizeof(struct slice);
@@ -252,7 +253,7 @@ static enum status check_rows(struct chunk *chunk, struct error *err)
 static enum status open_chunk(struct chunk *chunk, const struct chunk_tables *tables,
                               struct error *err)
 {
-    struct chunk_sizes sizes;
+    struct chunk_sizes sizes = {0};
     struct slice rest = {0}, bindings = {0};
     enum status status = read_header(chunk, &sizes, err);
 

@@ -171,7 +171,7 @@ static bool append_fields(struct encoder *encoder, const struct event *event)
         uint32_t binding = binding_of(encoder, field, i);
         char *at;
 
-        if (binding == MAP_NONE || !buf_reserve(out, 3 * VARINT_SIZE_MAX))
+        if (binding == MAP_NONE || !buf_reserve(out, (size_t)3 * VARINT_SIZE_MAX))
             return false;
         at = out->data + out->len;
         at += put_varint(at, binding);

@@ -43,7 +43,7 @@ enum status head_reserve(struct head *head, uint32_t count, struct error *err)
         return STATUS_OK;
     while (capacity < head->count + count)
         capacity *= 2;
-    grown = realloc(head->chunks, capacity * sizeof(*grown));
+    grown = realloc(head->chunks, capacity * sizeof(struct chunk *));
     if (grown == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a head");
     head->chunks = grown;

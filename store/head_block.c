@@ -204,7 +204,7 @@ static enum status span_column(struct head_block *head, field_id field, bool as_
         struct chunk_fields walk;
         struct slice text;
 
-        if (head->refs[row].chunk != chunk) {
+        if (row == 0 || head->refs[row].chunk != chunk) {
             chunk = head->refs[row].chunk;
             has = chunk_has_field(chunk, field);
         }
@@ -229,7 +229,7 @@ static enum status find_series(struct head_block *head, struct error *err)
     if (head->series != NULL)
         return STATUS_OK;
     for (uint32_t row = 0; row < count; row++)
-        if (head->refs[row].chunk != chunk) {
+        if (row == 0 || head->refs[row].chunk != chunk) {
             chunk = head->refs[row].chunk;
             total += chunk->series_count;
         }
@@ -239,7 +239,7 @@ static enum status find_series(struct head_block *head, struct error *err)
         return no_memory(err);
     chunk = NULL;
     for (uint32_t row = 0; row < count; row++) {
-        if (head->refs[row].chunk != chunk) {
+        if (row == 0 || head->refs[row].chunk != chunk) {
             chunk = head->refs[row].chunk;
             base = head->series_count;
             for (uint32_t i = 0; i < chunk->series_count; i++)
@@ -382,7 +382,7 @@ static const field_id *head_fields(struct block *block, uint32_t *count)
         if (block->samples)
             fine = fine && list_labels(head, &capacity);
         for (uint32_t row = 0; row < block->row_count && !block->samples && fine; row++) {
-            if (head->refs[row].chunk == chunk)
+            if (row > 0 && head->refs[row].chunk == chunk)
                 continue;
             chunk = head->refs[row].chunk;
             for (uint32_t i = 0; i < chunk->binding_count && fine; i++)

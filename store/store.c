@@ -263,13 +263,19 @@ bool store_ready(struct store *store, struct error *err)
     return status == STATUS_OK;
 }
 
-static uint64_t memory_of_heads(const struct store *store)
+static bool is_stuck(const struct head *head)
+{
+    return head->failures >= SEAL_FAILURES_MAX;
+}
+
+static uint64_t memory_of_heads(const struct store *store, bool stuck_too)
 {
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < SHARDS_MAX; i++)
         for (uint32_t k = 0; k < store->shards[i].head_count; k++)
-            sum += store->shards[i].heads[k]->memory_size;
+            if (stuck_too || !is_stuck(store->shards[i].heads[k]))
+                sum += store->shards[i].heads[k]->memory_size;
     return sum;
 }
 
@@ -291,12 +297,42 @@ static bool must_wait(const struct store *store, const struct shard *shard)
     if (shard->head_count == 0)
         return false;
     for (uint32_t i = 0; i + 1 < shard->head_count; i++)
-        waiting += shard->heads[i]->failures < SEAL_FAILURES_MAX;
+        waiting += !is_stuck(shard->heads[i]);
     last = shard->heads[shard->head_count - 1];
-    if (memory_of_heads(store) > head_memory_max(store))
+    if (memory_of_heads(store, false) > head_memory_max(store) ||
+        memory_of_heads(store, true) > store->options.memory_max)
         return true;
     return waiting >= 1 && (shard->full || last->memory_size + shard->queued_size >=
                                                store->options.seal_size * 2);
+}
+
+/* When memory is short and no head is full, the largest one is sealed early. */
+static void relieve(struct store *store)
+{
+    struct shard *largest = NULL;
+    uint64_t most = 0;
+
+    if (memory_of_heads(store, false) <= head_memory_max(store))
+        return;
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        struct shard *shard = &store->shards[i];
+        uint32_t last = shard->head_count - 1;
+
+        if (shard->head_count == 0)
+            continue;
+        if (shard->full || (last > 0 && !is_stuck(shard->heads[last - 1])))
+            return; /* one waits already */
+        if (shard->heads[last]->memory_size > most) {
+            largest = shard;
+            most = shard->heads[last]->memory_size;
+        }
+    }
+    if (largest == NULL)
+        return;
+    largest->full = true;
+    (void)pthread_mutex_lock(&store->queue_lock);
+    (void)pthread_cond_signal(&store->work_wanted);
+    (void)pthread_mutex_unlock(&store->queue_lock);
 }
 
 /* May the batch be taken, and which order times do its sources stand at? */
@@ -307,8 +343,10 @@ static enum status admit(struct store *store, const struct shard *shard,
 
     (void)pthread_mutex_lock(&store->state_lock);
     status = refusal(store, err);
-    if (status == STATUS_OK && must_wait(store, shard))
+    if (status == STATUS_OK && must_wait(store, shard)) {
+        relieve(store);
         status = error_set(err, STATUS_AGAIN, "heads wait to be sealed");
+    }
     for (uint32_t i = 0; i < batch->source_count && status == STATUS_OK; i++) {
         const struct source_state *state =
             source_states_get(&store->states, &batch->sources[i].id);

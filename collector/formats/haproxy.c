@@ -138,16 +138,17 @@ static enum status parse(const struct format_context *context, struct slice even
     return STATUS_OK;
 }
 
+/* One word with a port, then the time: in front of syslog's header would be more words. */
 static unsigned detect(struct slice line)
 {
-    size_t bracket = find_literal(slice_first(line, 80), " [");
-    size_t end;
+    struct slice rest = line;
+    struct slice word;
 
-    if (bracket == SIZE_MAX ||
-        !stamp_shaped(slice_from(line, bracket + 2), "00/###/0000:00:00:00.000] "))
+    (void)take_byte(&rest, ' ');
+    if (!take_word(&rest, &word) || slice_find_byte(word, ':') == SIZE_MAX ||
+        !stamp_shaped(rest, "[00/###/0000:00:00:00.000] "))
         return 0;
-    end = slice_find_byte(slice_sub(line, bracket + 28, 200), '/');
-    return end == SIZE_MAX ? 0 : 92;
+    return slice_find_byte(slice_sub(rest, 27, 200), '/') == SIZE_MAX ? 0 : 92;
 }
 
 const struct format format_haproxy = {

@@ -423,6 +423,12 @@ static bool print_join(const struct pipe *pipe, struct buf *out)
             (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
 }
 
+static bool print_field_values(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_byte(out, ' ') && print_name(out, pipe->from) &&
+           (pipe->count == 0 || buf_printf(out, " limit %llu", (unsigned long long)pipe->count));
+}
+
 bool pipe_print(const struct pipe *pipe, struct buf *out)
 {
     unsigned long long count = pipe->count;
@@ -475,8 +481,7 @@ bool pipe_print(const struct pipe *pipe, struct buf *out)
     case PIPE_FACETS:
         return count == 0 || buf_printf(out, " %llu", count);
     case PIPE_FIELD_VALUES:
-        return buf_append_byte(out, ' ') && print_name(out, pipe->from) &&
-               (count == 0 || buf_printf(out, " limit %llu", count));
+        return print_field_values(pipe, out);
     case PIPE_DIFF:
         return buf_printf(out, " offset %lldns", (long long)pipe->duration_ns);
     case PIPE_JOIN:

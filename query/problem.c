@@ -81,8 +81,8 @@ static unsigned distance(struct slice a, struct slice b)
             unsigned change = above[j - 1] + (a.data[i - 1] != b.data[j - 1]);
 
             now[j] = min3(above[j] + 1, now[j - 1] + 1, change);
-            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1] &&
-                two_above[j - 2] + 1 < now[j])
+            if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] &&
+                a.data[i - 2] == b.data[j - 1] && two_above[j - 2] + 1 < now[j])
                 now[j] = two_above[j - 2] + 1;
         }
     }

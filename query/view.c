@@ -1,5 +1,5 @@
 /* query/view.c -- a block with columns laid over another block. Looking a column up goes from the
- * newest overlay down to the source; lists are short, and it happens once per block, not per row. */
+ * newest overlay down to the source: the lists are short, and it happens once per block. */
 #include "query/view.h"
 
 #include <stdlib.h>

@@ -110,7 +110,7 @@ enum status grouper_find(struct grouper *grouper, const struct cell *cells, uint
     for (uint32_t i = 0; ok && i < grouper->key_count; i++)
         ok = cell_append_key(&cells[i], &grouper->key);
     if (!ok)
-        return error_set(err, STATUS_TOO_LARGE, "the values of a group key are longer than %d bytes",
+        return error_set(err, STATUS_TOO_LARGE, "values of a group key are longer than %d bytes",
                          KEY_SIZE_MAX);
     *out = map_get(&grouper->index, buf_slice(&grouper->key));
     return *out != MAP_NONE ? STATUS_OK : add_group(grouper, cells, out, err);

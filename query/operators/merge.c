@@ -8,6 +8,10 @@
  * is twice as large as the one before. */
 enum { BATCH_ROWS_MIN = 128 };
 
+/* Blocks that overlap in time are open together, and their columns are the store's memory, not the
+ * query's: they may be this many times as large as query.memory. */
+enum { BLOCKS_FACTOR = 4 };
+
 struct open_block {
     struct block *block;
     const int64_t *times;
@@ -15,7 +19,8 @@ struct open_block {
     const uint64_t *sequences;
     uint32_t *rows; /* the selected ones, in the order of the answer */
     uint32_t count, at;
-    size_t counted; /* bytes that the run's memory knows of */
+    size_t counted;    /* bytes that the run's memory knows of */
+    size_t block_size; /* of the block when it was opened */
     bool used;      /* rows of it are in the batch */
 };
 
@@ -35,6 +40,7 @@ struct merger {
     uint32_t done_count, done_capacity;
     struct picked_row batch[RESULT_CHUNK_ROWS_MAX];
     uint32_t batch_count, batch_max;
+    size_t blocks_size; /* of all open blocks */
     struct view view;
     struct buf line;
 };
@@ -62,6 +68,7 @@ enum status merger_new(struct run *run, const struct field_set *fields, bool new
 static void open_block_free(struct merger *merger, struct open_block *open)
 {
     memory_give(&merger->run->memory, open->counted);
+    merger->blocks_size -= open->block_size;
     block_release(open->block);
     free(open->rows);
     free(open);
@@ -175,10 +182,14 @@ static enum status load_block(struct merger *merger, struct open_block *open, st
     open->sequences = open->sources == NULL ? NULL : block_sequences(block, err);
     if (open->sequences == NULL)
         return err->status;
-    status = memory_take(&merger->run->memory, size + block->arena.allocated, err);
+    open->block_size = block->arena.allocated;
+    merger->blocks_size += open->block_size;
+    if (merger->blocks_size / BLOCKS_FACTOR > merger->run->memory.size_max)
+        return memory_exceeded(&merger->run->memory, err);
+    status = memory_take(&merger->run->memory, size, err);
     if (status != STATUS_OK)
         return status;
-    open->counted = size + block->arena.allocated;
+    open->counted = size;
     open->rows = malloc((block_selected_count(block) + (size_t)1) * sizeof(*open->rows));
     if (open->rows == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");

@@ -99,5 +99,5 @@ enum status values_sink_take(struct operator *op, struct arena *arena, const str
     }
     *out = texts;
     *count = sink->map.count;
-    return ok ? STATUS_OK : error_set(err, STATUS_TOO_LARGE, "the values of a subquery are too large");
+    return ok ? STATUS_OK : error_set(err, STATUS_TOO_LARGE, "values of a subquery are too large");
 }

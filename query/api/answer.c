@@ -57,6 +57,15 @@ void answer_write_head(struct answer *answer, struct json_writer *json,
     jsonw_bool(json, head->open);
 }
 
+/* What the asker cut himself (limit, sample) is no fault of the geo. */
+static const char *geo_state(const struct query_end *end)
+{
+    bool cut = end->truncated != NULL || end->sampled != 0;
+
+    return end->status == STATUS_OK && (end->complete || (cut && end->gap_count == 0)) ? "ok"
+                                                                                       : "partial";
+}
+
 static void write_geos(const struct answer *answer, struct json_writer *json,
                        const struct query_end *end)
 {
@@ -65,7 +74,7 @@ static void write_geos(const struct answer *answer, struct json_writer *json,
         jsonw_key_slice(json, answer->geo);
         jsonw_object(json);
         jsonw_key(json, "state");
-        jsonw_string(json, end->status == STATUS_OK && end->complete ? "ok" : "partial");
+        jsonw_string(json, geo_state(end));
         jsonw_key(json, "rows");
         jsonw_u64(json, end->rows);
         jsonw_key(json, "ms");

@@ -141,7 +141,8 @@ static void test_query_ndjson(void **unused)
                      200);
     api_env_require(&body,
                     "\n{\"_msg\":\"bad \xEF\xBF\xBD byte\",\"_msg_b64\":\"YmFkIP8gYnl0ZQ==\"}\n");
-    api_env_require(&body, "\"complete\":false,\"truncated\":\"limit\"");
+    api_env_require(&body, "\"complete\":false,\"truncated\":\"limit\",\"sampled\":null,"
+                           "\"geos\":{\"us\":{\"state\":\"ok\"");
 
     print_message("  range: start is inside, end is not\n");
     assert_int_equal(api_env_get(&env, &body, "/dendro/v1/query", "query", "{role=\"web\"}",

@@ -78,7 +78,7 @@ void store_publish(struct store *store, struct chunk *chunk, bool rows)
     while (rows && loss_take(&losses, &loss))
         store_keep_loss(store,
                         source_table_source(&store->sources, chunk->source_numbers[loss.source]),
-                        &loss);
+                        &loss, chunk->shard, chunk->record_number);
     publish_open(store, chunk);
     if (rows) {
         struct head *head = shard->heads[shard->head_count - 1];

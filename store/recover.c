@@ -85,7 +85,7 @@ static void load_source(void *user, const struct watermark *watermark, bool has_
 
 static void load_loss(void *user, const struct event_source *source, const struct loss *loss)
 {
-    store_keep_loss(((struct loading *)user)->store, source, loss);
+    store_keep_loss(((struct loading *)user)->store, source, loss, 0, 0);
 }
 
 static void load_field(void *user, struct slice name)
@@ -427,7 +427,9 @@ static bool put_snapshot(struct store *store, struct buf *out, uint64_t low_wate
     for (uint32_t i = 0; i < store->loss_count && fine; i++) {
         const struct kept_loss *kept = &store->losses[(store->loss_first + i) % LOSSES_MAX];
 
-        fine = manifest_put_loss(out, &kept->source, &kept->loss);
+        /* What is only in the WAL comes back from there. */
+        if (kept->record_number <= store->shards[kept->shard].sealed_record)
+            fine = manifest_put_loss(out, &kept->source, &kept->loss);
     }
     return fine;
 }

@@ -536,7 +536,7 @@ static bool grow_losses(struct store *store)
 }
 
 void store_keep_loss(struct store *store, const struct event_source *source,
-                     const struct loss *loss)
+                     const struct loss *loss, uint32_t shard, uint64_t record_number)
 {
     struct kept_loss *kept;
 
@@ -559,6 +559,8 @@ void store_keep_loss(struct store *store, const struct event_source *source,
         kept->loss.reason = slice_make(kept->texts, loss->reason.len);
     }
     kept->loss.source = 0;
+    kept->shard = shard;
+    kept->record_number = record_number;
 }
 
 void store_losses(struct store *store, int64_t from_ns, int64_t to_ns, store_loss_visit *visit,

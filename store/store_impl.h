@@ -57,6 +57,8 @@ struct kept_loss {
     struct event_source source; /* texts are in `texts` */
     struct loss loss;
     char *texts;
+    uint32_t shard;
+    uint64_t record_number; /* of the WAL; 0: it came from the manifest */
 };
 
 struct store {
@@ -141,7 +143,8 @@ enum status store_recover(struct store *store, struct error *err) WARN_UNUSED;
 /* store.c */
 /* Keep a sentence for store_report(), and print it. */
 void store_note(struct store *store, const char *line);
+/* `record_number` 0: from the manifest, `shard` does not matter. State lock held. */
 void store_keep_loss(struct store *store, const struct event_source *source,
-                     const struct loss *loss);
+                     const struct loss *loss, uint32_t shard, uint64_t record_number);
 
 #endif

@@ -239,3 +239,42 @@ void fixture_rows_free(struct fixture_rows *rows)
     free(rows->sequences);
     free(rows->sources);
 }
+
+const char *const fixture_first_lines[4] = {"200 GET /a", "404 GET /b", "", "503 POST /c"};
+const char *const fixture_more_lines[2] = {"200 GET /d", "200 GET /e"};
+
+void fixture_check_lines(const struct fixture_rows *rows, const char *const *expected,
+                         uint32_t count)
+{
+    assert_int_equal(rows->count, count);
+    for (uint32_t i = 0; i < count; i++)
+        assert_string_equal(rows->lines[i], expected[i]);
+}
+
+void fixture_append_lines(struct store *store, uint8_t source, const char *const *lines,
+                          uint32_t count, uint64_t offset)
+{
+    struct fixture_batch batch = {
+        .source = source, .lines = lines, .count = count, .offset = offset};
+    struct error err = {0};
+
+    if (fixture_append(store, &batch, &err) != STATUS_OK)
+        fail_msg("append: %s", err.message);
+}
+
+void fixture_check_six(struct store *store)
+{
+    static const char *const all[] = {"200 GET /a", "404 GET /b", "",
+                                      "503 POST /c", "200 GET /d", "200 GET /e"};
+    struct event_source source = fixture_source(1);
+    struct fixture_rows rows = fixture_scan(store, NULL, false);
+    struct watermark watermark;
+
+    fixture_check_lines(&rows, all, 6);
+    assert_int_equal(rows.cost.rows_total, 6);
+    for (uint32_t i = 0; i < rows.count; i++)
+        assert_int_equal(rows.sequences[i], i + 1);
+    fixture_rows_free(&rows);
+    assert_int_equal(store_watermark(store, &source.id, &watermark), STATUS_OK);
+    assert_int_equal(watermark.durable_offset, 57); /* 35 bytes and 22 bytes of lines */
+}

@@ -49,4 +49,13 @@ struct fixture_rows fixture_scan(struct store *store, const struct predicate *fi
                                  bool open_events);
 void fixture_rows_free(struct fixture_rows *rows);
 
+/* Six lines that many tests store: four (35 bytes with newlines), then two (22 bytes). */
+extern const char *const fixture_first_lines[4], *const fixture_more_lines[2];
+void fixture_append_lines(struct store *store, uint8_t source, const char *const *lines,
+                          uint32_t count, uint64_t offset);
+void fixture_check_lines(const struct fixture_rows *rows, const char *const *expected,
+                         uint32_t count);
+/* All six, of source 1, are there, once, in order, numbered from 1, with their watermark. */
+void fixture_check_six(struct store *store);
+
 #endif

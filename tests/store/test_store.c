@@ -1,7 +1,5 @@
 /* tests/store/test_store.c -- the facade: what is acknowledged is there, after a restart and after a
  * seal, once and in order. */
-#include "base/byteorder.h"
-#include "base/hash.h"
 #include "tests/store/store_fixture.h"
 
 #include <setjmp.h>
@@ -10,45 +8,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-static const char *const first_lines[] = {"200 GET /a", "404 GET /b", "", "503 POST /c"};
-static const char *const more_lines[] = {"200 GET /d", "200 GET /e"};
-
-static void check_lines(const struct fixture_rows *rows, const char *const *expected,
-                        uint32_t count)
-{
-    assert_int_equal(rows->count, count);
-    for (uint32_t i = 0; i < count; i++)
-        assert_string_equal(rows->lines[i], expected[i]);
-}
-
-static void append(struct store *store, uint8_t source, const char *const *lines, uint32_t count,
-                   uint64_t offset)
-{
-    struct fixture_batch batch = {
-        .source = source, .lines = lines, .count = count, .offset = offset};
-    struct error err = {0};
-
-    if (fixture_append(store, &batch, &err) != STATUS_OK)
-        fail_msg("append: %s", err.message);
-}
-
-static void check_all(struct store *store)
-{
-    static const char *const all[] = {"200 GET /a", "404 GET /b", "",
-                                      "503 POST /c", "200 GET /d", "200 GET /e"};
-    struct event_source source = fixture_source(1);
-    struct fixture_rows rows = fixture_scan(store, NULL, false);
-    struct watermark watermark;
-
-    check_lines(&rows, all, 6);
-    assert_int_equal(rows.cost.rows_total, 6);
-    for (uint32_t i = 0; i < rows.count; i++)
-        assert_int_equal(rows.sequences[i], i + 1);
-    fixture_rows_free(&rows);
-    assert_int_equal(store_watermark(store, &source.id, &watermark), STATUS_OK);
-    assert_int_equal(watermark.durable_offset, 57); /* 35 bytes and 22 bytes of lines */
-}
 
 enum stage { IN_HEAD, REPLAYED, SEALED, SEALED_REOPENED };
 
@@ -59,8 +18,8 @@ static void test_rows_survive(void **unused)
     struct error err = {0};
 
     (void)unused;
-    append(store, 1, first_lines, 4, 0);
-    append(store, 1, more_lines, 2, 35);
+    fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
+    fixture_append_lines(store, 1, fixture_more_lines, 2, 35);
     for (enum stage stage = IN_HEAD; stage <= SEALED_REOPENED; stage++) {
         print_message("  stage %d\n", (int)stage);
         if (stage == SEALED)
@@ -70,7 +29,7 @@ static void test_rows_survive(void **unused)
             sim_io_crash(sim, SIM_CRASH_ALL_LOST);
             store = fixture_open(sim);
         }
-        check_all(store);
+        fixture_check_six(store);
     }
     store_close(store);
     assert_int_equal(sim_io_open_count(sim), 0);
@@ -94,7 +53,7 @@ static void test_backward_times_keep_file_order(void **unused)
     for (int sealed = 0; sealed < 2; sealed++) {
         struct fixture_rows rows = fixture_scan(store, NULL, false);
 
-        check_lines(&rows, lines, 4);
+        fixture_check_lines(&rows, lines, 4);
         for (uint32_t i = 0; i < 4; i++)
             assert_int_equal(rows.orders[i], orders[i]);
         fixture_rows_free(&rows);
@@ -163,7 +122,7 @@ static void test_filters(void **unused)
     struct error err = {0};
 
     (void)unused;
-    append(store, 1, first_lines, 4, 0);
+    fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
     for (int sealed = 0; sealed < 2; sealed++) {
         for (size_t i = 0; i < COUNT_OF(filter_cases); i++) {
             const struct predicate *child = &filter_cases[i].predicate;
@@ -195,7 +154,7 @@ static void test_tree(void **unused)
     struct store *store = fixture_open(sim);
 
     (void)unused;
-    append(store, 1, first_lines, 4, 0);
+    fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
     check_filter(store, &both, "503 ");
     check_filter(store, &any, "404 503 ");
     check_filter(store, &all, "200 404  503 ");
@@ -258,7 +217,7 @@ static void test_open_events(void **unused)
     append_open(store, 16, "Traceback\n  File");
     check_open(store, 1, "Traceback\n  File"); /* replaced, not added */
     for (int i = 0; i < 3; i++) { /* carried over seals and restarts */
-        append(store, 2, first_lines, 4, (uint64_t)i * 35);
+        fixture_append_lines(store, 2, fixture_first_lines, 4, (uint64_t)i * 35);
         assert_int_equal(store_seal(store, &err), STATUS_OK);
         check_open(store, 1, "Traceback\n  File");
         store_close(store);
@@ -290,98 +249,13 @@ static void test_open_event_does_not_hold_the_wal(void **unused)
         const char *line = big;
 
         memset(big, 'x', sizeof(big) - 1);
-        append(store, 2, &line, 1, (uint64_t)i * 8192);
-        append(store, 2, &line, 1, (uint64_t)i * 8192 + 4096);
+        fixture_append_lines(store, 2, &line, 1, (uint64_t)i * 8192);
+        fixture_append_lines(store, 2, &line, 1, (uint64_t)i * 8192 + 4096);
         assert_int_equal(store_seal(store, &err), STATUS_OK);
     }
     store_stats(store, &stats);
     assert_true(stats.wal_bytes <= 4 * (64 << 10)); /* current, spares, and one about to go */
     check_open(store, 1, "Traceback");
-    store_close(store);
-    sim_io_free(sim);
-}
-
-/* ---- faults ---- */
-
-static void test_failed_sync_is_survived(void **unused)
-{
-    struct sim_io *sim = sim_io_new(1);
-    struct store *store = fixture_open(sim);
-
-    (void)unused;
-    append(store, 1, first_lines, 4, 0);
-    sim_io_faults(sim)->sync_fails_at = sim_io_counts(sim).syncs + 1;
-    append(store, 1, more_lines, 2, 35); /* written again to a new file, then acknowledged */
-    store_close(store);
-    sim_io_crash(sim, SIM_CRASH_ALL_LOST);
-    store = fixture_open(sim);
-    check_all(store);
-    store_close(store);
-    sim_io_free(sim);
-}
-
-static void test_second_failure_makes_read_only(void **unused)
-{
-    struct fixture_batch batch = {.source = 1, .lines = more_lines, .count = 2, .offset = 35};
-    struct sim_io *sim = sim_io_new(1);
-    struct store *store = fixture_open(sim);
-    struct fixture_rows rows;
-    struct error err = {0};
-
-    (void)unused;
-    append(store, 1, first_lines, 4, 0);
-    sim_io_faults(sim)->crash_after = sim_io_counts(sim).changes + 1; /* every call fails */
-    assert_int_equal(fixture_append(store, &batch, &err), STATUS_IO);
-    assert_false(store_ready(store, &err));
-    assert_true(strlen(err.message) > 0);
-    assert_int_equal(fixture_append(store, &batch, &err), STATUS_IO);
-    rows = fixture_scan(store, NULL, false); /* still answers */
-    check_lines(&rows, first_lines, 4);
-    fixture_rows_free(&rows);
-    store_close(store);
-    sim_io_free(sim);
-}
-
-static void test_disk_full(void **unused)
-{
-    struct fixture_batch batch = {.source = 1, .lines = more_lines, .count = 2, .offset = 35};
-    struct sim_io *sim = sim_io_new(1);
-    struct store *store = fixture_open(sim);
-    struct error err = {0};
-
-    (void)unused;
-    append(store, 1, first_lines, 4, 0);
-    for (int cycle = 0; cycle < 2; cycle++) {
-        print_message("  cycle %d\n", cycle);
-        sim_io_faults(sim)->disk_size = 1; /* fuller than full */
-        fixture_settle(store);
-        assert_false(store_ready(store, &err));
-        assert_int_equal(fixture_append(store, &batch, &err), STATUS_DISK_FULL);
-        store_close(store);
-        store = fixture_open(sim); /* a start on a full disk works */
-        assert_false(store_ready(store, &err));
-        sim_io_faults(sim)->disk_size = 0;
-        fixture_settle(store);
-        assert_true(store_ready(store, &err)); /* by itself */
-    }
-    append(store, 1, more_lines, 2, 35);
-    check_all(store);
-    store_close(store);
-    sim_io_free(sim);
-}
-
-static void test_lock(void **unused)
-{
-    struct sim_io *sim = sim_io_new(1);
-    struct store *store = fixture_open(sim), *other = NULL;
-    struct store_options options = fixture_options(sim);
-    struct error err = {0};
-
-    (void)unused;
-    assert_int_equal(store_open(&options, &other, &err), STATUS_BUSY);
-    assert_non_null(strstr(err.message, "in use by process"));
-    store_close(store);
-    store = fixture_open(sim);
     store_close(store);
     sim_io_free(sim);
 }
@@ -409,7 +283,7 @@ static void test_retention_by_age(void **unused)
     assert_int_equal(fixture_append(store, &batch, &err), STATUS_OK);
     assert_int_equal(store_seal(store, &err), STATUS_OK); /* two days: two segments, one goes */
     rows = fixture_scan(store, NULL, false);
-    check_lines(&rows, lines + 1, 1);
+    fixture_check_lines(&rows, lines + 1, 1);
     fixture_rows_free(&rows);
     sim_io_set_wall(sim, FIXTURE_TIME_NS + 4000 * day); /* a clock that jumped wipes nothing */
     fixture_settle(store);
@@ -441,139 +315,12 @@ static void test_retention_by_bytes(void **unused)
     options = fixture_options(sim);
     options.retention_bytes = 1; /* everything is too much */
     assert_int_equal(store_open(&options, &store, &err), STATUS_OK);
-    append(store, 1, first_lines, 4, 0);
+    fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
     assert_int_equal(store_seal(store, &err), STATUS_OK);
     rows = fixture_scan(store, NULL, false);
     assert_int_equal(rows.count, 0);
     fixture_rows_free(&rows);
     store_close(store);
-    sim_io_free(sim);
-}
-
-/* ---- damage ---- */
-
-#define SEGMENT_PATH "/store/segments/20260101/0000000000000001.seg"
-
-static void test_damaged_segment(void **unused)
-{
-    static const uint64_t places[] = {0, 9, 40, 200}; /* magic, version, pages */
-
-    (void)unused;
-    for (size_t i = 0; i < COUNT_OF(places); i++) {
-        struct sim_io *sim = sim_io_new(1);
-        struct store *store = fixture_open(sim);
-        struct fixture_rows rows;
-        struct error err = {0};
-
-        print_message("  byte %d\n", (int)places[i]);
-        append(store, 1, first_lines, 4, 0);
-        assert_int_equal(store_seal(store, &err), STATUS_OK);
-        append(store, 1, more_lines, 2, 35);
-        assert_true(sim_io_flip(sim, SEGMENT_PATH, places[i], 0x40));
-        rows = fixture_scan(store, NULL, false);
-        check_lines(&rows, more_lines, 2); /* the rest is served */
-        assert_true(rows.cost.pages_damaged + rows.damaged > 0);
-        assert_int_equal(rows.cost.rows_total, 6);
-        fixture_rows_free(&rows);
-        store_close(store);
-        store = fixture_open(sim); /* and a start works */
-        store_close(store);
-        sim_io_free(sim);
-    }
-}
-
-static void count_line(void *user, const char *line)
-{
-    (void)line;
-    (*(uint32_t *)user)++;
-}
-
-static void test_lost_files(void **unused)
-{
-    static const struct lost_case {
-        const char *path;
-        uint32_t rows; /* that are still there */
-    } cases[] = {
-        {"/store/CURRENT", 6},
-        {"/store/MANIFEST-0000000000000002", 6},
-        {SEGMENT_PATH, 2},
-        {"/store/LOCK", 6},
-    };
-
-    (void)unused;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct sim_io *sim = sim_io_new(1);
-        struct store *store = fixture_open(sim);
-        struct fixture_rows rows;
-        struct error err = {0};
-        uint32_t lines = 0;
-
-        print_message("  %s\n", cases[i].path);
-        store_close(store);
-        store = fixture_open(sim);
-        append(store, 1, first_lines, 4, 0);
-        assert_int_equal(store_seal(store, &err), STATUS_OK);
-        append(store, 1, more_lines, 2, 35);
-        store_close(store);
-        assert_int_equal(io_remove(sim_io_table(sim), cases[i].path, &err), STATUS_OK);
-        store = fixture_open(sim);
-        rows = fixture_scan(store, NULL, false);
-        assert_int_equal(rows.count, cases[i].rows);
-        fixture_rows_free(&rows);
-        store_report(store, count_line, &lines);
-        if (cases[i].rows < 6)
-            assert_true(lines > 0);
-        store_close(store);
-        sim_io_free(sim);
-    }
-}
-
-static void test_verify(void **unused)
-{
-    struct sim_io *sim = sim_io_new(1);
-    struct store *store = fixture_open(sim);
-    struct error err = {0};
-    uint64_t problems;
-    uint32_t lines = 0;
-
-    (void)unused;
-    append(store, 1, first_lines, 4, 0);
-    assert_int_equal(store_seal(store, &err), STATUS_OK);
-    append(store, 1, more_lines, 2, 35);
-    store_close(store);
-    assert_int_equal(
-        store_verify(sim_io_table(sim), FIXTURE_DIR, count_line, &lines, &problems, &err),
-        STATUS_OK);
-    assert_int_equal(problems, 0);
-    assert_true(sim_io_flip(sim, SEGMENT_PATH, 40, 1));
-    assert_int_equal(
-        store_verify(sim_io_table(sim), FIXTURE_DIR, count_line, &lines, &problems, &err),
-        STATUS_OK);
-    assert_true(problems > 0);
-    assert_int_equal(lines, problems);
-    sim_io_free(sim);
-}
-
-static void test_future_manifest(void **unused)
-{
-    struct sim_io *sim = sim_io_new(1);
-    struct store *store = fixture_open(sim);
-    struct store_options options = fixture_options(sim);
-    struct io *io = sim_io_table(sim);
-    struct buf file = buf_empty(1 << 20);
-    struct error err = {0};
-
-    (void)unused;
-    store_close(store);
-    assert_int_equal(io_read_file(io, "/store/MANIFEST-0000000000000001", &file, &err), STATUS_OK);
-    file.data[8] = 9;
-    put_le64(file.data + 24, hash64(file.data, 24));
-    assert_int_equal(
-        io_replace_file(io, "/store/MANIFEST-0000000000000001", buf_slice(&file), &err),
-        STATUS_OK);
-    assert_int_equal(store_open(&options, &store, &err), STATUS_INVALID);
-    assert_non_null(strstr(err.message, "version 9"));
-    buf_release(&file);
     sim_io_free(sim);
 }
 
@@ -615,7 +362,7 @@ static void test_block_order(void **unused)
     for (uint8_t i = 0; i < 6; i++) { /* four sealed batches, two in the head */
         const int64_t times[] = {base[i], base[i] + 100, base[i] + 5, base[i] + 15};
         struct fixture_batch batch = {
-            .source = (uint8_t)(i + 1), .lines = first_lines, .times = times, .count = 4};
+            .source = (uint8_t)(i + 1), .lines = fixture_first_lines, .times = times, .count = 4};
 
         assert_int_equal(fixture_append(store, &batch, &err), STATUS_OK);
         if (i < 4)
@@ -637,10 +384,10 @@ static void test_tail(void **unused)
     uint64_t seen;
 
     (void)unused;
-    append(store, 1, first_lines, 4, 0);
+    fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
     seen = store_sequence(store);
     assert_int_equal(seen, 4);
-    append(store, 1, more_lines, 2, 35);
+    fixture_append_lines(store, 1, fixture_more_lines, 2, 35);
     for (int sealed = 0; sealed < 2; sealed++) { /* also when a seal came between */
         struct scan_options options = {
             .time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX, .after_sequence = seen};
@@ -661,6 +408,68 @@ static void test_tail(void **unused)
     sim_io_free(sim);
 }
 
+/* Losses, and the names of fields, survive seals and restarts. */
+struct loss_seen {
+    uint32_t count;
+    char reason[16];
+};
+
+static void on_loss(void *user, const struct event_source *source, const struct loss *loss)
+{
+    struct loss_seen *seen = user;
+
+    assert_true(slice_is(source->host, "web1"));
+    assert_int_equal(loss->from_offset, 100);
+    assert_int_equal(loss->to_offset, 250);
+    seen->count++;
+    (void)snprintf(seen->reason, sizeof(seen->reason), "%.*s", SLICE_ARG(loss->reason));
+}
+
+static void check_loss(struct store *store)
+{
+    struct loss_seen seen = {0};
+
+    store_losses(store, 0, 10, on_loss, &seen);
+    assert_int_equal(seen.count, 0);
+    store_losses(store, 0, 100, on_loss, &seen);
+    assert_int_equal(seen.count, 1);
+    assert_string_equal(seen.reason, "DELETED");
+    assert_int_not_equal(store_field_find(store, slice_of("mode")), UINT32_MAX);
+    assert_int_equal(store_field_find(store, slice_of("nobody")), UINT32_MAX);
+}
+
+static void test_losses_and_names(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct store *store = fixture_open(sim);
+    struct event_source source = fixture_source(1);
+    struct loss loss = {.from_offset = 100, .to_offset = 250, .time_ns = 50,
+                        .reason = SLICE_LITERAL("DELETED")};
+    struct label label = {SLICE_LITERAL("mode"), SLICE_LITERAL("idle")};
+    struct sample sample = {.time_ns = 5, .value = 1, .label_count = 1,
+                            .metric = SLICE_LITERAL("cpu"), .labels = &label};
+    struct batch batch = {.sources = &source, .losses = &loss, .samples = &sample,
+                          .source_count = 1, .loss_count = 1, .sample_count = 1};
+    struct error err = {0};
+
+    (void)unused;
+    assert_int_equal(store_append(store, store_shard_of(store, &source.id), &batch, NULL, NULL,
+                                  &err),
+                     STATUS_OK);
+    fixture_settle(store);
+    for (int restart = 0; restart < 3; restart++) {
+        check_loss(store);
+        if (restart == 1)
+            assert_int_equal(store_seal(store, &err), STATUS_OK);
+        check_loss(store);
+        store_close(store);
+        sim_io_crash(sim, SIM_CRASH_ALL_LOST);
+        store = fixture_open(sim);
+    }
+    store_close(store);
+    sim_io_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -670,16 +479,9 @@ int main(void)
         cmocka_unit_test(test_tree),
         cmocka_unit_test(test_open_events),
         cmocka_unit_test(test_open_event_does_not_hold_the_wal),
-        cmocka_unit_test(test_failed_sync_is_survived),
-        cmocka_unit_test(test_second_failure_makes_read_only),
-        cmocka_unit_test(test_disk_full),
-        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_losses_and_names),
         cmocka_unit_test(test_retention_by_age),
         cmocka_unit_test(test_retention_by_bytes),
-        cmocka_unit_test(test_damaged_segment),
-        cmocka_unit_test(test_lost_files),
-        cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_future_manifest),
         cmocka_unit_test(test_block_order),
         cmocka_unit_test(test_tail),
     };

@@ -75,6 +75,9 @@ static const struct option collector_rows[] = {
     {.name = "config", .letter = 'c', .type = OPTION_TEXT, .flags = OPTION_CLI_ONLY,
      .offset = offsetof(struct collector_config, config_path), .value_name = "FILE",
      .preset = "/etc/dendro/collector.yaml", .help = "read settings from FILE"},
+    {.name = "check", .type = OPTION_BOOL, .flags = OPTION_CLI_ONLY,
+     .offset = offsetof(struct collector_config, check),
+     .help = "only check the settings, and end"},
 };
 static const struct option_table collector_options =
     OPTION_TABLE_OF(collector_rows, struct collector_config);

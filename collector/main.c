@@ -187,9 +187,9 @@ int main(int argc, char **argv)
     diag_init("dendro-collector", DIAG_INFO);
     status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,
                                    &err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !program.config.check) {
         exit_code = run(&program);
-    } else if (status != STATUS_END) {
+    } else if (status != STATUS_OK && status != STATUS_END) {
         (void)fprintf(stderr, "dendro-collector: %s\n", err.message);
         exit_code = CLI_EXIT_USAGE;
     }

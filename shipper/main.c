@@ -197,11 +197,11 @@ int main(int argc, char **argv)
 
     diag_init("dendro-shipper", DIAG_INFO);
     status = shipper_options_read(io_system(), argc, argv, &arena, &options, &err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !options.check) {
         status = options.command == COMMAND_RUN ? run(io_system(), &options.settings, &err)
                                                 : ask(&options, &err);
         code = status == STATUS_OK ? CLI_EXIT_OK : CLI_EXIT_ERROR;
-    } else if (status != STATUS_END) {
+    } else if (status != STATUS_OK && status != STATUS_END) {
         code = CLI_EXIT_USAGE;
     }
     if (code != CLI_EXIT_OK)

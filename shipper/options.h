@@ -15,6 +15,7 @@ struct shipper_options {
     const char *config;
     enum shipper_command command;
     const char *argument; /* of explain */
+    bool check;           /* only check the settings, for `dendro config check` */
 };
 
 /* Defaults, file, flags; then everything is checked. All texts live in `arena`.

@@ -4,6 +4,7 @@
 #include "base/cli.h"
 #include "base/config.h"
 #include "base/io.h"
+#include "base/units.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +17,8 @@
 #define SERVER_DEFAULT "http://127.0.0.1:7600"
 
 static const struct command *const commands[] = {
-    &grep_command, &query_command, &tail_command, &status_command, &verify_command,
+    &grep_command,   &query_command,   &tail_command,   &fields_command,
+    &status_command, &explain_command, &verify_command, &config_command,
 };
 
 /* ---- common options ---- */
@@ -73,6 +75,21 @@ static enum status load_client_file(struct client_options *out, struct arena *ar
 
 /* ---- reading a command line ---- */
 
+static enum status check_range(const struct client_options *client, struct error *err)
+{
+    int64_t length_ns;
+    enum status status = STATUS_OK;
+
+    if (client->last == NULL)
+        return STATUS_OK;
+    if (client->since != NULL)
+        return error_set(err, STATUS_INVALID, "--last and --since both say where to begin");
+    status = duration_parse(slice_of(client->last), &length_ns, err);
+    if (status != STATUS_OK)
+        error_context(err, "--last");
+    return status;
+}
+
 static bool fail(const struct error *err, int *exit_code)
 {
     command_say("%s", err->message);
@@ -96,18 +113,17 @@ static enum status parse(const struct command_line *line, const struct option_ta
     const char *server = NULL;
     enum status status = option_presets(table, settings, arena, err);
 
-    if (status == STATUS_OK && !line->local) {
+    if (status == STATUS_OK) {
         status = load_client_file(client, arena, err);
         server = client->server;
     }
     if (status == STATUS_OK)
         status = cli_parse(&cli, argc, argv, settings, arguments, arena, err);
-    if (status == STATUS_OK && !line->local) {
+    if (status == STATUS_OK) {
         client->server_named = client->server != server;
         if (client->server == NULL)
             client->server = SERVER_DEFAULT;
-        if (client->last != NULL && client->since != NULL)
-            status = error_set(err, STATUS_INVALID, "--last and --since both say where to begin");
+        status = check_range(client, err);
     }
     return status;
 }
@@ -121,11 +137,8 @@ bool command_parse(const struct command_line *line, int argc, char **argv, void 
     enum status status;
 
     memcpy(rows, line->rows, line->row_count * sizeof(rows[0]));
-    table.count = line->row_count;
-    if (!line->local) {
-        memcpy(rows + table.count, common_rows, sizeof(common_rows));
-        table.count += COUNT_OF(common_rows);
-    }
+    memcpy(rows + line->row_count, common_rows, sizeof(common_rows));
+    table.count = line->row_count + COUNT_OF(common_rows);
     status = parse(line, &table, argc, argv, settings, arguments, arena, &err);
     if (status == STATUS_OK)
         return true;

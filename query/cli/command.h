@@ -14,7 +14,7 @@ struct command {
 };
 
 extern const struct command grep_command, query_command, tail_command, status_command,
-    verify_command;
+    fields_command, explain_command, verify_command, config_command;
 
 /* The whole program: find the command, run it. Gives the exit code. */
 int dendro_main(int argc, char **argv);
@@ -38,8 +38,7 @@ struct command_line {
     const char *usage, *summary, *footer;
     const struct option *rows; /* of the command itself */
     size_t row_count;
-    size_t settings_size;
-    bool local; /* never asks a server: no common options, settings need no client_options */
+    size_t settings_size;      /* begins with struct client_options */
     size_t argument_count_min, argument_count_max;
 };
 

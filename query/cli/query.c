@@ -3,6 +3,7 @@
 #include "query/cli/answer_end.h"
 #include "query/cli/framed_reader.h"
 #include "query/cli/json_lines.h"
+#include "query/cli/query.h"
 #include "query/cli/request.h"
 #include "query/cli/table.h"
 #include "query/cli/terminal.h"
@@ -23,20 +24,12 @@ enum query_output {
     OUTPUT_RAW,
 };
 
-static const char *const output_names[] = {"auto", "table", "ndjson", "json",   "columns",
+const char *const query_output_names[] = {"auto", "table", "ndjson", "json",   "columns",
                                            "csv",  "tsv",   "logfmt", "raw", NULL};
-
-struct query_settings {
-    struct client_options client; /* must stay the first */
-    int output;
-    const char *limit;
-    const char *order;
-    bool strict;
-};
 
 static const struct option rows[] = {
     {.type = OPTION_GROUP, .help = "Answer"},
-    {.name = "output", .letter = 'o', .type = OPTION_ENUM, .names = output_names,
+    {.name = "output", .letter = 'o', .type = OPTION_ENUM, .names = query_output_names,
      .offset = offsetof(struct query_settings, output), .value_name = "FORMAT",
      .help = "table (default on a terminal), ndjson (default elsewhere), csv, tsv, logfmt, raw, "
              "json, columns"},
@@ -223,7 +216,7 @@ static int judge(struct query_run *run, enum status status, bool broke_off)
 static void add_params(struct query_run *run, struct request *request, const char *query)
 {
     const struct query_settings *settings = run->settings;
-    const char *format = output_names[run->output];
+    const char *format = query_output_names[run->output];
 
     if (run->output == OUTPUT_TABLE)
         format = "columns";
@@ -263,7 +256,7 @@ static int ask(struct query_run *run, const char *query)
     return judge(run, status, broke_off);
 }
 
-static int run_query(const struct query_settings *settings, const char *query)
+int query_answer(const struct query_settings *settings, const char *query)
 {
     struct query_run run = {.settings = settings, .output = (enum query_output)settings->output};
     int exit_code;
@@ -290,7 +283,7 @@ static int run(int argc, char **argv)
     int exit_code = DENDRO_ERROR;
 
     if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = run_query(&settings, arguments.items[0]);
+        exit_code = query_answer(&settings, arguments.items[0]);
     arena_release(&arena);
     return exit_code;
 }

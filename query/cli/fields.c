@@ -1,0 +1,67 @@
+/* query/cli/fields.c -- which fields there are, or the values of one: a query with a pipe more. */
+#include "query/cli/grep_pattern.h"
+#include "query/cli/query.h"
+
+enum { FIELDS_QUERY_SIZE_MAX = 1 << 20 };
+
+struct fields_settings {
+    struct query_settings query; /* must stay the first */
+    const char *values;
+};
+
+static const struct option rows[] = {
+    {.type = OPTION_GROUP, .help = "Answer"},
+    {.name = "values", .type = OPTION_TEXT, .offset = offsetof(struct fields_settings, values),
+     .value_name = "FIELD", .help = "the values of FIELD, and how often each occurs"},
+    {.name = "output", .letter = 'o', .type = OPTION_ENUM, .names = query_output_names,
+     .offset = offsetof(struct fields_settings, query.output), .value_name = "FORMAT",
+     .help = "as in dendro query"},
+    {.name = "limit", .letter = 'n', .type = OPTION_TEXT,
+     .offset = offsetof(struct fields_settings, query.limit), .value_name = "N",
+     .help = "N rows at most"},
+};
+
+static const struct command_line line = {
+    .program = "dendro fields",
+    .usage = "[OPTIONS] [QUERY]",
+    .summary = "Show which fields the rows of a query have, or with --values what is in one.",
+    .rows = rows,
+    .row_count = COUNT_OF(rows),
+    .settings_size = sizeof(struct fields_settings),
+    .argument_count_max = 1,
+};
+
+static int ask(const struct fields_settings *settings, const char *query)
+{
+    struct buf text = buf_empty(FIELDS_QUERY_SIZE_MAX);
+    int exit_code = DENDRO_ERROR;
+
+    buf_printf(&text, "%s | ", query);
+    if (settings->values == NULL) {
+        buf_append_text(&text, "field_names");
+    } else {
+        buf_append_text(&text, "field_values ");
+        query_quote(&text, slice_of(settings->values));
+    }
+    if (buf_append_byte(&text, '\0'))
+        exit_code = query_answer(&settings->query, text.data);
+    else
+        command_say("the query is too large");
+    buf_release(&text);
+    return exit_code;
+}
+
+static int run(int argc, char **argv)
+{
+    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
+    struct fields_settings settings;
+    struct text_list arguments;
+    int exit_code = DENDRO_ERROR;
+
+    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
+        exit_code = ask(&settings, arguments.count > 0 ? arguments.items[0] : "*");
+    arena_release(&arena);
+    return exit_code;
+}
+
+const struct command fields_command = {"fields", "which fields, or the values of one", run};

@@ -1,0 +1,21 @@
+/* query/cli/query.h -- ask a query and print its answer, for commands that are one.
+ * Thread safety: one thread. */
+#ifndef DENDRO_QUERY_CLI_QUERY_H
+#define DENDRO_QUERY_CLI_QUERY_H
+
+#include "query/cli/command.h"
+
+extern const char *const query_output_names[]; /* of --output; the first is `auto` */
+
+struct query_settings {
+    struct client_options client; /* must stay the first */
+    int output;
+    const char *limit;
+    const char *order;
+    bool strict;
+};
+
+/* Gives the exit code. */
+int query_answer(const struct query_settings *settings, const char *query);
+
+#endif

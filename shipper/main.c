@@ -25,12 +25,11 @@ struct program {
     struct transport_tcp *transport;
     struct watcher *watcher; /* NULL: polling only */
     struct control *control;
-    bool stopping;
+    bool started; /* timer, prepare and signals are in the loop */
 };
 
 static void stop_loop(struct program *program)
 {
-    program->stopping = true;
     shipper_stop(program->shipper);
     uv_stop(&program->loop);
 }
@@ -107,6 +106,7 @@ static void start_handles(struct program *program, const struct shipper_settings
     (void)uv_signal_init(&program->loop, &program->terminate);
     (void)uv_signal_init(&program->loop, &program->interrupt);
     program->prepare.data = program->terminate.data = program->interrupt.data = program;
+    program->started = true;
     (void)uv_prepare_start(&program->prepare, on_prepare);
     (void)uv_signal_start(&program->terminate, on_signal, SIGTERM);
     (void)uv_signal_start(&program->interrupt, on_signal, SIGINT);
@@ -128,6 +128,10 @@ static void close_handle(uv_handle_t *handle, void *unused)
 
 static void end(struct program *program)
 {
+    if (program->started) /* it steps the shipper, which goes now */
+        (void)uv_prepare_stop(&program->prepare);
+    if (program->watcher != NULL)
+        (void)uv_poll_stop(&program->watch);
     control_free(program->control);
     shipper_free(program->shipper);
     transport_tcp_free(program->transport);

@@ -1,5 +1,6 @@
 /* collector/inputs/native_private.h -- shared by the files of the native input:
- * native.c (listener, timer, answers), native_conn.c (state machine of a connection),
+ * native.c (listener, timer, answers), native_hello.c (HELLO, fence, WELCOME), native_conn.c (state
+ * machine of a connection, control frames),
  * native_lane.c (frames in flight and their acks), native_send.c (what goes out).
  * Thread safety: the loop thread, except for native.done_lock and what it guards. */
 #ifndef DENDRO_COLLECTOR_INPUTS_NATIVE_PRIVATE_H
@@ -71,6 +72,12 @@ static inline int64_t native_mono(const struct native *native)
     return io_mono_ns(native->options.io);
 }
 
+/* Monotonic time `delay_ms` from now. */
+static inline int64_t native_after(const struct native *native, uint32_t delay_ms)
+{
+    return native_mono(native) + (int64_t)delay_ms * 1000000;
+}
+
 /* After the last close callback of connections and handles: ends native_close(). */
 void native_free_if_closed(struct native *native);
 
@@ -81,6 +88,13 @@ void native_conn_close(struct native_conn *conn);
 void native_conn_tick(struct native_conn *conn, int64_t now_ns);
 /* Go on with what is in the input buffer, and read again if reading was stopped. */
 void native_conn_resume(struct native_conn *conn);
+
+/* ---- native_hello.c ---- */
+enum { BODY_SIZE_MIN = 64 << 10 }; /* the least a frame may be: a batch of a slow link */
+/* The first frame of a connection: refuse it, open the connection, or ask a rival (fence). */
+void native_hello_take(struct native_conn *conn, const struct frame *frame);
+/* HELLO is fine: open, unless its id is held. Again when a fence has ended. */
+void native_hello_enter(struct native_conn *conn);
 
 /* ---- native_lane.c ---- */
 /* A BATCH or LOSS frame; sends what has to be answered at once. */

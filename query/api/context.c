@@ -220,29 +220,7 @@ static enum status begin(void *user, const struct query_head *head)
     return status;
 }
 
-/* `_match: true` on the row itself, as the context pipe has it. */
-static bool add_match(struct result_chunk *chunk, uint32_t row, struct arena *arena)
-{
-    static const struct slice yes = {"true", 4};
-    struct result_column *columns = arena_new(arena, struct result_column, chunk->column_count + 1);
-    struct slice *texts = arena_new(arena, struct slice, chunk->row_count);
-    uint64_t *present = arena_new(arena, uint64_t, (chunk->row_count + 63) / 64);
-
-    if (columns == NULL || texts == NULL || present == NULL)
-        return false;
-    memcpy(columns, chunk->columns, chunk->column_count * sizeof(*columns));
-    texts[row] = yes;
-    present[row >> 6] |= UINT64_C(1) << (row & 63);
-    columns[chunk->column_count] = (struct result_column){.name = SLICE_LITERAL("_match"),
-                                                          .type = VALUE_JSON,
-                                                          .kind = RESULT_TEXT,
-                                                          .present = present,
-                                                          .texts = texts};
-    chunk->columns = columns;
-    chunk->column_count++;
-    return true;
-}
-
+/* The row itself has `_match: true`, as with the context pipe. */
 static enum status send_after(void *user, const struct result_chunk *chunk)
 {
     struct context_run *run = user;
@@ -263,7 +241,7 @@ static enum status send_after(void *user, const struct result_chunk *chunk)
     }
     if (count > 0) {
         if (!result_pick(chunk, rows, count, &run->arena, &picked) ||
-            (match != UINT32_MAX && !add_match(&picked, match, &run->arena)))
+            (match != UINT32_MAX && !result_add_true(&picked, "_match", match, &run->arena)))
             return STATUS_NO_MEMORY;
         status = run->output.format->chunk(&run->output, &picked);
     }

@@ -118,3 +118,26 @@ bool result_pick_copy(const struct result_chunk *chunk, const uint32_t *rows, ui
 {
     return pick(chunk, rows, count, true, arena, out);
 }
+
+bool result_add_true(struct result_chunk *chunk, const char *name, uint32_t row,
+                     struct arena *arena)
+{
+    static const struct slice yes[] = {{"true", 4}};
+    uint32_t *codes = arena_new(arena, uint32_t, chunk->row_count);
+    struct result_column *columns = arena_new(arena, struct result_column, chunk->column_count + 1);
+
+    if (columns == NULL || codes == NULL)
+        return false;
+    if (chunk->column_count > 0)
+        memcpy(columns, chunk->columns, chunk->column_count * sizeof(*columns));
+    for (uint32_t i = 0; i < chunk->row_count; i++)
+        codes[i] = row == RESULT_ALL_ROWS || row == i ? 0 : RESULT_NO_CODE;
+    columns[chunk->column_count++] = (struct result_column){.name = slice_of(name),
+                                                            .type = VALUE_JSON,
+                                                            .kind = RESULT_DICT,
+                                                            .codes = codes,
+                                                            .dict = yes,
+                                                            .dict_count = 1};
+    chunk->columns = columns;
+    return true;
+}

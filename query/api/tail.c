@@ -186,14 +186,24 @@ static bool is_sampled(struct tail *tail)
 
 /* ---- one step ---- */
 
-/* The rows of the chunk that belong to the step and were not sent before. */
+static bool is_open(const struct result_chunk *chunk, uint32_t row)
+{
+    return chunk->flags != NULL && (chunk->flags[row] & EVENT_OPEN);
+}
+
+static bool is_in_step(const struct tail *tail, const struct result_chunk *chunk, uint32_t row)
+{
+    return chunk->sequences == NULL || (chunk->sequences[row] > tail->cursor.after &&
+                                        chunk->sequences[row] <= tail->cursor.upto);
+}
+
+/* The finished rows of the chunk that belong to the step and were not sent before. */
 static uint32_t choose_rows(struct tail *tail, const struct result_chunk *chunk, uint32_t *rows)
 {
     uint32_t count = 0;
 
     for (uint32_t row = 0; row < chunk->row_count; row++) {
-        if (chunk->sequences != NULL && (chunk->sequences[row] > tail->cursor.upto ||
-                                         chunk->sequences[row] <= tail->cursor.after))
+        if (!is_in_step(tail, chunk, row) || is_open(chunk, row))
             continue;
         if (tail->seen_in_step++ < tail->cursor.sent)
             continue;
@@ -203,18 +213,12 @@ static uint32_t choose_rows(struct tail *tail, const struct result_chunk *chunk,
     return count;
 }
 
-static enum status on_chunk(void *user, const struct result_chunk *chunk)
+static enum status send_finished(struct tail *tail, const struct result_chunk *chunk,
+                                 uint32_t *rows)
 {
-    struct tail *tail = user;
+    uint32_t count = choose_rows(tail, chunk, rows);
     struct result_chunk picked;
-    uint32_t *rows;
-    uint32_t count;
 
-    arena_reset(&tail->arena);
-    rows = arena_new(&tail->arena, uint32_t, chunk->row_count);
-    if (rows == NULL)
-        return STATUS_NO_MEMORY;
-    count = choose_rows(tail, chunk, rows);
     if (count > 0 && !result_pick(chunk, rows, count, &tail->arena, &picked))
         return STATUS_NO_MEMORY;
     for (uint32_t from = 0, to; from < count && tail->status == STATUS_OK; from = to) {
@@ -227,6 +231,41 @@ static enum status on_chunk(void *user, const struct result_chunk *chunk)
         send_rows(tail, &picked, from, to);
     }
     return tail->status;
+}
+
+/* Events that may still get lines are shown early, marked and without a cursor: they are no part of
+ * what a cursor counts, since they come again when they are finished, with the same `_id`. */
+static enum status send_open(struct tail *tail, const struct result_chunk *chunk, uint32_t *rows)
+{
+    struct result_chunk picked;
+    uint32_t count = 0;
+
+    for (uint32_t row = 0; row < chunk->row_count; row++)
+        if (is_open(chunk, row) && is_in_step(tail, chunk, row) && is_sampled(tail))
+            rows[count++] = row;
+    if (count == 0)
+        return tail->status;
+    if (!result_pick(chunk, rows, count, &tail->arena, &picked) ||
+        !result_add_true(&picked, "_open", RESULT_ALL_ROWS, &tail->arena))
+        return STATUS_NO_MEMORY;
+    begin_event(tail, "rows");
+    output_columns_rows(&tail->output, &picked, 0, count);
+    end_event(tail);
+    return tail->status;
+}
+
+static enum status on_chunk(void *user, const struct result_chunk *chunk)
+{
+    struct tail *tail = user;
+    enum status status;
+    uint32_t *rows;
+
+    arena_reset(&tail->arena);
+    rows = arena_new(&tail->arena, uint32_t, chunk->row_count);
+    if (rows == NULL)
+        return STATUS_NO_MEMORY;
+    status = send_finished(tail, chunk, rows);
+    return status == STATUS_OK ? send_open(tail, chunk, rows) : status;
 }
 
 static void tell_losses(void *user, const struct event_source *source, const struct loss *loss)
@@ -281,6 +320,7 @@ static bool run_step(struct tail *tail)
         options.limit = 0;
         options.after_sequence = tail->cursor.after;
         options.positions = true;
+        options.open_events = true;
         options.workers = 1;
         tail->seen_in_step = 0;
         status = query_run(tail->query, api->options.store, &options, &receiver, &problem);

@@ -86,65 +86,90 @@ static struct event_source source_of(unsigned number, const char *host, const ch
 
 static const struct slice format_names[] = {{"raw", 3}};
 
-/* Append rows of one source in batches, and wait until they are durable. */
+static struct event event_of(const struct row *row, uint64_t offset, struct event_field *fields)
+{
+    uint32_t len = (uint32_t)strlen(row->line);
+
+    return (struct event){.time_ns = row->time_ns,
+                          .bytes = slice_of(row->line),
+                          .offset = offset,
+                          .source_len = len + 1,
+                          .level = (uint8_t)row->level,
+                          .field_count = parse_line(row, fields),
+                          .fields = fields};
+}
+
+/* Append the batch of one source, and wait until it is durable. */
+static void commit(struct api_env *env, const struct event_source *source, struct batch *batch,
+                   uint64_t durable_offset)
+{
+    struct watermark mark = {.id = source->id, .durable_offset = durable_offset};
+    struct error err = {0};
+    enum status status;
+
+    batch->sources = source;
+    batch->source_count = 1;
+    batch->formats = format_names;
+    batch->format_count = 1;
+    batch->watermarks = &mark;
+    batch->watermark_count = 1;
+    pthread_mutex_lock(&env->lock);
+    env->pending++;
+    pthread_mutex_unlock(&env->lock);
+    do {
+        status = store_append(env->store, store_shard_of(env->store, &source->id), batch,
+                              on_durable, env, &err);
+        if (status == STATUS_AGAIN)
+            (void)usleep(10000);
+    } while (status == STATUS_AGAIN);
+    if (status != STATUS_OK)
+        fail_msg("append: %s", err.message);
+    pthread_mutex_lock(&env->lock);
+    while (env->pending > 0)
+        pthread_cond_wait(&env->durable, &env->lock);
+    pthread_mutex_unlock(&env->lock);
+}
+
 static void append(struct api_env *env, unsigned number, const struct event_source *source,
                    const struct row *rows, size_t count)
 {
     enum { BATCH = 1000 };
     static struct event events[BATCH];
     static struct event_field fields[BATCH][5];
-    struct error err = {0};
 
     for (size_t from = 0; from < count; from += BATCH) {
         size_t size = count - from < BATCH ? count - from : BATCH;
-        struct batch batch = {.sources = source,
-                              .source_count = 1,
-                              .formats = format_names,
-                              .format_count = 1,
-                              .events = events,
-                              .event_count = (uint32_t)size};
-        struct watermark mark = {.id = source->id};
-        enum status status;
+        struct batch batch = {.events = events, .event_count = (uint32_t)size};
 
         for (size_t i = 0; i < size; i++) {
-            const struct row *row = &rows[from + i];
-            uint32_t len = (uint32_t)strlen(row->line);
-
-            events[i] = (struct event){.time_ns = row->time_ns,
-                                       .bytes = slice_of(row->line),
-                                       .offset = env->offsets[number],
-                                       .source_len = len + 1,
-                                       .level = (uint8_t)row->level,
-                                       .field_count = parse_line(row, fields[i]),
-                                       .fields = fields[i]};
-            env->offsets[number] += len + 1;
+            events[i] = event_of(&rows[from + i], env->offsets[number], fields[i]);
+            env->offsets[number] += events[i].source_len;
         }
-        mark.durable_offset = env->offsets[number];
-        batch.watermarks = &mark;
-        batch.watermark_count = 1;
-        pthread_mutex_lock(&env->lock);
-        env->pending++;
-        pthread_mutex_unlock(&env->lock);
-        do {
-            status = store_append(env->store, store_shard_of(env->store, &source->id), &batch,
-                                  on_durable, env, &err);
-            if (status == STATUS_AGAIN)
-                (void)usleep(10000);
-        } while (status == STATUS_AGAIN);
-        if (status != STATUS_OK)
-            fail_msg("append: %s", err.message);
-        pthread_mutex_lock(&env->lock);
-        while (env->pending > 0)
-            pthread_cond_wait(&env->durable, &env->lock);
-        pthread_mutex_unlock(&env->lock);
+        commit(env, source, &batch, env->offsets[number]);
     }
+}
+
+static struct event_source web_source(void)
+{
+    return source_of(0, "web1", "web", "/log/web.log");
 }
 
 void api_env_append_web(struct api_env *env, const struct row *rows, size_t count)
 {
-    struct event_source source = source_of(0, "web1", "web", "/log/web.log");
+    struct event_source source = web_source();
 
     append(env, 0, &source, rows, count);
+}
+
+void api_env_append_open(struct api_env *env, const struct row *row)
+{
+    struct event_source source = web_source();
+    struct event_field fields[5];
+    struct event event = event_of(row, env->offsets[0], fields);
+    struct batch batch = {.open_events = &event, .open_event_count = 1};
+
+    event.flags = EVENT_OPEN;
+    commit(env, &source, &batch, env->offsets[0]);
 }
 
 /* ---- the server ---- */

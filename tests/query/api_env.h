@@ -43,6 +43,8 @@ void api_env_set_up(void *env, struct http_server *server);
 
 /* More rows of web1, durable on return. */
 void api_env_append_web(struct api_env *env, const struct row *rows, size_t count);
+/* A row of web1 that is still open: it is replaced by the next append, and durable on return. */
+void api_env_append_open(struct api_env *env, const struct row *row);
 /* 60,000 rows of 512 bytes with role proxy: more than sockets and our buffer take. */
 void api_env_append_many(struct api_env *env);
 

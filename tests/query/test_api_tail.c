@@ -208,6 +208,37 @@ static void test_from(void **unused)
     api_env_stop(&env);
 }
 
+/* An event that may still get lines is shown at once, marked, and again when it is finished. */
+static void test_open_event(void **unused)
+{
+    struct api_env env;
+    struct buf stream = buf_empty(1024 * 1024);
+    struct row growing = new_rows[0];
+    const char *first, *last;
+    int fd;
+
+    (void)unused;
+    api_env_start(&env, (struct api_options){.tail_comment_ms = 100});
+    fd = open_tail(&env, "query=tenant:*", NULL);
+    http_fixture_read(fd, "retry: 1000\n\n", &stream);
+    api_env_append_open(&env, &growing);
+    http_fixture_read(fd, "/a/new", &stream);
+    api_env_require(&stream, "\n\nevent: rows\ndata: "); /* no id: not counted */
+    api_env_require(&stream, "\"_open\":");
+    growing.line = "GET /a/new 200 0.1\n  at line 2";
+    api_env_append_web(&env, &growing, 1);
+    http_fixture_read(fd, "line 2", &stream);
+    http_fixture_read(fd, "\n:\n\n", &stream);
+    assert_int_equal(count_of(stream.data, "\"_open\":"), 1);
+    first = strstr(stream.data, "\"_id\":[\"");
+    last = strstr(first + 1, "\"_id\":[\"");
+    assert_non_null(last);
+    assert_memory_equal(first, last, strlen("\"_id\":[\"") + 16 + 1 + 2); /* source and offset */
+    (void)close(fd);
+    buf_release(&stream);
+    api_env_stop(&env);
+}
+
 static void test_cursor_of_another_store(void **unused)
 {
     struct api_env env;
@@ -302,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_resume_in_the_midst),
         cmocka_unit_test(test_from),
+        cmocka_unit_test(test_open_event),
         cmocka_unit_test(test_cursor_of_another_store),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_refusals),

@@ -192,6 +192,10 @@ int grep_local(const struct grep_settings *settings, const struct grep_pattern *
 {
     struct local_run run = {.settings = settings};
 
+    /* GNU grep opens no file where no line can be selected. */
+    if ((settings->max_count == 0 || (pattern->matches_none && !settings->invert)) &&
+        !settings->list_without)
+        return DENDRO_NOT_FOUND;
     if (prepare(&run, pattern, files))
         search_all(&run, files);
     else

@@ -213,7 +213,7 @@ static void select_line(struct grep_scan *scan, size_t start, size_t stop)
         scan->done = true;
 }
 
-/* After -m lines only their context is still due, and a line that would be selected ends it. */
+/* After -m lines only their context is still due, whatever it holds. */
 static bool is_at_limit(const struct grep_scan *scan)
 {
     return scan->settings->max_count >= 0 &&
@@ -226,12 +226,7 @@ static void scan_lines(struct grep_scan *scan, size_t stop)
     size_t start, line_end;
 
     scan->match_known = false;
-    while (!scan->done && next_selected(scan, stop, &start, &line_end)) {
-        if (is_at_limit(scan)) {
-            put_after(scan, start);
-            scan->done = true;
-            return;
-        }
+    while (!scan->done && !is_at_limit(scan) && next_selected(scan, stop, &start, &line_end)) {
         scan->at = line_end + 1;
         select_line(scan, start, line_end);
     }

@@ -89,7 +89,8 @@ void store_publish(struct store *store, struct chunk *chunk, bool rows)
     }
     if (chunk->first_sequence + chunk_sequence_count(chunk) > store->next_sequence)
         store->next_sequence = chunk->first_sequence + chunk_sequence_count(chunk);
-    store->published_sequence = store->next_sequence - 1;
+    if (chunk->first_sequence + chunk_sequence_count(chunk) - 1 > store->published_sequence)
+        store->published_sequence = chunk->first_sequence + chunk_sequence_count(chunk) - 1;
     chunk_unref(chunk);
 }
 
@@ -107,6 +108,7 @@ static enum status prepare(struct store *store, struct pending *const *group, ui
         sequence += chunk_sequence_count(group[i]->chunk);
         status = store_head_reserve(store, group[i]->chunk->shard, count, err);
     }
+    store->next_sequence = sequence; /* also if the group fails: numbers are not used twice */
     (void)pthread_mutex_unlock(&store->state_lock);
     return status;
 }
@@ -134,16 +136,12 @@ static enum status write_group(struct store *store, struct wal_record *records, 
         diag_error("store: %s; writing the batches again to a new file", err->message);
         wal_fence(&store->wal);
         status = wal_write_group(&store->wal, records, count, err);
-        if (status != STATUS_OK && status != STATUS_NO_MEMORY) {
-            wal_fence(&store->wal);
-            status = status == STATUS_DISK_FULL ? status : STATUS_IO;
-            refuse(store, status == STATUS_IO, err);
-        }
-    } else if (status == STATUS_DISK_FULL) {
-        /* Also a write that found the disk full (no preallocation): the file ends before it. */
-        wal_fence(&store->wal);
-        refuse(store, false, err);
     }
+    if (status == STATUS_OK)
+        return status;
+    wal_give_up(&store->wal, count);
+    if (status == STATUS_IO || status == STATUS_DISK_FULL)
+        refuse(store, status == STATUS_IO, err);
     return status;
 }
 

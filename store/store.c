@@ -74,12 +74,18 @@ static enum status init_tables(struct store *store, struct error *err)
 
 static void init_locks(struct store *store)
 {
+    pthread_condattr_t monotonic;
+
     (void)pthread_mutex_init(&store->commit_lock, NULL);
     (void)pthread_mutex_init(&store->manifest_lock, NULL);
     (void)pthread_mutex_init(&store->state_lock, NULL);
     (void)pthread_mutex_init(&store->queue_lock, NULL);
     (void)pthread_cond_init(&store->queue_filled, NULL);
-    (void)pthread_cond_init(&store->work_wanted, NULL);
+    /* Timed waits must not follow a wall clock that jumps. */
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&store->work_wanted, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
 }
 
 /* The names of the directory and its parents. A parent that may not be opened was there before us,

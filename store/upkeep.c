@@ -209,7 +209,7 @@ void *store_worker_main(void *user)
         struct timespec until;
 
         work(store);
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += TICK_MS / 1000;
         (void)pthread_mutex_lock(&store->queue_lock);
         if (!store->stopping)

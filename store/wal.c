@@ -56,7 +56,8 @@ static enum status open_file(struct wal *wal, uint64_t number, int *fd, struct e
 static enum status begin_file(struct wal *wal, int fd, uint64_t number, uint64_t size,
                               struct error *err)
 {
-    struct wal_file_header header = {.file_number = number, .incarnation = wal->incarnation};
+    struct wal_file_header header = {
+        .file_number = number, .incarnation = wal->incarnation, .acked = wal->acked};
     char bytes[WAL_FILE_HEADER_SIZE], path[600];
     enum status status = STATUS_OK;
     int done = wal->io->file->allocate(wal->io, fd, size);
@@ -204,6 +205,7 @@ enum status wal_write_group(struct wal *wal, struct wal_record *records, uint32_
     if (parts == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a WAL group");
     make_parts(wal, records, count, parts);
+    wal->written = true;
     status = write_parts(wal, parts->parts, parts->count, err);
     if (status == STATUS_OK)
         status = io_sync(wal->io, wal->fd, "the WAL", err);
@@ -211,6 +213,8 @@ enum status wal_write_group(struct wal *wal, struct wal_record *records, uint32_
         wal->offset += parts->size;
         wal->previous = parts->last_checksum;
         wal->next_record += count;
+        wal->acked = wal->next_record - 1;
+        wal->written = false;
     }
     free(parts);
     return status;
@@ -219,6 +223,15 @@ enum status wal_write_group(struct wal *wal, struct wal_record *records, uint32_
 void wal_fence(struct wal *wal)
 {
     io_close(wal->io, &wal->fd);
+}
+
+void wal_give_up(struct wal *wal, uint32_t count)
+{
+    if (!wal->written)
+        return; /* refused before the first byte */
+    wal_fence(wal);
+    wal->next_record += count;
+    wal->written = false;
 }
 
 void wal_recycle(struct wal *wal, uint64_t low_water)

@@ -9,14 +9,15 @@
  *       16     8  file_number   as in the name; a recycled file that was not begun yet differs
  *       24     8  incarnation   of the store
  *       32     8  salt          random per use of the file: seeds every checksum below
- *       40     8  checksum      XXH3-64 of bytes 0..39
- *       48        records, each padded with zeros to a multiple of 8
+ *       40     8  acked         number of the last record that was acknowledged before this file
+ *       48     8  checksum      XXH3-64 of bytes 0..47
+ *       56        records, each padded with zeros to a multiple of 8
  * Record:
  *        0     4  length        of the payload
  *        4     2  type          WAL_BATCH
  *        6     2  shard
  *        8     8  file_number
- *       16     8  record_number grows by 1 over all files
+ *       16     8  record_number grows by 1; at the start of a file it may jump, see `acked`
  *       24     8  group         number of the first record that was synced together with this one
  *       32     8  previous      checksum of the record before it in the file (header's for the first)
  *       40     8  checksum      XXH3-64 of the payload, seeded with XXH3-64(bytes 0..39, seed salt)
@@ -27,7 +28,8 @@
  * otherwise the bad record and all behind it were never acknowledged, and are cut.
  *
  * A failed sync is final for its file: wal_fence() leaves it, and the group is written again, with
- * the same record numbers, to a new file. Replay skips numbers that it has seen.
+ * the same record numbers, to a new file. Replay skips numbers that it has seen. When a group is
+ * given up, its numbers are too: what of it reached the disk must not stand for a later record.
  *
  * Thread safety: one thread at a time (the committer). */
 #ifndef DENDRO_STORE_WAL_H
@@ -41,7 +43,7 @@
 
 enum {
     WAL_VERSION = 1,
-    WAL_FILE_HEADER_SIZE = 48,
+    WAL_FILE_HEADER_SIZE = 56,
     WAL_RECORD_HEADER_SIZE = 48,
     WAL_GROUP_RECORDS_MAX = 256, /* three parts each: under IOV_MAX, 1024 */
     WAL_FILES_MAX = 4096,
@@ -65,7 +67,8 @@ struct wal {
     uint64_t incarnation, file_size;
     int fd; /* -1: the next group opens a file */
     uint64_t file_number, offset, salt, previous;
-    uint64_t next_record, next_file;
+    uint64_t next_record, next_file, acked;
+    bool written; /* bytes of a group may be on the disk that was not acknowledged */
     uint64_t size_now; /* allocated for the current file */
     uint64_t live[WAL_FILES_MAX]; /* numbers of the files in use, ascending; the last is current */
     uint32_t live_count;
@@ -93,11 +96,13 @@ void wal_release(struct wal *wal);
 enum status wal_replay(struct wal *wal, uint64_t low_water, bool repair,
                        const struct wal_replay_visitor *visitor, struct error *err) WARN_UNUSED;
 
-/* Write the records and sync. On an error nothing counts as written, and the record numbers are
- * used again. DISK_FULL: refused before anything was written. IO: wal_fence(), then try again. */
+/* Write the records and sync. After an error: wal_fence() and the same group again, or
+ * wal_give_up(). */
 enum status wal_write_group(struct wal *wal, struct wal_record *records, uint32_t count,
                             struct error *err) WARN_UNUSED;
 void wal_fence(struct wal *wal);
+/* The group of `count` records that failed is not tried again. */
+void wal_give_up(struct wal *wal, uint32_t count);
 
 /* Remove or keep for reuse all files with numbers below `low_water`, once that is durable. */
 void wal_recycle(struct wal *wal, uint64_t low_water);

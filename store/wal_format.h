@@ -8,7 +8,7 @@
 #include "store/wal.h"
 
 struct wal_file_header {
-    uint64_t file_number, incarnation, salt, checksum;
+    uint64_t file_number, incarnation, salt, acked, checksum;
 };
 
 struct wal_record_header {
@@ -25,14 +25,15 @@ static inline void wal_file_header_put(char *to, struct wal_file_header *header)
     put_le64(to + 16, header->file_number);
     put_le64(to + 24, header->incarnation);
     put_le64(to + 32, header->salt);
-    header->checksum = hash64(to, 40);
-    put_le64(to + 40, header->checksum);
+    put_le64(to + 40, header->acked);
+    header->checksum = hash64(to, 48);
+    put_le64(to + 48, header->checksum);
 }
 
 /* INVALID: a newer version; CORRUPT: not a header. */
 static inline enum status wal_file_header_get(const char *from, struct wal_file_header *out)
 {
-    if (memcmp(from, WAL_MAGIC, 8) != 0 || get_le64(from + 40) != hash64(from, 40))
+    if (memcmp(from, WAL_MAGIC, 8) != 0 || get_le64(from + 48) != hash64(from, 48))
         return STATUS_CORRUPT;
     if (get_le32(from + 8) != WAL_VERSION)
         return STATUS_INVALID;
@@ -40,7 +41,8 @@ static inline enum status wal_file_header_get(const char *from, struct wal_file_
         .file_number = get_le64(from + 16),
         .incarnation = get_le64(from + 24),
         .salt = get_le64(from + 32),
-        .checksum = get_le64(from + 40),
+        .acked = get_le64(from + 40),
+        .checksum = get_le64(from + 48),
     };
     return STATUS_OK;
 }

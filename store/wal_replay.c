@@ -24,6 +24,7 @@ struct replay {
     char path[600];
     int fd;
     uint64_t size, salt, file_number;
+    uint64_t acked; /* from its header */
 };
 
 struct number_list {
@@ -175,14 +176,14 @@ static void replay_records(struct replay *replay, uint64_t previous)
     struct wal_record_header header;
     struct buf payload;
 
+    if (replay->last_record > 0 && replay->acked > replay->last_record)
+        damage(replay, at, at, "acknowledged records before this file are missing");
     for (;;) {
         uint64_t resume;
 
         if (read_record(replay, at, &header, &payload)) {
             if (header.previous != previous)
                 damage(replay, at, at, "the chain of checksums is broken");
-            if (replay->last_record > 0 && header.record_number > replay->last_record + 1)
-                damage(replay, at, at, "records before this one are missing");
             previous = header.checksum;
             visit(replay, &header, &payload);
             at += WAL_RECORD_HEADER_SIZE + wal_padded(header.length);
@@ -228,6 +229,7 @@ static void replay_file(struct replay *replay, uint64_t number, bool is_last)
     if (status == STATUS_OK)
         status = wal_file_header_get(bytes, &header);
     replay->salt = header.salt;
+    replay->acked = header.acked;
     if (status == STATUS_INVALID)
         damage(replay, 0, info.size, "a WAL file of a newer version");
     else if (status == STATUS_OK && header.file_number == number)
@@ -283,6 +285,7 @@ enum status wal_replay(struct wal *wal, uint64_t low_water, bool repair,
         }
         if (replay.last_record >= wal->next_record)
             wal->next_record = replay.last_record + 1;
+        wal->acked = replay.last_record;
     }
     free(list.numbers);
     return status;

@@ -151,14 +151,14 @@ static void test_damaged_wal(void **unused)
     fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
     fixture_append_lines(store, 1, fixture_more_lines, 2, 35);
     store_close(store);
-    assert_true(sim_io_flip(sim, "/store/wal/0000000000000001.wal", 48 + 48 + 100, 4));
+    assert_true(sim_io_flip(sim, "/store/wal/0000000000000001.wal", 56 + 48 + 100, 4));
     store = fixture_open(sim);
     rows = fixture_scan(store, NULL, false);
     fixture_check_lines(&rows, fixture_more_lines, 2);
     fixture_rows_free(&rows);
     store_stats(store, &stats);
     assert_int_equal(stats.quarantined, 1);
-    assert_int_equal(io_info_of(sim_io_table(sim), "/store/quarantine/0000000000000001.wal-48",
+    assert_int_equal(io_info_of(sim_io_table(sim), "/store/quarantine/0000000000000001.wal-56",
                                 &info, &err),
                      STATUS_OK);
     store_close(store);

@@ -11,7 +11,7 @@
 
 #define DIR       "/wal"
 #define FILE_ONE  "/wal/0000000000000001.wal"
-enum { HEADER = 48, RECORD = 48 };
+enum { HEADER = 56 };
 
 struct seen {
     char text[1024]; /* payloads, blank-separated */
@@ -235,6 +235,51 @@ static void test_recycled_file(void **unused)
     sim_io_free(sim);
 }
 
+/* A group that is given up may be on the disk all the same; the record that comes after it must not be
+ * taken for it. */
+static void test_given_up_group(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+
+    (void)unused;
+    assert_int_equal(write_words(wal, "one", &err), STATUS_OK);
+    sim_io_faults(sim)->sync_fails_at = sim_io_counts(sim).syncs + 1;
+    assert_int_equal(write_words(wal, "given up", &err), STATUS_IO);
+    wal_give_up(wal, 2);
+    assert_int_equal(write_words(wal, "two", &err), STATUS_OK);
+    close_wal(wal);
+    sim_io_crash(sim, SIM_CRASH_ALL_KEPT);
+    wal = open_wal(sim, &seen);
+    assert_non_null(strstr(seen.text, "two"));
+    assert_int_equal(seen.damaged, 0);
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
+static void test_lost_file(void **unused)
+{
+    struct sim_io *sim = new_disk();
+    struct seen seen;
+    struct error err = {0};
+    struct wal *wal = open_wal(sim, &seen);
+    char big[3001];
+
+    (void)unused;
+    memset(big, 'x', 3000);
+    big[3000] = '\0';
+    for (int i = 0; i < 3; i++) /* one file of 4,096 bytes each */
+        assert_int_equal(write_words(wal, big, &err), STATUS_OK);
+    close_wal(wal);
+    assert_int_equal(io_remove(sim_io_table(sim), "/wal/0000000000000002.wal", &err), STATUS_OK);
+    wal = open_wal(sim, &seen);
+    assert_int_equal(seen.damaged, 1);
+    close_wal(wal);
+    sim_io_free(sim);
+}
+
 static void test_disk_full(void **unused)
 {
     struct sim_io *sim = new_disk();
@@ -279,6 +324,8 @@ int main(void)
         cmocka_unit_test(test_torn_number_is_reused),
         cmocka_unit_test(test_fence),
         cmocka_unit_test(test_recycled_file),
+        cmocka_unit_test(test_given_up_group),
+        cmocka_unit_test(test_lost_file),
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_damaged_header),
     };

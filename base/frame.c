@@ -123,12 +123,13 @@ enum status frame_read(struct slice *rest, uint32_t body_size_max, struct frame 
     struct frame_header *header = &out->header;
     enum status status;
 
+    /* The magic comes first, so that a peer of another protocol is told before it waits for us. */
+    if (rest->len >= sizeof(header->magic) && get_le32(rest->data) != FRAME_MAGIC)
+        return error_set(err, STATUS_CORRUPT, "frame: begins with 0x%08x instead of DNW1",
+                         get_le32(rest->data));
     if (rest->len < FRAME_HEADER_SIZE)
         return STATUS_AGAIN;
     memcpy(header, rest->data, sizeof(*header));
-    if (header->magic != FRAME_MAGIC)
-        return error_set(err, STATUS_CORRUPT, "frame: begins with 0x%08x instead of DNW1",
-                         header->magic);
     if (header->head_crc != crc32c(rest->data, HEAD_CRC_SIZE))
         return error_set(err, STATUS_CORRUPT, "frame: the header is damaged (checksum)");
     status = check_header(header, body_size_max, err);

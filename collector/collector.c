@@ -75,6 +75,7 @@ static enum status open_store(struct collector *collector, struct error *err)
         .memory_max = config->memory_max,
         .retention_ns = config->retention_ns,
         .retention_bytes = config->retention_bytes,
+        .seal_age_ns = config->seal_age_ns,
     };
     enum status status = sub_dir(collector, "store", dir, err);
 

@@ -65,12 +65,12 @@ def port_in_use(top):
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         address = f"127.0.0.1:{holder.getsockname()[1]}"
-        ends([COLLECTOR, "--data", top / "data", "--geo", "t", "--http", address, "--wire", "127.0.0.1:0"], 1, address, "in use")
-        ends([COLLECTOR, "--data", top / "data", "--geo", "t", "--http", "127.0.0.1:0", "--wire", address], 1, address, "in use")
+        ends([COLLECTOR, "--data", top / "data", "--geo", "t", "--http", address, "--wire", "127.0.0.1:0"], 1, address, "another program")
+        ends([COLLECTOR, "--data", top / "data", "--geo", "t", "--http", "127.0.0.1:0", "--wire", address], 1, address.split(":")[1], "in use")
 
 
 def outside_address(top):
-    ends([COLLECTOR, "--data", top / "data", "--geo", "t", "--http", "0.0.0.0:0", "--wire", "127.0.0.1:0"], 2, "0.0.0.0", "loopback")
+    ends([COLLECTOR, "--data", top / "data", "--geo", "t", "--http", "0.0.0.0:0", "--wire", "127.0.0.1:0"], 2, "0.0.0.0", "insecure_i_understand")
 
 
 def locked_directory(top):
@@ -129,7 +129,7 @@ def crc32c(data: bytes) -> int:
 def frame(kind: int, body: bytes) -> bytes:
     """A control frame as DELIVERY section 4.1 lays it out."""
     head = b"DNW1" + struct.pack("<BBBBIIQI", kind, 0, 0, 0, len(body), len(body), 0, crc32c(body))
-    return head + struct.pack("<I", crc32c(head))
+    return head + struct.pack("<I", crc32c(head)) + body
 
 
 def broken_peers(top):
@@ -157,8 +157,11 @@ def broken_peers(top):
                 peer.settimeout(5)
                 peer.sendall(attack)
                 if number < 2 or number == 4:  # must be told to go: an empty read or a NACK and then the end
-                    while peer.recv(65536):
-                        pass
+                    try:
+                        while peer.recv(65536):
+                            pass
+                    except TimeoutError:
+                        raise Failed(f"attack {number} is not sent away") from None
             data += write_lines(logs / "app.log", 5, f"attack{number}")
         wait_for_bytes(collector, {str(logs / "app.log"): data}, 30)
         said = (top / "collector/output").read_text(errors="replace")
@@ -221,16 +224,15 @@ def corrupt_segment(top):
     """A flipped byte in one segment: named by the query's end record and by verify; all other rows are served."""
     logs = top / "logs"
     logs.mkdir()
-    collector = Collector(top / "collector").start()
+    collector = Collector(top / "collector", extra=["--seal-age", "1s", "--shards", "1"]).start()
     shipper = Shipper(top / "shipper", collector, [f"role=web,path={logs}/*.log"]).start()
     data = {}
     try:
-        for round_number in range(2):  # a clean stop seals: two segments
+        for round_number in range(2):
             path = logs / f"app{round_number}.log"
             data[round_number] = write_lines(path, 5000, f"round{round_number}")
             wait_for_bytes(collector, {str(path): data[round_number]}, 30)
-            collector.stop()
-            collector.start()
+            wait_until("the rows are sealed", lambda: b"\ndendro_store_head_raw_bytes 0\n" in collector.get("/metrics"), 30)
         collector.stop()
         segments = sorted((path for path in collector.data.rglob("*") if path.suffix == ".seg"), key=lambda p: p.stat().st_mtime)
         if len(segments) < 2:

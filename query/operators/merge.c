@@ -2,6 +2,8 @@
  * column into views. A line is rendered only when it goes out. */
 #include "query/operators/merge.h"
 
+#include "base/map.h"
+
 #include <stdlib.h>
 
 /* The first view is small, so that first rows show at once and a small limit renders little; each
@@ -43,6 +45,7 @@ struct merger {
     size_t blocks_size; /* of all open blocks */
     struct view view;
     struct buf line;
+    struct map values; /* of the dictionary being made */
 };
 
 enum status merger_new(struct run *run, const struct field_set *fields, bool newest_first,
@@ -60,6 +63,7 @@ enum status merger_new(struct run *run, const struct field_set *fields, bool new
     if (run->options->limit > 0 && run->options->limit < BATCH_ROWS_MIN)
         merger->batch_max = (uint32_t)run->options->limit + 1; /* one more tells of the cut */
     merger->line = buf_empty(run->memory.size_max);
+    merger->values = map_empty(2 * RESULT_CHUNK_ROWS_MAX);
     view_init(&merger->view, run->memory.size_max);
     *out = merger;
     return STATUS_OK;
@@ -88,6 +92,7 @@ void merger_free(struct merger *merger)
                 sizeof(struct open_block *));
     view_release(&merger->view);
     buf_release(&merger->line);
+    map_release(&merger->values);
     free(merger);
 }
 
@@ -225,13 +230,16 @@ enum status merger_add(struct merger *merger, struct block *block, struct error 
 
 /* ---- gathering ---- */
 
-/* One field of the batch as cells; lines are rendered, all else comes from columns. */
+/* One field of the batch as cells; lines are rendered, all else comes from columns. `dict`: every
+ * value comes from a dictionary. */
 static enum status gather_cells(struct merger *merger, field_id field, struct cell *cells,
-                                struct error *err)
+                                bool *dict, struct error *err)
 {
     struct open_block *last = NULL;
     struct column column;
     enum status status = STATUS_OK;
+
+    *dict = field != FIELD_ID_MSG;
 
     for (uint32_t i = 0; status == STATUS_OK && i < merger->batch_count; i++) {
         struct open_block *from = merger->batch[i].from;
@@ -248,21 +256,58 @@ static enum status gather_cells(struct merger *merger, field_id field, struct ce
         if (from != last)
             status = block_column(from->block, field, false, &column, err);
         last = from;
-        if (status == STATUS_OK)
-            cells[i] = cell_of(&column, merger->batch[i].row);
+        if (status != STATUS_OK)
+            return status;
+        cells[i] = cell_of(&column, merger->batch[i].row);
+        *dict &= column.kind == COLUMN_DICT || column.kind == COLUMN_MISSING;
     }
     return status;
+}
+
+/* Values from the dictionaries of several blocks under one dictionary of the batch: receivers
+ * write each value once. False: a failure, or too many values to gain anything. */
+static bool dict_of_cells(struct merger *merger, const struct cell *cells, struct column *out)
+{
+    struct arena *arena = view_arena(&merger->view);
+    uint32_t count = merger->batch_count, most = count / 2 + 1;
+    uint32_t *codes = arena_new(arena, uint32_t, count);
+    struct slice *dict = arena_new(arena, struct slice, most);
+
+    if (codes == NULL || dict == NULL)
+        return false;
+    *out = (struct column){.kind = COLUMN_DICT, .codes = codes, .dict = dict};
+    map_reset(&merger->values);
+    for (uint32_t i = 0; i < count; i++) {
+        codes[i] = COLUMN_NO_CODE;
+        if (cells[i].kind != CELL_TEXT)
+            continue;
+        if (out->dict_count > 0 && cells[i].type != (uint8_t)out->type)
+            return false;
+        codes[i] = map_get(&merger->values, cells[i].text);
+        if (codes[i] != MAP_NONE)
+            continue;
+        if (out->dict_count == most || !map_put(&merger->values, cells[i].text, out->dict_count))
+            return false;
+        codes[i] = out->dict_count;
+        out->type = (enum field_type)cells[i].type;
+        dict[out->dict_count++] = cells[i].text;
+    }
+    return out->dict_count > 0;
 }
 
 static enum status gather_field(struct merger *merger, field_id field, struct cell *cells,
                                 struct error *err)
 {
     struct column column;
+    bool dict = false;
     enum status status;
 
     if (names_is_local(field))
         return STATUS_OK;
-    status = gather_cells(merger, field, cells, err);
+    memset(cells, 0, merger->batch_count * sizeof(*cells));
+    status = gather_cells(merger, field, cells, &dict, err);
+    if (status == STATUS_OK && dict && dict_of_cells(merger, cells, &column))
+        return view_set(&merger->view, field, &column, err);
     if (status == STATUS_OK)
         status = column_of_cells(cells, merger->batch_count, view_arena(&merger->view), &column,
                                  err);

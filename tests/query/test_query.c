@@ -358,6 +358,34 @@ static void test_head(void **unused)
     answer_free(&answer);
 }
 
+/* Fields of few values travel as a dictionary, also when rows of many blocks are merged. */
+static enum status check_dict(void *user, const struct result_chunk *chunk)
+{
+    *(unsigned *)user += chunk->row_count;
+    assert_int_equal(chunk->column_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(chunk->columns[i].kind, RESULT_DICT);
+        assert_in_range(chunk->columns[i].dict_count, 1, FIXTURE_SOURCES);
+    }
+    return STATUS_OK;
+}
+
+static void test_dictionaries(void **unused)
+{
+    struct query_options options = {.order = QUERY_OLDEST};
+    struct query_problem problem = {0};
+    struct query_receiver receiver = {.chunk = check_dict};
+    struct query *query;
+    unsigned rows = 0;
+
+    (void)unused;
+    receiver.user = &rows;
+    assert_int_equal(query_parse(slice_of("* | fields host, level"), &query, &problem), STATUS_OK);
+    assert_int_equal(query_run(query, fixture.store, &options, &receiver, &problem), STATUS_OK);
+    assert_int_equal(rows, ROWS);
+    query_free(query);
+}
+
 /* ---- context ---- */
 
 /* Rows of each file around its matches: marked by a second pass over the rows of one source. */
@@ -478,7 +506,7 @@ int main(void)
         cmocka_unit_test(test_counts),    cmocka_unit_test(test_random_filters),
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
-        cmocka_unit_test(test_context),   cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_context),   cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
     };
 
     return cmocka_run_group_tests(tests, make, drop);

@@ -46,6 +46,8 @@ enum {
 };
 
 enum batch_kind { BATCH_LINES = 1, BATCH_SAMPLES };
+/* Bits of `columns`. */
+enum { COLUMN_GAPS = 1, COLUMN_EXTRAS = 2, COLUMN_FLAGS = 4, COLUMNS_ALL = 7 };
 
 enum range_flags {
     RANGE_BEGIN = 1,   /* first range of this generation: bytes before it are not wanted */

@@ -169,8 +169,12 @@ enum status hello_decode(struct slice body, struct hello *out, struct error *err
     struct slice *const texts[] = { &out->host, &out->build, &out->geo, &out->token };
 
     *out = (struct hello){0};
-    if (take_u16(&rest, &out->version_min) && take_u16(&rest, &out->version_max) &&
-        out->version_min <= out->version_max && take_u64(&rest, &out->features) &&
+    if (!take_u16(&rest, &out->version_min) || !take_u16(&rest, &out->version_max) ||
+        out->version_min > out->version_max)
+        return bad_field(err, "HELLO", body, rest);
+    if (out->version_min > WIRE_VERSION || out->version_max < WIRE_VERSION)
+        return STATUS_OK; /* what follows has a layout of that version */
+    if (take_u64(&rest, &out->features) &&
         take_id(&rest, out->shipper) && take_id(&rest, out->boot) &&
         take_u64(&rest, &out->epoch) && take_u32(&rest, &out->codecs) &&
         take_u32(&rest, &out->body_size_max) && take_u64(&rest, &out->wall_ns) &&

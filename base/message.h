@@ -69,6 +69,7 @@ struct hello {
     struct slice token;             /* 4; empty: none */
 };
 void hello_append(struct buf *out, const struct hello *hello);
+/* If WIRE_VERSION is not between its versions, only those are filled. */
 enum status hello_decode(struct slice body, struct hello *out, struct error *err) WARN_UNUSED;
 
 /* A window, not a count to add up: as long as it is the latest grant, at most that many bytes (of

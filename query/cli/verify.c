@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The common options are taken, so that an alias with --server serves all commands; none is used. */
 struct verify_settings {
@@ -55,10 +56,24 @@ static uint64_t count_segments(struct io *io, const char *dir)
     return count.segments;
 }
 
-static int verify(const char *dir)
+/* The store's folder: `dir` itself, or the one inside what --data names. */
+static const char *store_dir(struct io *io, const char *dir, char *inside, size_t size)
+{
+    struct io_info info;
+    int length = snprintf(inside, size, "%s/store/CURRENT", dir);
+
+    if (length < 0 || (size_t)length >= size || io->path->info(io, inside, &info) != 0)
+        return dir;
+    inside[(size_t)length - strlen("/CURRENT")] = '\0';
+    return inside;
+}
+
+static int verify(const char *named)
 {
     struct io *io = io_system();
     struct error err = {0};
+    char inside[4096];
+    const char *dir = store_dir(io, named, inside, sizeof(inside));
     uint64_t problems = 0, segments = count_segments(io, dir);
 
     if (store_verify(io, dir, print_problem, NULL, &problems, &err) != STATUS_OK) {

@@ -18,15 +18,16 @@ struct file_set;
 
 struct set_directory {
     char *path;
-    uint32_t id;          /* never used twice; from 1 */
-    int64_t hot_until_ns; /* monotonic; the caller's to set */
-    int64_t next_scan_ns; /* monotonic; the caller's to set */
-    bool hint;            /* something happened there: scan soon */
-    bool open_to_all;     /* anybody may create names in it: links there are not followed */
-    bool watched;         /* the watcher has it; the caller's to set */
-    bool wants_siblings;  /* a file is missing: show names that match no pattern, too */
-    bool busy;            /* the last scan left something to look at again soon */
-    bool started;         /* was scanned once */
+    uint32_t id;           /* never used twice; from 1 */
+    int64_t rest_until_ns; /* monotonic: no scan before, whatever happens; the caller's to set */
+    int64_t hot_until_ns;  /* monotonic; the caller's to set */
+    int64_t next_scan_ns;  /* monotonic; the caller's to set */
+    bool hint;             /* something happened there: scan soon */
+    bool open_to_all;      /* anybody may create names in it: links there are not followed */
+    bool watched;          /* the watcher has it; the caller's to set */
+    bool wants_siblings;   /* a file is missing: show names that match no pattern, too */
+    bool busy;             /* the last scan left something to look at again soon */
+    bool started;          /* was scanned once */
 };
 
 struct found_file {

@@ -399,9 +399,12 @@ static int64_t next_due(struct follow *follow)
 
     for (uint32_t i = 0; i < file_set_directory_count(follow->files); i++) {
         const struct set_directory *directory = file_set_directory(follow->files, i);
+        int64_t scan_ns = directory->hint ? follow->now_ns : directory->next_scan_ns;
 
-        if (directory->next_scan_ns < due)
-            due = directory->next_scan_ns;
+        if (scan_ns < directory->rest_until_ns)
+            scan_ns = directory->rest_until_ns;
+        if (scan_ns < due)
+            due = scan_ns;
     }
     for (uint32_t i = 0; i < follow->sources.count; i++) {
         const struct source *source = follow->sources.items[i];

@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-enum { ROTATIONS = 20, MOMENT_MS = 3, LINES_PER_MOMENT = 7, ROTATE_EVERY = 25 };
+enum { ROTATIONS = 20, MOMENT_MS = 3, LINES_PER_MOMENT = 7, ROTATE_EVERY = 50 };
 
 struct storm;
 

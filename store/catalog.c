@@ -82,7 +82,7 @@ struct catalog *catalog_new(const struct catalog *old, struct segment_file *cons
                             uint32_t added_count)
 {
     size_t room = (old == NULL ? 0 : old->count) + added_count;
-    struct catalog *catalog = calloc(1, sizeof(*catalog) + room * sizeof(catalog->files[0]));
+    struct catalog *catalog = calloc(1, sizeof(*catalog) + room * sizeof(struct segment_file *));
 
     if (catalog == NULL)
         return NULL;

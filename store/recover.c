@@ -207,14 +207,14 @@ static bool walk_file(void *user, const char *name)
 
 static int64_t day_of_name(const char *name)
 {
-    int year, month, day;
-    int64_t days;
+    int64_t year, month, day, days;
 
-    if (strlen(name) != 8 || sscanf(name, "%4d%2d%2d", &year, &month, &day) != 3)
+    if (strlen(name) != 8 ||
+        sscanf(name, "%4" SCNd64 "%2" SCNd64 "%2" SCNd64, &year, &month, &day) != 3)
         return INT64_MIN;
     /* Days from civil: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
     year -= month <= 2;
-    days = (int64_t)(year / 400) * 146097;
+    days = year / 400 * 146097;
     year %= 400;
     return days + year * 365 + year / 4 - year / 100 +
            (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1 - 719468;

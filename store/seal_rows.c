@@ -204,7 +204,7 @@ static bool sort_samples(struct gather *gather)
 {
     struct seal_rows *out = gather->out;
     struct sort_sample *sorted = malloc((out->sample_count + 1) * sizeof(*sorted));
-    uint32_t *ranks = malloc(((size_t)gather->series.count + 1) * sizeof(*ranks));
+    uint32_t *ranks = calloc((size_t)gather->series.count + 1, sizeof(*ranks));
     bool fine = sorted != NULL && ranks != NULL && rank_series(gather, ranks);
 
     for (uint64_t i = 0; i < out->sample_count && fine; i++)
@@ -236,10 +236,10 @@ static bool gather_head(struct gather *gather, const struct head *head)
                                   sizeof(*gather->source_index));
     gather->format_index = calloc((size_t)name_table_count(gather->tables->formats) + 1,
                                   sizeof(*gather->format_index));
-    gather->sample_series = malloc((head->sample_count + 1) * sizeof(*gather->sample_series));
+    gather->sample_series = calloc(head->sample_count + 1, sizeof(*gather->sample_series));
     out->formats = calloc((size_t)name_table_count(gather->tables->formats) + 1,
                           sizeof(*out->formats));
-    out->rows = malloc((head->row_count + 1) * sizeof(*out->rows));
+    out->rows = calloc(head->row_count + 1, sizeof(*out->rows));
     out->samples = malloc((head->sample_count + 1) * sizeof(*out->samples));
     if (gather->source_index == NULL || gather->format_index == NULL ||
         gather->sample_series == NULL || out->formats == NULL || out->rows == NULL ||

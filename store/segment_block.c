@@ -599,7 +599,7 @@ enum status segment_block(struct segment *segment, const struct segment_plan *pl
                           struct scan_cost *cost, struct block **out, struct error *err)
 {
     const struct segment_block_entry *entry = &segment->blocks[index];
-    struct stored_block *block;
+    struct stored_block *block = NULL;
     enum status status;
 
     if (entry->samples != plan->samples || entry->time_max_ns < plan->time_min_ns ||
@@ -652,7 +652,7 @@ enum status segment_verify(struct segment *segment, void (*visit)(void *user, co
 {
     for (uint32_t i = 0; i < segment->block_count; i++) {
         struct error local = {0};
-        struct stored_block *block;
+        struct stored_block *block = NULL;
         enum status status = new_block(segment, i, &block, err);
 
         if (status != STATUS_OK)

@@ -82,7 +82,7 @@ static bool encode_dict(const struct field_value *values, uint32_t count, uint32
     uint32_t most = count / 4 < SEGMENT_DICT_MAX ? count / 4 + 1 : SEGMENT_DICT_MAX;
     struct map seen = map_empty(most);
     uint32_t *codes = calloc((size_t)row_count + 1, sizeof(*codes));
-    uint32_t *first = malloc(((size_t)most + 1) * sizeof(*first));
+    uint32_t *first = calloc((size_t)most + 1, sizeof(*first));
     bool fine = codes != NULL && first != NULL;
 
     for (uint32_t i = 0; i < count && fine; i++) {

@@ -92,7 +92,7 @@ static enum status compress(struct writer *writer, struct slice raw, struct slic
 /* writer->page becomes the page of `column`, which joins the block's columns. */
 static enum status put_page(struct writer *writer, struct segment_column *column)
 {
-    struct slice raw = buf_slice(&writer->page), stored;
+    struct slice raw = buf_slice(&writer->page), stored = raw;
     enum status status = STATUS_OK;
 
     if (writer->column_count == SEGMENT_BLOCK_COLUMNS_MAX)
@@ -517,7 +517,7 @@ static enum status write_directory(struct writer *writer)
 {
     char footer[SEGMENT_FOOTER_SIZE] = {0};
     struct buf raw = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
-    struct slice stored;
+    struct slice stored = {NULL, 0};
     enum status status;
 
     if (!put_directory_head(writer, &raw) || !buf_append_varint(&raw, writer->block_count) ||
@@ -601,7 +601,7 @@ static enum status prepare(struct writer *writer)
 static enum status write_all(struct writer *writer)
 {
     const struct segment_row **sorted =
-        malloc((writer->content->row_count + 1) * sizeof(*sorted));
+        malloc((writer->content->row_count + 1) * sizeof(struct segment_row *));
     enum status status = sorted == NULL ? no_memory(writer) : prepare(writer);
 
     if (status == STATUS_OK)

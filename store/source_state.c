@@ -57,7 +57,7 @@ struct source_state *source_states_get(struct source_states *states, const struc
     if (state != NULL)
         return state;
     if (!index_grow(states->count + 1, &states->capacity, (void **)&states->states,
-                    sizeof(*states->states)))
+                    sizeof(struct source_state *)))
         return NULL;
     newest = source_states_latest(states, id->shipper, id->generation);
     state = arena_new(&states->memory, struct source_state, 1);

@@ -407,7 +407,7 @@ static enum status enqueue(struct store *store, const struct batch *batch, const
 enum status store_append(struct store *store, uint32_t shard, const struct batch *batch,
                          store_durable *on_durable, void *user, struct error *err)
 {
-    struct pending *pending = NULL;
+    struct pending *pending;
     struct chunk *chunk = NULL;
     int64_t *orders;
     enum status status;
@@ -421,12 +421,10 @@ enum status store_append(struct store *store, uint32_t shard, const struct batch
     status = admit(store, &store->shards[shard], batch, orders, err);
     if (status == STATUS_OK)
         status = encode(store, batch, orders, &chunk, err);
-    if (status == STATUS_OK) {
-        pending = calloc(1, sizeof(*pending));
-        if (pending == NULL)
-            status = error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
-    }
-    if (status == STATUS_OK) {
+    pending = calloc(1, sizeof(*pending));
+    if (status == STATUS_OK && pending == NULL)
+        status = error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
+    if (status == STATUS_OK && pending != NULL && chunk != NULL) {
         chunk->shard = shard;
         *pending = (struct pending){.chunk = chunk, .on_durable = on_durable, .user = user};
         status = enqueue(store, batch, orders, pending, err);

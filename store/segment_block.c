@@ -617,6 +617,8 @@ enum status segment_block(struct segment *segment, const struct segment_plan *pl
     if (status == STATUS_OK && block->base.selected_count == 0)
         status = STATUS_END;
     if (status == STATUS_OK)
+        status = segment_block_check(segment, index, &cost->bytes_read, err);
+    if (status == STATUS_OK)
         *out = &block->base;
     else
         block_release(&block->base);

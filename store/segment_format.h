@@ -104,6 +104,7 @@ struct segment {
     struct segment_source *sources;
     uint32_t *source_numbers; /* of this process */
     struct segment_block_entry *blocks;
+    atomic_uchar *blocks_checked; /* 1: every page of the block had its right hash once */
     uint32_t field_count, format_count, source_count, block_count;
 };
 
@@ -112,6 +113,11 @@ static inline uint64_t segment_page_seed(uint64_t seed, uint32_t block, uint32_t
 {
     return seed ^ ((uint64_t)block << 32 | column);
 }
+
+/* Read all pages of a block and compare their hashes; once per open segment. So a damaged block is
+ * found before its rows are handed out, whatever columns the caller asks for later. */
+enum status segment_block_check(const struct segment *segment, uint32_t block,
+                                uint64_t *bytes_read, struct error *err) WARN_UNUSED;
 
 /* Read one page whole, check it, give its raw bytes in `arena`. Adds to *bytes_read. */
 enum status segment_page_read(const struct segment *segment, uint32_t block, uint32_t column,

@@ -222,7 +222,10 @@ static enum status resolve_names(struct segment *segment, struct error *err)
     segment->fields = arena_new(&segment->arena, field_id, (size_t)segment->field_count + 1);
     segment->source_numbers =
         arena_new(&segment->arena, uint32_t, (size_t)segment->source_count + 1);
-    if (segment->fields == NULL || segment->source_numbers == NULL)
+    segment->blocks_checked =
+        arena_new(&segment->arena, atomic_uchar, (size_t)segment->block_count + 1);
+    if (segment->fields == NULL || segment->source_numbers == NULL ||
+        segment->blocks_checked == NULL)
         return no_memory(segment, err);
     for (uint32_t i = 0; i < segment->field_count; i++)
         segment->fields[i] = names->field(names->user, segment->field_names[i]);
@@ -353,5 +356,40 @@ enum status segment_page_read(const struct segment *segment, uint32_t block, uin
         free(stored);
     *bytes_read += entry->size;
     *out = slice_make(raw, entry->raw_size);
+    return status;
+}
+
+enum status segment_block_check(const struct segment *segment, uint32_t block,
+                                uint64_t *bytes_read, struct error *err)
+{
+    const struct segment_block_entry *entry = &segment->blocks[block];
+    struct buf page = buf_empty(SEGMENT_PAGE_SIZE_MAX);
+    enum status status = STATUS_OK;
+
+    if (atomic_load_explicit(&segment->blocks_checked[block], memory_order_relaxed) != 0)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < entry->column_count && status == STATUS_OK; i++) {
+        const struct segment_column *column = &entry->columns[i];
+
+        if (column->raw_size == 0)
+            continue;
+        buf_reset(&page);
+        if (!buf_reserve(&page, column->size)) {
+            status = buf_check(&page, "a page", err);
+            break;
+        }
+        status = io_read_exact(segment->io, segment->fd, page.data, column->size, column->offset,
+                               segment->path, err);
+        if (status == STATUS_END || status == STATUS_IO)
+            status = STATUS_CORRUPT;
+        else if (status == STATUS_OK &&
+                 hash64_seed(page.data, column->size,
+                             segment_page_seed(segment->seed, block, i)) != column->hash)
+            status = page_damaged(segment, block, i, err);
+        *bytes_read += column->size;
+    }
+    buf_release(&page);
+    if (status == STATUS_OK)
+        atomic_store_explicit(&segment->blocks_checked[block], 1, memory_order_relaxed);
     return status;
 }

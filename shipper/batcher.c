@@ -13,7 +13,8 @@ void batcher_init(struct batcher *batcher, const struct shipper_settings *settin
     *batcher =
         (struct batcher){.size_target = settings->batch_size, .age_ns = settings->batch_age_ns};
     /* A full turn, or the longest line, must fit on top of an almost full batch. */
-    batcher->builder = batch_builder_empty((size_t)settings->batch_size + 2 * LINE_SIZE_CEILING);
+    batcher->builder =
+        batch_builder_empty((size_t)settings->batch_size + (size_t)2 * LINE_SIZE_CEILING);
 }
 
 void batcher_release(struct batcher *batcher)

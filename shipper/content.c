@@ -139,7 +139,7 @@ static int gz_seek(struct io *io, struct content *content, uint64_t offset)
     if (offset < content->gz->position) {
         struct gz_reader *fresh = NULL;
 
-        if (gz_new(&fresh, NULL) != STATUS_OK)
+        if (gz_new(&fresh, NULL) != STATUS_OK || fresh == NULL)
             return -ENOMEM;
         gz_free(content->gz);
         content->gz = fresh;

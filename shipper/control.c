@@ -15,6 +15,7 @@
 enum {
     QUESTION_SIZE_MAX = 4096 + 16,
     ANSWER_SIZE_MAX = 16 * 1024 * 1024,
+    RECEIVE_SIZE = 65536,
     CLIENTS_MAX = 4,
     CLIENT_TIMEOUT_S = 10,
 };
@@ -186,9 +187,9 @@ static enum status receive(int fd, struct buf *out, struct error *err)
     for (;;) {
         ssize_t got;
 
-        if (!buf_reserve(out, 64 * 1024))
+        if (!buf_reserve(out, RECEIVE_SIZE))
             return buf_check(out, "the answer", err);
-        got = recv(fd, out->data + out->len, 64 * 1024, 0);
+        got = recv(fd, out->data + out->len, RECEIVE_SIZE, 0);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)

@@ -1,13 +1,19 @@
-/* collector/derive.c -- rules as data: the built-in table below is what a user would write, compiled
- * by the same code. Each rule is one url_pattern; the first that matches makes the value. */
+/* collector/derive.c -- rules as data: the built-in table below is what a user would write,
+ * compiled by the same code. Each rule is one url_pattern; the first that matches makes the value.
+ */
 #include "collector/derive.h"
 
 #include "collector/formats/request_line.h"
 
 #include <stdlib.h>
 
-enum derived_field { DERIVED_TENANT, DERIVED_URL_GROUP, DERIVED_ROUTE, DERIVED_PATH_GROUP,
-                     DERIVED_COUNT };
+enum derived_field {
+    DERIVED_TENANT,
+    DERIVED_URL_GROUP,
+    DERIVED_ROUTE,
+    DERIVED_PATH_GROUP,
+    DERIVED_COUNT
+};
 
 static const char *const derived_names[DERIVED_COUNT] = {"tenant", "url_group", "route",
                                                          "path_group"};
@@ -53,7 +59,10 @@ static const struct derive_rule_config path_group_rules[] = {
     {.replace = "[-0-9a-f]{10,}", .by = "*"},
 };
 
-#define BUILT_IN(rules) {(rules), COUNT_OF(rules)}
+#define BUILT_IN(rules)                                                                            \
+    {                                                                                              \
+        (rules), COUNT_OF(rules)                                                                   \
+    }
 
 static const struct {
     const struct derive_rule_config *rules;
@@ -74,23 +83,39 @@ static const char *const no_rules = "none";
 
 static const struct option rule_rows[] = {
     {.type = OPTION_LINE, .offset = RULE_OFFSET(line)},
-    {.name = "from", .type = OPTION_ENUM, .names = source_names, .offset = RULE_OFFSET(from),
-     .preset = "path", .help = "the field that the pattern is applied to"},
-    {.name = "re", .type = OPTION_TEXT, .offset = RULE_OFFSET(re),
+    {.name = "from",
+     .type = OPTION_ENUM,
+     .names = source_names,
+     .offset = RULE_OFFSET(from),
+     .preset = "path",
+     .help = "the field that the pattern is applied to"},
+    {.name = "re",
+     .type = OPTION_TEXT,
+     .offset = RULE_OFFSET(re),
      .help = "regular expression (PCRE2); left out: always"},
-    {.name = "set", .type = OPTION_TEXT, .offset = RULE_OFFSET(set), .flags = OPTION_REQUIRED,
+    {.name = "set",
+     .type = OPTION_TEXT,
+     .offset = RULE_OFFSET(set),
+     .flags = OPTION_REQUIRED,
      .help = "the value, with $1 for the first group"},
-    {.name = "lower", .type = OPTION_BOOL, .offset = RULE_OFFSET(lower),
+    {.name = "lower",
+     .type = OPTION_BOOL,
+     .offset = RULE_OFFSET(lower),
      .help = "fold the value to lower case"},
 };
-static const struct option_table rule_table =
-    OPTION_TABLE_OF(rule_rows, struct derive_rule_config);
+static const struct option_table rule_table = OPTION_TABLE_OF(rule_rows, struct derive_rule_config);
 
 static const struct option replace_rows[] = {
     {.type = OPTION_LINE, .offset = RULE_OFFSET(line)},
-    {.name = "replace", .type = OPTION_TEXT, .offset = RULE_OFFSET(replace),
-     .flags = OPTION_REQUIRED, .help = "regular expression (PCRE2), every match of it"},
-    {.name = "by", .type = OPTION_TEXT, .offset = RULE_OFFSET(by), .flags = OPTION_REQUIRED,
+    {.name = "replace",
+     .type = OPTION_TEXT,
+     .offset = RULE_OFFSET(replace),
+     .flags = OPTION_REQUIRED,
+     .help = "regular expression (PCRE2), every match of it"},
+    {.name = "by",
+     .type = OPTION_TEXT,
+     .offset = RULE_OFFSET(by),
+     .flags = OPTION_REQUIRED,
      .help = "what stands there instead, with $1 for the first group"},
 };
 static const struct option_table replace_table =
@@ -98,10 +123,16 @@ static const struct option_table replace_table =
 
 static const struct option same_rows[] = {
     {.type = OPTION_LINE, .offset = offsetof(struct derive_same_config, line)},
-    {.name = "same_as", .type = OPTION_TEXT, .offset = offsetof(struct derive_same_config, same_as),
-     .preset = "url_group", .help = "url_group, or none"},
-    {.name = "from", .type = OPTION_ENUM, .names = source_names,
-     .offset = offsetof(struct derive_same_config, from), .preset = "referer",
+    {.name = "same_as",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct derive_same_config, same_as),
+     .preset = "url_group",
+     .help = "url_group, or none"},
+    {.name = "from",
+     .type = OPTION_ENUM,
+     .names = source_names,
+     .offset = offsetof(struct derive_same_config, from),
+     .preset = "referer",
      .help = "the field that the patterns are applied to"},
 };
 static const struct option_table same_table = OPTION_TABLE_OF(same_rows, struct derive_same_config);
@@ -110,16 +141,31 @@ static const struct option_table same_table = OPTION_TABLE_OF(same_rows, struct 
 
 static const struct option derive_rows[] = {
     {.type = OPTION_LINE, .offset = DERIVE_OFFSET(line)},
-    {.name = "tenant", .type = OPTION_TABLES, .table = &rule_table, .offset = DERIVE_OFFSET(tenant),
+    {.name = "tenant",
+     .type = OPTION_TABLES,
+     .table = &rule_table,
+     .offset = DERIVE_OFFSET(tenant),
      .help = "the customer whose request it is"},
-    {.name = "url_group", .type = OPTION_TABLES, .table = &rule_table,
-     .offset = DERIVE_OFFSET(url_group), .help = "the part of the application"},
-    {.name = "route", .type = OPTION_TABLES, .table = &rule_table, .offset = DERIVE_OFFSET(route),
+    {.name = "url_group",
+     .type = OPTION_TABLES,
+     .table = &rule_table,
+     .offset = DERIVE_OFFSET(url_group),
+     .help = "the part of the application"},
+    {.name = "route",
+     .type = OPTION_TABLES,
+     .table = &rule_table,
+     .offset = DERIVE_OFFSET(route),
      .help = "the web role that serves the path"},
-    {.name = "path_group", .type = OPTION_TABLES, .table = &replace_table,
-     .offset = DERIVE_OFFSET(path_group), .help = "the path without ids"},
-    {.name = "referer_group", .type = OPTION_TABLE, .table = &same_table,
-     .offset = DERIVE_OFFSET(referer_group), .help = "as url_group, of another field"},
+    {.name = "path_group",
+     .type = OPTION_TABLES,
+     .table = &replace_table,
+     .offset = DERIVE_OFFSET(path_group),
+     .help = "the path without ids"},
+    {.name = "referer_group",
+     .type = OPTION_TABLE,
+     .table = &same_table,
+     .offset = DERIVE_OFFSET(referer_group),
+     .help = "as url_group, of another field"},
 };
 const struct option_table derive_option_table = OPTION_TABLE_OF(derive_rows, struct derive_config);
 
@@ -232,9 +278,9 @@ static enum status compile_all(struct derive_rules *rules, const struct derive_c
     for (int i = 0; i < DERIVED_COUNT && status == STATUS_OK; i++) {
         bool given = lists[i] != NULL && lists[i]->items != NULL;
 
-        status = compile_rules(rules, (enum derived_field)i,
-                               given ? lists[i]->items : built_in[i].rules,
-                               given ? lists[i]->count : built_in[i].count, err);
+        status =
+            compile_rules(rules, (enum derived_field)i, given ? lists[i]->items : built_in[i].rules,
+                          given ? lists[i]->count : built_in[i].count, err);
     }
     return status;
 }

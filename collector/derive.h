@@ -11,9 +11,9 @@
  *       path_group:
  *         - {replace: '[-0-9a-f]{10,}', by: '*'}                    # all of them, in order
  *
- * A key that is left out (or empty) keeps its built-in rules; the single rule {set: ''} switches a field
- * off. Patterns see paths without scheme, host and query string.
- * Thread safety: rules are constant; a scratch serves one thread at a time. */
+ * A key that is left out (or empty) keeps its built-in rules; the single rule {set: ''} switches a
+ * field off. Patterns see paths without scheme, host and query string. Thread safety: rules are
+ * constant; a scratch serves one thread at a time. */
 #ifndef DENDRO_COLLECTOR_DERIVE_H
 #define DENDRO_COLLECTOR_DERIVE_H
 
@@ -34,11 +34,11 @@ enum derive_source { DERIVE_FROM_PATH, DERIVE_FROM_REFERER, DERIVE_FROM_USER };
 
 /* One rule as the file has it. */
 struct derive_rule_config {
-    const char *re, *set;      /* `re` NULL: always */
-    const char *replace, *by;  /* path_group */
-    int from;                  /* enum derive_source */
+    const char *re, *set;     /* `re` NULL: always */
+    const char *replace, *by; /* path_group */
+    int from;                 /* enum derive_source */
     bool lower;
-    uint32_t line;             /* in the file; 0: built in */
+    uint32_t line; /* in the file; 0: built in */
 };
 
 struct derive_same_config {

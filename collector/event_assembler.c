@@ -1,5 +1,5 @@
-/* collector/event_assembler.c -- three buffers that grow together; while no line had anything to peel,
- * only the bytes are kept. */
+/* collector/event_assembler.c -- three buffers that grow together; while no line had anything to
+ * peel, only the bytes are kept. */
 #include "collector/event_assembler.h"
 
 #include <assert.h>
@@ -72,9 +72,8 @@ static bool start_pieces(struct event_assembler *assembler)
 
     buf_reset(&assembler->text);
     buf_reset(&assembler->pieces);
-    if (so_far.len > 0 &&
-        (!buf_append_slice(&assembler->text, so_far) ||
-         !add_piece(assembler, (struct peel_piece){0, 0, (uint32_t)so_far.len})))
+    if (so_far.len > 0 && (!buf_append_slice(&assembler->text, so_far) ||
+                           !add_piece(assembler, (struct peel_piece){0, 0, (uint32_t)so_far.len})))
         return false;
     assembler->plain = false;
     return true;
@@ -162,8 +161,7 @@ enum status event_assembler_add(struct event_assembler *assembler,
     assert(event_assembler_is_open(assembler));
     status = append(assembler, line, err);
     if (status == STATUS_OK)
-        assembler->source_len =
-            (uint32_t)(line->offset + line->source_len - assembler->offset);
+        assembler->source_len = (uint32_t)(line->offset + line->source_len - assembler->offset);
     return status;
 }
 

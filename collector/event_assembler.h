@@ -1,5 +1,5 @@
-/* collector/event_assembler.h -- the event that is being put together from lines: its bytes, and the
- * text of it that its format sees (peel.h).
+/* collector/event_assembler.h -- the event that is being put together from lines: its bytes, and
+ * the text of it that its format sees (peel.h).
  *
  *   empty --begin--> open --add--> open ... --reset--> empty
  *
@@ -36,8 +36,8 @@ struct event_assembler {
     uint32_t line_count;
     uint32_t source_len;
     uint64_t offset;
-    uint64_t state;              /* what line_kind remembers */
-    struct slice wrapper_time;   /* of the first line, in wrapper_text */
+    uint64_t state;            /* what line_kind remembers */
+    struct slice wrapper_time; /* of the first line, in wrapper_text */
     char wrapper_text[40];
 };
 
@@ -72,8 +72,8 @@ enum status event_assembler_add(struct event_assembler *assembler,
 struct slice event_assembler_bytes(const struct event_assembler *assembler);
 struct slice event_assembler_text(const struct event_assembler *assembler);
 
-/* Turn spans of a text into spans of the bytes that it was peeled from; what does not stand there as a
- * whole becomes computed text in `arena`. */
+/* Turn spans of a text into spans of the bytes that it was peeled from; what does not stand there
+ * as a whole becomes computed text in `arena`. */
 void peel_map_fields(struct parsed_event *parsed, struct slice text,
                      const struct peel_piece *pieces, uint32_t piece_count, struct arena *arena);
 

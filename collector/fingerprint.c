@@ -19,11 +19,11 @@ struct fingerprint {
     struct slice rest; /* of the statement */
     char text[FINGERPRINT_SIZE_MAX];
     size_t len;
-    bool blank;            /* white space is due before the next token */
-    unsigned depth;        /* open parentheses and brackets */
-    unsigned list_depth;   /* depth inside an IN or ARRAY list; 0: none */
-    unsigned values_depth; /* depth inside the rows of VALUES; 0: none */
-    size_t row_start;      /* of the present row, in `text` */
+    bool blank;                          /* white space is due before the next token */
+    unsigned depth;                      /* open parentheses and brackets */
+    unsigned list_depth;                 /* depth inside an IN or ARRAY list; 0: none */
+    unsigned values_depth;               /* depth inside the rows of VALUES; 0: none */
+    size_t row_start;                    /* of the present row, in `text` */
     size_t last_row_start, last_row_len; /* of the row before it; len 0: none */
 };
 
@@ -152,11 +152,10 @@ static size_t number_len(struct slice rest)
 {
     size_t at = 0;
 
-    while (at < rest.len &&
-           (is_word_byte(rest.data[at]) || rest.data[at] == '.' ||
-            ((rest.data[at] == '+' || rest.data[at] == '-') && at > 0 &&
-             (rest.data[at - 1] | 0x20) == 'e' && (rest.data[0] != '0' || at < 2 ||
-                                                   (rest.data[1] | 0x20) != 'x'))))
+    while (at < rest.len && (is_word_byte(rest.data[at]) || rest.data[at] == '.' ||
+                             ((rest.data[at] == '+' || rest.data[at] == '-') && at > 0 &&
+                              (rest.data[at - 1] | 0x20) == 'e' &&
+                              (rest.data[0] != '0' || at < 2 || (rest.data[1] | 0x20) != 'x'))))
         at++;
     return at;
 }

@@ -1,6 +1,6 @@
 /* collector/fingerprint.h -- the shape of a statement, without the values in it, to group by.
- *   SELECT * FROM t1 WHERE id IN (1, 2) AND name = 'x';  ->  select * from t1 where id in (?) and name = ?
- * Thread safety: pure functions, but for the arena. */
+ *   SELECT * FROM t1 WHERE id IN (1, 2) AND name = 'x';  ->  select * from t1 where id in (?) and
+ * name = ? Thread safety: pure functions, but for the arena. */
 #ifndef DENDRO_COLLECTOR_FINGERPRINT_H
 #define DENDRO_COLLECTOR_FINGERPRINT_H
 

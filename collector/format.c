@@ -144,8 +144,7 @@ void parsed_sort(struct parsed_event *parsed)
             at--;
         if (at == i)
             continue;
-        memmove(&parsed->fields[at + 1], &parsed->fields[at],
-                (i - at) * sizeof(parsed->fields[0]));
+        memmove(&parsed->fields[at + 1], &parsed->fields[at], (i - at) * sizeof(parsed->fields[0]));
         parsed->fields[at] = moved;
     }
 }

@@ -57,10 +57,10 @@ struct field_names {
 
 /* What the configuration says about a source, and what its lines have taught us so far. */
 struct format_settings {
-    struct slice path;           /* of the source: celery takes its queue from it */
-    struct slice zone;           /* IANA name or offset for stamps without zone; "" = UTC */
-    struct slice line_prefix;    /* PostgreSQL log_line_prefix; "" = find out */
-    struct slice log_format;     /* nginx log_format / Apache LogFormat; "" = combined and known */
+    struct slice path;        /* of the source: celery takes its queue from it */
+    struct slice zone;        /* IANA name or offset for stamps without zone; "" = UTC */
+    struct slice line_prefix; /* PostgreSQL log_line_prefix; "" = find out */
+    struct slice log_format;  /* nginx log_format / Apache LogFormat; "" = combined and known */
     enum field_unit duration_unit; /* for bare integers (gunicorn %(D)s); UNIT_NONE = find out */
 };
 
@@ -73,9 +73,9 @@ enum derive_from {
 
 struct parsed_event {
     int64_t time_ns;
-    bool has_time;               /* false: the caller takes the previous event's or receive time */
-    uint8_t level;               /* enum level */
-    uint8_t derive_from;         /* enum derive_from */
+    bool has_time;       /* false: the caller takes the previous event's or receive time */
+    uint8_t level;       /* enum level */
+    uint8_t derive_from; /* enum derive_from */
     uint32_t field_count;
     struct event_field fields[PARSED_FIELDS_MAX];
 };
@@ -86,13 +86,13 @@ struct zone;       /* base/zone.h */
 struct format_context {
     const struct format_settings *settings;
     const struct field_names *names;
-    const field_id *extra;       /* [EXTRA_COUNT]: see extra_fields_resolve() */
-    const struct zone *zone;     /* of settings->zone; NULL = UTC */
-    struct name_cache *cache;    /* of this source; NULL = none, slower */
-    int64_t receive_ns;          /* year of stamps without one, and the last resort for time */
-    struct arena *arena;         /* for computed texts of this event */
-    uint64_t *open_state;        /* what line_kind remembers of the open event's lines */
-    const void *compiled;        /* what format.compile made of the settings, or NULL */
+    const field_id *extra;    /* [EXTRA_COUNT]: see extra_fields_resolve() */
+    const struct zone *zone;  /* of settings->zone; NULL = UTC */
+    struct name_cache *cache; /* of this source; NULL = none, slower */
+    int64_t receive_ns;       /* year of stamps without one, and the last resort for time */
+    struct arena *arena;      /* for computed texts of this event */
+    uint64_t *open_state;     /* what line_kind remembers of the open event's lines */
+    const void *compiled;     /* what format.compile made of the settings, or NULL */
 };
 
 /* How a line relates to the event before it in the same source. */
@@ -103,10 +103,10 @@ enum line_kind {
 };
 
 struct format {
-    const char *name;            /* value of the field `format` */
-    const char *fields;          /* names of its fields, blank-separated, for the docs */
-    bool multi_line;             /* false: every line is an event, `line_kind` is NULL */
-    bool names_in_lines;         /* keys of the lines are field names: wants a name cache */
+    const char *name;    /* value of the field `format` */
+    const char *fields;  /* names of its fields, blank-separated, for the docs */
+    bool multi_line;     /* false: every line is an event, `line_kind` is NULL */
+    bool names_in_lines; /* keys of the lines are field names: wants a name cache */
     /* `open` is the event so far, empty if none. Where the answer depends on all its lines (quotes,
      * braces), context->open_state carries what is known of them: 0 at first, and set by this
      * function with the answers STARTS and CONTINUES, so that no line is read twice. */
@@ -130,8 +130,7 @@ void parsed_reset(struct parsed_event *out);
 void parsed_span(struct parsed_event *out, field_id field, enum field_type type,
                  enum field_unit unit, struct slice event, struct slice part);
 /* Add a field whose text is computed; the text must live as long as the arena. */
-void parsed_text(struct parsed_event *out, field_id field, enum field_type type,
-                 struct slice text);
+void parsed_text(struct parsed_event *out, field_id field, enum field_type type, struct slice text);
 
 /* Span of the field that was added last under `field`; false if there is none. */
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
@@ -149,8 +148,8 @@ extern const uint32_t format_count;
 const struct format *format_find(struct slice name);
 extern const struct format format_raw;
 
-/* The format that explains `line` best and at least `score_min` surely; NULL if none does. Of formats
- * that fit equally well the one is taken whose system is named in `path`. */
+/* The format that explains `line` best and at least `score_min` surely; NULL if none does. Of
+ * formats that fit equally well the one is taken whose system is named in `path`. */
 const struct format *format_detect(struct slice line, struct slice path, unsigned score_min);
 
 #endif

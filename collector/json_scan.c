@@ -6,14 +6,14 @@
 #include "collector/json_scan.h"
 
 enum expect {
-    EXPECT_VALUE,          /* at the start, after a colon */
-    EXPECT_VALUE_OR_END,   /* after [ */
-    EXPECT_ELEMENT,        /* after a comma in an array */
-    EXPECT_KEY_OR_END,     /* after { */
-    EXPECT_KEY,            /* after a comma in an object */
-    EXPECT_COLON,          /* after a key */
-    EXPECT_COMMA_OR_END,   /* after a value in an object or array */
-    EXPECT_NOTHING,        /* after the outermost value */
+    EXPECT_VALUE,        /* at the start, after a colon */
+    EXPECT_VALUE_OR_END, /* after [ */
+    EXPECT_ELEMENT,      /* after a comma in an array */
+    EXPECT_KEY_OR_END,   /* after { */
+    EXPECT_KEY,          /* after a comma in an object */
+    EXPECT_COLON,        /* after a key */
+    EXPECT_COMMA_OR_END, /* after a value in an object or array */
+    EXPECT_NOTHING,      /* after the outermost value */
 };
 
 void json_scan_init(struct json_scan *scan, struct slice text)
@@ -318,8 +318,7 @@ bool json_scan_next(struct json_scan *scan, struct json_token *out)
     return take_string(scan, out);
 }
 
-bool json_scan_skip(struct json_scan *scan, const struct json_token *begin_token,
-                    struct slice *out)
+bool json_scan_skip(struct json_scan *scan, const struct json_token *begin_token, struct slice *out)
 {
     struct json_token token;
     unsigned depth = scan->depth;

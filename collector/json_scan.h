@@ -34,18 +34,19 @@ struct json_token {
 
 struct json_scan {
     struct slice text;
-    size_t at;                   /* index of the next byte */
-    const char *error;           /* static sentence when the text is not JSON; NULL else */
-    uint32_t objects;            /* bit per depth: set in an object */
+    size_t at;         /* index of the next byte */
+    const char *error; /* static sentence when the text is not JSON; NULL else */
+    uint32_t objects;  /* bit per depth: set in an object */
     uint8_t depth;
-    uint8_t expect;              /* private: what may come next */
+    uint8_t expect; /* private: what may come next */
 };
 
 void json_scan_init(struct json_scan *scan, struct slice text);
 /* The next token; false at the end of the value, or with `error` set when the text is wrong at
  * index `at`. Bytes behind the value, other than white space, are an error. */
 bool json_scan_next(struct json_scan *scan, struct json_token *out);
-/* After OBJECT_BEGIN or ARRAY_BEGIN: walk to its end; `out` is its whole text, brackets included. */
+/* After OBJECT_BEGIN or ARRAY_BEGIN: walk to its end; `out` is its whole text, brackets included.
+ */
 bool json_scan_skip(struct json_scan *scan, const struct json_token *begin, struct slice *out);
 /* True after a whole value and nothing but white space behind it. */
 bool json_scan_done(const struct json_scan *scan);

@@ -201,8 +201,8 @@ void peel_line(struct slice line, struct arena *arena, struct peeled *out)
     out->text = without_cr(without_colours(out->text));
     if (out->pieces != NULL)
         return;
-    out->piece = (struct peel_piece){0, (uint32_t)(out->text.data - line.data),
-                                     (uint32_t)out->text.len};
+    out->piece =
+        (struct peel_piece){0, (uint32_t)(out->text.data - line.data), (uint32_t)out->text.len};
     out->pieces = &out->piece;
     out->piece_count = 1;
 }

@@ -1,12 +1,12 @@
-/* collector/source_parser.c -- one source: which format its lines have, which of them belong together,
- * and what becomes of a finished event.
+/* collector/source_parser.c -- one source: which format its lines have, which of them belong
+ * together, and what becomes of a finished event.
  *
- * Per line: hold back a partial one; peel; ask the open event's format whether the line goes on with
- * it; else end that event and find a format for the line. A line is tried against the source's format
- * first, then against all others (one file may carry several); what none explains is raw.
+ * Per line: hold back a partial one; peel; ask the open event's format whether the line goes on
+ * with it; else end that event and find a format for the line. A line is tried against the source's
+ * format first, then against all others (one file may carry several); what none explains is raw.
  *
- * All decisions depend on the lines alone, not on where batches were cut, so that feeding the same lines
- * in any portions gives the same events. */
+ * All decisions depend on the lines alone, not on where batches were cut, so that feeding the same
+ * lines in any portions gives the same events. */
 #include "collector/source_parser.h"
 
 #include "base/zone.h"
@@ -19,8 +19,8 @@
 #include <stdlib.h>
 
 enum {
-    COMPILED_SIZE_MAX = 1 << 20,  /* of all formats of one source */
-    SCRATCH_SIZE_MAX = 8 << 20,   /* peeled lines that become part of the assembler's buffers */
+    COMPILED_SIZE_MAX = 1 << 20, /* of all formats of one source */
+    SCRATCH_SIZE_MAX = 8 << 20,  /* peeled lines that become part of the assembler's buffers */
     SCRATCH_RESET_SIZE = 64 << 10,
     DETECT_SCORE_FREE = 50,       /* no format configured: more likely than not */
     DETECT_SCORE_CONFIGURED = 80, /* against what was configured only if quite sure */
@@ -348,8 +348,8 @@ static struct draft draft_of_line(const struct format *format, const struct asse
     };
 }
 
-static enum status finish_open(struct source_parser *parser, uint8_t flags,
-                               struct event_sink *sink, struct error *err)
+static enum status finish_open(struct source_parser *parser, uint8_t flags, struct event_sink *sink,
+                               struct error *err)
 {
     struct draft draft = draft_of_assembler(&parser->assembler);
     enum status status;
@@ -390,8 +390,8 @@ static enum status start_open(struct source_parser *parser, const struct format 
     return emit(parser, &draft, true, sink, err);
 }
 
-/* Try to begin an event of this format. `taken` says whether the line is one; a line that is a whole
- * event by itself is parsed once only, here. */
+/* Try to begin an event of this format. `taken` says whether the line is one; a line that is a
+ * whole event by itself is parsed once only, here. */
 static enum status try_format(struct source_parser *parser, const struct format *format,
                               const struct assembler_line *line, bool *taken,
                               struct event_sink *sink, struct error *err)
@@ -406,8 +406,8 @@ static enum status try_format(struct source_parser *parser, const struct format 
         return STATUS_OK;
     if (format->multi_line || line->peeled->partial) {
         parser->assembler.state = 0;
-        *taken = ask(parser, format, slice_first(line->bytes, 0), line->peeled->text) ==
-                 LINE_STARTS;
+        *taken =
+            ask(parser, format, slice_first(line->bytes, 0), line->peeled->text) == LINE_STARTS;
         return *taken ? start_open(parser, format, line, sink, err) : STATUS_OK;
     }
     context = context_for(parser, format, sink->arena);
@@ -471,9 +471,8 @@ static bool belongs(struct source_parser *parser, const struct assembler_line *l
         return false;
     if (open->joins)
         return true;
-    return open->format->multi_line &&
-           ask(parser, open->format, event_assembler_text(open), line->peeled->text) ==
-               LINE_CONTINUES;
+    return open->format->multi_line && ask(parser, open->format, event_assembler_text(open),
+                                           line->peeled->text) == LINE_CONTINUES;
 }
 
 static enum status take_line(struct source_parser *parser, const struct assembler_line *line,
@@ -496,8 +495,8 @@ static enum status take_line(struct source_parser *parser, const struct assemble
     return status;
 }
 
-/* A whole line. Peeled texts go into the sink's arena if the line is an event by itself, so they are
- * made there. */
+/* A whole line. Peeled texts go into the sink's arena if the line is an event by itself, so they
+ * are made there. */
 static enum status take_whole(struct source_parser *parser, const struct source_line *source,
                               struct event_sink *sink, struct error *err)
 {
@@ -681,8 +680,8 @@ static enum status restore_lines(struct source_parser *parser, const struct form
         more = slice_cut(&rest, '\n', &line.bytes);
         line.source_len = (uint32_t)line.bytes.len + 1;
         offset += line.source_len;
-        line.flags = event->flags & (uint8_t)~(unsigned)(EVENT_OPEN | EVENT_TIME_GUESSED |
-                                                         EVENT_TIME_ADJUSTED);
+        line.flags = event->flags &
+                     (uint8_t) ~(unsigned)(EVENT_OPEN | EVENT_TIME_GUESSED | EVENT_TIME_ADJUSTED);
         peel_line(line.bytes, &parser->scratch, &peeled);
         (void)ask(parser, format, event_assembler_text(&parser->assembler), peeled.text);
         if (event_assembler_is_open(&parser->assembler))
@@ -706,8 +705,8 @@ enum status source_parser_restore(struct source_parser *parser, const struct for
         struct source_line line = {.bytes = event->bytes,
                                    .offset = event->offset,
                                    .source_len = event->source_len,
-                                   .flags = event->flags & (EVENT_PARTIAL | EVENT_CONTINUED |
-                                                            EVENT_TRUNCATED)};
+                                   .flags = event->flags &
+                                            (EVENT_PARTIAL | EVENT_CONTINUED | EVENT_TRUNCATED)};
 
         return hold_back(parser, &line)
                    ? STATUS_OK

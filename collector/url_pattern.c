@@ -1,4 +1,5 @@
-/* collector/url_pattern.c -- build and match patterns: a simple one item by item, any other with PCRE2. */
+/* collector/url_pattern.c -- build and match patterns: a simple one item by item, any other with
+ * PCRE2. */
 #include "collector/url_pattern_private.h"
 
 #include <stdlib.h>
@@ -46,7 +47,7 @@ enum status url_pattern_new_pcre(struct slice text, struct url_pattern **out, st
 
 enum status url_pattern_new(struct slice text, struct url_pattern **out, struct error *err)
 {
-    struct url_pattern *pattern;
+    struct url_pattern *pattern = NULL;
     enum status status = url_pattern_new_pcre(text, &pattern, err); /* checks the syntax, too */
     struct url_pattern *simple;
 
@@ -166,8 +167,7 @@ static bool match_at(const struct url_pattern *pattern, const struct branch *bra
             out->groups[item->group] = slice_sub(text, at, 0);
             break;
         case ITEM_CLOSE:
-            out->groups[item->group].len =
-                (size_t)(text.data + at - out->groups[item->group].data);
+            out->groups[item->group].len = (size_t)(text.data + at - out->groups[item->group].data);
             break;
         case ITEM_ONE_OF:
             if (!match_one_of(pattern, item, text, &at))
@@ -181,8 +181,8 @@ static bool match_at(const struct url_pattern *pattern, const struct branch *bra
     return true;
 }
 
-/* The literal at `at` or behind it. memmem() would build a table per call; URLs are short, so looking for
- * one byte that is rare in them is faster. */
+/* The literal at `at` or behind it. memmem() would build a table per call; URLs are short, so
+ * looking for one byte that is rare in them is faster. */
 static size_t find_literal(const struct url_pattern *pattern, const struct item *item,
                            struct slice text, size_t at)
 {
@@ -256,8 +256,8 @@ static void clear_from(struct url_match *out, unsigned group)
 static bool find_pcre(const struct url_pattern *pattern, struct url_scratch *scratch,
                       struct slice text, size_t from, struct url_match *out)
 {
-    int count = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.len, from, 0,
-                            scratch->data, pattern->limits);
+    int count = pcre2_match(pattern->code, (PCRE2_SPTR)text.data, text.len, from, 0, scratch->data,
+                            pattern->limits);
     const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(scratch->data);
 
     if (count < 0)
@@ -265,10 +265,9 @@ static bool find_pcre(const struct url_pattern *pattern, struct url_scratch *scr
     if (count == 0) /* more groups than there is room for */
         count = URL_GROUPS_MAX;
     clear_from(out, 0);
-    for (int i = 0; i < count; i++)
+    for (size_t i = 0; i < (size_t)count; i++)
         if (offsets[2 * i] != PCRE2_UNSET && offsets[2 * i + 1] >= offsets[2 * i])
-            out->groups[i] =
-                slice_sub(text, offsets[2 * i], offsets[2 * i + 1] - offsets[2 * i]);
+            out->groups[i] = slice_sub(text, offsets[2 * i], offsets[2 * i + 1] - offsets[2 * i]);
     return true;
 }
 

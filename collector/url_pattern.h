@@ -1,10 +1,11 @@
-/* collector/url_pattern.h -- the regular expressions of the derive rules, matched without going back.
+/* collector/url_pattern.h -- the regular expressions of the derive rules, matched without going
+ * back.
  *
- * Rules run on every line, so their cost is the cost of ingest. Those people write for URLs are rows of
- * literals and character classes in which no class can swallow what follows it; such a pattern needs
- * one pass and no machine. Anything richer is compiled by PCRE2 with its JIT instead: the result is the
- * same (fuzz_derive compares them), only slower.
- * Thread safety: a pattern is constant; a scratch serves one thread at a time. */
+ * Rules run on every line, so their cost is the cost of ingest. Those people write for URLs are
+ * rows of literals and character classes in which no class can swallow what follows it; such a
+ * pattern needs one pass and no machine. Anything richer is compiled by PCRE2 with its JIT instead:
+ * the result is the same (fuzz_derive compares them), only slower. Thread safety: a pattern is
+ * constant; a scratch serves one thread at a time. */
 #ifndef DENDRO_COLLECTOR_URL_PATTERN_H
 #define DENDRO_COLLECTOR_URL_PATTERN_H
 

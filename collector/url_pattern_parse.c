@@ -1,4 +1,5 @@
-/* collector/url_pattern_parse.c -- reads the simple part of the syntax of PCRE2, and refuses the rest. */
+/* collector/url_pattern_parse.c -- reads the simple part of the syntax of PCRE2, and refuses the
+ * rest. */
 #include "collector/url_pattern_private.h"
 
 static void class_add(struct item *item, unsigned from, unsigned to)
@@ -165,7 +166,7 @@ static bool take_literal_byte(struct slice *rest, char *out)
         *rest = slice_from(*rest, 2);
         return true;
     }
-    if (memchr("^$.[|()?*+{\0", *out, 12) != NULL)
+    if (*out == '\0' || strchr("^$.[|()?*+{", *out) != NULL)
         return false;
     *rest = slice_from(*rest, 1);
     return true;
@@ -173,7 +174,7 @@ static bool take_literal_byte(struct slice *rest, char *out)
 
 static bool is_repeat(struct slice rest)
 {
-    return rest.len > 0 && memchr("?*+{", rest.data[0], 4) != NULL;
+    return rest.len > 0 && rest.data[0] != '\0' && strchr("?*+{", rest.data[0]) != NULL;
 }
 
 /* `a|b|$)` behind an opening parenthesis; false (and nothing changed) if it is not that. */

@@ -1,10 +1,11 @@
 /* collector/url_pattern_private.h -- the compiled form of a simple pattern: written by
  * url_pattern_parse.c, matched by url_pattern.c.
  *
- * Simple: alternatives of branches; a branch is [^] items [$]; an item is a literal, a class with +, *,
- * ?, {n}, {n,} or {n,m}, or a group of items or of alternative literals ($ may be one of them). A repeated
- * class must not contain a byte that the next item can start with: then taking as much as possible is
- * the only choice, and no other choice ever needs trying. */
+ * Simple: alternatives of branches; a branch is [^] items [$]; an item is a literal, a class with
+ * +, *,
+ * ?, {n}, {n,} or {n,m}, or a group of items or of alternative literals ($ may be one of them). A
+ * repeated class must not contain a byte that the next item can start with: then taking as much as
+ * possible is the only choice, and no other choice ever needs trying. */
 #ifndef DENDRO_COLLECTOR_URL_PATTERN_PRIVATE_H
 #define DENDRO_COLLECTOR_URL_PATTERN_PRIVATE_H
 
@@ -16,9 +17,9 @@
 
 enum {
     BRANCHES_MAX = 8,
-    ITEMS_MAX = 40,         /* of all branches together; richer patterns go to PCRE2 */
-    ALTERNATIVES_MAX = 8,   /* literals in one group */
-    LITERAL_SIZE_MAX = 256, /* bytes of all literals */
+    ITEMS_MAX = 40,          /* of all branches together; richer patterns go to PCRE2 */
+    ALTERNATIVES_MAX = 8,    /* literals in one group */
+    LITERAL_SIZE_MAX = 256,  /* bytes of all literals */
     REPEAT_MAX = UINT16_MAX, /* stands for "no upper limit" */
 };
 
@@ -26,15 +27,15 @@ enum item_type { ITEM_LITERAL, ITEM_CLASS, ITEM_OPEN, ITEM_CLOSE, ITEM_ONE_OF };
 
 struct item {
     enum item_type type;
-    uint16_t start, len;       /* LITERAL: part of `literals` */
-    uint16_t rare;             /* LITERAL: index in it of the byte to look for first */
-    uint16_t min, max;         /* CLASS */
-    uint8_t group;             /* OPEN, CLOSE */
-    uint8_t count;             /* ONE_OF */
-    bool or_end;               /* ONE_OF: $ is an alternative */
+    uint16_t start, len; /* LITERAL: part of `literals` */
+    uint16_t rare;       /* LITERAL: index in it of the byte to look for first */
+    uint16_t min, max;   /* CLASS */
+    uint8_t group;       /* OPEN, CLOSE */
+    uint8_t count;       /* ONE_OF */
+    bool or_end;         /* ONE_OF: $ is an alternative */
     uint16_t starts[ALTERNATIVES_MAX], lens[ALTERNATIVES_MAX];
-    uint64_t bytes[4];         /* CLASS: bit per byte */
-    int16_t all_but;           /* CLASS: the only byte that is not in it; -1: not such a class */
+    uint64_t bytes[4]; /* CLASS: bit per byte */
+    int16_t all_but;   /* CLASS: the only byte that is not in it; -1: not such a class */
 };
 
 struct branch {

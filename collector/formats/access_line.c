@@ -136,9 +136,9 @@ bool access_line_split(const struct format_context *context, struct slice line,
 static bool is_private(struct slice address)
 {
     static const struct slice prefixes[] = {
-        SLICE_INIT("10."),   SLICE_INIT("192.168."), SLICE_INIT("127."),
-        SLICE_INIT("169.254."), SLICE_INIT("::1"),   SLICE_INIT("fc"),
-        SLICE_INIT("fd"),    SLICE_INIT("fe80:"),    SLICE_INIT("unknown"),
+        SLICE_INIT("10."),      SLICE_INIT("192.168."), SLICE_INIT("127."),
+        SLICE_INIT("169.254."), SLICE_INIT("::1"),      SLICE_INIT("fc"),
+        SLICE_INIT("fd"),       SLICE_INIT("fe80:"),    SLICE_INIT("unknown"),
     };
     uint64_t second;
     struct slice rest = address;
@@ -147,11 +147,9 @@ static bool is_private(struct slice address)
     for (size_t i = 0; i < COUNT_OF(prefixes); i++)
         if (slice_starts(address, prefixes[i]))
             return true;
-    if (take_literal(&rest, "172.") && take_digits(&rest, &digits) &&
-        slice_to_u64(digits, &second))
+    if (take_literal(&rest, "172.") && take_digits(&rest, &digits) && slice_to_u64(digits, &second))
         return second >= 16 && second <= 31;
-    if (take_literal(&rest, "100.") && take_digits(&rest, &digits) &&
-        slice_to_u64(digits, &second))
+    if (take_literal(&rest, "100.") && take_digits(&rest, &digits) && slice_to_u64(digits, &second))
         return second >= 64 && second <= 127; /* shared address space, RFC 6598 */
     return false;
 }

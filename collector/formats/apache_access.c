@@ -1,5 +1,5 @@
-/* collector/formats/apache_access.c -- Apache httpd: common, combined, vhost_combined, a time behind
- * them (%D, %T, **%T/%D**), or a configured LogFormat. */
+/* collector/formats/apache_access.c -- Apache httpd: common, combined, vhost_combined, a time
+ * behind them (%D, %T, **%T/%D**), or a configured LogFormat. */
 #include "collector/formats/access_line.h"
 #include "collector/formats/formats.h"
 #include "collector/formats/log_pattern.h"
@@ -23,8 +23,8 @@ static enum status compile(const struct format_settings *settings, struct arena 
     return status;
 }
 
-/* `**seconds/microseconds**`, a number with a point (seconds), or an integer: microseconds, since %D is
- * what is used, unless the source says otherwise. */
+/* `**seconds/microseconds**`, a number with a point (seconds), or an integer: microseconds, since
+ * %D is what is used, unless the source says otherwise. */
 static void add_tail(const struct format_context *context, struct slice event, struct slice tail,
                      struct parsed_event *out)
 {
@@ -91,8 +91,9 @@ static unsigned detect(struct slice line)
 
 const struct format format_apache_access = {
     .name = "apache_access",
-    .fields = "client peer user method path params url_group status bytes bytes_in duration referer "
-              "agent request_id server tenant",
+    .fields =
+        "client peer user method path params url_group status bytes bytes_in duration referer "
+        "agent request_id server tenant",
     .parse = parse,
     .detect = detect,
     .compile = compile,

@@ -69,8 +69,7 @@ static enum status parse(const struct format_context *context, struct slice even
     size_t client;
     size_t referer;
 
-    if (!take_byte(&rest, '[') ||
-        !stamp_take(context, stamp_parse_asctime, &rest, &out->time_ns) ||
+    if (!take_byte(&rest, '[') || !stamp_take(context, stamp_parse_asctime, &rest, &out->time_ns) ||
         !take_literal(&rest, "] ") || !take_bracketed(&rest, &word) || !take_level(word, &line))
         return STATUS_INVALID;
     out->has_time = true;

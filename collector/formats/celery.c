@@ -134,8 +134,7 @@ static bool add_beat_task(struct slice event, struct slice message, struct parse
         return false;
     open = slice_find_last_byte(message, '(');
     if (open != SIZE_MAX && ends_with(message, ")"))
-        add_text(out, FIELD_ID_TASK, event,
-                 slice_sub(message, open + 1, message.len - open - 2));
+        add_text(out, FIELD_ID_TASK, event, slice_sub(message, open + 1, message.len - open - 2));
     return true;
 }
 

@@ -97,13 +97,12 @@ static void add_operation(const struct format_context *context, struct slice eve
     view = find_literal(rest, "/_view/");
     if (view == SIZE_MAX)
         return;
-    add_text(out, context->extra[EXTRA_OP], event,
-             slice_sub(rest, view + 1, sizeof("_view") - 1));
+    add_text(out, context->extra[EXTRA_OP], event, slice_sub(rest, view + 1, sizeof("_view") - 1));
     add_text(out, context->extra[EXTRA_VIEW], event, rest);
 }
 
-void couch_target_add(const struct format_context *context, struct slice event,
-                      struct slice target, struct parsed_event *out)
+void couch_target_add(const struct format_context *context, struct slice event, struct slice target,
+                      struct parsed_event *out)
 {
     struct slice path;
     struct slice params;

@@ -6,8 +6,8 @@
 #include "collector/format.h"
 
 /* Add path, params, database, view and op of `target`. */
-void couch_target_add(const struct format_context *context, struct slice event,
-                      struct slice target, struct parsed_event *out);
+void couch_target_add(const struct format_context *context, struct slice event, struct slice target,
+                      struct parsed_event *out);
 /* True for a changes feed that waits for news: its time is no latency. */
 bool couch_target_waits(struct slice target);
 

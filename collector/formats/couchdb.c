@@ -82,8 +82,8 @@ static bool split_file(const struct format_context *context, struct slice line,
     if (!take_bracketed(&line, &word) || !take_byte(&line, ' '))
         return false;
     out->level = level_of_word(word);
-    if (out->level == LEVEL_COUNT ||
-        !stamp_take(context, stamp_parse_iso, &line, &out->time_ns) || !take_byte(&line, ' '))
+    if (out->level == LEVEL_COUNT || !stamp_take(context, stamp_parse_iso, &line, &out->time_ns) ||
+        !take_byte(&line, ' '))
         return false;
     out->has_time = true;
     if (!take_word(&line, &out->node) || !take_word(&line, &out->pid))

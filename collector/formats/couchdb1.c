@@ -41,7 +41,7 @@ static void add_request(const struct format_context *context, struct slice event
     if (dashes == SIZE_MAX || dashes > 64)
         return;
     rest = slice_from(message, dashes + 5);
-    if (rest.len > 0 && rest.data[0] == '\'' ) /* 1.0 quoted the method: 'GET' */
+    if (rest.len > 0 && rest.data[0] == '\'') /* 1.0 quoted the method: 'GET' */
         rest = slice_from(rest, 1);
     method_len = 0;
     while (method_len < rest.len && is_upper(rest.data[method_len]))

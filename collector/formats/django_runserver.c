@@ -14,9 +14,8 @@ static enum status parse(const struct format_context *context, struct slice even
     struct slice status;
 
     if (!take_byte(&rest, '[') || !stamp_take(context, stamp_parse_clf, &rest, &out->time_ns) ||
-        !take_literal(&rest, "] \"") ||
-        !access_take_quoted(&rest, QUOTING_LOOSE, '0', &request) || !take_byte(&rest, ' ') ||
-        !take_word(&rest, &status) || count_digits(status) != 3)
+        !take_literal(&rest, "] \"") || !access_take_quoted(&rest, QUOTING_LOOSE, '0', &request) ||
+        !take_byte(&rest, ' ') || !take_word(&rest, &status) || count_digits(status) != 3)
         return STATUS_INVALID;
     out->has_time = true;
     out->level = (uint8_t)level_of_status(status);

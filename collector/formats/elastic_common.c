@@ -11,8 +11,8 @@ static const struct {
     struct slice name;
     enum field_unit unit;
 } took_units[] = {
-    {SLICE_INIT("ms"), UNIT_MILLISECONDS},     {SLICE_INIT("micros"), UNIT_MICROSECONDS},
-    {SLICE_INIT("nanos"), UNIT_NANOSECONDS},   {SLICE_INIT("s"), UNIT_SECONDS},
+    {SLICE_INIT("ms"), UNIT_MILLISECONDS},   {SLICE_INIT("micros"), UNIT_MICROSECONDS},
+    {SLICE_INIT("nanos"), UNIT_NANOSECONDS}, {SLICE_INIT("s"), UNIT_SECONDS},
     {SLICE_INIT("m"), UNIT_MINUTES},
 };
 
@@ -26,8 +26,7 @@ void elastic_add_took(struct slice event, struct slice took, struct parsed_event
         return;
     for (size_t i = 0; i < COUNT_OF(took_units); i++)
         if (slice_equal(slice_from(took, len), took_units[i].name)) {
-            add_duration(out, FIELD_ID_DURATION, took_units[i].unit, event,
-                         slice_first(took, len));
+            add_duration(out, FIELD_ID_DURATION, took_units[i].unit, event, slice_first(took, len));
             return;
         }
     parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_NONE, event, took); /* h, d */
@@ -101,8 +100,8 @@ bool elastic_head_split(const struct format_context *context, struct slice event
     struct slice rest = event;
     struct slice word;
 
-    if (!take_byte(&rest, '[') ||
-        !stamp_take(context, stamp_parse_iso, &rest, &out->time_ns) || !take_byte(&rest, ']'))
+    if (!take_byte(&rest, '[') || !stamp_take(context, stamp_parse_iso, &rest, &out->time_ns) ||
+        !take_byte(&rest, ']'))
         return false;
     if (!take_bracketed(&rest, &word))
         return false;
@@ -124,8 +123,9 @@ enum line_kind elastic_line_kind(const struct format_context *context, struct sl
     if (trace_continues_java(open, line))
         return LINE_CONTINUES;
     /* Pretty-printed sources and nested messages go on at column 0. */
-    return open.len > 0 && line.len > 0 && (line.data[0] == '}' || line.data[0] == '{' ||
-                                            line.data[0] == ']' || line.data[0] == '"')
+    return open.len > 0 && line.len > 0 &&
+                   (line.data[0] == '}' || line.data[0] == '{' || line.data[0] == ']' ||
+                    line.data[0] == '"')
                ? LINE_CONTINUES
                : LINE_UNKNOWN;
 }

@@ -17,7 +17,8 @@ void elastic_add_hits(const struct format_context *context, struct slice event, 
                       struct parsed_event *out);
 /* `[index][shard]` or `[index/uuid]`. */
 void elastic_add_index(struct slice event, struct slice brackets, struct parsed_event *out);
-/* The pause in messages of the JVM monitor: `[gc][young][1][2] duration [1.2s]`, `overhead, spent [310ms]`. */
+/* The pause in messages of the JVM monitor: `[gc][young][1][2] duration [1.2s]`, `overhead, spent
+ * [310ms]`. */
 void elastic_add_gc(struct slice event, struct slice message, struct parsed_event *out);
 
 /* `[time][LEVEL][logger]` of the plain logs. */

@@ -1,4 +1,5 @@
-/* collector/formats/elastic_ecs.c -- the JSON logs of Elasticsearch 8, in ECS names with flat keys. */
+/* collector/formats/elastic_ecs.c -- the JSON logs of Elasticsearch 8, in ECS names with flat keys.
+ */
 #include "collector/formats/elastic_object.h"
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"

@@ -1,23 +1,17 @@
-/* collector/formats/elastic_json.c -- the JSON logs of Elasticsearch 7: server, deprecation, slow logs,
- * audit, told apart by `type`. */
+/* collector/formats/elastic_json.c -- the JSON logs of Elasticsearch 7: server, deprecation, slow
+ * logs, audit, told apart by `type`. */
 #include "collector/formats/elastic_object.h"
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"
 
 /* Those left out do not occur. */
 static const struct slice keys[ELASTIC_KEY_COUNT] = {
-    [ELASTIC_TYPE] = SLICE_INIT("type"),
-    [ELASTIC_TIME] = SLICE_INIT("timestamp"),
-    [ELASTIC_LEVEL] = SLICE_INIT("level"),
-    [ELASTIC_LOGGER] = SLICE_INIT("component"),
-    [ELASTIC_NODE] = SLICE_INIT("node.name"),
-    [ELASTIC_MESSAGE] = SLICE_INIT("message"),
-    [ELASTIC_USER] = SLICE_INIT("user.name"),
-    [ELASTIC_STACK] = SLICE_INIT("stacktrace"),
-    [ELASTIC_TOOK] = SLICE_INIT("took"),
-    [ELASTIC_TOOK_MILLIS] = SLICE_INIT("took_millis"),
-    [ELASTIC_HITS] = SLICE_INIT("total_hits"),
-    [ELASTIC_SOURCE] = SLICE_INIT("source"),
+    [ELASTIC_TYPE] = SLICE_INIT("type"),       [ELASTIC_TIME] = SLICE_INIT("timestamp"),
+    [ELASTIC_LEVEL] = SLICE_INIT("level"),     [ELASTIC_LOGGER] = SLICE_INIT("component"),
+    [ELASTIC_NODE] = SLICE_INIT("node.name"),  [ELASTIC_MESSAGE] = SLICE_INIT("message"),
+    [ELASTIC_USER] = SLICE_INIT("user.name"),  [ELASTIC_STACK] = SLICE_INIT("stacktrace"),
+    [ELASTIC_TOOK] = SLICE_INIT("took"),       [ELASTIC_TOOK_MILLIS] = SLICE_INIT("took_millis"),
+    [ELASTIC_HITS] = SLICE_INIT("total_hits"), [ELASTIC_SOURCE] = SLICE_INIT("source"),
     [ELASTIC_ID] = SLICE_INIT("id"),
 };
 

@@ -9,8 +9,9 @@
 
 enum object_state { OBJECT_CLOSED = 1, OBJECT_OPEN = 2 }; /* context->open_state */
 
-/* The elements of a stack trace are strings on lines of their own, so that a line that ends in a brace
- * ends the object, and one that starts with a brace starts the next even if the last had no end. */
+/* The elements of a stack trace are strings on lines of their own, so that a line that ends in a
+ * brace ends the object, and one that starts with a brace starts the next even if the last had no
+ * end. */
 enum line_kind elastic_object_line_kind(const struct format_context *context, struct slice open,
                                         struct slice line)
 {
@@ -47,10 +48,9 @@ static void add_slow(const struct format_context *context, struct slice event,
     bool search = find_literal(values[ELASTIC_TYPE], "indexing") == SIZE_MAX;
 
     out->level = LEVEL_WARNING;
-    elastic_add_index(event,
-                      values[ELASTIC_PLACE].len > 0 ? values[ELASTIC_PLACE]
-                                                    : values[ELASTIC_MESSAGE],
-                      out);
+    elastic_add_index(
+        event, values[ELASTIC_PLACE].len > 0 ? values[ELASTIC_PLACE] : values[ELASTIC_MESSAGE],
+        out);
     elastic_add_duration(event, values[ELASTIC_TOOK], values[ELASTIC_TOOK_MILLIS], out);
     elastic_add_hits(context, event, values[ELASTIC_HITS], out);
     elastic_add_source(context, event, values[ELASTIC_SOURCE], out);

@@ -1,6 +1,6 @@
-/* collector/formats/elastic_object.h -- the JSON logs of Elasticsearch 7 and 8: one object per event,
- * whose stack trace may be spread over lines.
- * Thread safety: pure functions, but for arena and open_state. */
+/* collector/formats/elastic_object.h -- the JSON logs of Elasticsearch 7 and 8: one object per
+ * event, whose stack trace may be spread over lines. Thread safety: pure functions, but for arena
+ * and open_state. */
 #ifndef DENDRO_COLLECTOR_FORMATS_ELASTIC_OBJECT_H
 #define DENDRO_COLLECTOR_FORMATS_ELASTIC_OBJECT_H
 
@@ -17,9 +17,9 @@ enum elastic_key {
     ELASTIC_MESSAGE,
     ELASTIC_THREAD,
     ELASTIC_USER,
-    ELASTIC_STACK,      /* array whose first element is `Class: message` */
-    ELASTIC_EXCEPTION,  /* the class alone */
-    ELASTIC_PLACE,      /* `[index][shard]` beside the message */
+    ELASTIC_STACK,     /* array whose first element is `Class: message` */
+    ELASTIC_EXCEPTION, /* the class alone */
+    ELASTIC_PLACE,     /* `[index][shard]` beside the message */
     ELASTIC_TOOK,
     ELASTIC_TOOK_MILLIS,
     ELASTIC_HITS,

@@ -9,9 +9,12 @@
 
 /* What is said of an index, behind its name. */
 static const struct slice index_verbs[] = {
-    SLICE_INIT("creating index"), SLICE_INIT("deleting index"),
-    SLICE_INIT("update_mapping"), SLICE_INIT("create_mapping"),
-    SLICE_INIT("closing index"),  SLICE_INIT("opening index"),
+    SLICE_INIT("creating index"),
+    SLICE_INIT("deleting index"),
+    SLICE_INIT("update_mapping"),
+    SLICE_INIT("create_mapping"),
+    SLICE_INIT("closing index"),
+    SLICE_INIT("opening index"),
     SLICE_INIT("updating number_of_replicas"),
 };
 

@@ -1,8 +1,8 @@
 /* collector/formats/elastic_slow.c -- search and indexing slow logs, plain (FORMATS.md section 9):
- *   [time][LEVEL][logger] [node] [index][shard] took[3.1ms], took_millis[3], ..., source[JSON], id[..]
- * Figures are read from the left by their names; the source holds anything, newlines included, and
- * ends at the last bracket but for a known few names behind it. The level in the line is the threshold
- * that was crossed, not a severity: all are warnings. */
+ *   [time][LEVEL][logger] [node] [index][shard] took[3.1ms], took_millis[3], ..., source[JSON],
+ * id[..] Figures are read from the left by their names; the source holds anything, newlines
+ * included, and ends at the last bracket but for a known few names behind it. The level in the line
+ * is the threshold that was crossed, not a severity: all are warnings. */
 #include "collector/formats/elastic_common.h"
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"
@@ -19,8 +19,8 @@ static struct slice value_of(struct slice head, struct slice name)
     return slice_first(value, slice_find_byte(value, ']'));
 }
 
-/* The brackets between the logger and `took[`: [node] [index][shard], [node] [index/uuid], [index], or
- * nothing. */
+/* The brackets between the logger and `took[`: [node] [index][shard], [node] [index/uuid], [index],
+ * or nothing. */
 static void add_place(const struct format_context *context, struct slice event, struct slice place,
                       struct parsed_event *out)
 {
@@ -108,8 +108,8 @@ static enum status parse(const struct format_context *context, struct slice even
         return STATUS_INVALID;
     source = find_literal(head.rest, "source[");
     figures = slice_first(head.rest, source);
-    search = find_literal(head.logger, "indexing") == SIZE_MAX &&
-             !starts_with(head.logger, "i.i.s.");
+    search =
+        find_literal(head.logger, "indexing") == SIZE_MAX && !starts_with(head.logger, "i.i.s.");
     out->time_ns = head.time_ns;
     out->has_time = true;
     out->level = LEVEL_WARNING;

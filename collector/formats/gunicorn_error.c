@@ -54,8 +54,8 @@ static void add_worker(const struct format_context *context, struct slice event,
         rest = slice_from(message, at == SIZE_MAX ? at : at + sizeof("due to signal ") - 1);
     }
     if (rest.len > 0 && take_word(&rest, &signal)) {
-        while (signal.len > 0 && (signal.data[signal.len - 1] == '!' ||
-                                  signal.data[signal.len - 1] == '.'))
+        while (signal.len > 0 &&
+               (signal.data[signal.len - 1] == '!' || signal.data[signal.len - 1] == '.'))
             signal.len--;
         add_text(out, context->extra[EXTRA_SIGNAL], event, signal);
     }

@@ -1,9 +1,8 @@
-/* collector/formats/haproxy.c -- HAProxy's HTTP and TCP lines (FORMATS.md section 15), also in front of
- * Cloudant:
- *   client:port [time] frontend backend/server TR/Tw/Tc/Tr/Ta status bytes cookie cookie tsc4
- *       ac/fc/bc/sc/rc sq/bq [{headers}] [{headers}] "request"
- *   client:port [time] frontend backend/server Tw/Tc/Tt bytes ts2 ac/fc/bc/sc/rc sq/bq
- * Times are ms, -1 for a phase that was not reached; + says that logging was earlier than the end. */
+/* collector/formats/haproxy.c -- HAProxy's HTTP and TCP lines (FORMATS.md section 15), also in
+ * front of Cloudant: client:port [time] frontend backend/server TR/Tw/Tc/Tr/Ta status bytes cookie
+ * cookie tsc4 ac/fc/bc/sc/rc sq/bq [{headers}] [{headers}] "request" client:port [time] frontend
+ * backend/server Tw/Tc/Tt bytes ts2 ac/fc/bc/sc/rc sq/bq Times are ms, -1 for a phase that was not
+ * reached; + says that logging was earlier than the end. */
 #include "collector/formats/formats.h"
 #include "collector/formats/request_line.h"
 #include "collector/formats/scan.h"
@@ -78,8 +77,7 @@ static struct slice find_request(struct slice rest)
     return rest;
 }
 
-static bool split(const struct format_context *context, struct slice line,
-                  struct haproxy_line *out)
+static bool split(const struct format_context *context, struct slice line, struct haproxy_line *out)
 {
     struct slice rest = line;
     struct slice none = slice_first(line, 0);

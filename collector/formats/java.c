@@ -1,11 +1,9 @@
-/* collector/formats/java.c -- log4j, logback, Spring Boot, ZooKeeper, Kafka and formplayer: layouts of one
- * family (FORMATS.md section 14), told apart by what follows the time:
- *   time LEVEL [thread] logger - message                 log4j
- *   time [thread] LEVEL logger - message                 logback
- *   time  LEVEL pid --- [thread] logger : message        Spring Boot; 3 has [app] [thread]
- *   time [myid:1] - LEVEL  [thread:Class@line] - message ZooKeeper
- *   [time] LEVEL message (logger)                        Kafka
- * Traces follow on lines of their own. */
+/* collector/formats/java.c -- log4j, logback, Spring Boot, ZooKeeper, Kafka and formplayer: layouts
+ * of one family (FORMATS.md section 14), told apart by what follows the time: time LEVEL [thread]
+ * logger - message                 log4j time [thread] LEVEL logger - message logback time  LEVEL
+ * pid --- [thread] logger : message        Spring Boot; 3 has [app] [thread] time [myid:1] - LEVEL
+ * [thread:Class@line] - message ZooKeeper [time] LEVEL message (logger) Kafka Traces follow on
+ * lines of their own. */
 #include "collector/formats/formats.h"
 #include "collector/formats/level_word.h"
 #include "collector/formats/scan.h"
@@ -258,29 +256,32 @@ static unsigned detect_formplayer(struct slice line)
     return detect_java(line) > 0 ? 84 : 0;
 }
 
-#define JAVA_FORMAT(format_name)                                                                   \
-    .name = format_name, .multi_line = true, .line_kind = line_kind, .parse = parse
+#define JAVA_FUNCTIONS .multi_line = true, .line_kind = line_kind, .parse = parse
 
 const struct format format_java = {
-    JAVA_FORMAT("java"),
+    .name = "java",
+    JAVA_FUNCTIONS,
     .fields = "logger thread pid exception path url_group",
     .detect = detect_java,
 };
 
 const struct format format_kafka = {
-    JAVA_FORMAT("kafka"),
+    .name = "kafka",
+    JAVA_FUNCTIONS,
     .fields = "logger exception",
     .detect = detect_kafka,
 };
 
 const struct format format_zookeeper = {
-    JAVA_FORMAT("zookeeper"),
+    .name = "zookeeper",
+    JAVA_FUNCTIONS,
     .fields = "thread logger exception",
     .detect = detect_zookeeper,
 };
 
 const struct format format_formplayer = {
-    JAVA_FORMAT("formplayer"),
+    .name = "formplayer",
+    JAVA_FUNCTIONS,
     .fields = "logger thread path exception url_group",
     .detect = detect_formplayer,
 };

@@ -1,4 +1,5 @@
-/* collector/formats/json.c -- one JSON object per line; its keys are the fields, nested ones as a.b. */
+/* collector/formats/json.c -- one JSON object per line; its keys are the fields, nested ones as
+ * a.b. */
 #include "collector/formats/formats.h"
 #include "collector/formats/json_fields.h"
 #include "collector/formats/scan.h"
@@ -10,8 +11,8 @@ struct json_parse {
     const struct format_context *context;
     struct slice event;
     struct parsed_event *out;
-    unsigned position;  /* of the key in the line */
-    uint8_t time_rank;  /* of the key that gave the time */
+    unsigned position; /* of the key in the line */
+    uint8_t time_rank; /* of the key that gave the time */
     uint8_t level_rank;
 };
 

@@ -134,8 +134,7 @@ struct slice json_fields_text(const struct json_token *token, struct arena *aren
     return token->escaped ? json_unescape(token->text, arena) : token->text;
 }
 
-field_id json_fields_name(const struct format_context *context, struct slice key,
-                          unsigned position)
+field_id json_fields_name(const struct format_context *context, struct slice key, unsigned position)
 {
     struct name_cache_entry *entry;
 

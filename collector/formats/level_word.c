@@ -13,8 +13,8 @@ struct level_word {
 
 /* By length, so that a lookup compares words of its own length only. */
 static const struct level_word words_3[] = {
-    {"dbg", LEVEL_DEBUG}, {"inf", LEVEL_INFO},     {"ntc", LEVEL_NOTICE}, {"wrn", LEVEL_WARNING},
-    {"err", LEVEL_ERROR}, {"crt", LEVEL_CRIT},     {"alt", LEVEL_ALERT},  {"emg", LEVEL_EMERG},
+    {"dbg", LEVEL_DEBUG}, {"inf", LEVEL_INFO}, {"ntc", LEVEL_NOTICE}, {"wrn", LEVEL_WARNING},
+    {"err", LEVEL_ERROR}, {"crt", LEVEL_CRIT}, {"alt", LEVEL_ALERT},  {"emg", LEVEL_EMERG},
     {"log", LEVEL_INFO},  {NULL, LEVEL_COUNT},
 };
 static const struct level_word words_4[] = {
@@ -58,6 +58,7 @@ static const struct level_word *const words_by_length[LEVEL_WORD_LEN_MAX] = {
 enum level level_of_word(struct slice word)
 {
     char lower[LEVEL_WORD_LEN_MAX];
+    const struct level_word *at;
 
     if (word.len >= LEVEL_WORD_LEN_MAX || words_by_length[word.len] == NULL)
         return LEVEL_COUNT;
@@ -66,7 +67,7 @@ enum level level_of_word(struct slice word)
 
         lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
     }
-    for (const struct level_word *at = words_by_length[word.len]; at->word != NULL; at++)
+    for (at = words_by_length[word.len]; at != NULL && at->word != NULL; at++)
         if (memcmp(at->word, lower, word.len) == 0)
             return at->level;
     return LEVEL_COUNT;

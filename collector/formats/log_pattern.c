@@ -84,8 +84,7 @@ static enum status add_step(struct log_pattern *out, enum log_value value, struc
     return STATUS_OK;
 }
 
-enum status log_pattern_compile_nginx(struct slice text, struct log_pattern *out,
-                                      struct error *err)
+enum status log_pattern_compile_nginx(struct slice text, struct log_pattern *out, struct error *err)
 {
     struct slice rest = text;
 

@@ -70,8 +70,7 @@ static void add_pair(const struct format_context *context, struct slice event,
                      struct parsed_event *out)
 {
     struct structured_key known = structured_key_of(pair->key);
-    struct slice value =
-        pair->escaped ? json_unescape(pair->value, context->arena) : pair->value;
+    struct slice value = pair->escaped ? json_unescape(pair->value, context->arena) : pair->value;
     enum level level;
 
     if (known.kind == STRUCTURED_TIME) {

@@ -87,8 +87,8 @@ static struct slice error_class_of(struct slice message)
     return SLICE_LITERAL("other");
 }
 
-static void add_zone(const struct format_context *context, struct slice event,
-                     struct slice message, struct parsed_event *out)
+static void add_zone(const struct format_context *context, struct slice event, struct slice message,
+                     struct parsed_event *out)
 {
     size_t at = find_literal(message, " by zone \"");
     struct slice zone;
@@ -130,8 +130,8 @@ static enum status parse(const struct format_context *context, struct slice even
     struct slice tid;
     enum level level;
 
-    if (!stamp_take(context, stamp_parse_slashed, &rest, &out->time_ns) ||
-        !take_byte(&rest, ' ') || !take_bracketed(&rest, &level_text) || !take_byte(&rest, ' ') ||
+    if (!stamp_take(context, stamp_parse_slashed, &rest, &out->time_ns) || !take_byte(&rest, ' ') ||
+        !take_bracketed(&rest, &level_text) || !take_byte(&rest, ' ') ||
         !take_digits(&rest, &pid) || !take_byte(&rest, '#') || !take_digits(&rest, &tid) ||
         !take_byte(&rest, ':'))
         return STATUS_INVALID;

@@ -1,7 +1,8 @@
 /* collector/formats/nginx_timing.c -- CommCare's `timing` format of nginx:
  *   [time] cache request status duration bytes_in bytes referer
- * The request is not quoted and holds blanks, and older lines lack the cache status, the lengths or the
- * referer, or the time itself (USERS.md section 2). So the line is anchored on ` HTTP/x.y NNN S.mmm`. */
+ * The request is not quoted and holds blanks, and older lines lack the cache status, the lengths or
+ * the referer, or the time itself (USERS.md section 2). So the line is anchored on ` HTTP/x.y NNN
+ * S.mmm`. */
 #include "collector/formats/formats.h"
 #include "collector/formats/request_line.h"
 #include "collector/formats/scan.h"
@@ -45,19 +46,18 @@ static bool split_request(struct slice text, struct slice *request, struct slice
 }
 
 /* Cache status in front of the method: `-`, HIT, MISS, ... */
-static void take_cache(const struct format_context *context, struct slice event,
-                       struct slice *rest, struct parsed_event *out)
+static void take_cache(const struct format_context *context, struct slice event, struct slice *rest,
+                       struct parsed_event *out)
 {
     static const struct slice words[] = {
-        SLICE_INIT("- "),        SLICE_INIT("HIT "),   SLICE_INIT("MISS "),
-        SLICE_INIT("BYPASS "),   SLICE_INIT("STALE "), SLICE_INIT("EXPIRED "),
+        SLICE_INIT("- "),        SLICE_INIT("HIT "),         SLICE_INIT("MISS "),
+        SLICE_INIT("BYPASS "),   SLICE_INIT("STALE "),       SLICE_INIT("EXPIRED "),
         SLICE_INIT("UPDATING "), SLICE_INIT("REVALIDATED "),
     };
 
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (slice_starts(*rest, words[i])) {
-            add_text(out, context->extra[EXTRA_CACHE], event,
-                     slice_first(*rest, words[i].len - 1));
+            add_text(out, context->extra[EXTRA_CACHE], event, slice_first(*rest, words[i].len - 1));
             *rest = slice_from(*rest, words[i].len);
             return;
         }

@@ -1,5 +1,5 @@
-/* collector/formats/postgres_csv.c -- PostgreSQL's csvlog: RFC 4180 records with columns by position
- * (23 in 9.0 to 12, 24 in 13, 26 since 14), whose quoted values hold raw newlines. */
+/* collector/formats/postgres_csv.c -- PostgreSQL's csvlog: RFC 4180 records with columns by
+ * position (23 in 9.0 to 12, 24 in 13, 26 since 14), whose quoted values hold raw newlines. */
 #include "collector/formats/formats.h"
 #include "collector/formats/postgres_message.h"
 #include "collector/formats/scan.h"
@@ -36,15 +36,15 @@ static bool odd_quotes(struct slice line)
 {
     bool odd = false;
 
-    for (size_t at = slice_find_byte(line, '"'); at != SIZE_MAX;
-         at = slice_find_byte(line, '"')) {
+    for (size_t at = slice_find_byte(line, '"'); at != SIZE_MAX; at = slice_find_byte(line, '"')) {
         odd = !odd;
         line = slice_from(line, at + 1);
     }
     return odd;
 }
 
-/* A stamp at the start of a line wins over open quotes: after damage the parity is worth nothing. */
+/* A stamp at the start of a line wins over open quotes: after damage the parity is worth nothing.
+ */
 static enum line_kind line_kind(const struct format_context *context, struct slice open,
                                 struct slice line)
 {

@@ -22,16 +22,11 @@ enum key {
 };
 
 static const struct slice plain_keys[KEY_COUNT] = {
-    [KEY_TIMESTAMP] = SLICE_INIT("timestamp"),
-    [KEY_USER] = SLICE_INIT("user"),
-    [KEY_DATABASE] = SLICE_INIT("dbname"),
-    [KEY_PID] = SLICE_INIT("pid"),
-    [KEY_CLIENT] = SLICE_INIT("remote_host"),
-    [KEY_SESSION] = SLICE_INIT("session_id"),
-    [KEY_SEVERITY] = SLICE_INIT("error_severity"),
-    [KEY_SQLSTATE] = SLICE_INIT("state_code"),
-    [KEY_MESSAGE] = SLICE_INIT("message"),
-    [KEY_STATEMENT] = SLICE_INIT("statement"),
+    [KEY_TIMESTAMP] = SLICE_INIT("timestamp"),     [KEY_USER] = SLICE_INIT("user"),
+    [KEY_DATABASE] = SLICE_INIT("dbname"),         [KEY_PID] = SLICE_INIT("pid"),
+    [KEY_CLIENT] = SLICE_INIT("remote_host"),      [KEY_SESSION] = SLICE_INIT("session_id"),
+    [KEY_SEVERITY] = SLICE_INIT("error_severity"), [KEY_SQLSTATE] = SLICE_INIT("state_code"),
+    [KEY_MESSAGE] = SLICE_INIT("message"),         [KEY_STATEMENT] = SLICE_INIT("statement"),
     [KEY_APP] = SLICE_INIT("application_name"),
 };
 

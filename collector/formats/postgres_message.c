@@ -57,8 +57,8 @@ static void add_statement(struct slice event, const struct format_context *conte
 {
     struct slice hint;
 
-    while (statement.len > 0 && (statement.data[statement.len - 1] == '\n' ||
-                                 statement.data[statement.len - 1] == '\r'))
+    while (statement.len > 0 &&
+           (statement.data[statement.len - 1] == '\n' || statement.data[statement.len - 1] == '\r'))
         statement.len--;
     if (statement.len == 0)
         return;
@@ -69,8 +69,8 @@ static void add_statement(struct slice event, const struct format_context *conte
 }
 
 /* The number behind the first `before`, in `unit`; what follows the number is left in `rest`. */
-static bool add_figure(struct slice event, struct slice *rest, struct slice before,
-                       field_id field, enum field_unit unit, struct parsed_event *out)
+static bool add_figure(struct slice event, struct slice *rest, struct slice before, field_id field,
+                       enum field_unit unit, struct parsed_event *out)
 {
     size_t at = slice_find(*rest, before);
     struct slice number;
@@ -143,8 +143,7 @@ static void add_connection(const struct format_context *context, struct slice ev
     add_keyed(event, message, SLICE_LITERAL(" user="), FIELD_ID_USER, out);
     add_keyed(event, message, SLICE_LITERAL(" database="), FIELD_ID_DATABASE, out);
     add_keyed(event, message, SLICE_LITERAL(" host="), FIELD_ID_CLIENT, out);
-    add_keyed(event, message, SLICE_LITERAL(" application_name="), context->extra[EXTRA_APP],
-              out);
+    add_keyed(event, message, SLICE_LITERAL(" application_name="), context->extra[EXTRA_APP], out);
 }
 
 /* `session time: H:MM:SS.mmm` carries its own unit. */

@@ -1,6 +1,7 @@
-/* collector/formats/postgres_prefix.c -- a prefix is a row of literals and values. Values of a known
- * shape (times, numbers) end where their shape ends; names end at the literal behind them, and since a
- * name may hold that literal, the match goes back to the next occurrence when the rest does not fit. */
+/* collector/formats/postgres_prefix.c -- a prefix is a row of literals and values. Values of a
+ * known shape (times, numbers) end where their shape ends; names end at the literal behind them,
+ * and since a name may hold that literal, the match goes back to the next occurrence when the rest
+ * does not fit. */
 #include "collector/formats/postgres_prefix.h"
 
 #include "collector/formats/scan.h"
@@ -20,7 +21,7 @@ static enum status take_escape(struct slice *rest, struct slice text, struct pre
     if (rest->len == 0)
         return error_set(err, STATUS_INVALID, "log_line_prefix: byte %zu: %% at the end", at);
     out->escape = rest->data[0];
-    if (memchr("tmnpPludarhLbiecsvxqQ", out->escape, 21) == NULL)
+    if (out->escape == '\0' || strchr("tmnpPludarhLbiecsvxqQ", out->escape) == NULL)
         return error_set(err, STATUS_INVALID,
                          "log_line_prefix: byte %zu: unknown escape, expected one of "
                          "%%tmnpPludarhLbiecsvxqQ or %%%%",

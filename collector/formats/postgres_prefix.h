@@ -7,8 +7,8 @@
 #include "collector/format.h"
 
 enum {
-    PREFIX_STEPS_MAX = 48,      /* literals and escapes of one prefix; real ones have under 30 */
-    PREFIX_BACKTRACK_MAX = 64,  /* tries per line: names may hold what the prefix holds */
+    PREFIX_STEPS_MAX = 48,     /* literals and escapes of one prefix; real ones have under 30 */
+    PREFIX_BACKTRACK_MAX = 64, /* tries per line: names may hold what the prefix holds */
 };
 
 struct prefix_step {

@@ -11,10 +11,15 @@
 #include "collector/formats/scan.h"
 #include "collector/formats/stamp.h"
 
+#define HEROKU_PREFIX                                                                              \
+    "sql_error_code = %e time_ms = \"%m\" pid=\"%p\" proc_start_time=\"%s\" session_id=\"%c\" "    \
+    "vtid=\"%v\" tid=\"%x\" log_line=\"%l\" database=\"%d\" connection_source=\"%r\" user=\"%u\" " \
+    "application_name=\"%a\" "
+
 /* In the order of trial. One that says more about the line comes before one that its lines would
  * also match. */
 static const char *const known_prefixes[] = {
-    "%m [%p] %q%u@%d ",                          /* Debian; background processes: default of 10+ */
+    "%m [%p] %q%u@%d ", /* Debian; background processes: default of 10+ */
     "%m [%p] [queryid=%Q] %u@%d ",
     "%m [%p][%b]: [%l-1] db=%d,user=%u ",
     "%m [%p] %d %a %u %h %c ",
@@ -22,14 +27,12 @@ static const char *const known_prefixes[] = {
     "%t [%p]: db=%d,user=%u,app=%a,client=%h ",
     "%t [%p]: [%l-1] db=%d,user=%u,app=%a,client=%h ",
     "%t [%p]: [%l-1] user=%u,db=%d ",
-    "%t:%r:%u@%d:[%p]:",                         /* Amazon RDS */
+    "%t:%r:%u@%d:[%p]:", /* Amazon RDS */
     "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:",
     "%t-%c-",
     "<%t %r %a %d %u %p %c %i>",
-    "sql_error_code = %e time_ms = \"%m\" pid=\"%p\" proc_start_time=\"%s\" session_id=\"%c\" "
-    "vtid=\"%v\" tid=\"%x\" log_line=\"%l\" database=\"%d\" connection_source=\"%r\" user=\"%u\" "
-    "application_name=\"%a\" ",
-    "%t ",                                       /* CommCare, beside csvlog */
+    HEROKU_PREFIX,
+    "%t ", /* CommCare, beside csvlog */
 };
 
 struct compiled_prefixes {

@@ -31,7 +31,8 @@ static size_t prefix_len(struct slice line)
 
 static bool is_report(struct slice line)
 {
-    return starts_with(line, "=") && find_literal(slice_first(line, 40), " REPORT==== ") != SIZE_MAX;
+    return starts_with(line, "=") &&
+           find_literal(slice_first(line, 40), " REPORT==== ") != SIZE_MAX;
 }
 
 static enum line_kind line_kind(const struct format_context *context, struct slice open,
@@ -45,7 +46,8 @@ static enum line_kind line_kind(const struct format_context *context, struct sli
     len = prefix_len(line);
     if (len == 0)
         return open.len > 0 ? LINE_CONTINUES : LINE_UNKNOWN;
-    /* Equal time to the microsecond, level and process: one message. Milliseconds are too coarse. */
+    /* Equal time to the microsecond, level and process: one message. Milliseconds are too coarse.
+     */
     if (len > sizeof("2026-04-02 09:20:11.000000+00:00") && len == prefix_len(open) &&
         slice_equal(slice_first(open, len), slice_first(line, len)))
         return LINE_CONTINUES;
@@ -64,7 +66,8 @@ static void add_connection(struct slice event, struct slice message, struct pars
         user = find_literal(message, "user '");
     if (arrow != SIZE_MAX && open != SIZE_MAX) {
         peer = slice_sub(message, open + 1, arrow - open - 1);
-        add_address(out, FIELD_ID_CLIENT, event, slice_first(peer, slice_find_last_byte(peer, ':')));
+        add_address(out, FIELD_ID_CLIENT, event,
+                    slice_first(peer, slice_find_last_byte(peer, ':')));
     }
     if (user == SIZE_MAX)
         return;

@@ -83,8 +83,8 @@ static bool starts(struct slice line)
         return false;
     if (slice_is(head.role, "signal-handler"))
         return starts_with(rest, "(");
-    return head.role.len <= 1 && (stamp_shaped(rest, "00 ### 0000 00:00:00") ||
-                                  stamp_shaped(rest, "00 ### 00:00:00")) &&
+    return head.role.len <= 1 &&
+           (stamp_shaped(rest, "00 ### 0000 00:00:00") || stamp_shaped(rest, "00 ### 00:00:00")) &&
            is_upper(rest.data[3]) && is_lower(rest.data[4]);
 }
 

@@ -30,7 +30,7 @@ static bool is_protocol(struct slice text)
 static struct slice without_protocol(struct slice text)
 {
     size_t blank = slice_find_last_byte(text, ' ');
-    struct slice at = text;
+    struct slice at;
 
     if (blank == SIZE_MAX)
         return text;

@@ -9,7 +9,10 @@
 #include <stdbool.h>
 
 /* A slice in a static table. */
-#define SLICE_INIT(text) {(text), sizeof(text) - 1}
+#define SLICE_INIT(text)                                                                           \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
 
 static inline bool is_digit(char c)
 {
@@ -46,9 +49,9 @@ static inline bool take_prefix(struct slice *rest, struct slice prefix)
     *rest = slice_from(*rest, prefix.len);
     return true;
 }
-#define take_literal(rest, text) take_prefix((rest), SLICE_LITERAL(text))
-#define starts_with(text, literal) slice_starts((text), SLICE_LITERAL(literal))
-#define ends_with(text, literal) slice_ends((text), SLICE_LITERAL(literal))
+#define take_literal(rest, text)    take_prefix((rest), SLICE_LITERAL(text))
+#define starts_with(text, literal)  slice_starts((text), SLICE_LITERAL(literal))
+#define ends_with(text, literal)    slice_ends((text), SLICE_LITERAL(literal))
 #define find_literal(text, literal) slice_find((text), SLICE_LITERAL(literal))
 
 static inline void skip_blanks(struct slice *rest)

@@ -1,5 +1,6 @@
 /* collector/formats/supervisor.c -- supervisord's own log (FORMATS.md section 16):
- *   YYYY-MM-DD HH:MM:SS,mmm LEVL message       LEVL has four letters: CRIT ERRO WARN INFO DEBG TRAC BLAT */
+ *   YYYY-MM-DD HH:MM:SS,mmm LEVL message       LEVL has four letters: CRIT ERRO WARN INFO DEBG TRAC
+ * BLAT */
 #include "collector/formats/formats.h"
 #include "collector/formats/level_word.h"
 #include "collector/formats/scan.h"
@@ -22,8 +23,8 @@ static enum line_kind line_kind(const struct format_context *context, struct sli
 
 /* What is said of a program: words before its name, which ends at a blank, a quote or a bracket. */
 static const struct slice before_name[] = {
-    SLICE_INIT("spawned: '"), SLICE_INIT("success: "),     SLICE_INIT("exited: "),
-    SLICE_INIT("stopped: "),  SLICE_INIT("gave up: "),     SLICE_INIT("waiting for "),
+    SLICE_INIT("spawned: '"), SLICE_INIT("success: "),  SLICE_INIT("exited: "),
+    SLICE_INIT("stopped: "),  SLICE_INIT("gave up: "),  SLICE_INIT("waiting for "),
     SLICE_INIT("killing '"),  SLICE_INIT("spawnerr: "),
 };
 

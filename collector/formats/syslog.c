@@ -2,8 +2,8 @@
  *   [<PRI>]Mon dd HH:MM:SS [host] tag[pid]: message         RFC 3164
  *   [<PRI>]2026-04-02T09:20:11.204417+00:00 host tag[pid]: message    rsyslog's file form
  *   <PRI>1 TIME HOST APP PROCID MSGID SD [BOM]message       RFC 5424
- * The message is read by the format that its tag names: its time is the sender's and wins over that of
- * the relay. */
+ * The message is read by the format that its tag names: its time is the sender's and wins over that
+ * of the relay. */
 #include "collector/formats/formats.h"
 #include "collector/formats/level_word.h"
 #include "collector/formats/scan.h"
@@ -12,14 +12,12 @@
 enum { PRIORITY_MAX = 191, TAG_LEN_MAX = 64, FACILITY_COUNT = 24, INNER_MAX = 3 };
 
 static const struct slice facility_names[FACILITY_COUNT] = {
-    SLICE_INIT("kern"),   SLICE_INIT("user"),   SLICE_INIT("mail"),
-    SLICE_INIT("daemon"), SLICE_INIT("auth"),   SLICE_INIT("syslog"),
-    SLICE_INIT("lpr"),    SLICE_INIT("news"),   SLICE_INIT("uucp"),
-    SLICE_INIT("cron"),   SLICE_INIT("authpriv"), SLICE_INIT("ftp"),
-    SLICE_INIT("ntp"),    SLICE_INIT("audit"),  SLICE_INIT("alert"),
-    SLICE_INIT("clock"),  SLICE_INIT("local0"), SLICE_INIT("local1"),
-    SLICE_INIT("local2"), SLICE_INIT("local3"), SLICE_INIT("local4"),
-    SLICE_INIT("local5"), SLICE_INIT("local6"), SLICE_INIT("local7"),
+    SLICE_INIT("kern"),   SLICE_INIT("user"),   SLICE_INIT("mail"),     SLICE_INIT("daemon"),
+    SLICE_INIT("auth"),   SLICE_INIT("syslog"), SLICE_INIT("lpr"),      SLICE_INIT("news"),
+    SLICE_INIT("uucp"),   SLICE_INIT("cron"),   SLICE_INIT("authpriv"), SLICE_INIT("ftp"),
+    SLICE_INIT("ntp"),    SLICE_INIT("audit"),  SLICE_INIT("alert"),    SLICE_INIT("clock"),
+    SLICE_INIT("local0"), SLICE_INIT("local1"), SLICE_INIT("local2"),   SLICE_INIT("local3"),
+    SLICE_INIT("local4"), SLICE_INIT("local5"), SLICE_INIT("local6"),   SLICE_INIT("local7"),
 };
 
 /* Programs whose messages another format reads, and which ones. */
@@ -111,8 +109,7 @@ static bool split_5424(const struct format_context *context, struct slice rest,
             return false;
     }
     if (!take_word(&rest, &out->host) || !take_word(&rest, &out->app) ||
-        !take_word(&rest, &out->pid) || !take_word(&rest, &msgid) ||
-        !skip_structured_data(&rest))
+        !take_word(&rest, &out->pid) || !take_word(&rest, &msgid) || !skip_structured_data(&rest))
         return false;
     (void)take_byte(&rest, ' ');
     (void)take_literal(&rest, "\xef\xbb\xbf");
@@ -149,10 +146,10 @@ static bool split_3164(const struct format_context *context, struct slice rest,
     struct slice behind;
 
     (void)take_byte(&rest, '*'); /* Cisco: the clock is not set */
-    out->has_time = rest.len > 0 && stamp_take(context,
-                                               is_digit(rest.data[0]) ? stamp_parse_iso
-                                                                      : stamp_parse_syslog,
-                                               &rest, &out->time_ns);
+    out->has_time =
+        rest.len > 0 &&
+        stamp_take(context, is_digit(rest.data[0]) ? stamp_parse_iso : stamp_parse_syslog, &rest,
+                   &out->time_ns);
     if (!out->has_time || !take_byte(&rest, ' '))
         return false;
     if (!take_tag(&rest, out)) { /* the usual case: the host is first */

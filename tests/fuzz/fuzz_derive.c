@@ -1,5 +1,5 @@
-/* tests/fuzz/fuzz_derive.c -- the pattern in the first line is matched against the rest by both engines:
- * equal matches and groups. The built-in patterns run against every text, too. */
+/* tests/fuzz/fuzz_derive.c -- the pattern in the first line is matched against the rest by both
+ * engines: equal matches and groups. The built-in patterns run against every text, too. */
 #include "collector/url_pattern.h"
 
 #include <assert.h>
@@ -7,13 +7,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { TEXT_SIZE_MAX = 200 }; /* no pattern runs into PCRE2's match limit on so little, unless built for it */
+enum {
+    TEXT_SIZE_MAX = 200
+}; /* no pattern runs into PCRE2's match limit on so little, unless built for it */
 
 static const char *const built_in[] = {
-    "/a/([\\w.:%-]+)(?:/|$)", "/hq/multimedia/file/CommCare(Audio|Video|Image)",
-    "^/static/|favicon\\.ico", "^/hq/([^/]+)", "^/a/[^/]+/(phone/[^/]+)",
-    "^/a/[^/]+/(api/[^/]+/odata/[^/]+)", "^/a/[^/]+/(?:receiver|phone)/",
-    "/(modules|forms)-[0-9]+", "/uuid:[a-z0-9-]+", "[-0-9a-f]{10,}",
+    "/a/([\\w.:%-]+)(?:/|$)",
+    "/hq/multimedia/file/CommCare(Audio|Video|Image)",
+    "^/static/|favicon\\.ico",
+    "^/hq/([^/]+)",
+    "^/a/[^/]+/(phone/[^/]+)",
+    "^/a/[^/]+/(api/[^/]+/odata/[^/]+)",
+    "^/a/[^/]+/(?:receiver|phone)/",
+    "/(modules|forms)-[0-9]+",
+    "/uuid:[a-z0-9-]+",
+    "[-0-9a-f]{10,}",
 };
 
 static void compare(struct slice pattern, struct slice text, struct url_scratch *scratch)

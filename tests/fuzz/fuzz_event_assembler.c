@@ -1,6 +1,6 @@
-/* tests/fuzz/fuzz_event_assembler.c -- the same lines fed at once, and in batches cut at random, with lines
- * split in two and restarts between: the events must be equal. Byte 0 chooses the format (or none), byte 1
- * seeds the cuts. */
+/* tests/fuzz/fuzz_event_assembler.c -- the same lines fed at once, and in batches cut at random,
+ * with lines split in two and restarts between: the events must be equal. Byte 0 chooses the format
+ * (or none), byte 1 seeds the cuts. */
 #include "collector/source_parser.h"
 
 #include <assert.h>

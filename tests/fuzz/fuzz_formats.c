@@ -1,5 +1,6 @@
-/* tests/fuzz/fuzz_formats.c -- any bytes as an event of any format: spans lie inside the event, computed
- * texts are bounded, derived fields too. Byte 0 chooses the format, byte 1 the settings. */
+/* tests/fuzz/fuzz_formats.c -- any bytes as an event of any format: spans lie inside the event,
+ * computed texts are bounded, derived fields too. Byte 0 chooses the format, byte 1 the settings.
+ */
 #include "collector/derive.h"
 #include "collector/format.h"
 #include "collector/formats/json_fields.h"

@@ -1,6 +1,7 @@
-/* tests/fuzz/fuzz_json_scan.c -- our scanner and jansson must agree on what is JSON, where jansson has an
- * opinion: it passes over NUL bytes, which are never JSON, refuses bytes that are not UTF-8, lone surrogates and numbers beyond its types, and its
- * depth limit is another. Strings must decode alike. */
+/* tests/fuzz/fuzz_json_scan.c -- our scanner and jansson must agree on what is JSON, where jansson
+ * has an opinion: it passes over NUL bytes, which are never JSON, refuses bytes that are not UTF-8,
+ * lone surrogates and numbers beyond its types, and its depth limit is another. Strings must decode
+ * alike. */
 #include "collector/json_scan.h"
 
 #include <assert.h>

@@ -101,4 +101,6 @@ void host_metrics_read(struct host_metrics *metrics, struct metric_set *set)
         host_read_filesystems(text, set);
     host_read_system(metrics->io, set);
     host_read_sysfs(metrics->io, set);
+    host_read_sockets(set);
+    host_read_processes(metrics->io, set);
 }

@@ -49,5 +49,9 @@ void host_parse_mountinfo(struct slice text, host_mount_visit *visit, void *user
 void host_read_system(struct io *io, struct metric_set *set);
 void host_read_filesystems(struct slice mountinfo, struct metric_set *set);
 void host_read_sysfs(struct io *io, struct metric_set *set);
+void host_read_sockets(struct metric_set *set);
+void host_read_processes(struct io *io, struct metric_set *set);
+/* The state letter in the text of /proc/PID/stat, 0 if there is none. */
+char host_process_state(struct slice text);
 
 #endif

@@ -158,6 +158,24 @@ static void test_cut_texts(void **unused)
     }
 }
 
+/* The name of a process is hostile: it may hold parentheses and blanks. */
+static void test_process_state(void **unused)
+{
+    (void)unused;
+    assert_int_equal(host_process_state(SLICE_LITERAL("12 (sh) S 1 12 12")), 'S');
+    assert_int_equal(host_process_state(SLICE_LITERAL("12 (a) R (b) D 1 12")), 'D');
+    assert_int_equal(host_process_state(SLICE_LITERAL("12 (sh)")), 0);
+    assert_int_equal(host_process_state(slice_of("")), 0);
+}
+
+static bool has_metric(const struct metric_set *set, const char *name)
+{
+    for (uint32_t i = 0; i < set->count; i++)
+        if (slice_is(set->series[i].metric, name))
+            return true;
+    return false;
+}
+
 static void test_this_host(void **unused)
 {
     struct metric_set set = metric_set_empty();
@@ -176,6 +194,8 @@ static void test_this_host(void **unused)
     metric_set_reset(&set, 2000); /* from the same descriptors */
     host_metrics_read(metrics, &set);
     assert_true(set.count > first / 2);
+    assert_true(has_metric(&set, "node_filesystem_avail_bytes"));
+    assert_true(has_metric(&set, "node_processes_state"));
     range.end_offset = 2001;
     assert_int_equal(metric_set_encode(&set, &range, 0, &body, NULL), STATUS_OK);
     assert_int_equal(batch_decode(buf_slice(&body), &message, NULL), STATUS_OK);
@@ -188,9 +208,8 @@ static void test_this_host(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_mountinfo),
-        cmocka_unit_test(test_cut_texts),
+        cmocka_unit_test(test_values),    cmocka_unit_test(test_mountinfo),
+        cmocka_unit_test(test_cut_texts), cmocka_unit_test(test_process_state),
         cmocka_unit_test(test_this_host),
     };
 

@@ -46,16 +46,32 @@ static size_t utf8_length(struct slice text, size_t *bad_length)
     return 0;
 }
 
+/* Length of the ASCII bytes at the start, in steps of eight. */
+static size_t ascii_length(struct slice text)
+{
+    size_t at = 0;
+    uint64_t word;
+
+    for (; at + sizeof(word) <= text.len; at += sizeof(word)) {
+        memcpy(&word, text.data + at, sizeof(word));
+        if (word & UINT64_C(0x8080808080808080))
+            break;
+    }
+    return at;
+}
+
 bool jsonw_utf8_valid(struct slice text)
 {
-    for (size_t at = 0; at < text.len;) {
+    struct slice rest = slice_from(text, ascii_length(text));
+
+    while (rest.len > 0) {
         size_t bad, length = 1;
 
-        if ((unsigned char)text.data[at] >= 0x80)
-            length = utf8_length(slice_from(text, at), &bad);
+        if ((unsigned char)rest.data[0] >= 0x80)
+            length = utf8_length(rest, &bad);
         if (length == 0)
             return false;
-        at += length;
+        rest = slice_from(rest, length);
     }
     return true;
 }

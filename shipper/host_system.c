@@ -43,12 +43,12 @@ static void read_mount(void *user, const struct host_mount *mount)
 {
     struct metric_set *set = user;
     struct statvfs found;
+    bool failed = statvfs(mount->path, &found) != 0;
     struct wire_label labels[] = {
         {SLICE_LITERAL("device"), slice_of(mount->device)},
         {SLICE_LITERAL("fstype"), slice_of(mount->type)},
         {SLICE_LITERAL("mountpoint"), slice_of(mount->path)},
     };
-    bool failed = statvfs(mount->path, &found) != 0;
     double block;
 
     metric_add_labels(set, "node_filesystem_device_error", failed, labels, COUNT_OF(labels));

@@ -3,6 +3,7 @@
 #include "shipper/control.h"
 #include "shipper/limits.h"
 #include "shipper/options.h"
+#include "shipper/saved_status.h"
 #include "shipper/shipper.h"
 #include "shipper/transport_tcp.h"
 #include "shipper/watcher.h"
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { OPTIONS_MEMORY_MAX = 8 * 1024 * 1024 };
+enum { OPTIONS_MEMORY_MAX = 8 * 1024 * 1024, ANSWER_SIZE_MAX = 32 * 1024 * 1024 };
 
 struct program {
     uv_loop_t loop;
@@ -173,7 +174,7 @@ static enum status run(struct io *io, const struct shipper_settings *settings, s
 
 static enum status ask(const struct shipper_options *options, struct error *err)
 {
-    struct buf question = buf_empty(GLOB_SIZE_MAX + 16), answer = buf_empty(32 * 1024 * 1024);
+    struct buf question = buf_empty(GLOB_SIZE_MAX + 16), answer = buf_empty(ANSWER_SIZE_MAX);
     enum status status;
 
     if (options->command == COMMAND_STATUS)
@@ -184,6 +185,8 @@ static enum status ask(const struct shipper_options *options, struct error *err)
     status = buf_check(&question, "the path", err);
     if (status == STATUS_OK)
         status = control_ask(options->settings.state, question.data, &answer, err);
+    if (status == STATUS_NOT_FOUND && options->command == COMMAND_STATUS)
+        status = saved_status(io_system(), options->settings.state, &answer, err);
     if (status == STATUS_OK && fwrite(answer.data, 1, answer.len, stdout) != answer.len)
         status = error_set(err, STATUS_IO, "cannot write to stdout");
     buf_release(&question);

@@ -1,6 +1,7 @@
 /* shipper/metric_set.c -- an arena for the texts, two arrays for series and samples. */
 #include "shipper/metric_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct metric_set metric_set_empty(void)
@@ -88,17 +89,14 @@ void metric_add_labels(struct metric_set *set, const char *name, double value,
 void metric_add_named(struct metric_set *set, const char *prefix, struct slice middle,
                       const char *suffix, double value)
 {
-    size_t prefix_len = strlen(prefix), suffix_len = strlen(suffix);
-    size_t len = prefix_len + middle.len + suffix_len;
+    size_t len = strlen(prefix) + middle.len + strlen(suffix);
     char *name = arena_new(&set->arena, char, len + 1);
 
     if (name == NULL) {
         set->left_out++;
         return;
     }
-    memcpy(name, prefix, prefix_len);
-    memcpy(name + prefix_len, middle.data, middle.len);
-    memcpy(name + prefix_len + middle.len, suffix, suffix_len);
+    (void)snprintf(name, len + 1, "%s%.*s%s", prefix, SLICE_ARG(middle), suffix);
     add(set, slice_make(name, len), value, NULL, 0);
 }
 

@@ -23,7 +23,7 @@ enum status session_init(struct session *session, const struct session_options *
         .transport = options->transport,
         .handler = options->handler,
         .user = options->user,
-        .input = buf_empty(2 * (FRAME_HEADER_SIZE + SESSION_BODY_SIZE_MAX)),
+        .input = buf_empty((size_t)2 * (FRAME_HEADER_SIZE + SESSION_BODY_SIZE_MAX)),
         .output = buf_empty(FRAME_HEADER_SIZE + SESSION_BODY_SIZE_MAX),
         .scratch = buf_empty(SESSION_BODY_SIZE_MAX),
         .codec = CODEC_ZLIB, /* what every collector must know; WELCOME chooses */

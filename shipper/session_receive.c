@@ -141,7 +141,7 @@ static void take_refusal(struct session *session, const struct nack *nack)
 
 static void refuse_frame(struct session *session, struct in_flight *lane, const struct nack *nack)
 {
-    struct sent_frame *frame = in_flight_find(lane, nack->seq);
+    const struct sent_frame *frame;
 
     diag_warn("collector refuses frame %llu of lane %u for good: %s: %.*s",
               (unsigned long long)nack->seq, nack->lane, nack_code_name(nack->code),

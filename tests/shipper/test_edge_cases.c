@@ -415,6 +415,42 @@ static void test_row_15_shrinks_but_not_to_zero(void **unused)
     rig_release(&rig);
 }
 
+/* Descriptors of quiet files are closed, and their files are not forgotten: they are appended to,
+ * and rotated, while closed. */
+static void test_row_19_more_files_than_descriptors(void **unused)
+{
+    enum { FILES = 700, OPEN_MAX = 530 };
+    struct rig rig;
+
+    (void)unused;
+    start(&rig, "/log/*.log");
+    for (unsigned i = 0; i < FILES; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/log/f%u.log", i);
+        rig_lines(&rig, path, path, 1, 1);
+    }
+    rig_run(&rig, 60000);
+    assert_int_equal(rig.fake->line_count, FILES);
+    assert_true(sim_io_open_count(rig.sim) <= OPEN_MAX);
+    for (unsigned i = 0; i < FILES; i++) {
+        char path[64], rotated[80];
+
+        (void)snprintf(path, sizeof(path), "/log/f%u.log", i);
+        rig_lines(&rig, path, path, 2, 2);
+        if (i % 10 != 0)
+            continue;
+        (void)snprintf(rotated, sizeof(rotated), "%s.1", path);
+        rig_rename(&rig, path, rotated);
+        rig_lines(&rig, path, path, 3, 3);
+    }
+    rig_run(&rig, 60000);
+    assert_int_equal(rig.fake->line_count, 2 * FILES + FILES / 10);
+    assert_int_equal(rig.fake->loss_count, 0);
+    assert_true(sim_io_open_count(rig.sim) <= OPEN_MAX);
+    rig_release(&rig);
+}
+
 static void test_row_22_restart_during_rotation(void **unused)
 {
     struct rig rig;
@@ -561,6 +597,7 @@ int main(void)
         cmocka_unit_test(test_row_11_nul_run),
         cmocka_unit_test(test_row_12_bytes_are_kept),
         cmocka_unit_test(test_row_15_shrinks_but_not_to_zero),
+        cmocka_unit_test(test_row_19_more_files_than_descriptors),
         cmocka_unit_test(test_row_22_restart_during_rotation),
         cmocka_unit_test(test_row_23_start_at),
         cmocka_unit_test(test_row_26_two_shippers_on_one_state),

@@ -283,6 +283,12 @@ static void take_hello(struct fake_collector *fake, struct slice body)
     MUST(hello_decode(body, &hello, NULL) == STATUS_OK);
     fake->hellos++;
     memcpy(fake->last_shipper, hello.shipper, WIRE_ID_SIZE);
+    if (fake->fence_next) {
+        fake->fence_next = false;
+        send_nack(fake, LANE_CONTROL, NACK_FENCED, 0, NULL, NULL);
+        buf_release(&out);
+        return;
+    }
     for (size_t i = 0; i < LANE_COUNT; i++) {
         struct fake_lane *lane = &fake->lanes[i];
 

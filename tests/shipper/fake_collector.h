@@ -70,6 +70,7 @@ struct fake_collector {
     uint16_t window_frames;
     const char *geo;
     unsigned nack_next; /* code for the next batch of lane 3, once */
+    bool fence_next;    /* the next HELLO is of a cloned machine */
     bool nack_permanent;
     uint64_t drop_after_frames; /* cut the connection after so many frames, once; 0: not */
     uint64_t nacks_sent, gaps_found, idents_found, duplicates_trimmed;

@@ -214,6 +214,28 @@ static void test_back_pressure(void **unused)
     rig_release(&rig);
 }
 
+/* A clone of the machine has our id: we make a new one. The collector knows nothing of it, and yet
+ * what was acked is not sent again. */
+static void test_fenced(void **unused)
+{
+    uint8_t before[WIRE_ID_SIZE];
+    struct rig rig;
+
+    (void)unused;
+    start(&rig);
+    rig_lines(&rig, LOG, "line", 1, 10);
+    rig_run(&rig, 2000);
+    memcpy(before, rig.fake->last_shipper, sizeof(before));
+    rig.fake->source_count = 0; /* watermarks are kept per shipper */
+    rig.fake->fence_next = true;
+    fake_collector_cut(rig.fake);
+    rig_lines(&rig, LOG, "line", 11, 20);
+    rig_run(&rig, 10000);
+    assert_memory_not_equal(before, rig.fake->last_shipper, sizeof(before));
+    expect_lines(&rig, LOG, 20);
+    rig_release(&rig);
+}
+
 static void test_wrong_geo_is_refused(void **unused)
 {
     struct rig rig;
@@ -376,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_another_store),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_fenced),
         cmocka_unit_test(test_wrong_geo_is_refused),
         cmocka_unit_test(test_samples_wait_for_a_collector),
         cmocka_unit_test(test_random_operation),

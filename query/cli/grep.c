@@ -271,6 +271,10 @@ static bool check_server_mode(const struct grep_settings *settings)
         command_say("grep: --across knows only \"host\"");
         return false;
     }
+    if (settings->tail >= 0 && (settings->before >= 0 || settings->after >= 0)) {
+        command_say("grep: --tail N cannot show context; name a range with --last or --since");
+        return false;
+    }
     if (settings->follow && (settings->count || settings->list || settings->list_without)) {
         command_say("grep: --follow has no end at which -c, -l or -L could answer");
         return false;

@@ -3,8 +3,7 @@
 
 #include "query/cli/posix_regex.h"
 
-/* What -w looks for on both sides. As in the query language, bytes of letters beyond ASCII belong
- * to words. */
+/* What -w looks for on both sides: the bytes of grep_is_word(). */
 #define WORD_BYTES "[0-9A-Za-z_\\x80-\\xff]"
 
 struct maker {
@@ -17,12 +16,6 @@ struct maker {
     uint32_t group_count;
     struct error *err;
 };
-
-static bool is_word(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           c == '_' || (unsigned char)c >= 0x80;
-}
 
 static enum status add_posix(struct maker *maker, struct slice pattern)
 {
@@ -193,7 +186,7 @@ void query_quote(struct buf *out, struct slice text)
  * a boundary, too. */
 static bool is_phrase(struct slice text)
 {
-    return text.len > 0 && is_word(text.data[0]) && is_word(text.data[text.len - 1]);
+    return text.len > 0 && grep_is_word(text.data[0]) && grep_is_word(text.data[text.len - 1]);
 }
 
 static bool fits_text_filters(const struct grep_pattern *pattern)

@@ -39,6 +39,15 @@ enum status grep_pattern_make(const struct grep_pattern_options *options,
                               const struct slice *lists, size_t count, struct arena *arena,
                               struct grep_pattern *out, struct error *err) WARN_UNUSED;
 
+/* A byte of a word, for -w: as in the query language, letters beyond ASCII are. */
+static inline bool grep_is_word(char c)
+{
+    unsigned char u = (unsigned char)c;
+
+    return u >= 0x80 || (unsigned char)((u | 0x20) - 'a') < 26 || (unsigned char)(u - '0') < 10 ||
+           u == '_';
+}
+
 /* Append the filter of the query language that holds for the same lines. */
 bool grep_pattern_filter(const struct grep_pattern *pattern, struct buf *out);
 /* Append `text` as a string of the query language. */

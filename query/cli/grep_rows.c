@@ -137,14 +137,31 @@ static bool follows(struct grep_rows *rows, const struct columns *columns, size_
     return direct;
 }
 
-static bool put_separator(struct grep_rows *rows, const struct columns *columns, size_t row)
+/* With -m and context the server does not know when it is enough: after the last match come the
+ * rows that directly follow it, as many as -A says. */
+static bool is_enough(struct grep_rows *rows, bool direct, bool *is_match)
 {
-    bool direct;
+    int64_t max = rows->settings->max_count;
 
-    if (!rows->context || rows->settings->only_matching)
-        return true;
-    direct = follows(rows, columns, row);
-    return direct || !rows->printed || sink_put(rows->body->sink, SLICE_LITERAL("--\n"));
+    if (max < 0 || rows->matches < (uint64_t)max) {
+        rows->matches += *is_match;
+        rows->after_left = rows->settings->after > 0 ? (uint64_t)rows->settings->after : 0;
+        return false;
+    }
+    *is_match = false;
+    return !direct || rows->after_left-- == 0;
+}
+
+/* False: enough. Prints "--" between groups. */
+static bool begin_context_row(struct grep_rows *rows, const struct columns *columns, size_t row,
+                              bool *is_match)
+{
+    bool direct = follows(rows, columns, row);
+
+    if (is_enough(rows, direct, is_match))
+        return false;
+    return direct || !rows->printed || rows->settings->only_matching ||
+           sink_put(rows->body->sink, SLICE_LITERAL("--\n"));
 }
 
 /* ---- rows ---- */
@@ -183,12 +200,13 @@ bool grep_rows_put(struct grep_rows *rows, const struct columns *columns)
                        slice_is(buf_slice(&rows->id), "true");
         }
         rows->found |= is_match;
+        more = !rows->context || begin_context_row(rows, columns, row, &is_match);
+        if (!more)
+            break;
         make_name(rows, columns, row, is_match);
-        if (rows->keep)
-            more = keep_row(rows);
-        else
-            more = put_separator(rows, columns, row) &&
-                   put_event(rows, buf_slice(&rows->name), buf_slice(&rows->line), is_match);
+        more = rows->keep
+                   ? keep_row(rows)
+                   : put_event(rows, buf_slice(&rows->name), buf_slice(&rows->line), is_match);
     }
     if (rows->failed || rows->line.failed || rows->name.failed) {
         command_say("no memory for the lines");

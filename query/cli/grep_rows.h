@@ -12,6 +12,8 @@ struct grep_rows { /* start with grep_rows_init() */
     const struct grep_settings *settings;
     const struct line_body *body;
     bool context;             /* rows may be around a match, and groups are set apart */
+    uint64_t matches;         /* so far */
+    uint64_t after_left;      /* rows still due after the last of -m */
     bool found;
     bool printed;             /* something, so that a group needs its "--" */
     struct buf name, line, id;

@@ -10,7 +10,8 @@
  * newlines in between, is looked at otherwise. */
 #include "query/cli/grep_scan.h"
 
-#include <stdio.h>
+#include "base/json_writer.h"
+
 #include <stdlib.h>
 
 void grep_scan_release(struct grep_scan *scan)
@@ -37,26 +38,29 @@ static uint64_t count_lines(const struct grep_scan *scan, size_t from, size_t to
 {
     uint64_t count = 0;
 
-    for (size_t i = from; i < to; i++) /* the compiler makes vector code of it */
-        count += scan->data[i] == scan->end;
+    while (from < to) {
+        from = line_stop(scan, from, to) + 1;
+        count += from <= to;
+    }
     return count;
 }
 
 static size_t make_prefix(struct grep_scan *scan, size_t start, size_t within, char sign,
                           char out[64])
 {
-    int len = 0;
+    size_t len = 0;
 
-    out[0] = '\0';
     if (scan->settings->line_number) {
         scan->line_number += count_lines(scan, scan->numbered, start);
         scan->numbered = start;
-        len = snprintf(out, 64, "%llu%c", (unsigned long long)scan->line_number, sign);
+        len = jsonw_format_i64((int64_t)scan->line_number, out);
+        out[len++] = sign;
     }
-    if (scan->settings->byte_offset)
-        len += snprintf(out + len, 64 - (size_t)len, "%llu%c",
-                        (unsigned long long)(scan->base_offset + start + within), sign);
-    return (size_t)len;
+    if (scan->settings->byte_offset) {
+        len += jsonw_format_i64((int64_t)(scan->base_offset + start + within), out + len);
+        out[len++] = sign;
+    }
+    return len;
 }
 
 static bool put_prefix(struct grep_scan *scan, size_t start, size_t within, char sign)
@@ -102,9 +106,12 @@ static void put_line(struct grep_scan *scan, size_t start, size_t stop, bool sel
     scan->gap = false;
     if (scan->settings->only_matching)
         more = !matches || put_matches(scan, start, stop, selected ? ':' : '-');
+    else if (!put_prefix(scan, start, 0, selected ? ':' : '-'))
+        more = false;
+    else if (line_body_is_plain(scan->body) && stop < scan->len)
+        more = sink_put(scan->body->sink, text_of(scan, start, stop + 1));
     else
-        more = put_prefix(scan, start, 0, selected ? ':' : '-') &&
-               line_body_put(scan->body, text_of(scan, start, stop), matches) && put_end(scan);
+        more = line_body_put(scan->body, text_of(scan, start, stop), matches) && put_end(scan);
     scan->file_printed = scan->printed = true;
     scan->closed = !more;
     scan->done |= scan->closed;

@@ -214,9 +214,6 @@ static int run_rows(struct server_run *run)
     struct request request;
     int exit_code;
 
-    /* The limit counts matches, the parameter `limit` would count the context, too. */
-    if (run->rows.context && settings->max_count >= 0)
-        buf_printf(&run->query, " | limit %lld", (long long)settings->max_count);
     if (run->rows.context)
         add_context(run);
     run->json = json_lines_empty(on_columns, run);
@@ -228,7 +225,7 @@ static int run_rows(struct server_run *run)
     buf_release(&fields);
     if (run->rows.keep)
         add_limit(run, &request, (uint64_t)settings->tail);
-    else if (!run->rows.context && settings->max_count >= 0)
+    else if (!run->rows.context && settings->max_count >= 0) /* it would count context, too */
         add_limit(run, &request, (uint64_t)settings->max_count);
     if (run->rows.context)
         request_add(&request, "ids", SLICE_LITERAL("1"));
@@ -366,6 +363,8 @@ static int dispatch(struct server_run *run)
 {
     const struct grep_settings *s = run->settings;
 
+    if (s->max_count == 0 || s->tail == 0) /* a limit of 0 would be none to the server */
+        return DENDRO_NOT_FOUND;
     if (s->quiet)
         return run_plain(run);
     if (s->list || s->list_without || s->count)

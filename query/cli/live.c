@@ -98,6 +98,7 @@ static enum status connect_once(struct live_run *run)
         request_add(&request, "from", slice_of(run->started));
     request.text = live->own_text ? live->query : (struct slice){0};
     request.streams = true;
+    request.get = true;
     request.on_body = on_body;
     request.user = run;
     sse_restart(&run->sse);

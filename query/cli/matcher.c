@@ -1,9 +1,12 @@
 /* query/cli/matcher.c -- three ways to the next matching line of a buffer:
  *
- *   one plain text   search the buffer for it; the line around the first occurrence matches
+ *   one plain text   search the buffer for it; the line around the first occurrence matches, with
+ *                    -w if no word byte is beside it
  *   a regex that needs a text (regex_superset(), or one that we find ourselves) -- search for the
  *                    text, then let the regex decide about the line around it
- *   any other regex  line by line
+ *   any other regex  run it over the whole buffer (?m); since it might match across lines (\s, \W),
+ *                    the line where such a match begins must match by itself. Perl's own, whose
+ *                    options we do not know, go line by line
  *
  * -x, -w and folding are in the regex. POSIX wants the longest of the leftmost matches, PCRE2 gives
  * the first: where there are alternatives, its second matcher (pcre2_dfa_match, which knows all
@@ -23,7 +26,8 @@ struct matcher {
     struct regex *regex;  /* NULL: matches all or none, or a plain text decides */
     struct slice needle;  /* every matching line has it; "": none known */
     bool needle_folds;    /* in lower case, to be searched folded */
-    bool needle_decides;  /* a line that has it matches */
+    bool needle_decides;  /* a line that has it matches; with -w, if no word byte is beside it */
+    struct regex *across; /* the regex with (?m), for whole buffers; or NULL */
     pcre2_code *longest;  /* NULL: the first match is the longest */
     struct arena arena;   /* texts of the needle */
 };
@@ -62,7 +66,7 @@ static void choose_needle(struct matcher *matcher)
         matcher->needle = pattern->texts[0];
         matcher->needle_folds = options->fold_case;
         matcher->needle_decides =
-            matcher->needle.len > 0 && !options->words && !options->whole_line;
+            matcher->needle.len > 0 && !options->whole_line;
     } else {
         unsigned flags = options->fold_case ? REGEX_FOLD_CASE : 0;
 
@@ -71,6 +75,28 @@ static void choose_needle(struct matcher *matcher)
     }
     if (matcher->needle_folds)
         lower(matcher);
+}
+
+/* For lines without a needle. Anchors of the whole text would mean the whole buffer. */
+static enum status compile_across(struct matcher *matcher, struct error *err)
+{
+    const struct grep_pattern *pattern = matcher->pattern;
+    struct buf text = buf_empty(GREP_PATTERN_SIZE_MAX);
+    enum status status;
+
+    if (matcher->needle.len > 0 || pattern->options.syntax == GREP_PERL ||
+        pattern->options.nul_ends ||
+        slice_find(pattern->regex, SLICE_LITERAL("\\A")) != SIZE_MAX ||
+        slice_find(pattern->regex, SLICE_LITERAL("\\z")) != SIZE_MAX)
+        return STATUS_OK;
+    buf_append_text(&text, "(?m)");
+    buf_append_slice(&text, pattern->regex);
+    status = buf_check(&text, "the patterns", err);
+    if (status == STATUS_OK)
+        status = regex_new(buf_slice(&text), pattern->options.fold_case ? REGEX_FOLD_CASE : 0,
+                           &matcher->across, NULL, err);
+    buf_release(&text);
+    return status;
 }
 
 static void compile_longest(struct matcher *matcher)
@@ -100,7 +126,7 @@ static enum status compile(struct matcher *matcher, struct error *err)
         return status;
     choose_needle(matcher);
     compile_longest(matcher);
-    return STATUS_OK;
+    return compile_across(matcher, err);
 }
 
 enum status matcher_new(const struct grep_pattern *pattern, struct matcher **out,
@@ -126,6 +152,7 @@ void matcher_free(struct matcher *matcher)
     if (matcher == NULL)
         return;
     regex_free(matcher->regex);
+    regex_free(matcher->across);
     pcre2_code_free(matcher->longest);
     arena_release(&matcher->arena);
     free(matcher);
@@ -139,15 +166,35 @@ static size_t find_needle_in(const struct matcher *matcher, struct slice text, s
                                  : kernels()->find(text, matcher->needle, from);
 }
 
+static bool is_alone(const struct matcher *matcher, struct slice text, size_t at)
+{
+    size_t behind = at + matcher->needle.len;
+
+    return (at == 0 || !grep_is_word(text.data[at - 1])) &&
+           (behind >= text.len || !grep_is_word(text.data[behind]));
+}
+
+/* A place of the needle that is a match, if the needle decides. */
+static size_t find_deciding(const struct matcher *matcher, struct slice text, size_t from)
+{
+    size_t at = find_needle_in(matcher, text, from);
+
+    while (at != SIZE_MAX && matcher->pattern->options.words && !is_alone(matcher, text, at))
+        at = find_needle_in(matcher, text, at + 1);
+    return at;
+}
+
 bool matcher_match(const struct matcher *matcher, struct slice line)
 {
     if (matcher->pattern->matches_all)
         return true;
     if (matcher->regex == NULL)
         return false;
+    if (matcher->needle_decides)
+        return find_deciding(matcher, line, 0) != SIZE_MAX;
     if (matcher->needle.len > 0 && find_needle_in(matcher, line, 0) == SIZE_MAX)
         return false;
-    return matcher->needle_decides || regex_match(matcher->regex, line);
+    return regex_match(matcher->regex, line);
 }
 
 /* The end of the longest match that starts at span->start; as it is where the pattern has
@@ -175,7 +222,7 @@ bool matcher_find(const struct matcher *matcher, struct slice line, size_t from,
     if (from > line.len || matcher->regex == NULL)
         return false;
     if (matcher->needle_decides) {
-        size_t at = find_needle_in(matcher, line, from);
+        size_t at = find_deciding(matcher, line, from);
 
         *out = (struct regex_span){at, at + matcher->needle.len};
         return at != SIZE_MAX;
@@ -208,7 +255,8 @@ static bool next_by_needle(const struct matcher *matcher, struct slice text, siz
                            size_t *start, size_t *stop)
 {
     while (from < text.len) {
-        size_t at = find_needle_in(matcher, text, from);
+        size_t at = matcher->needle_decides ? find_deciding(matcher, text, from)
+                                            : find_needle_in(matcher, text, from);
 
         if (at == SIZE_MAX)
             return false;
@@ -223,13 +271,10 @@ static bool next_by_needle(const struct matcher *matcher, struct slice text, siz
     return false;
 }
 
-bool matcher_next_line(const struct matcher *matcher, struct slice text, size_t from, char end,
-                       size_t *start, size_t *stop)
+/* Line by line. */
+static bool next_by_line(const struct matcher *matcher, struct slice text, size_t from, char end,
+                         size_t *start, size_t *stop)
 {
-    if (matcher->needle.len > 0)
-        return next_by_needle(matcher, text, from, end, start, stop);
-    if (matcher->pattern->matches_none)
-        return false;
     while (from < text.len) {
         *start = from;
         *stop = line_stop(text, from, end);
@@ -239,6 +284,38 @@ bool matcher_next_line(const struct matcher *matcher, struct slice text, size_t 
         from = *stop + 1;
     }
     return false;
+}
+
+static bool next_across(const struct matcher *matcher, struct slice text, size_t from, char end,
+                        size_t *start, size_t *stop)
+{
+    uint64_t given_up = regex_over_limit(matcher->across);
+    struct regex_span span;
+
+    /* The newline at the end of the text is no start of a line. */
+    while (from < text.len && regex_find(matcher->across, text, from, &span, 1) &&
+           span.start < text.len) {
+        *start = line_start(text, from, span.start, end);
+        *stop = line_stop(text, span.start, end);
+        if (regex_match(matcher->regex, slice_sub(text, *start, *stop - *start)))
+            return true;
+        from = *stop + 1;
+    }
+    /* A buffer may be too much for the limits where its lines are not. */
+    return regex_over_limit(matcher->across) != given_up &&
+           next_by_line(matcher, text, from, end, start, stop);
+}
+
+bool matcher_next_line(const struct matcher *matcher, struct slice text, size_t from, char end,
+                       size_t *start, size_t *stop)
+{
+    if (matcher->needle.len > 0)
+        return next_by_needle(matcher, text, from, end, start, stop);
+    if (matcher->pattern->matches_none)
+        return false;
+    if (matcher->across != NULL && !matcher->pattern->matches_all)
+        return next_across(matcher, text, from, end, start, stop);
+    return next_by_line(matcher, text, from, end, start, stop);
 }
 
 uint64_t matcher_over_limit(const struct matcher *matcher)

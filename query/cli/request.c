@@ -10,6 +10,7 @@
 enum {
     FORM_SIZE_MAX = 1 << 20,
     TOKEN_SIZE_MAX = 4096,
+    URL_SIZE_MAX = FORM_SIZE_MAX + 4096,
     STALL_TIMEOUT_S = 90, /* the server gives up on a query after 60 */
 };
 
@@ -75,6 +76,10 @@ static enum status make_url(const struct request *request, struct buf *out, stru
         buf_append_text(out, "http://");
     buf_append_slice(out, base);
     buf_append_text(out, request->path);
+    if (request->get && request->form.len > 0) {
+        buf_append_byte(out, '?');
+        buf_append_slice(out, buf_slice(&request->form));
+    }
     buf_append_byte(out, '\0');
     return buf_check(out, "the URL", err);
 }
@@ -106,7 +111,7 @@ static enum status send(struct request *request, const char *url, const char *to
 static enum status send_with_token(struct request *request, struct http_client_reply *reply,
                                    struct error *err)
 {
-    struct buf token = buf_empty(TOKEN_SIZE_MAX), url = buf_empty(TOKEN_SIZE_MAX);
+    struct buf token = buf_empty(TOKEN_SIZE_MAX), url = buf_empty(URL_SIZE_MAX);
     const char *token_file = request->client->token_file;
     enum status status = buf_check(&request->form, "the request", err);
 

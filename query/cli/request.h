@@ -13,7 +13,7 @@ struct request {
     struct buf form;   /* parameters so far */
     struct slice text; /* the user's own query, to point at in errors; "" if we wrote it */
     bool streams;      /* no end in sight: a live tail */
-    bool get;          /* without parameters: GET, not POST */
+    bool get;          /* GET, with the parameters in the URL: paths that know no POST */
     http_client_body *on_body;
     void *user;
 };

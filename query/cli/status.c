@@ -192,7 +192,7 @@ static int ask(const struct status_settings *settings)
     int exit_code = DENDRO_ERROR;
 
     request_init(&request, &settings->client, "/dendro/v1/status");
-    buf_reset(&request.form);
+    buf_reset(&request.form); /* it takes none */
     request.get = true;
     if (request_fetch(&request, &body) == STATUS_OK)
         exit_code = answer(settings, buf_slice(&body));

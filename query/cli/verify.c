@@ -33,7 +33,10 @@ static void print_problem(void *user, const char *text)
     (void)puts(text);
 }
 
+/* Segments lie in a folder per day: segments/20260402/0000000000000007.seg. */
 struct segment_count {
+    struct io *io;
+    char path[4096]; /* of the folder whose entries are visited */
     uint64_t segments;
 };
 
@@ -45,14 +48,24 @@ static bool count_segment(void *user, const char *name)
     return true;
 }
 
-static uint64_t count_segments(struct io *io, const char *dir)
+static bool count_day(void *user, const char *name)
 {
-    struct segment_count count = {0};
-    char path[4096];
-    int length = snprintf(path, sizeof(path), "%s/segments", dir);
+    struct segment_count *count = user;
+    char path[sizeof(count->path)];
+    int length = snprintf(path, sizeof(path), "%s/%s", count->path, name);
 
     if (length > 0 && (size_t)length < sizeof(path))
-        (void)io->path->list(io, path, count_segment, &count);
+        (void)count->io->path->list(count->io, path, count_segment, count);
+    return true;
+}
+
+static uint64_t count_segments(struct io *io, const char *dir)
+{
+    struct segment_count count = {.io = io};
+    int length = snprintf(count.path, sizeof(count.path), "%s/segments", dir);
+
+    if (length > 0 && (size_t)length < sizeof(count.path))
+        (void)io->path->list(io, count.path, count_day, &count);
     return count.segments;
 }
 

@@ -226,6 +226,7 @@ static void test_fenced(void **unused)
     rig_lines(&rig, LOG, "line", 1, 10);
     rig_run(&rig, 2000);
     memcpy(before, rig.fake->last_shipper, sizeof(before));
+    free(rig.fake->sources[0].path);
     rig.fake->source_count = 0; /* watermarks are kept per shipper */
     rig.fake->fence_next = true;
     fake_collector_cut(rig.fake);

@@ -130,8 +130,12 @@ static void refuse(struct store *store, bool read_only, const struct error *why)
 static enum status write_group(struct store *store, struct wal_record *records, uint32_t count,
                                struct error *err)
 {
-    enum status status = wal_write_group(&store->wal, records, count, err);
+    struct error own = {0};
+    enum status status;
 
+    if (err == NULL) /* the reason is needed below, also when the caller does not want it */
+        err = &own;
+    status = wal_write_group(&store->wal, records, count, err);
     if (status == STATUS_IO) {
         diag_error("store: %s; writing the batches again to a new file", err->message);
         wal_fence(&store->wal);

@@ -3,6 +3,7 @@
 file is found exactly once, byte for byte and in file order, and counts by field equal what the servers themselves report."""
 import collections
 import concurrent.futures
+import os
 import pathlib
 import random
 import sys
@@ -18,7 +19,7 @@ from stack.servers import Celery, Elasticsearch, Gunicorn, Postgres, Redis, elas
 from stack.service import Failed, wait_until
 
 TENANTS = ["river-clinic", "lake-ngo", "north-health"]
-ROUNDS = 6           # bursts of load; a rotation between each two
+ROUNDS = int(os.environ.get('DENDRO_STACK_ROUNDS', 6))           # bursts of load; a rotation between each two
 REQUESTS = 120       # per round
 
 
@@ -40,8 +41,10 @@ class Load:
         try:
             with urllib.request.urlopen(urllib.request.Request(self.base + path, data=body), timeout=60) as answer:
                 status = answer.status
+                answer.read()  # gunicorn logs no request whose client hangs up before the end
         except urllib.error.HTTPError as error:
             status = error.code
+            error.read()
         with self.lock:
             self.statuses[str(status)] += 1
             if path.startswith("/a/"):
@@ -152,6 +155,8 @@ def run(top: pathlib.Path, archive, up):
     print(f"{len(expected)} sources, {lines} lines; waiting for them", flush=True)
     wait_for_bytes(collector, expected)
 
+    for row in collector.query("* | stats by (role, source, format) count() as n | sort by (source, format)"):
+        print(f"    {row['role']:9} {row['format']:16} {row['n']:6}  {row['source'].removeprefix(str(top))}")
     check_equal("requests by status", collector.counts(
         '{role="web"} format:=gunicorn_access path:!="/serverup.txt" | stats by (status) count() as n', "status"), load.statuses)
     check_equal("requests by tenant", collector.counts(

@@ -164,10 +164,10 @@ def run(top: pathlib.Path, archive, up):
     check_equal("tasks received", collector.counts(
         '{role="task"} format:=celery "received" task:* | stats by (task) count() as n', "task"), totals)
     check_equal("statements in stderr logs", {"insert": sum(collector.counts(
-        '{role="postgres"} format:=postgres_stderr statement:*"INSERT INTO visit"* | stats by (format) count() as n', "format").values())},
+        '{role="postgres"} format:=postgres_stderr statement:="INSERT INTO visit"* | stats by (format) count() as n', "format").values())},
         statements)
     check_equal("statements in csvlog", {"insert": sum(collector.counts(
-        '{role="postgres"} format:=postgres_csv statement:*"INSERT INTO visit"* | stats by (format) count() as n', "format").values())},
+        '{role="postgres"} format:=postgres_csv statement:="INSERT INTO visit"* | stats by (format) count() as n', "format").values())},
         statements)
     failed = {"ValueError": sum(count for name, count in celery_failures(expected[str(celery.log)]).items())}
     check_equal("failed tasks by exception", collector.counts(

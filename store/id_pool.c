@@ -1,8 +1,6 @@
 /* store/id_pool.c -- number ids in order of first use. */
 #include "store/id_pool.h"
 
-#include "base/hash.h"
-
 #include <stdlib.h>
 
 enum { PLACES_FIRST = 4096, COUNT_MAX = 1 << 26 };
@@ -19,9 +17,15 @@ void id_pool_release(struct id_pool *pool)
     *pool = (struct id_pool){0};
 }
 
+/* Ids are random already; their ends are mixed for those that are not. */
 static uint32_t place_of(const struct id_pool *pool, const uint8_t *id)
 {
-    return (uint32_t)hash64(id, pool->size) & (pool->place_count - 1);
+    uint32_t first, last;
+
+    memcpy(&first, id, sizeof(first));
+    memcpy(&last, id + pool->size - sizeof(last), sizeof(last));
+    return (uint32_t)(((uint64_t)first << 32 | last) * 0x9e3779b97f4a7c15u >> 32) &
+           (pool->place_count - 1);
 }
 
 static bool grow(struct id_pool *pool)

@@ -1,578 +1,27 @@
-/* store/segment_block.c -- blocks of a segment: pages load when a column is asked for. */
-#include "store/segment_format.h"
+/* store/segment_block.c -- load pages of a block, and write lines from their values. */
+#include "store/segment_block.h"
 
 #include "base/byteorder.h"
-#include "store/chunk.h"
-#include "store/column_build.h"
-#include "store/segment_column.h"
-#include "store/value.h"
+#include "store/id_pool.h"
+#include "store/zstd_context.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-struct segment_plan {
-    int64_t time_min_ns, time_max_ns;
-    const struct predicate *filter;
-    bool samples;
-};
-
-struct stored_block {
-    struct block base;
-    struct segment *segment;
-    uint32_t index;
-    const struct segment_block_entry *entry;
-    uint64_t bytes_read;
-    /* Made on first use. */
-    uint64_t *numbers[COLUMN_ID_COUNT];
-    struct slice *lines;
-    struct field_page series;
-    field_id *fields;
-    uint32_t field_count;
-};
-
-static struct stored_block *of(struct block *block)
-{
-    return (struct stored_block *)block;
-}
 
 static enum status no_memory(struct error *err)
 {
     return error_set(err, STATUS_NO_MEMORY, "a block of a segment needs too much memory");
 }
 
-static enum status corrupt(const struct stored_block *block, const char *what, struct error *err)
+enum status segment_block_new(struct segment *segment, uint32_t index,
+                             struct segment_block **out, struct error *err)
 {
-    return error_set(err, STATUS_CORRUPT, "segment %s: block %u: bad %s", block->segment->path,
-                     block->index, what);
-}
-
-static uint32_t find_column(const struct stored_block *block, enum segment_column_id id)
-{
-    for (uint32_t i = 0; i < block->entry->column_count; i++)
-        if (block->entry->columns[i].id == id)
-            return i;
-    return UINT32_MAX;
-}
-
-static enum status load_numbers(struct stored_block *block, enum segment_column_id id,
-                                uint64_t **out, struct error *err)
-{
-    uint32_t count = block->base.row_count, column = find_column(block, id);
-    struct slice page;
-    uint64_t *numbers;
-    enum status status;
-
-    *out = block->numbers[id];
-    if (*out != NULL)
-        return STATUS_OK;
-    if (column == UINT32_MAX)
-        return corrupt(block, "list of columns", err);
-    status = segment_page_read(block->segment, block->index, column, &block->base.arena, &page,
-                               &block->bytes_read, err);
-    if (status != STATUS_OK)
-        return status;
-    numbers = arena_new(&block->base.arena, uint64_t, (size_t)count + 1);
-    if (numbers == NULL)
-        return no_memory(err);
-    status = column_decode_numbers(&block->entry->columns[column], page, count, numbers, err);
-    if (status == STATUS_OK)
-        *out = block->numbers[id] = numbers;
-    return status;
-}
-
-/* The original bytes of every row. */
-static enum status load_lines(struct stored_block *block, struct error *err)
-{
-    uint32_t count = block->base.row_count, column = find_column(block, COLUMN_ID_TEXT);
-    struct slice text, *lines;
-    uint64_t *lengths;
-    enum status status;
-
-    if (block->lines != NULL)
-        return STATUS_OK;
-    if (column == UINT32_MAX)
-        return corrupt(block, "list of columns", err);
-    status = load_numbers(block, COLUMN_ID_TEXT_LEN, &lengths, err);
-    if (status == STATUS_OK)
-        status = segment_page_read(block->segment, block->index, column, &block->base.arena, &text,
-                                   &block->bytes_read, err);
-    if (status != STATUS_OK)
-        return status;
-    lines = arena_new(&block->base.arena, struct slice, (size_t)count + 1);
-    if (lines == NULL)
-        return no_memory(err);
-    for (uint32_t row = 0; row < count; row++)
-        if (!take_bytes(&text, lengths[row], &lines[row]))
-            return corrupt(block, "lengths of lines", err);
-    if (text.len > 0)
-        return corrupt(block, "lengths of lines", err);
-    block->lines = lines;
-    return STATUS_OK;
-}
-
-/* Codes of sources, checked against the segment's table. */
-static enum status load_sources(struct stored_block *block, uint64_t **out, struct error *err)
-{
-    enum status status = load_numbers(block, COLUMN_ID_SOURCE, out, err);
-
-    for (uint32_t row = 0; row < block->base.row_count && status == STATUS_OK; row++)
-        if ((*out)[row] >= block->segment->source_count)
-            status = corrupt(block, "source", err);
-    return status;
-}
-
-static enum status fill_array(struct stored_block *block, enum block_array which, void *out,
-                              struct error *err)
-{
-    static const enum segment_column_id ids[BLOCK_ARRAY_COUNT] = {
-        [BLOCK_TIMES] = COLUMN_ID_TIME,           [BLOCK_ORDER_TIMES] = COLUMN_ID_ORDER,
-        [BLOCK_SOURCE_NUMBERS] = COLUMN_ID_SOURCE, [BLOCK_SEQUENCES] = COLUMN_ID_SEQUENCE,
-        [BLOCK_OFFSETS] = COLUMN_ID_OFFSET,       [BLOCK_FLAGS] = COLUMN_ID_FLAGS,
-    };
-    uint32_t count = block->base.row_count;
-    uint64_t *numbers, *times;
-    enum status status = which == BLOCK_SOURCE_NUMBERS
-                             ? load_sources(block, &numbers, err)
-                             : load_numbers(block, ids[which], &numbers, err);
-
-    if (status == STATUS_OK && which == BLOCK_ORDER_TIMES)
-        status = load_numbers(block, COLUMN_ID_TIME, &times, err);
-    if (status != STATUS_OK)
-        return status;
-    for (uint32_t row = 0; row < count; row++)
-        switch (which) {
-        case BLOCK_ORDER_TIMES:
-            ((uint64_t *)out)[row] = numbers[row] + times[row];
-            break;
-        case BLOCK_SOURCE_NUMBERS:
-            ((uint32_t *)out)[row] = block->segment->source_numbers[numbers[row]];
-            break;
-        case BLOCK_FLAGS:
-            ((uint8_t *)out)[row] = (uint8_t)numbers[row];
-            break;
-        default:
-            ((uint64_t *)out)[row] = numbers[row];
-            break;
-        }
-    return STATUS_OK;
-}
-
-static const void *stored_array(struct block *block, enum block_array which, struct error *err)
-{
-    void *values = arena_new(&block->arena, uint64_t, (size_t)block->row_count + 1);
-
-    if (values == NULL) {
-        (void)no_memory(err);
-        return NULL;
-    }
-    if (block->samples && which == BLOCK_ORDER_TIMES)
-        which = BLOCK_TIMES;
-    if (block->samples && (which == BLOCK_OFFSETS || which == BLOCK_FLAGS))
-        return values; /* zeros */
-    return fill_array(of(block), which, values, err) == STATUS_OK ? values : NULL;
-}
-
-static enum status source_column(struct stored_block *block, field_id field, struct column *out,
-                                 struct error *err)
-{
-    struct arena *arena = &block->base.arena;
-    const struct event_source **sources = arena_alloc(arena, sizeof(void *), _Alignof(void *),
-                                                      (size_t)block->segment->source_count + 1);
-    uint32_t *codes = arena_new(arena, uint32_t, (size_t)block->base.row_count + 1);
-    uint64_t *numbers;
-    enum status status = load_sources(block, &numbers, err);
-
-    if (status != STATUS_OK)
-        return status;
-    if (sources == NULL || codes == NULL)
-        return no_memory(err);
-    for (uint32_t i = 0; i < block->segment->source_count; i++)
-        sources[i] = &block->segment->sources[i].source;
-    for (uint32_t row = 0; row < block->base.row_count; row++)
-        codes[row] = (uint32_t)numbers[row];
-    return column_of_sources(arena, field, sources, block->segment->source_count, codes, out, err);
-}
-
-static enum status time_column(struct block *block, bool as_text, struct column *out,
-                               struct error *err)
-{
-    const int64_t *times = block_times(block, err);
-    struct column numbers = {.kind = COLUMN_INT, .type = FIELD_TIME, .ints = times};
-
-    if (times == NULL)
-        return err->status;
-    *out = numbers;
-    return as_text
-               ? column_of_numbers_text(&block->arena, &numbers, block->row_count, out, err)
-               : STATUS_OK;
-}
-
-static enum status level_column(struct stored_block *block, struct column *out, struct error *err)
-{
-    uint32_t count = block->base.row_count;
-    uint8_t *levels = arena_new(&block->base.arena, uint8_t, (size_t)count + 1);
-    uint64_t *numbers;
-    enum status status = load_numbers(block, COLUMN_ID_LEVEL, &numbers, err);
-
-    if (status != STATUS_OK)
-        return status;
-    if (levels == NULL)
-        return no_memory(err);
-    for (uint32_t row = 0; row < count; row++) {
-        if (numbers[row] >= LEVEL_COUNT)
-            return corrupt(block, "level", err);
-        levels[row] = (uint8_t)numbers[row];
-    }
-    return column_of_levels(&block->base.arena, levels, count, out, err);
-}
-
-static enum status line_column(struct stored_block *block, struct column *out, struct error *err)
-{
-    enum status status = load_lines(block, err);
-
-    if (status == STATUS_OK)
-        *out = (struct column){.kind = COLUMN_TEXT, .type = FIELD_TEXT, .texts = block->lines};
-    return status;
-}
-
-static enum status load_field(struct stored_block *block, uint32_t column, struct field_page *out,
-                              struct error *err)
-{
-    const struct segment_column *entry = &block->entry->columns[column];
-    struct slice page;
-    enum status status = STATUS_OK;
-
-    if (entry->encoding == ENCODING_SPAN)
-        status = load_lines(block, err);
-    if (status == STATUS_OK)
-        status = segment_page_read(block->segment, block->index, column, &block->base.arena, &page,
-                                   &block->bytes_read, err);
-    if (status != STATUS_OK)
-        return status;
-    return column_decode_field(entry, page, block->base.row_count,
-                               entry->encoding == ENCODING_SPAN ? block->lines : NULL,
-                               &block->base.arena, out, err);
-}
-
-static enum status int_text(struct arena *arena, int64_t number, struct slice *out,
-                            struct error *err)
-{
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%" PRId64, number);
-
-    *out = arena_copy(arena, slice_make(text, (size_t)len));
-    return out->data == NULL ? no_memory(err) : STATUS_OK;
-}
-
-/* Texts of a decoded page into `values`; rows that have a value already keep it. */
-static enum status add_texts(struct stored_block *block, const struct segment_column *entry,
-                             const struct field_page *page, struct field_values *values,
-                             struct error *err)
-{
-    for (uint32_t row = 0; row < block->base.row_count; row++) {
-        struct slice text;
-
-        if (!bit_get(page->present, row) || bit_get(values->present, row))
-            continue;
-        if (page->ints != NULL) {
-            if (int_text(&block->base.arena, page->ints[row], &text, err) != STATUS_OK)
-                return STATUS_NO_MEMORY;
-        } else {
-            text = page->codes != NULL ? page->dict[page->codes[row]] : page->texts[row];
-        }
-        field_values_set(values, row, text, entry->type, entry->unit);
-    }
-    return STATUS_OK;
-}
-
-static int64_t scale_of(const struct segment_column *entry)
-{
-    bool scaled = entry->type == FIELD_DURATION || entry->type == FIELD_BYTES;
-
-    return scaled ? unit_scale(entry->unit) : 1;
-}
-
-/* A field that is stored in one page in a form that a column can show at once. */
-static bool direct_column(struct stored_block *block, const struct segment_column *entry,
-                          const struct field_page *page, bool as_text, struct column *out)
-{
-    uint32_t count = block->base.row_count;
-    bool numeric = field_type_is_number(entry->type);
-    int64_t scale = scale_of(entry);
-
-    *out = (struct column){.type = (enum field_type)entry->type};
-    if (page->codes != NULL && (as_text || !numeric)) {
-        out->kind = COLUMN_DICT;
-        out->codes = page->codes;
-        out->dict = page->dict;
-        out->dict_count = page->dict_count;
-        return true;
-    }
-    if (page->ints == NULL || as_text || entry->type == FIELD_FLOAT)
-        return false;
-    for (uint32_t row = 0; row < count; row++)
-        if (__builtin_mul_overflow(page->ints[row], scale, &page->ints[row]))
-            page->ints[row] = INT64_MAX;
-    out->kind = COLUMN_INT;
-    out->ints = page->ints;
-    out->present = bits_count(page->present, count) == count ? NULL : page->present;
-    return true;
-}
-
-static enum status field_column(struct stored_block *block, field_id field, bool as_text,
-                                struct column *out, struct error *err)
-{
-    const struct segment *segment = block->segment;
-    struct field_values values;
-    uint32_t last = UINT32_MAX, found = 0;
-    enum status status = STATUS_OK;
-
-    *out = (struct column){.kind = COLUMN_MISSING};
-    for (uint32_t i = 0; i < block->entry->column_count; i++)
-        if (block->entry->columns[i].id == COLUMN_ID_FIELD &&
-            segment->fields[block->entry->columns[i].field] == field) {
-            last = i;
-            found++;
-        }
-    if (found == 0)
-        return STATUS_OK;
-    if (found > 1)
-        status = field_values_init(&values, &block->base.arena, block->base.row_count, err);
-    for (uint32_t i = 0; i <= last && status == STATUS_OK; i++) {
-        const struct segment_column *entry = &block->entry->columns[i];
-        struct field_page page;
-
-        if (entry->id != COLUMN_ID_FIELD || segment->fields[entry->field] != field)
-            continue;
-        status = load_field(block, i, &page, err);
-        if (status == STATUS_OK && found == 1 && direct_column(block, entry, &page, as_text, out))
-            return STATUS_OK;
-        if (status == STATUS_OK && found == 1)
-            status = field_values_init(&values, &block->base.arena, block->base.row_count, err);
-        if (status == STATUS_OK)
-            status = add_texts(block, entry, &page, &values, err);
-    }
-    if (status != STATUS_OK)
-        return status;
-    return column_of_values(&block->base.arena, &values, as_text, out, err);
-}
-
-static enum status load_series(struct stored_block *block, struct error *err)
-{
-    uint32_t column = find_column(block, COLUMN_ID_SERIES);
-    enum status status;
-
-    if (block->series.codes != NULL)
-        return STATUS_OK;
-    if (column == UINT32_MAX || block->entry->columns[column].encoding != ENCODING_BYTES)
-        return corrupt(block, "list of columns", err);
-    status = load_field(block, column, &block->series, err);
-    for (uint32_t row = 0; row < block->base.row_count && status == STATUS_OK; row++)
-        if (block->series.codes[row] == COLUMN_NO_CODE) {
-            block->series.codes = NULL;
-            return corrupt(block, "series", err);
-        }
-    return status;
-}
-
-static enum status value_column(struct stored_block *block, bool as_text, struct column *out,
-                                struct error *err)
-{
-    uint32_t column = find_column(block, COLUMN_ID_VALUE), count = block->base.row_count;
-    struct column numbers = {.kind = COLUMN_FLOAT, .type = FIELD_FLOAT};
-    struct slice page;
-    enum status status;
-
-    if (column == UINT32_MAX)
-        return corrupt(block, "list of columns", err);
-    status = segment_page_read(block->segment, block->index, column, &block->base.arena, &page,
-                               &block->bytes_read, err);
-    if (status != STATUS_OK)
-        return status;
-    if (page.len != count * sizeof(double))
-        return corrupt(block, "values", err);
-    numbers.floats = (const void *)page.data; /* pages are aligned to 8 */
-    *out = numbers;
-    return as_text ? column_of_numbers_text(&block->base.arena, &numbers, count, out, err)
-                   : STATUS_OK;
-}
-
-static enum status sample_column(struct stored_block *block, field_id field, bool as_text,
-                                 struct column *out, struct error *err)
-{
-    const struct segment_names *names = block->segment->names;
-    struct slice label = {NULL, 0};
-    enum status status;
-
-    if (field == FIELD_ID_VALUE)
-        return value_column(block, as_text, out, err);
-    *out = (struct column){.kind = COLUMN_MISSING};
-    if (field == FIELD_ID_MSG || field == FIELD_ID_LEVEL || field == FIELD_ID_FORMAT)
-        return STATUS_OK;
-    status = load_series(block, err);
-    if (status != STATUS_OK)
-        return status;
-    if (field != FIELD_ID_METRIC)
-        label = names->field_name(names->user, field);
-    return column_of_series(&block->base.arena, label, block->series.dict,
-                            block->series.dict_count, block->series.codes, block->base.row_count,
-                            out, err);
-}
-
-static enum status stored_column(struct block *base, field_id field, bool as_text,
-                                 struct column *out, struct error *err)
-{
-    struct stored_block *block = of(base);
-
-    switch (field) {
-    case FIELD_ID_TIME:
-        return time_column(base, as_text, out, err);
-    case FIELD_ID_GEO:
-    case FIELD_ID_HOST:
-    case FIELD_ID_ROLE:
-    case FIELD_ID_SOURCE:
-        return source_column(block, field, out, err);
-    default:
-        break;
-    }
-    if (base->samples)
-        return sample_column(block, field, as_text, out, err);
-    switch (field) {
-    case FIELD_ID_MSG:
-        return line_column(block, out, err);
-    case FIELD_ID_LEVEL:
-        return level_column(block, out, err);
-    case FIELD_ID_FORMAT:
-        return column_of_constant(&base->arena,
-                                  block->segment->format_names[block->entry->format],
-                                  base->row_count, out, err);
-    default:
-        return field_column(block, field, as_text, out, err);
-    }
-}
-
-static void list_field(struct stored_block *block, field_id field, uint32_t capacity)
-{
-    for (uint32_t i = 0; i < block->field_count; i++)
-        if (block->fields[i] == field)
-            return;
-    if (block->field_count < capacity && field != UINT32_MAX)
-        block->fields[block->field_count++] = field;
-}
-
-static void list_labels(struct stored_block *block, uint32_t capacity)
-{
-    const struct segment_names *names = block->segment->names;
-
-    for (uint32_t i = 0; i < block->series.dict_count; i++) {
-        struct slice rest = block->series.dict[i], metric;
-        struct label label;
-        uint32_t count;
-
-        if (!series_take(&rest, &metric, &count))
-            continue;
-        for (uint32_t k = 0; k < count && label_take(&rest, &label); k++)
-            list_field(block, names->field(names->user, label.name), capacity);
-    }
-}
-
-static const field_id *stored_fields(struct block *base, uint32_t *count)
-{
-    static const field_id events[] = {FIELD_ID_TIME, FIELD_ID_MSG,    FIELD_ID_GEO,
-                                      FIELD_ID_HOST, FIELD_ID_ROLE,   FIELD_ID_SOURCE,
-                                      FIELD_ID_FORMAT, FIELD_ID_LEVEL};
-    static const field_id samples[] = {FIELD_ID_TIME, FIELD_ID_GEO,    FIELD_ID_HOST,
-                                       FIELD_ID_ROLE, FIELD_ID_SOURCE, FIELD_ID_METRIC,
-                                       FIELD_ID_VALUE};
-    struct stored_block *block = of(base);
-    uint32_t capacity = block->entry->column_count + (uint32_t)COUNT_OF(events) + 1024;
-    struct error ignored = {0};
-
-    if (block->fields == NULL) {
-        block->fields = arena_new(&base->arena, field_id, capacity);
-        if (block->fields == NULL) {
-            *count = 0;
-            return NULL;
-        }
-        for (size_t i = 0; i < COUNT_OF(events) && !base->samples; i++)
-            list_field(block, events[i], capacity);
-        for (size_t i = 0; i < COUNT_OF(samples) && base->samples; i++)
-            list_field(block, samples[i], capacity);
-        for (uint32_t i = 0; i < block->entry->column_count; i++)
-            if (block->entry->columns[i].id == COLUMN_ID_FIELD)
-                list_field(block, block->segment->fields[block->entry->columns[i].field],
-                           capacity);
-        if (base->samples && load_series(block, &ignored) == STATUS_OK)
-            list_labels(block, capacity);
-    }
-    *count = block->field_count;
-    return block->fields;
-}
-
-static enum status stored_render(struct block *base, uint32_t row, struct buf *out,
-                                 struct error *err)
-{
-    struct stored_block *block = of(base);
-    enum status status;
-
-    if (base->samples)
-        return STATUS_OK; /* a sample has no bytes */
-    status = load_lines(block, err);
-    if (status != STATUS_OK)
-        return status;
-    (void)buf_append_slice(out, block->lines[row]);
-    return buf_check(out, "a rendered line", err);
-}
-
-static void stored_release(struct block *block)
-{
-    free(block);
-}
-
-static const struct block_ops stored_block_ops = {
-    .array = stored_array,
-    .column = stored_column,
-    .fields = stored_fields,
-    .render = stored_render,
-    .release = stored_release,
-};
-
-enum status segment_plan_make(struct segment *segment, const struct scan_options *options,
-                              struct segment_plan **out, struct error *err)
-{
-    const struct segment_summary *summary = &segment->summary;
-    struct segment_plan *plan;
-
-    if (summary->time_max_ns < options->time_min_ns || summary->time_min_ns >= options->time_max_ns ||
-        (options->table == SCAN_SAMPLES ? summary->samples : summary->rows) == 0)
-        return STATUS_END;
-    plan = malloc(sizeof(*plan));
-    if (plan == NULL)
-        return no_memory(err);
-    *plan = (struct segment_plan){.time_min_ns = options->time_min_ns,
-                                  .time_max_ns = options->time_max_ns,
-                                  .filter = options->filter,
-                                  .samples = options->table == SCAN_SAMPLES};
-    *out = plan;
-    return STATUS_OK;
-}
-
-void segment_plan_free(struct segment_plan *plan)
-{
-    free(plan);
-}
-
-static enum status new_block(struct segment *segment, uint32_t index, struct stored_block **out,
-                             struct error *err)
-{
-    struct stored_block *block = calloc(1, sizeof(*block));
     const struct segment_block_entry *entry = &segment->blocks[index];
+    struct segment_block *block = calloc(1, sizeof(*block));
 
     if (block == NULL)
         return no_memory(err);
     block->base = (struct block){
-        .ops = &stored_block_ops,
+        .ops = &segment_block_ops,
         .row_count = entry->row_count,
         .selected_count = entry->row_count,
         .samples = entry->samples,
@@ -583,10 +32,13 @@ static enum status new_block(struct segment *segment, uint32_t index, struct sto
         .arena = arena_empty(BLOCK_ARENA_SIZE_MAX),
     };
     block->segment = segment;
-    block->index = index;
     block->entry = entry;
-    block->base.selected = arena_new(&block->base.arena, uint64_t, bit_words(entry->row_count) + 1);
-    if (block->base.selected == NULL) {
+    block->lines = buf_empty(BLOCK_ARENA_SIZE_MAX);
+    block->base.selected =
+        arena_new(&block->base.arena, uint64_t, bit_words(entry->row_count) + 1);
+    block->values = arena_alloc(&block->base.arena, sizeof(*block->values), 8,
+                                (size_t)entry->section_count + 1);
+    if (block->base.selected == NULL || block->values == NULL) {
         block_release(&block->base);
         return no_memory(err);
     }
@@ -595,75 +47,443 @@ static enum status new_block(struct segment *segment, uint32_t index, struct sto
     return STATUS_OK;
 }
 
-enum status segment_block(struct segment *segment, const struct segment_plan *plan, uint32_t index,
-                          struct scan_cost *cost, struct block **out, struct error *err)
+static enum status read_page(struct segment_block *block, const struct page_ref *page,
+                             struct slice *out, struct error *err)
 {
-    const struct segment_block_entry *entry = &segment->blocks[index];
-    struct stored_block *block = NULL;
-    enum status status;
+    return segment_page_read(block->segment, page, &block->base.arena, out, &block->bytes_read,
+                            err);
+}
 
-    if (entry->samples != plan->samples || entry->time_max_ns < plan->time_min_ns ||
-        entry->time_min_ns >= plan->time_max_ns) {
-        cost->blocks_skipped++;
-        return STATUS_END;
-    }
-    status = new_block(segment, index, &block, err);
+static enum status read_numbers(struct segment_block *block, const struct page_ref *page,
+                                uint32_t count, int64_t **out, struct error *err)
+{
+    struct slice bytes;
+    enum status status = read_page(block, page, &bytes, err);
+
     if (status != STATUS_OK)
         return status;
-    status = block_filter(&block->base, plan->filter, plan->time_min_ns, plan->time_max_ns, err);
-    cost->blocks_read++;
-    cost->rows_scanned += entry->row_count;
-    cost->bytes_read += block->bytes_read;
-    if (status == STATUS_OK && block->base.selected_count == 0)
-        status = STATUS_END;
+    *out = arena_new(&block->base.arena, int64_t, (size_t)count + 1);
+    if (*out == NULL)
+        return no_memory(err);
+    return int_page_decode(bytes, count, *out)
+               ? STATUS_OK
+               : segment_corrupt(block->segment, "page of numbers", err);
+}
+
+static enum status read_numbers32(struct segment_block *block, const struct page_ref *page,
+                                  uint32_t count, uint32_t below, uint32_t **out,
+                                  struct error *err)
+{
+    struct slice bytes;
+    uint32_t largest = 0;
+    enum status status = read_page(block, page, &bytes, err);
+
+    if (status != STATUS_OK)
+        return status;
+    *out = arena_new(&block->base.arena, uint32_t, (size_t)count + 1);
+    if (*out == NULL)
+        return no_memory(err);
+    if (!int_page_decode32(bytes, count, *out))
+        return segment_corrupt(block->segment, "page of codes", err);
+    for (uint32_t i = 0; i < count; i++)
+        largest = (*out)[i] > largest ? (*out)[i] : largest;
+    return largest < below ? STATUS_OK : segment_corrupt(block->segment, "code", err);
+}
+
+enum status segment_block_page(struct segment_block *block, enum block_page page,
+                              const int64_t **out, struct error *err)
+{
+    const int64_t *times;
+    int64_t *numbers;
+    enum status status;
+
+    *out = block->pages[page];
+    if (*out != NULL)
+        return STATUS_OK;
+    status = read_numbers(block, &block->entry->pages[page], block->base.row_count, &numbers, err);
+    if (status == STATUS_OK && page == PAGE_ORDER) {
+        status = segment_block_page(block, PAGE_TIME, &times, err);
+        for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
+            numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[i]);
+    }
     if (status == STATUS_OK)
-        status = segment_block_check(segment, index, &cost->bytes_read, err);
-    if (status == STATUS_OK)
-        *out = &block->base;
-    else
-        block_release(&block->base);
+        *out = block->pages[page] = numbers;
     return status;
 }
 
-/* Every page, array and column of a block once. */
-static enum status verify_block(struct stored_block *block, struct error *err)
+enum status segment_block_sources(struct segment_block *block, const uint32_t **out,
+                                 struct error *err)
 {
+    uint32_t *numbers;
     enum status status = STATUS_OK;
-    uint32_t count;
-    const field_id *fields = block_fields(&block->base, &count);
 
-    for (uint32_t i = 0; i < block->entry->column_count && status == STATUS_OK; i++) {
-        struct slice page;
-
-        status = segment_page_read(block->segment, block->index, i, &block->base.arena, &page,
-                                   &block->bytes_read, err);
+    if (block->sources == NULL) {
+        status = read_numbers32(block, &block->entry->pages[PAGE_SOURCE], block->base.row_count,
+                                block->segment->source_count, &numbers, err);
+        if (status == STATUS_OK)
+            block->sources = numbers;
     }
-    for (int which = 0; which < BLOCK_ARRAY_COUNT && status == STATUS_OK; which++)
-        if (stored_array(&block->base, (enum block_array)which, err) == NULL)
-            status = err->status;
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct column column;
+    *out = block->sources;
+    return status;
+}
 
-        status = block_column(&block->base, fields[i], true, &column, err);
+enum status segment_block_templates(struct segment_block *block, const uint32_t **out,
+                                   struct error *err)
+{
+    uint32_t *numbers;
+    enum status status;
+
+    *out = block->templates;
+    if (*out != NULL)
+        return STATUS_OK;
+    status = read_numbers32(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
+                            UINT32_MAX, &numbers, err);
+    for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
+        const struct segment_section *section = &block->entry->sections[k];
+        const struct segment_family *family = segment_family_of(block, k);
+
+        for (uint32_t i = section->first_row; i < section->first_row + section->row_count; i++) {
+            if (numbers[i] >= family->template_count)
+                return segment_corrupt(block->segment, "template code", err);
+            numbers[i] += family->first_template;
+        }
+    }
+    if (status == STATUS_OK)
+        *out = block->templates = numbers;
+    return status;
+}
+
+/* Strings of a dictionary column by code. */
+static enum status read_dict(struct segment_block *block, const struct segment_column *column,
+                             struct slice **out, struct error *err)
+{
+    struct slice *dict =
+        arena_new(&block->base.arena, struct slice, (size_t)column->dict_count + 1);
+    uint32_t *numbers;
+    enum status status = read_numbers32(block, &column->list, column->dict_count,
+                                        block->segment->pool_count, &numbers, err);
+
+    if (status == STATUS_OK && dict == NULL)
+        status = no_memory(err);
+    for (uint32_t i = 0; i < column->dict_count && status == STATUS_OK; i++)
+        status = segment_pool_string(block->segment, numbers[i], &block->hold, &dict[i], err);
+    *out = dict;
+    return status;
+}
+
+static enum status read_texts(struct segment_block *block, const struct page_ref *page,
+                              uint32_t count, const struct slice **out, struct error *err)
+{
+    struct slice *texts = arena_new(&block->base.arena, struct slice, (size_t)count + 1), bytes;
+    struct text_page decoded;
+    struct slice copy;
+    uint64_t raw_size;
+    enum status status = read_page(block, page, &bytes, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (texts == NULL)
+        return no_memory(err);
+    if (!take_varint(&bytes, &raw_size) || raw_size > SEGMENT_PAGE_SIZE_MAX ||
+        !text_page_decode(bytes, (size_t)raw_size, count, &decoded))
+        return segment_corrupt(block->segment, "page of texts", err);
+    copy = decoded.text.len == 0 ? SLICE_LITERAL("")
+                                 : arena_copy(&block->base.arena, decoded.text);
+    for (uint32_t i = 0, start = 0; i < count; start = decoded.ends[i++])
+        texts[i] = (struct slice){copy.data + start, decoded.ends[i] - start};
+    status = copy.data == NULL && decoded.text.len > 0 ? no_memory(err) : STATUS_OK;
+    text_page_release(&decoded);
+    *out = texts;
+    return status;
+}
+
+static const struct segment_ids *ids_of_kind(const struct segment *segment,
+                                            struct slot_kind kind)
+{
+    for (uint32_t i = 0; i < segment->ids_count; i++)
+        if (slot_kind_equal(segment->ids[i].kind, kind))
+            return &segment->ids[i];
+    return NULL;
+}
+
+/* Heads of all ids, checked for their size. */
+static enum status read_heads(struct segment_block *block, const struct segment_ids *ids,
+                              struct slice *out, struct error *err)
+{
+    enum status status = read_page(block, &ids->heads, out, err);
+
+    if (status == STATUS_OK && out->len != (size_t)ids->count * ID_HEAD_SIZE)
+        status = segment_corrupt(block->segment, "page of ids", err);
+    return status;
+}
+
+/* Bytes behind the heads of the ids of one page. */
+static enum status read_rest(struct segment_block *block, const struct segment_ids *ids,
+                             uint32_t page, struct slice *out, struct error *err)
+{
+    unsigned size = slot_id_size(ids->kind) - ID_HEAD_SIZE;
+    uint32_t first = page * ID_PAGE_COUNT;
+    uint32_t count = ids->count - first < ID_PAGE_COUNT ? ids->count - first : ID_PAGE_COUNT;
+    enum status status = read_page(block, &ids->rest[page], out, err);
+
+    if (status == STATUS_OK && out->len != (size_t)count * size)
+        status = segment_corrupt(block->segment, "page of ids", err);
+    return status;
+}
+
+static enum status check_ids(struct segment_block *block, struct slot_kind kind,
+                             const int64_t *numbers, uint32_t count, struct error *err)
+{
+    const struct segment_ids *ids = ids_of_kind(block->segment, kind);
+
+    for (uint32_t i = 0; i < count; i++)
+        if (ids == NULL || (uint64_t)numbers[i] >= ids->count)
+            return segment_corrupt(block->segment, "number of an id", err);
+    return STATUS_OK;
+}
+
+/* Bytes of the ids of a section; their numbers are checked. */
+static enum status read_ids(struct segment_block *block, struct slot_kind kind,
+                            const int64_t *numbers, uint32_t count, const uint8_t **out,
+                            struct error *err)
+{
+    const struct segment_ids *ids = ids_of_kind(block->segment, kind);
+    unsigned size = slot_id_size(kind), rest_size = size - ID_HEAD_SIZE;
+    uint8_t *bytes = arena_alloc(&block->base.arena, size, 8, (size_t)count + 1);
+    uint32_t page_count = (ids->count + ID_PAGE_COUNT - 1) / ID_PAGE_COUNT;
+    struct slice heads, *pages = arena_new(&block->base.arena, struct slice, page_count + 1u);
+    enum status status;
+
+    if (bytes == NULL || pages == NULL)
+        return no_memory(err);
+    status = read_heads(block, ids, &heads, err);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        uint64_t number = (uint64_t)numbers[i];
+        uint32_t page = (uint32_t)(number / ID_PAGE_COUNT);
+
+        if (pages[page].data == NULL && rest_size > 0)
+            status = read_rest(block, ids, page, &pages[page], err);
+        if (status != STATUS_OK)
+            break;
+        memcpy(bytes + (size_t)i * size, heads.data + number * ID_HEAD_SIZE, ID_HEAD_SIZE);
+        if (rest_size > 0)
+            memcpy(bytes + (size_t)i * size + ID_HEAD_SIZE,
+                   pages[page].data + number % ID_PAGE_COUNT * rest_size, rest_size);
+    }
+    *out = bytes;
+    return status;
+}
+
+static enum status add_times(struct segment_block *block, const struct segment_section *section,
+                             int64_t *numbers, struct error *err)
+{
+    const int64_t *times;
+    enum status status = segment_block_page(block, PAGE_TIME, &times, err);
+
+    for (uint32_t i = 0; i < section->row_count && status == STATUS_OK; i++)
+        numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[section->first_row + i]);
+    return status;
+}
+
+static enum status load_values(struct segment_block *block, const struct segment_section *section,
+                               const struct segment_column *column, const struct page_ref *pages,
+                               struct segment_values *out, struct error *err)
+{
+    uint32_t count = section->row_count;
+    uint32_t *codes;
+    int64_t *numbers, *scales;
+    enum status status;
+
+    if (column->class == CLASS_TEXTS)
+        return read_texts(block, pages, count, &out->texts, err);
+    if (column->class == CLASS_CODES) {
+        status = read_numbers32(block, pages, count, column->dict_count, &codes, err);
+        out->codes = codes;
+        return status;
+    }
+    status = read_numbers(block, pages, count, &numbers, err);
+    if (status != STATUS_OK)
+        return status;
+    out->numbers = numbers;
+    if (column->class == CLASS_DECIMALS) {
+        status = read_numbers(block, pages + 1, count, &scales, err);
+        out->scales = scales;
+    } else if (column->class == CLASS_IDS) {
+        status = check_ids(block, column->kind, numbers, count, err);
+    } else if (column->kind.type == SLOT_STAMP) {
+        status = add_times(block, section, numbers, err);
     }
     return status;
 }
 
-enum status segment_verify(struct segment *segment, void (*visit)(void *user, const char *line),
-                           void *user, uint64_t *problems, struct error *err)
+enum status segment_block_values(struct segment_block *block, uint32_t section, uint32_t column,
+                                const struct segment_values **out, struct error *err)
 {
-    for (uint32_t i = 0; i < segment->block_count; i++) {
-        struct error local = {0};
-        struct stored_block *block = NULL;
-        enum status status = new_block(segment, i, &block, err);
+    const struct segment_section *entry = &block->entry->sections[section];
+    const struct segment_family *family = segment_family_of(block, section);
+    const struct page_ref *pages = entry->pages;
+    struct segment_values *values = block->values[section];
+    enum status status = STATUS_OK;
 
-        if (status != STATUS_OK)
-            return status;
-        if (verify_block(block, &local) != STATUS_OK) {
-            visit(user, local.message);
-            (*problems)++;
-        }
-        block_release(&block->base);
+    if (values == NULL) {
+        values = block->values[section] =
+            arena_new(&block->base.arena, struct segment_values, family->column_count + 1u);
+        if (values == NULL)
+            return no_memory(err);
     }
-    return STATUS_OK;
+    *out = &values[column];
+    if (values[column].loaded)
+        return STATUS_OK;
+    for (uint32_t i = 0; i < column; i++)
+        pages += class_page_count(family->columns[i].class);
+    status = load_values(block, entry, &family->columns[column], pages, &values[column], err);
+    values[column].loaded = status == STATUS_OK;
+    return status;
+}
+
+enum status segment_block_printable(struct segment_block *block, uint32_t section, uint32_t column,
+                                   const struct segment_values **out, struct error *err)
+{
+    const struct segment_column *of = &segment_family_of(block, section)->columns[column];
+    enum status status = segment_block_values(block, section, column, out, err);
+    struct segment_values *values;
+    struct slice *dict;
+
+    if (status != STATUS_OK || (*out)->printable)
+        return status;
+    values = &block->values[section][column];
+    if (of->class == CLASS_CODES) {
+        status = read_dict(block, of, &dict, err);
+        values->dict = dict;
+    } else if (of->class == CLASS_IDS) {
+        status = read_ids(block, of->kind, values->numbers,
+                          block->entry->sections[section].row_count, &values->ids, err);
+    }
+    values->printable = status == STATUS_OK;
+    return status;
+}
+
+enum status segment_block_load(struct segment_block *block, uint32_t section, struct error *err)
+{
+    const struct segment_family *family = segment_family_of(block, section);
+    const struct segment_values *values;
+    const uint32_t *templates;
+    enum status status = segment_block_templates(block, &templates, err);
+
+    for (uint32_t i = 0; i < family->slot_count && status == STATUS_OK; i++)
+        status = segment_block_printable(block, section, i, &values, err);
+    return status;
+}
+
+struct slice segment_value_text(struct segment_block *block, const struct segment_column *column,
+                               const struct segment_values *values, uint32_t row, char *scratch)
+{
+    uint64_t value;
+
+    switch (column->class) {
+    case CLASS_CODES:
+        return values->dict[values->codes[row]];
+    case CLASS_TEXTS:
+        return values->texts[row];
+    case CLASS_IDS:
+        return (struct slice){
+            scratch, slot_id_write(column->kind,
+                                   values->ids + (size_t)row * slot_id_size(column->kind),
+                                   scratch)};
+    case CLASS_DECIMALS:
+        value = decimal_make((uint64_t)values->numbers[row], (unsigned)values->scales[row] & 31);
+        break;
+    default:
+        value = (uint64_t)values->numbers[row];
+        break;
+    }
+    return (struct slice){scratch, slot_write(&block->stamps, column->kind, value, scratch)};
+}
+
+static bool append_literal(struct buf *out, const char *data, uint32_t len)
+{
+    if (out->capacity - out->len < (size_t)len + SLOT_WRITE_MAX &&
+        !buf_reserve(out, (size_t)len + SLOT_WRITE_MAX))
+        return false;
+    memcpy(out->data + out->len, data, len);
+    out->len += len;
+    return true;
+}
+
+/* The value of a slot; append_literal() before it left room for what is not text. */
+static bool append_value(struct segment_block *block, const struct segment_column *column,
+                         const struct segment_values *values, uint32_t row, struct buf *out)
+{
+    struct slice text;
+
+    if (column->class == CLASS_CODES || column->class == CLASS_TEXTS) {
+        text = segment_value_text(block, column, values, row, NULL);
+        return append_literal(out, text.data, (uint32_t)text.len);
+    }
+    if (out->capacity - out->len < SLOT_WRITE_MAX && !buf_reserve(out, SLOT_WRITE_MAX))
+        return false;
+    text = segment_value_text(block, column, values, row, out->data + out->len);
+    out->len += text.len;
+    return true;
+}
+
+bool segment_append_part(struct segment_block *block, uint32_t section, uint32_t row,
+                        const struct line_part *part, struct buf *out)
+{
+    const struct segment_family *family = segment_family_of(block, section);
+    const struct segment_template *template = &block->segment->templates[block->templates[row]];
+    const struct segment_values *values = block->values[section];
+    uint32_t local = row - block->entry->sections[section].first_row;
+    uint32_t gap = part->begin_gap;
+    uint32_t at = (gap > 0 ? template->gap_ends[gap - 1] : 0) + part->begin_offset;
+
+    for (;; gap++) {
+        uint32_t end = template->gap_ends[gap];
+
+        if (gap == part->end_gap)
+            end = (gap > 0 ? template->gap_ends[gap - 1] : 0) + part->end_offset;
+        if (!append_literal(out, template->literals + at, end - at))
+            return false;
+        if (gap == part->end_gap)
+            return true;
+        if (!append_value(block, &family->columns[gap], &values[gap], local, out))
+            return false;
+        at = template->gap_ends[gap];
+    }
+}
+
+bool segment_append_line(struct segment_block *block, uint32_t section, uint32_t row,
+                        struct buf *out)
+{
+    const struct segment_template *template = &block->segment->templates[block->templates[row]];
+    uint32_t last = segment_family_of(block, section)->slot_count;
+    struct line_part whole = {
+        .end_gap = last,
+        .end_offset = template->gap_ends[last] - (last > 0 ? template->gap_ends[last - 1] : 0)};
+
+    return segment_append_part(block, section, row, &whole, out);
+}
+
+uint32_t segment_section_of(const struct segment_block *block, uint32_t row)
+{
+    uint32_t low = 0, high = block->entry->section_count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (block->entry->sections[middle].first_row <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct line_part segment_field_part(const struct segment_block *block, uint32_t section,
+                                   uint32_t template, uint32_t index)
+{
+    const struct segment_field *field = &segment_family_of(block, section)->fields[index];
+    const uint32_t *offsets = block->segment->templates[template].field_offsets + 2 * index;
+
+    return (struct line_part){field->begin_gap, offsets[0], field->end_gap, offsets[1]};
 }

@@ -3,11 +3,12 @@
 #ifndef DENDRO_STORE_SEGMENT_CHECK_H
 #define DENDRO_STORE_SEGMENT_CHECK_H
 
-#include "store/segment.h"
+#include "store/segment_format.h"
+#include "store/shaped_rows.h"
 
-/* `sorted` are the rows of the content in the order of the file. CORRUPT: a difference. */
+/* `rows` gives the order of the file: by family, as the writer made it. Every line, time, position,
+ * level and flag is compared, and the fields of a sample of the rows. CORRUPT: a difference. */
 enum status segment_check(struct io *io, const char *path, const struct segment_content *content,
-                          const struct segment_row *const *sorted,
-                          const struct hash128 *footer_hash, struct error *err) WARN_UNUSED;
+                         const struct shaped_rows *rows, struct error *err) WARN_UNUSED;
 
 #endif

@@ -1,248 +1,138 @@
-/* store/segment_reader.c -- open a segment: footer, directory, names. All bytes may be damaged. */
+/* store/segment_reader.c -- open a segment, read its pages and strings. All bytes may be
+ * damaged: what the directory's hash does not guard is checked page by page. */
 #include "store/segment_format.h"
 
 #include "base/byteorder.h"
+#include "base/hash.h"
+#include "store/segment_page_writer.h"
+#include "store/id_pool.h"
 #include "store/source_table.h"
+#include "store/zstd_context.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <zstd.h>
 
 #define DIRECTORY_ARENA_MAX ((size_t)512 << 20)
+/* Pool pages kept decoded by all segments of the process: 1 TB of raw lines has about 5 GB of
+ * strings, so this is a cache; what does not fit is decoded again by each scan. */
+#define POOL_KEPT_MAX ((size_t)96 << 20)
+
+static atomic_size_t pool_kept_bytes;
 
 struct footer {
-    uint64_t offset, size, raw_size;
+    uint64_t region_size[REGION_COUNT];
+    uint64_t directory_offset, directory_size, directory_raw_size;
     struct hash128 hash;
 };
 
-static enum status corrupt(const struct segment *segment, const char *what, struct error *err)
+enum status segment_corrupt(const struct segment *segment, const char *what,
+                           struct error *err)
 {
     return error_set(err, STATUS_CORRUPT, "segment %s: bad %s", segment->path, what);
 }
 
 static enum status no_memory(const struct segment *segment, struct error *err)
 {
-    return error_set(err, STATUS_NO_MEMORY, "no memory to open segment %s", segment->path);
+    return error_set(err, STATUS_NO_MEMORY, "no memory to read segment %s", segment->path);
 }
 
-static enum status read_footer(struct segment *segment, struct footer *footer, struct error *err)
+static enum status check_footer(struct segment *segment, const char *header,
+                                const char *bytes, struct error *err)
+{
+    if (memcmp(header, SEGMENT_MAGIC, 8) != 0 || memcmp(bytes + 120, SEGMENT_END_MAGIC, 8) != 0)
+        return segment_corrupt(segment, "magic", err);
+    if (get_le32(header + 8) != SEGMENT_VERSION || get_le32(bytes + 112) != SEGMENT_VERSION)
+        return error_set(err, STATUS_INVALID, "segment %s has version %u, this program knows %d",
+                         segment->path, get_le32(bytes + 112), SEGMENT_VERSION);
+    if (get_le32(header + 12) != 0 || get_le64(bytes + 88) != 0 || get_le64(bytes + 96) != 0 ||
+        get_le64(bytes + 104) != 0 || get_le32(bytes + 116) != 0)
+        return segment_corrupt(segment, "reserved bytes", err);
+    return STATUS_OK;
+}
+
+static enum status read_footer(struct segment *segment, struct footer *footer,
+                               struct error *err)
 {
     char bytes[SEGMENT_FOOTER_SIZE], header[SEGMENT_HEADER_SIZE];
     struct io_info info;
+    uint64_t at = SEGMENT_HEADER_SIZE;
     int done = segment->io->file->info(segment->io, segment->fd, &info);
     enum status status;
 
     if (done < 0)
         return error_set_errno(err, -done, "cannot look at %s", segment->path);
     if (info.size < SEGMENT_HEADER_SIZE + SEGMENT_FOOTER_SIZE)
-        return corrupt(segment, "length", err);
+        return segment_corrupt(segment, "length", err);
     status = io_read_exact(segment->io, segment->fd, header, sizeof(header), 0, segment->path, err);
     if (status == STATUS_OK)
         status = io_read_exact(segment->io, segment->fd, bytes, sizeof(bytes),
                                info.size - sizeof(bytes), segment->path, err);
+    if (status == STATUS_OK)
+        status = check_footer(segment, header, bytes, err);
     if (status != STATUS_OK)
         return status;
-    if (memcmp(header, SEGMENT_MAGIC, 8) != 0 || memcmp(bytes + 72, SEGMENT_END_MAGIC, 8) != 0)
-        return corrupt(segment, "magic", err);
-    if (get_le32(header + 8) != SEGMENT_VERSION || get_le32(bytes + 64) != SEGMENT_VERSION)
-        return error_set(err, STATUS_INVALID, "segment %s has version %u, this program knows %d",
-                         segment->path, get_le32(bytes + 64), SEGMENT_VERSION);
-    *footer = (struct footer){
-        .offset = get_le64(bytes),
-        .size = get_le64(bytes + 8),
-        .raw_size = get_le64(bytes + 16),
-        .hash = {get_le64(bytes + 32), get_le64(bytes + 40)},
-    };
-    segment->seed = get_le64(bytes + 24);
+    segment->seed = get_le64(bytes);
+    for (unsigned i = 0; i < REGION_COUNT; i++) {
+        footer->region_size[i] = get_le64(bytes + 8 + 8 * i);
+        if (footer->region_size[i] > info.size - at)
+            return segment_corrupt(segment, "footer", err);
+        at += footer->region_size[i];
+    }
+    footer->directory_offset = get_le64(bytes + 48);
+    footer->directory_size = get_le64(bytes + 56);
+    footer->directory_raw_size = get_le64(bytes + 64);
+    footer->hash = (struct hash128){get_le64(bytes + 72), get_le64(bytes + 80)};
+    if (footer->directory_offset != at ||
+        footer->directory_size != info.size - SEGMENT_FOOTER_SIZE - at ||
+        footer->directory_raw_size > SEGMENT_DIRECTORY_SIZE_MAX)
+        return segment_corrupt(segment, "footer", err);
     segment->summary.file_bytes = info.size;
     segment->summary.footer_hash = footer->hash;
-    if (footer->raw_size > SEGMENT_DIRECTORY_SIZE_MAX || footer->size > footer->raw_size ||
-        footer->offset > info.size || footer->size > info.size - footer->offset)
-        return corrupt(segment, "footer", err);
     return STATUS_OK;
 }
 
-/* The raw directory, in the segment's arena: names stay there. */
 static enum status read_directory(struct segment *segment, const struct footer *footer,
-                                  struct slice *out, struct error *err)
+                                  struct error *err)
 {
-    char *stored = malloc(footer->size + 1);
-    char *raw = arena_alloc(&segment->arena, 1, 1, footer->raw_size + 1);
-    size_t size = footer->raw_size;
-    enum status status;
+    uint64_t at = SEGMENT_HEADER_SIZE;
+    char *stored = malloc(footer->directory_size + 1);
+    char *raw = arena_alloc(&segment->arena, 1, 8, footer->directory_raw_size + 1);
+    enum status status = STATUS_OK;
 
-    if (stored == NULL || raw == NULL) {
-        free(stored);
-        return no_memory(segment, err);
-    }
-    status = io_read_exact(segment->io, segment->fd, stored, footer->size, footer->offset,
-                           segment->path, err);
-    if (status == STATUS_OK && footer->size < footer->raw_size)
-        size = ZSTD_decompress(raw, footer->raw_size, stored, footer->size);
-    else if (status == STATUS_OK)
-        memcpy(raw, stored, footer->size);
+    if (stored == NULL || raw == NULL)
+        status = no_memory(segment, err);
+    else
+        status = io_read_exact(segment->io, segment->fd, stored, footer->directory_size,
+                               footer->directory_offset, segment->path, err);
+    if (status == STATUS_OK &&
+        (!hash128_equal(hash128(stored, footer->directory_size, segment->seed), footer->hash) ||
+         !zstd_read(slice_make(stored, footer->directory_size), raw, footer->directory_raw_size)))
+        status = segment_corrupt(segment, "directory", err);
     free(stored);
     if (status != STATUS_OK)
         return status;
-    if (size != footer->raw_size ||
-        !hash128_equal(hash128(raw, footer->raw_size, segment->seed), footer->hash))
-        return corrupt(segment, "directory", err);
-    *out = slice_make(raw, footer->raw_size);
-    return STATUS_OK;
-}
-
-static bool take_i64(struct slice *rest, int64_t *out)
-{
-    uint64_t value;
-
-    if (!take_u64(rest, &value))
-        return false;
-    *out = (int64_t)value;
-    return true;
-}
-
-static bool take_summary(struct slice *rest, struct segment_summary *out)
-{
-    return take_varint(rest, &out->rows) && take_varint(rest, &out->samples) &&
-           take_varint(rest, &out->raw_bytes) && take_i64(rest, &out->time_min_ns) &&
-           take_i64(rest, &out->time_max_ns) && take_i64(rest, &out->order_min_ns) &&
-           take_i64(rest, &out->order_max_ns) && take_u64(rest, &out->sequence_min) &&
-           take_u64(rest, &out->sequence_max);
-}
-
-/* A count of things that take at least one byte each. */
-static bool take_count(struct slice *rest, uint32_t *out)
-{
-    uint64_t count;
-
-    if (!take_varint(rest, &count) || count > rest->len)
-        return false;
-    *out = (uint32_t)count;
-    return true;
-}
-
-static bool take_names(struct segment *segment, struct slice *rest, struct slice **names,
-                       uint32_t *count)
-{
-    if (!take_count(rest, count))
-        return false;
-    *names = arena_new(&segment->arena, struct slice, (size_t)*count + 1);
-    for (uint32_t i = 0; i < *count && *names != NULL; i++)
-        if (!take_text(rest, &(*names)[i]))
-            return false;
-    return *names != NULL;
-}
-
-static bool take_sources(struct segment *segment, struct slice *rest)
-{
-    if (!take_count(rest, &segment->source_count))
-        return false;
-    segment->sources =
-        arena_new(&segment->arena, struct segment_source, (size_t)segment->source_count + 1);
-    for (uint32_t i = 0; i < segment->source_count && segment->sources != NULL; i++) {
-        struct segment_source *source = &segment->sources[i];
-
-        if (!source_take(rest, &source->source) || !take_varint(rest, &source->rows) ||
-            !take_varint(rest, &source->from_offset) || !take_varint(rest, &source->to_offset))
-            return false;
+    for (unsigned i = 0; i < REGION_COUNT; i++) {
+        segment->region_start[i] = at;
+        at += footer->region_size[i];
     }
-    return segment->sources != NULL;
+    return segment_directory_parse(segment, slice_make(raw, footer->directory_raw_size),
+                                  footer->region_size, err);
 }
 
-static bool take_column(const struct segment *segment, struct slice *rest,
-                        struct segment_column *out)
+static enum status check_numbers(const struct segment *segment, struct error *err)
 {
-    uint64_t field;
-
-    if (!take_u8(rest, &out->id) || !take_u8(rest, &out->encoding) || !take_varint(rest, &field) ||
-        !take_u8(rest, &out->type) || !take_u8(rest, &out->unit) || !take_u64(rest, &out->value) ||
-        !take_varint(rest, &out->offset) || !take_varint(rest, &out->size) ||
-        !take_varint(rest, &out->raw_size) || !take_u64(rest, &out->hash))
-        return false;
-    out->field = (uint32_t)field;
-    return out->id < COLUMN_ID_COUNT && out->encoding < ENCODING_COUNT &&
-           (out->id != COLUMN_ID_FIELD || field < segment->field_count) &&
-           out->raw_size <= SEGMENT_PAGE_SIZE_MAX && out->size <= out->raw_size &&
-           out->type <= FIELD_LEVEL;
-}
-
-static bool take_block(struct segment *segment, struct slice *rest,
-                       struct segment_block_entry *out)
-{
-    uint8_t flags;
-    uint64_t rows, format, columns;
-
-    if (!take_u8(rest, &flags) || !take_varint(rest, &rows) || !take_varint(rest, &format) ||
-        !take_i64(rest, &out->time_min_ns) || !take_i64(rest, &out->time_max_ns) ||
-        !take_i64(rest, &out->order_min_ns) || !take_i64(rest, &out->order_max_ns) ||
-        !take_varint(rest, &columns))
-        return false;
-    out->samples = flags & 1;
-    if (rows == 0 || rows > BLOCK_ROWS_MAX || columns > SEGMENT_BLOCK_COLUMNS_MAX ||
-        columns > rest->len || (!out->samples && format >= segment->format_count))
-        return false;
-    out->row_count = (uint32_t)rows;
-    out->format = (uint32_t)format;
-    out->column_count = (uint32_t)columns;
-    out->columns = arena_new(&segment->arena, struct segment_column, columns + 1);
-    for (uint32_t i = 0; i < out->column_count && out->columns != NULL; i++)
-        if (!take_column(segment, rest, &out->columns[i]))
-            return false;
-    return out->columns != NULL;
-}
-
-static bool take_blocks(struct segment *segment, struct slice *rest)
-{
-    if (!take_count(rest, &segment->block_count))
-        return false;
-    segment->blocks =
-        arena_new(&segment->arena, struct segment_block_entry, (size_t)segment->block_count + 1);
-    for (uint32_t i = 0; i < segment->block_count && segment->blocks != NULL; i++)
-        if (!take_block(segment, rest, &segment->blocks[i]))
-            return false;
-    return segment->blocks != NULL && rest->len == 0;
-}
-
-static enum status parse_directory(struct segment *segment, struct slice rest, struct error *err)
-{
-    if (take_summary(&rest, &segment->summary) &&
-        take_names(segment, &rest, &segment->field_names, &segment->field_count) &&
-        take_names(segment, &rest, &segment->format_names, &segment->format_count) &&
-        take_sources(segment, &rest) && take_blocks(segment, &rest))
-        return STATUS_OK;
-    return segment->arena.failed ? no_memory(segment, err)
-                                 : corrupt(segment, "directory content", err);
-}
-
-static enum status resolve_names(struct segment *segment, struct error *err)
-{
-    const struct segment_names *names = segment->names;
-
-    segment->fields = arena_new(&segment->arena, field_id, (size_t)segment->field_count + 1);
-    segment->source_numbers =
-        arena_new(&segment->arena, uint32_t, (size_t)segment->source_count + 1);
-    segment->blocks_checked =
-        arena_new(&segment->arena, atomic_uchar, (size_t)segment->block_count + 1);
-    if (segment->fields == NULL || segment->source_numbers == NULL ||
-        segment->blocks_checked == NULL)
-        return no_memory(segment, err);
-    for (uint32_t i = 0; i < segment->field_count; i++)
-        segment->fields[i] = names->field(names->user, segment->field_names[i]);
-    for (uint32_t i = 0; i < segment->source_count; i++) {
-        segment->source_numbers[i] = names->source(names->user, &segment->sources[i].source);
-        if (segment->source_numbers[i] == SOURCE_NONE)
+    for (uint32_t i = 0; i < segment->source_count; i++)
+        if (segment->sources[i].number == SOURCE_NONE)
             return error_set(err, STATUS_TOO_LARGE, "more than %d sources", SOURCE_COUNT_MAX);
-    }
     return STATUS_OK;
 }
 
-enum status segment_open(struct io *io, const char *path, const struct segment_names *names,
-                         struct segment **out, struct error *err)
+enum status segment_open(struct io *io, const char *path,
+                                const struct segment_names *names, struct segment **out,
+                                struct error *err)
 {
     struct segment *segment = calloc(1, sizeof(*segment));
     struct footer footer = {0};
-    struct slice directory;
     enum status status;
 
     if (segment == NULL)
@@ -251,18 +141,17 @@ enum status segment_open(struct io *io, const char *path, const struct segment_n
     segment->names = names;
     segment->fd = -1;
     segment->arena = arena_empty(DIRECTORY_ARENA_MAX);
+    (void)pthread_mutex_init(&segment->offsets_lock, NULL);
     (void)snprintf(segment->path, sizeof(segment->path), "%s", path);
     status = io_open(io, path, IO_READ, &segment->fd, err);
     if (status == STATUS_OK)
         status = read_footer(segment, &footer, err);
     if (status == STATUS_OK)
-        status = read_directory(segment, &footer, &directory, err);
+        status = read_directory(segment, &footer, err);
     if (status == STATUS_OK)
-        status = parse_directory(segment, directory, err);
-    if (status == STATUS_OK)
-        status = resolve_names(segment, err);
+        status = check_numbers(segment, err);
     if (status == STATUS_END) /* the file ends before its footer says */
-        status = corrupt(segment, "length", err);
+        status = segment_corrupt(segment, "length", err);
     if (status == STATUS_OK)
         *out = segment;
     else
@@ -270,10 +159,28 @@ enum status segment_open(struct io *io, const char *path, const struct segment_n
     return status;
 }
 
+static size_t page_memory(const struct segment_pool_page *page)
+{
+    return page->raw_size + (size_t)page->count * sizeof(uint32_t);
+}
+
 void segment_close(struct segment *segment)
 {
     if (segment == NULL)
         return;
+    for (uint32_t i = 0; segment->pool_pages != NULL && i < segment->pool_page_count; i++) {
+        struct text_page *page = atomic_load(&segment->pool_pages[i]);
+
+        if (page == NULL)
+            continue;
+        (void)atomic_fetch_sub(&pool_kept_bytes, page_memory(&segment->pool[i]));
+        text_page_release(page);
+        free(page);
+    }
+    for (uint32_t i = 0; segment->offsets != NULL && i < segment->source_count; i++)
+        free(segment->offsets[i]);
+    free(segment->offsets);
+    (void)pthread_mutex_destroy(&segment->offsets_lock);
     io_close(segment->io, &segment->fd);
     arena_release(&segment->arena);
     free(segment);
@@ -290,7 +197,7 @@ uint32_t segment_block_count(const struct segment *segment)
 }
 
 void segment_block_info(const struct segment *segment, uint32_t index,
-                        struct segment_block_info *out)
+                               struct segment_block_info *out)
 {
     const struct segment_block_entry *entry = &segment->blocks[index];
 
@@ -309,87 +216,238 @@ uint32_t segment_source_count(const struct segment *segment)
     return segment->source_count;
 }
 
-void segment_source(const struct segment *segment, uint32_t index, struct segment_source *out)
+void segment_source(const struct segment *segment, uint32_t index,
+                           struct segment_source *out)
 {
-    *out = segment->sources[index];
+    *out = segment->sources[index].info;
 }
 
-static enum status page_damaged(const struct segment *segment, uint32_t block, uint32_t column,
-                                struct error *err)
+enum status segment_page_read(const struct segment *segment, const struct page_ref *page,
+                             struct arena *arena, struct slice *out, uint64_t *bytes_read,
+                             struct error *err)
 {
-    return error_set(err, STATUS_CORRUPT, "segment %s: block %u, page %u is damaged",
-                     segment->path, block, column);
-}
-
-enum status segment_page_read(const struct segment *segment, uint32_t block, uint32_t column,
-                              struct arena *arena, struct slice *out, uint64_t *bytes_read,
-                              struct error *err)
-{
-    const struct segment_column *entry = &segment->blocks[block].columns[column];
-    bool packed = entry->size < entry->raw_size;
-    char *stored, *raw;
+    uint64_t seed;
+    char *bytes;
     enum status status;
 
-    *out = (struct slice){NULL, 0};
-    if (entry->raw_size == 0)
+    if (page->in_line != NULL || page->size == 0) {
+        *out = (struct slice){page->in_line, page->size};
         return STATUS_OK;
-    raw = arena_alloc(arena, 1, 8, entry->raw_size);
-    stored = packed ? malloc(entry->size + 1) : raw;
-    if (raw == NULL || stored == NULL) {
-        if (packed)
-            free(stored);
-        return error_set(err, STATUS_NO_MEMORY, "no memory for a page of %llu bytes",
-                         (unsigned long long)entry->raw_size);
     }
-    status = io_read_exact(segment->io, segment->fd, stored, entry->size, entry->offset,
+    bytes = arena_alloc(arena, 1, 8, page->size);
+    if (bytes == NULL)
+        return no_memory(segment, err);
+    status = io_read_exact(segment->io, segment->fd, bytes, page->size, page->offset,
                            segment->path, err);
-    if (status == STATUS_END || status == STATUS_IO)
-        status = STATUS_CORRUPT; /* the block is left out either way; the sentence says why */
-    else if (status == STATUS_OK &&
-             hash64_seed(stored, entry->size,
-                         segment_page_seed(segment->seed, block, column)) != entry->hash)
-        status = page_damaged(segment, block, column, err);
-    if (status == STATUS_OK && packed &&
-        ZSTD_decompress(raw, entry->raw_size, stored, entry->size) != entry->raw_size)
-        status = page_damaged(segment, block, column, err);
-    if (packed)
-        free(stored);
-    *bytes_read += entry->size;
-    *out = slice_make(raw, entry->raw_size);
+    if (status != STATUS_OK)
+        return STATUS_CORRUPT; /* the block is left out either way; the sentence says why */
+    seed = segment_page_seed(segment->seed, page->region,
+                            page->offset - segment->region_start[page->region]);
+    if ((uint32_t)hash64_seed(bytes, page->size, seed) != page->hash)
+        return error_set(err, STATUS_CORRUPT, "segment %s: the page at byte %llu is damaged",
+                         segment->path, (unsigned long long)page->offset);
+    if (bytes_read != NULL)
+        *bytes_read += page->size;
+    *out = slice_make(bytes, page->size);
+    return STATUS_OK;
+}
+
+struct checking {
+    struct segment *segment;
+    struct arena arena;
+    uint64_t *bytes_read;
+    struct error *err;
+};
+
+static enum status check_page(struct checking *checking, const struct page_ref *page)
+{
+    atomic_uchar *checked = &checking->segment->pages_checked[page->entry];
+    struct slice bytes;
+    enum status status;
+
+    if (page->in_line != NULL || atomic_load_explicit(checked, memory_order_relaxed) != 0)
+        return STATUS_OK;
+    arena_reset(&checking->arena);
+    status = segment_page_read(checking->segment, page, &checking->arena, &bytes,
+                              checking->bytes_read, checking->err);
+    if (status == STATUS_OK)
+        atomic_store_explicit(checked, 1, memory_order_relaxed);
     return status;
 }
 
-enum status segment_block_check(const struct segment *segment, uint32_t block,
-                                uint64_t *bytes_read, struct error *err)
+static enum status check_pool(struct checking *checking)
 {
-    const struct segment_block_entry *entry = &segment->blocks[block];
-    struct buf page = buf_empty(SEGMENT_PAGE_SIZE_MAX);
+    const struct segment *segment = checking->segment;
     enum status status = STATUS_OK;
 
-    if (atomic_load_explicit(&segment->blocks_checked[block], memory_order_relaxed) != 0)
-        return STATUS_OK;
-    for (uint32_t i = 0; i < entry->column_count && status == STATUS_OK; i++) {
-        const struct segment_column *column = &entry->columns[i];
+    for (uint32_t i = 0; i < segment->pool_page_count && status == STATUS_OK; i++)
+        status = check_page(checking, &segment->pool[i].page);
+    return status;
+}
 
-        if (column->raw_size == 0)
+static enum status check_ids(struct checking *checking, struct slot_kind kind)
+{
+    const struct segment *segment = checking->segment;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < segment->ids_count && status == STATUS_OK; i++) {
+        const struct segment_ids *ids = &segment->ids[i];
+        uint32_t pages = (ids->count + ID_PAGE_COUNT - 1) / ID_PAGE_COUNT;
+
+        if (!slot_kind_equal(ids->kind, kind))
             continue;
-        buf_reset(&page);
-        if (!buf_reserve(&page, column->size)) {
-            status = buf_check(&page, "a page", err);
-            break;
-        }
-        status = io_read_exact(segment->io, segment->fd, page.data, column->size, column->offset,
-                               segment->path, err);
-        if (status == STATUS_END || status == STATUS_IO)
-            status = STATUS_CORRUPT;
-        else if (status == STATUS_OK &&
-                 hash64_seed(page.data, column->size,
-                             segment_page_seed(segment->seed, block, i)) != column->hash)
-            status = page_damaged(segment, block, i, err);
-        *bytes_read += column->size;
+        status = check_page(checking, &ids->heads);
+        for (uint32_t k = 0; k < pages && status == STATUS_OK; k++)
+            status = check_page(checking, &ids->rest[k]);
     }
-    buf_release(&page);
+    return status;
+}
+
+static enum status check_section(struct checking *checking, const struct segment_section *section)
+{
+    const struct segment_family *family = &checking->segment->families[section->family];
+    const struct page_ref *page = section->pages;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < family->column_count && status == STATUS_OK; i++) {
+        const struct segment_column *column = &family->columns[i];
+
+        for (unsigned k = class_page_count(column->class); k > 0 && status == STATUS_OK; k--)
+            status = check_page(checking, page++);
+        if (status == STATUS_OK && column->class == CLASS_CODES) {
+            status = check_page(checking, &column->list);
+            if (status == STATUS_OK)
+                status = check_pool(checking);
+        } else if (status == STATUS_OK && column->class == CLASS_IDS) {
+            status = check_ids(checking, column->kind);
+        }
+    }
+    return status;
+}
+
+enum status segment_block_check(struct segment *segment, uint32_t index,
+                               uint64_t *bytes_read, struct error *err)
+{
+    const struct segment_block_entry *entry = &segment->blocks[index];
+    struct checking checking = {.segment = segment,
+                                .arena = arena_empty(SEGMENT_PAGE_SIZE_MAX),
+                                .bytes_read = bytes_read,
+                                .err = err};
+    enum status status = STATUS_OK;
+
+    for (unsigned i = 0; i < BLOCK_PAGE_COUNT && status == STATUS_OK; i++)
+        status = check_page(&checking, &entry->pages[i]);
+    for (uint32_t i = 0; i < entry->section_count && status == STATUS_OK; i++)
+        status = check_section(&checking, &entry->sections[i]);
+    arena_release(&checking.arena);
+    return status;
+}
+
+/* A page of the pool that only its user keeps. */
+struct pool_held {
+    struct pool_held *next;
+    uint32_t index;
+    struct text_page page;
+};
+
+static enum status decode_pool_page(const struct segment *segment, uint32_t index,
+                                    struct text_page *out, struct error *err)
+{
+    const struct segment_pool_page *entry = &segment->pool[index];
+    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
+    struct slice bytes;
+    enum status status = segment_page_read(segment, &entry->page, &arena, &bytes, NULL, err);
+
+    if (status == STATUS_OK && !text_page_decode(bytes, entry->raw_size, entry->count, out))
+        status = segment_corrupt(segment, "page of strings", err);
+    arena_release(&arena);
+    return status;
+}
+
+/* Keep the page in the segment, unless the budget is used up or another thread was faster. */
+static bool keep_pool_page(struct segment *segment, uint32_t index, struct text_page *page,
+                           const struct text_page **out)
+{
+    size_t size = page_memory(&segment->pool[index]);
+    struct text_page *expected = NULL, *kept;
+
+    if (atomic_fetch_add(&pool_kept_bytes, size) + size > POOL_KEPT_MAX) {
+        (void)atomic_fetch_sub(&pool_kept_bytes, size);
+        return false;
+    }
+    kept = malloc(sizeof(*kept));
+    if (kept != NULL)
+        *kept = *page;
+    if (kept != NULL &&
+        atomic_compare_exchange_strong(&segment->pool_pages[index], &expected, kept)) {
+        *out = kept;
+        return true;
+    }
+    free(kept);
+    (void)atomic_fetch_sub(&pool_kept_bytes, size);
+    return false;
+}
+
+enum status segment_pool_page(struct segment *segment, uint32_t index,
+                             struct pool_hold *hold, const struct text_page **out,
+                             struct error *err)
+{
+    struct text_page page;
+    struct pool_held *held;
+    enum status status;
+
+    *out = atomic_load_explicit(&segment->pool_pages[index], memory_order_acquire);
+    if (*out != NULL)
+        return STATUS_OK;
+    for (held = hold->held; held != NULL; held = held->next)
+        if (held->index == index) {
+            *out = &held->page;
+            return STATUS_OK;
+        }
+    status = decode_pool_page(segment, index, &page, err);
+    if (status != STATUS_OK || keep_pool_page(segment, index, &page, out))
+        return status;
+    held = malloc(sizeof(*held));
+    if (held == NULL) {
+        text_page_release(&page);
+        return no_memory(segment, err);
+    }
+    *held = (struct pool_held){.next = hold->held, .index = index, .page = page};
+    hold->held = held;
+    *out = &held->page;
+    return STATUS_OK;
+}
+
+void pool_hold_release(struct pool_hold *hold)
+{
+    while (hold->held != NULL) {
+        struct pool_held *held = hold->held;
+
+        hold->held = held->next;
+        text_page_release(&held->page);
+        free(held);
+    }
+}
+
+enum status segment_pool_string(struct segment *segment, uint32_t number,
+                               struct pool_hold *hold, struct slice *out, struct error *err)
+{
+    uint32_t low = 0, high = segment->pool_page_count;
+    const struct text_page *page;
+    enum status status;
+
+    if (number >= segment->pool_count)
+        return segment_corrupt(segment, "number of a string", err);
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (segment->pool[middle].first <= number)
+            low = middle;
+        else
+            high = middle;
+    }
+    status = segment_pool_page(segment, low, hold, &page, err);
     if (status == STATUS_OK)
-        atomic_store_explicit(&segment->blocks_checked[block], 1, memory_order_relaxed);
+        *out = text_page_string(page, number - segment->pool[low].first);
     return status;
 }

@@ -1,294 +1,26 @@
 /* store/segment_writer.c -- rows into one segment file, then read back and compared.
  *
- * Rows are grouped by format, keeping their order, and cut into blocks. Pages go to the file as
- * they are made; the directory, with a hash of every page, comes last. */
-#include "store/segment_format.h"
+ * Two passes: shaped_rows.c splits every row and groups the templates; then family by family the
+ * columns are gathered and encoded. Pages collect in memory by region; the directory, with a hash of
+ * every page, is written last. Should the file read back differently, it is written once more with
+ * all lines kept as text, so that a bug in the engine costs space, never data. */
+#include "store/segment_writer.h"
 
 #include "base/byteorder.h"
-#include "store/chunk.h"
-#include "store/segment_column.h"
+#include "base/diag.h"
+#include "base/hash.h"
 #include "store/segment_check.h"
+#include "store/segment_fields.h"
+#include "store/zstd_context.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <zstd.h>
 
-enum { BINDINGS_MAX = SEGMENT_BLOCK_COLUMNS_MAX - COLUMN_ID_COUNT };
+enum { NUMBERS_LEVEL = 1, TEXTS_LEVEL = 3, DIRECTORY_LEVEL = 6 };
 
-/* The values of one (field, type, unit, computed) in the block at hand. */
-struct binding {
-    struct event_field kind;
-    uint32_t field; /* index of the segment's fields */
-    struct field_value *values;
-    uint32_t count, capacity;
-};
-
-struct writer {
-    struct io *io;
-    const char *path;
-    const struct segment_content *content;
-    struct error *err;
-    int fd;
-    uint64_t offset, seed;
-    ZSTD_CCtx *zstd;
-    struct buf page, packed; /* raw and compressed page */
-    struct buf pending;      /* bytes not yet written */
-    struct buf blocks;       /* encoded block entries */
-    uint32_t block_count;
-    struct segment_summary summary;
-    /* names: process number -> index of this segment + 1 */
-    struct map field_index;
-    struct buf field_names;
-    struct arena keys;
-    struct segment_source *sources;
-    /* the block at hand */
-    struct segment_column columns[SEGMENT_BLOCK_COLUMNS_MAX];
-    uint32_t column_count;
-    struct binding *bindings;
-    uint32_t binding_count, binding_capacity;
-    uint64_t *numbers;
-};
-
-static enum status no_memory(struct writer *writer)
+static enum status no_memory(struct segment_writer *writer)
 {
-    return error_set(writer->err, STATUS_NO_MEMORY, "no memory to write a segment");
-}
-
-enum { WRITE_SIZE = 1 << 20 };
-
-static enum status flush(struct writer *writer)
-{
-    enum status status = io_write_all(writer->io, writer->fd, writer->pending.data,
-                                      writer->pending.len, writer->offset, writer->path,
-                                      writer->err);
-
-    writer->offset += writer->pending.len;
-    buf_reset(&writer->pending);
-    return status;
-}
-
-static enum status put_bytes(struct writer *writer, struct slice bytes)
-{
-    if (!buf_append_slice(&writer->pending, bytes))
-        return no_memory(writer);
-    return writer->pending.len >= WRITE_SIZE ? flush(writer) : STATUS_OK;
-}
-
-static enum status compress(struct writer *writer, struct slice raw, struct slice *out)
-{
-    size_t bound = ZSTD_compressBound(raw.len), size;
-
-    buf_reset(&writer->packed);
-    if (!buf_reserve(&writer->packed, bound))
-        return no_memory(writer);
-    size = ZSTD_compressCCtx(writer->zstd, writer->packed.data, bound, raw.data, raw.len,
-                             SEGMENT_ZSTD_LEVEL);
-    *out = raw;
-    if (!ZSTD_isError(size) && size < raw.len - raw.len / 8)
-        *out = slice_make(writer->packed.data, size);
-    return STATUS_OK;
-}
-
-/* writer->page becomes the page of `column`, which joins the block's columns. */
-static enum status put_page(struct writer *writer, struct segment_column *column)
-{
-    struct slice raw = buf_slice(&writer->page), stored = raw;
-    enum status status = STATUS_OK;
-
-    if (writer->column_count == SEGMENT_BLOCK_COLUMNS_MAX)
-        return error_set(writer->err, STATUS_TOO_LARGE, "a block of too many columns");
-    if (writer->page.failed)
-        return no_memory(writer);
-    column->raw_size = raw.len;
-    column->offset = writer->offset + writer->pending.len;
-    if (raw.len > 0) {
-        status = compress(writer, raw, &stored);
-        if (status != STATUS_OK)
-            return status;
-        column->size = stored.len;
-        column->hash = hash64_seed(stored.data, stored.len,
-                                   segment_page_seed(writer->seed, writer->block_count,
-                                                     writer->column_count));
-        status = put_bytes(writer, stored);
-    }
-    writer->columns[writer->column_count++] = *column;
-    buf_reset(&writer->page);
-    return status;
-}
-
-static enum status put_numbers(struct writer *writer, enum segment_column_id id, uint32_t count)
-{
-    struct segment_column column = {.id = (uint8_t)id};
-
-    if (!column_encode_numbers(writer->numbers, count, &column, &writer->page))
-        return no_memory(writer);
-    return put_page(writer, &column);
-}
-
-static uint64_t row_number(const struct segment_row *row, enum segment_column_id id)
-{
-    const struct event *event = row->event;
-
-    switch (id) {
-    case COLUMN_ID_TIME:
-        return (uint64_t)event->time_ns;
-    case COLUMN_ID_ORDER:
-        return (uint64_t)row->order_time_ns - (uint64_t)event->time_ns;
-    case COLUMN_ID_SOURCE:
-        return event->source;
-    case COLUMN_ID_SEQUENCE:
-        return row->sequence;
-    case COLUMN_ID_OFFSET:
-        return event->offset;
-    case COLUMN_ID_SOURCE_LEN:
-        return event->source_len;
-    case COLUMN_ID_LEVEL:
-        return event->level;
-    case COLUMN_ID_FLAGS:
-        return event->flags;
-    default:
-        return event->bytes.len;
-    }
-}
-
-static enum status put_row_columns(struct writer *writer, const struct segment_row *const *rows,
-                                   uint32_t count)
-{
-    struct segment_column text = {.id = COLUMN_ID_TEXT, .encoding = ENCODING_BYTES};
-    enum status status = STATUS_OK;
-
-    for (int id = COLUMN_ID_TIME; id <= COLUMN_ID_TEXT_LEN && status == STATUS_OK; id++) {
-        for (uint32_t i = 0; i < count; i++)
-            writer->numbers[i] = row_number(rows[i], (enum segment_column_id)id);
-        status = put_numbers(writer, (enum segment_column_id)id, count);
-    }
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
-        if (!buf_append_slice(&writer->page, rows[i]->event->bytes))
-            status = no_memory(writer);
-    return status == STATUS_OK ? put_page(writer, &text) : status;
-}
-
-/* Index of the name in this segment; UINT32_MAX without memory. */
-static uint32_t field_index(struct writer *writer, field_id field)
-{
-    uint32_t key = field, index = map_get(&writer->field_index, slice_make(&key, sizeof(key)));
-    struct slice name, kept;
-
-    if (index != MAP_NONE)
-        return index;
-    name = writer->content->names->field_name(writer->content->names->user, field);
-    kept = arena_copy(&writer->keys, slice_make(&key, sizeof(key)));
-    index = writer->field_index.count;
-    if (kept.len == 0 || !map_put(&writer->field_index, kept, index) ||
-        !buf_append_varint(&writer->field_names, name.len) ||
-        !buf_append_slice(&writer->field_names, name))
-        return MAP_NONE;
-    return index;
-}
-
-static bool same_kind(const struct event_field *a, const struct event_field *b)
-{
-    return a->field == b->field && a->type == b->type && a->unit == b->unit &&
-           (a->text.data == NULL) == (b->text.data == NULL);
-}
-
-/* The binding of a field; `guess` is where it was in the row before. */
-static struct binding *binding_of(struct writer *writer, const struct event_field *field,
-                                  uint32_t guess)
-{
-    struct binding *found;
-
-    if (guess < writer->binding_count && same_kind(&writer->bindings[guess].kind, field))
-        return &writer->bindings[guess];
-    for (uint32_t i = 0; i < writer->binding_count; i++)
-        if (same_kind(&writer->bindings[i].kind, field))
-            return &writer->bindings[i];
-    if (writer->binding_count == writer->binding_capacity) {
-        uint32_t capacity = writer->binding_capacity == 0 ? 64 : writer->binding_capacity * 2;
-        struct binding *grown;
-
-        if (writer->binding_count >= BINDINGS_MAX)
-            return NULL;
-        grown = realloc(writer->bindings, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return NULL;
-        memset(grown + writer->binding_capacity, 0,
-               (capacity - writer->binding_capacity) * sizeof(*grown));
-        writer->bindings = grown;
-        writer->binding_capacity = capacity;
-    }
-    found = &writer->bindings[writer->binding_count++];
-    found->kind = *field;
-    found->field = field_index(writer, field->field);
-    found->count = 0;
-    return found->field == MAP_NONE ? NULL : found;
-}
-
-static bool add_value(struct binding *binding, uint32_t row, const struct event *event,
-                      const struct event_field *field)
-{
-    struct field_value *grown;
-
-    if (binding->count > 0 && binding->values[binding->count - 1].row == row)
-        return true; /* the first place of a field counts */
-    if (binding->count == binding->capacity) {
-        uint32_t capacity = binding->capacity == 0 ? 256 : binding->capacity * 2;
-
-        grown = realloc(binding->values, capacity * sizeof(*grown));
-        if (grown == NULL)
-            return false;
-        binding->values = grown;
-        binding->capacity = capacity;
-    }
-    binding->values[binding->count++] = (struct field_value){
-        .row = row,
-        .start = field->start,
-        .text = field->text.data != NULL ? field->text
-                                         : slice_sub(event->bytes, field->start, field->len),
-    };
-    return true;
-}
-
-/* Blocks with more kinds of fields than a block may have keep the first ones as columns; the rest
- * stays in the text. */
-static enum status collect_fields(struct writer *writer, const struct segment_row *const *rows,
-                                  uint32_t count)
-{
-    writer->binding_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct event *event = rows[i]->event;
-
-        for (uint32_t k = 0; k < event->field_count; k++) {
-            struct binding *binding = binding_of(writer, &event->fields[k], k);
-
-            if (binding == NULL && writer->binding_count >= BINDINGS_MAX)
-                continue;
-            if (binding == NULL || !add_value(binding, i, event, &event->fields[k]))
-                return no_memory(writer);
-        }
-    }
-    return STATUS_OK;
-}
-
-static enum status put_field_columns(struct writer *writer, uint32_t row_count)
-{
-    enum status status = STATUS_OK;
-
-    for (uint32_t i = 0; i < writer->binding_count && status == STATUS_OK; i++) {
-        const struct binding *binding = &writer->bindings[i];
-        struct segment_column column = {
-            .id = COLUMN_ID_FIELD,
-            .field = binding->field,
-            .type = binding->kind.type,
-            .unit = binding->kind.unit,
-        };
-
-        if (!column_encode_field(binding->values, binding->count, row_count,
-                                 binding->kind.text.data != NULL, &column, &writer->page))
-            return no_memory(writer);
-        status = put_page(writer, &column);
-    }
-    return status;
+    return error_set(writer->err, STATUS_NO_MEMORY, "no memory to write a segment of %llu rows",
+                     (unsigned long long)writer->content->row_count);
 }
 
 static void widen(int64_t value, int64_t *min, int64_t *max)
@@ -297,334 +29,521 @@ static void widen(int64_t value, int64_t *min, int64_t *max)
     *max = value > *max ? value : *max;
 }
 
-static bool put_signed(struct buf *out, int64_t value)
+static bool end_run(struct source_state *source)
 {
-    return buf_append_u64(out, (uint64_t)value);
+    if (source->run_rows == 0)
+        return true;
+    source->run_count++;
+    return buf_append_varint(&source->runs, source->run_rows) &&
+           buf_append_varint(&source->runs, zigzag(source->run_distance));
 }
 
-static enum status put_block_entry(struct writer *writer, const struct segment_block_entry *entry)
+/* Account one row to its source; its rank there is source->info.rows. */
+static bool account_source(struct source_state *source, const struct segment_row *row)
 {
-    struct buf *out = &writer->blocks;
-    bool fine = buf_append_byte(out, entry->samples ? 1 : 0) &&
-                buf_append_varint(out, entry->row_count) &&
-                buf_append_varint(out, entry->format) && put_signed(out, entry->time_min_ns) &&
-                put_signed(out, entry->time_max_ns) && put_signed(out, entry->order_min_ns) &&
-                put_signed(out, entry->order_max_ns) &&
-                buf_append_varint(out, writer->column_count);
+    const struct event *event = row->event;
+    uint64_t rank = source->info.rows++;
 
-    for (uint32_t i = 0; i < writer->column_count && fine; i++) {
-        const struct segment_column *column = &writer->columns[i];
-
-        fine = buf_append_byte(out, (char)column->id) &&
-               buf_append_byte(out, (char)column->encoding) &&
-               buf_append_varint(out, column->field) &&
-               buf_append_byte(out, (char)column->type) &&
-               buf_append_byte(out, (char)column->unit) && buf_append_u64(out, column->value) &&
-               buf_append_varint(out, column->offset) && buf_append_varint(out, column->size) &&
-               buf_append_varint(out, column->raw_size) && buf_append_u64(out, column->hash);
+    if (rank == 0)
+        source->tail = (int64_t)event->source_len - (int64_t)event->bytes.len;
+    if (rank == 0 || row->sequence != source->next_sequence) {
+        if (!end_run(source))
+            return false;
+        source->run_rows = 0;
+        source->run_distance = (int64_t)(row->sequence - source->next_sequence);
     }
-    writer->column_count = 0;
-    writer->block_count++;
-    widen(entry->time_min_ns, &writer->summary.time_min_ns, &writer->summary.time_max_ns);
-    widen(entry->time_max_ns, &writer->summary.time_min_ns, &writer->summary.time_max_ns);
-    widen(entry->order_min_ns, &writer->summary.order_min_ns, &writer->summary.order_max_ns);
-    widen(entry->order_max_ns, &writer->summary.order_min_ns, &writer->summary.order_max_ns);
-    return fine ? STATUS_OK : no_memory(writer);
+    source->run_rows++;
+    source->next_sequence = row->sequence + 1;
+    if (event->offset != source->next_offset || rank == 0) {
+        if (!buf_append_varint(&source->anchors, rank - source->anchor_rank) ||
+            !buf_append_varint(&source->anchors,
+                               zigzag((int64_t)(event->offset - source->next_offset))))
+            return false;
+        source->anchor_rank = rank;
+        source->anchor_count++;
+    }
+    source->next_offset = event->offset + event->bytes.len + (uint64_t)source->tail;
+    if (event->offset < source->info.from_offset)
+        source->info.from_offset = event->offset;
+    if (event->offset + event->source_len > source->info.to_offset)
+        source->info.to_offset = event->offset + event->source_len;
+    return true;
 }
 
-static void account_sequence(struct writer *writer, uint64_t sequence)
+enum { PREFETCH_ROWS = 12 };
+
+static enum status account_rows(struct segment_writer *writer)
 {
+    const struct segment_content *content = writer->content;
     struct segment_summary *summary = &writer->summary;
 
-    summary->sequence_min = sequence < summary->sequence_min ? sequence : summary->sequence_min;
-    summary->sequence_max = sequence > summary->sequence_max ? sequence : summary->sequence_max;
-}
-
-static enum status write_event_block(struct writer *writer, const struct segment_row *const *rows,
-                                     uint32_t count)
-{
-    struct segment_block_entry entry = {
-        .row_count = count,
-        .format = rows[0]->event->format,
-        .time_min_ns = INT64_MAX,
-        .time_max_ns = INT64_MIN,
-        .order_min_ns = INT64_MAX,
-        .order_max_ns = INT64_MIN,
-    };
-    enum status status;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct event *event = rows[i]->event;
-        struct segment_source *source = &writer->sources[event->source];
-
-        widen(event->time_ns, &entry.time_min_ns, &entry.time_max_ns);
-        widen(rows[i]->order_time_ns, &entry.order_min_ns, &entry.order_max_ns);
-        account_sequence(writer, rows[i]->sequence);
-        writer->summary.raw_bytes += event->bytes.len;
-        source->rows++;
-        if (event->offset < source->from_offset)
-            source->from_offset = event->offset;
-        if (event->offset + event->source_len > source->to_offset)
-            source->to_offset = event->offset + event->source_len;
+    for (uint32_t i = 0; i < content->source_count; i++) {
+        writer->sources[i].info.source = content->sources[i];
+        writer->sources[i].info.from_offset = UINT64_MAX;
+        writer->sources[i].runs = buf_empty(DIRECTORY_PART_MAX);
+        writer->sources[i].anchors = buf_empty(DIRECTORY_PART_MAX);
     }
-    writer->summary.rows += count;
-    status = put_row_columns(writer, rows, count);
-    if (status == STATUS_OK)
-        status = collect_fields(writer, rows, count);
-    if (status == STATUS_OK)
-        status = put_field_columns(writer, count);
-    return status == STATUS_OK ? put_block_entry(writer, &entry) : status;
-}
+    for (uint64_t i = 0; i < content->row_count; i++) {
+        const struct segment_row *row = &content->rows[i];
+        struct source_state *source = &writer->sources[row->event->source];
 
-/* Stable order by format; blocks end at BLOCK_ROWS_MAX rows or SEGMENT_BLOCK_TEXT_MAX bytes. */
-static enum status write_events(struct writer *writer, const struct segment_row **sorted)
-{
-    const struct segment_content *content = writer->content;
-    uint64_t at = 0;
-    enum status status = STATUS_OK;
-
-    for (uint32_t format = 0; format < content->format_count; format++)
-        for (uint64_t i = 0; i < content->row_count; i++)
-            if (content->rows[i].event->format == format)
-                sorted[at++] = &content->rows[i];
-    for (uint64_t first = 0; first < at && status == STATUS_OK;) {
-        uint64_t end = first;
-        size_t text = 0;
-
-        while (end < at && end - first < BLOCK_ROWS_MAX && text < SEGMENT_BLOCK_TEXT_MAX &&
-               sorted[end]->event->format == sorted[first]->event->format)
-            text += sorted[end++]->event->bytes.len;
-        status = write_event_block(writer, sorted + first, (uint32_t)(end - first));
-        first = end;
+        if (i + PREFETCH_ROWS < content->row_count)
+            __builtin_prefetch(row[PREFETCH_ROWS].event);
+        writer->ranks[i] = (int64_t)source->info.rows;
+        writer->times[i] = row->event->time_ns;
+        writer->order_distances[i] =
+            (int64_t)((uint64_t)row->order_time_ns - (uint64_t)row->event->time_ns);
+        writer->row_sources[i] = row->event->source;
+        writer->levels[i] = row->event->level;
+        writer->flags[i] = row->event->flags;
+        if (!account_source(source, row))
+            return no_memory(writer);
+        widen(row->event->time_ns, &summary->time_min_ns, &summary->time_max_ns);
+        widen(row->order_time_ns, &summary->order_min_ns, &summary->order_max_ns);
+        if (row->sequence < summary->sequence_min)
+            summary->sequence_min = row->sequence;
+        if (row->sequence > summary->sequence_max)
+            summary->sequence_max = row->sequence;
+        summary->raw_bytes += row->event->bytes.len;
     }
-    return status;
+    for (uint32_t i = 0; i < content->source_count; i++)
+        if (!end_run(&writer->sources[i]))
+            return no_memory(writer);
+    summary->rows = content->row_count;
+    return STATUS_OK;
 }
 
-static enum status put_series(struct writer *writer, const struct segment_sample *samples,
-                              uint32_t count)
+/* Fields of the rows that are kept as text. */
+static enum status make_blobs(struct segment_writer *writer)
 {
-    struct segment_column column = {.id = COLUMN_ID_SERIES};
-    struct slice *texts = malloc(((size_t)count + 1) * sizeof(*texts));
-    struct buf encoded = buf_empty(SEGMENT_PAGE_SIZE_MAX);
-    bool fine = texts != NULL;
-    enum status status;
+    const struct shaped_rows *rows = &writer->rows;
+    uint64_t first = rows->family_start[rows->set.family_count];
+    uint64_t count = rows->family_start[rows->set.family_count + 1] - first;
+    size_t at = 0;
 
-    for (uint32_t i = 0; i < count && fine; i++) {
-        size_t start = encoded.len;
+    writer->blobs = calloc(count + 1, sizeof(*writer->blobs));
+    if (writer->blobs == NULL)
+        return no_memory(writer);
+    for (uint64_t i = 0; i < count; i++) {
+        const struct event *event = writer->content->rows[rows->order[first + i]].event;
+        size_t start = writer->blob_bytes.len;
 
-        fine = series_append(&encoded, samples[i].sample);
-        texts[i] = (struct slice){NULL, encoded.len - start};
+        for (uint32_t k = 0; k < event->field_count; k++)
+            if (!segment_field_append(&writer->blob_bytes, &event->fields[k],
+                                     segment_field_number(writer, event->fields[k].field)))
+                return no_memory(writer);
+        writer->blobs[i].len = writer->blob_bytes.len - start;
     }
-    for (size_t i = 0, start = 0; i < count && fine; start += texts[i++].len)
-        texts[i].data = encoded.data + start;
-    fine = fine && column_encode_texts(texts, count, &column, &writer->page);
-    status = fine ? put_page(writer, &column) : no_memory(writer);
-    buf_release(&encoded);
-    free(texts);
-    return status;
+    for (uint64_t i = 0; i < count; i++) { /* only now the bytes stay in place */
+        writer->blobs[i].data = writer->blob_bytes.data + at;
+        at += writer->blobs[i].len;
+    }
+    return STATUS_OK;
 }
 
-static uint64_t sample_number(const struct segment_sample *sample, enum segment_column_id id)
+/* Rows [first, first + count) of one family in a block. */
+struct block_part {
+    uint32_t family;
+    uint32_t first, count;
+};
+
+enum { BLOCK_PARTS_MAX = SEGMENT_SMALL_FAMILY_ROWS };
+
+struct block_plan {
+    struct block_part parts[BLOCK_PARTS_MAX];
+    uint32_t part_count, row_count;
+    size_t bytes;
+};
+
+static uint32_t part_row(const struct segment_writer *writer, const struct block_part *part,
+                         uint32_t i)
 {
-    switch (id) {
-    case COLUMN_ID_TIME:
-        return (uint64_t)sample->sample->time_ns;
-    case COLUMN_ID_SOURCE:
-        return sample->sample->source;
+    return writer->rows.order[writer->rows.family_start[part->family] + part->first + i];
+}
+
+static int64_t rank_distance(struct segment_writer *writer, uint32_t row)
+{
+    uint32_t source = writer->row_sources[row];
+    int64_t distance = writer->ranks[row] - writer->expected_ranks[source];
+
+    writer->expected_ranks[source] = writer->ranks[row] + 1;
+    return distance;
+}
+
+static int64_t template_code(const struct segment_writer *writer, uint32_t family, uint32_t row)
+{
+    const struct family_set *set = &writer->rows.set;
+
+    if (family == set->family_count) /* see put_text_family() */
+        return writer->content->rows[row].event->format;
+    return (int64_t)set->members[writer->rows.templates[row]].template -
+           (int64_t)set->families[family].first_template;
+}
+
+static int64_t row_number(struct segment_writer *writer, enum block_page page, uint32_t family,
+                          uint32_t index)
+{
+    switch (page) {
+    case PAGE_TIME:
+        return writer->times[index];
+    case PAGE_ORDER:
+        return writer->order_distances[index];
+    case PAGE_SOURCE:
+        return writer->row_sources[index];
+    case PAGE_RANK:
+        return rank_distance(writer, index);
+    case PAGE_LEVEL:
+        return writer->levels[index];
+    case PAGE_FLAGS:
+        return writer->flags[index];
     default:
-        return sample->sequence;
+        return template_code(writer, family, index);
     }
 }
 
-static enum status write_sample_block(struct writer *writer, const struct segment_sample *samples,
-                                      uint32_t count)
+static bool put_block_page(struct segment_writer *writer, const struct block_plan *plan,
+                           enum block_page page)
 {
-    static const enum segment_column_id ids[] = {COLUMN_ID_TIME, COLUMN_ID_SOURCE,
-                                                 COLUMN_ID_SEQUENCE};
-    struct segment_column values = {.id = COLUMN_ID_VALUE, .encoding = ENCODING_BYTES};
-    struct segment_block_entry entry = {.samples = true,
-                                        .row_count = count,
-                                        .time_min_ns = INT64_MAX,
-                                        .time_max_ns = INT64_MIN};
-    enum status status = STATUS_OK;
+    bool is_code = page != PAGE_TIME && page != PAGE_ORDER && page != PAGE_RANK;
+    uint32_t at = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        widen(samples[i].sample->time_ns, &entry.time_min_ns, &entry.time_max_ns);
-        account_sequence(writer, samples[i].sequence);
-    }
-    entry.order_min_ns = entry.time_min_ns;
-    entry.order_max_ns = entry.time_max_ns;
-    writer->summary.samples += count;
-    for (size_t k = 0; k < COUNT_OF(ids) && status == STATUS_OK; k++) {
-        for (uint32_t i = 0; i < count; i++)
-            writer->numbers[i] = sample_number(&samples[i], ids[k]);
-        status = put_numbers(writer, ids[k], count);
-    }
-    if (status == STATUS_OK)
-        status = put_series(writer, samples, count);
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
-        if (!buf_append(&writer->page, &samples[i].sample->value, sizeof(double)))
-            status = no_memory(writer);
-    if (status == STATUS_OK)
-        status = put_page(writer, &values);
-    return status == STATUS_OK ? put_block_entry(writer, &entry) : status;
+    if (page == PAGE_RANK)
+        memset(writer->expected_ranks, 0,
+               writer->content->source_count * sizeof(*writer->expected_ranks));
+    for (uint32_t k = 0; k < plan->part_count; k++)
+        for (uint32_t i = 0; i < plan->parts[k].count; i++)
+            writer->numbers[at++] = row_number(writer, page, plan->parts[k].family,
+                                               part_row(writer, &plan->parts[k], i));
+    return page_writer_put_numbers(&writer->pages, is_code ? REGION_CODES : REGION_NUMBERS,
+                                   writer->numbers, at, &writer->blocks);
 }
 
-static enum status write_samples(struct writer *writer)
+static bool put_block_head(struct segment_writer *writer, const struct block_plan *plan)
 {
-    const struct segment_content *content = writer->content;
-    enum status status = STATUS_OK;
+    int64_t time_min = INT64_MAX, time_max = INT64_MIN, order_min = INT64_MAX,
+            order_max = INT64_MIN;
+    struct buf *out = &writer->blocks;
 
-    for (uint64_t first = 0; first < content->sample_count && status == STATUS_OK;) {
-        uint64_t left = content->sample_count - first;
-        uint32_t count = left < BLOCK_ROWS_MAX ? (uint32_t)left : BLOCK_ROWS_MAX;
+    for (uint32_t k = 0; k < plan->part_count; k++)
+        for (uint32_t i = 0; i < plan->parts[k].count; i++) {
+            uint32_t row = part_row(writer, &plan->parts[k], i);
 
-        status = write_sample_block(writer, content->samples + first, count);
-        first += count;
-    }
-    return status;
+            widen(writer->times[row], &time_min, &time_max);
+            widen((int64_t)((uint64_t)writer->times[row] +
+                            (uint64_t)writer->order_distances[row]),
+                  &order_min, &order_max);
+        }
+    writer->block_count++;
+    return buf_append_byte(out, 0) && buf_append_varint(out, plan->row_count) &&
+           buf_append_varint(out, zigzag(time_min)) &&
+           buf_append_varint(out, zigzag((int64_t)((uint64_t)time_max - (uint64_t)time_min))) &&
+           buf_append_varint(out, zigzag((int64_t)((uint64_t)order_min - (uint64_t)time_min))) &&
+           buf_append_varint(out, zigzag((int64_t)((uint64_t)order_max - (uint64_t)order_min)));
 }
 
-static bool put_directory_head(struct writer *writer, struct buf *out)
+static bool put_text_page(struct segment_writer *writer, const struct slice *texts, uint32_t count)
 {
-    const struct segment_summary *summary = &writer->summary;
-    const struct segment_content *content = writer->content;
-    bool fine = buf_append_varint(out, summary->rows) && buf_append_varint(out, summary->samples) &&
-                buf_append_varint(out, summary->raw_bytes) &&
-                put_signed(out, summary->time_min_ns) && put_signed(out, summary->time_max_ns) &&
-                put_signed(out, summary->order_min_ns) && put_signed(out, summary->order_max_ns) &&
-                buf_append_u64(out, summary->sequence_min) &&
-                buf_append_u64(out, summary->sequence_max) &&
-                buf_append_varint(out, writer->field_index.count) &&
-                buf_append_slice(out, buf_slice(&writer->field_names)) &&
-                buf_append_varint(out, content->format_count);
+    struct buf raw = buf_empty(SEGMENT_PAGE_SIZE_MAX), *page = &writer->pages.scratch;
+    bool fine;
 
-    for (uint32_t i = 0; i < content->format_count && fine; i++)
-        fine = buf_append_varint(out, content->formats[i].len) &&
-               buf_append_slice(out, content->formats[i]);
-    fine = fine && buf_append_varint(out, content->source_count);
-    for (uint32_t i = 0; i < content->source_count && fine; i++) {
-        const struct segment_source *source = &writer->sources[i];
-
-        fine = source_append(out, &content->sources[i]) && buf_append_varint(out, source->rows) &&
-               buf_append_varint(out, source->rows == 0 ? 0 : source->from_offset) &&
-               buf_append_varint(out, source->to_offset);
-    }
+    buf_reset(page);
+    fine = text_page_append(texts, count, &writer->pages.encoder, &raw) &&
+           buf_append_varint(page, raw.len) && zstd_append(page, buf_slice(&raw), TEXTS_LEVEL) &&
+           page_writer_put(&writer->pages, REGION_TEXTS, buf_slice(page), &writer->blocks);
+    buf_release(&raw);
     return fine;
 }
 
-static enum status write_directory(struct writer *writer)
+static bool put_column(struct segment_writer *writer, const struct gathered_column *column,
+                       const struct block_part *part)
 {
-    char footer[SEGMENT_FOOTER_SIZE] = {0};
-    struct buf raw = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
-    struct slice stored = {NULL, 0};
-    enum status status;
+    enum page_region region = column->class == CLASS_CODES ? REGION_CODES : REGION_NUMBERS;
 
-    if (!put_directory_head(writer, &raw) || !buf_append_varint(&raw, writer->block_count) ||
-        !buf_append_slice(&raw, buf_slice(&writer->blocks))) {
-        buf_release(&raw);
-        return no_memory(writer);
+    if (column->class == CLASS_TEXTS)
+        return put_text_page(writer, column->texts + part->first, part->count);
+    return page_writer_put_numbers(&writer->pages, region, column->numbers + part->first,
+                                   part->count, &writer->blocks) &&
+           (column->class != CLASS_DECIMALS ||
+            page_writer_put_numbers(&writer->pages, region, column->scales + part->first,
+                                    part->count, &writer->blocks));
+}
+
+static bool put_section(struct segment_writer *writer, const struct block_part *part)
+{
+    struct gathered *gathered = &writer->gathered[part->family];
+
+    if (gathered->columns == NULL &&
+        !gather_family(gathered, &writer->rows, part->family, writer->blobs, writer->times,
+                       &writer->pools))
+        return false;
+    if (!buf_append_varint(&writer->blocks, part->family) ||
+        !buf_append_varint(&writer->blocks, part->count))
+        return false;
+    for (uint32_t c = 0; c < gathered->column_count; c++)
+        if (!put_column(writer, &gathered->columns[c], part))
+            return false;
+    if (part->first + part->count == gathered->row_count) /* the last rows: keep only the lists */
+        for (uint32_t c = 0; c < gathered->column_count; c++) {
+            free(gathered->columns[c].numbers);
+            free(gathered->columns[c].scales);
+            free(gathered->columns[c].texts);
+            gathered->columns[c].numbers = gathered->columns[c].scales = NULL;
+            gathered->columns[c].texts = NULL;
+        }
+    return true;
+}
+
+static enum status put_block(struct segment_writer *writer, const struct block_plan *plan)
+{
+    bool fine = put_block_head(writer, plan);
+
+    page_writer_forget(&writer->pages);
+    for (int page = 0; page < BLOCK_PAGE_COUNT && fine; page++)
+        fine = put_block_page(writer, plan, (enum block_page)page);
+    fine = fine && buf_append_varint(&writer->blocks, plan->part_count);
+    for (uint32_t i = 0; i < plan->part_count && fine; i++) {
+        page_writer_forget(&writer->pages);
+        fine = put_section(writer, &plan->parts[i]);
     }
-    writer->summary.footer_hash = hash128(raw.data, raw.len, writer->seed);
-    put_le64(footer, writer->offset + writer->pending.len);
-    put_le64(footer + 16, raw.len);
-    put_le64(footer + 24, writer->seed);
-    put_le64(footer + 32, writer->summary.footer_hash.low);
-    put_le64(footer + 40, writer->summary.footer_hash.high);
-    put_le32(footer + 64, SEGMENT_VERSION);
-    memcpy(footer + 72, SEGMENT_END_MAGIC, 8);
-    status = compress(writer, buf_slice(&raw), &stored);
-    put_le64(footer + 8, stored.len);
-    if (status == STATUS_OK)
-        status = put_bytes(writer, stored);
-    if (status == STATUS_OK)
-        status = put_bytes(writer, slice_make(footer, sizeof(footer)));
-    if (status == STATUS_OK)
-        status = flush(writer);
-    writer->summary.file_bytes = writer->offset;
-    buf_release(&raw);
+    return fine ? STATUS_OK : no_memory(writer);
+}
+
+/* Cut a family of its own blocks by rows and bytes. */
+static enum status put_large_family(struct segment_writer *writer, uint32_t family,
+                                    struct block_plan *plan)
+{
+    bool as_text = family == writer->rows.set.family_count;
+    size_t bytes_max = as_text ? SEGMENT_TEXT_BLOCK_BYTES_MAX : SEGMENT_BLOCK_BYTES_MAX;
+    uint32_t count = segment_family_rows(writer, family);
+    enum status status = STATUS_OK;
+
+    for (uint32_t first = 0; first < count && status == STATUS_OK;) {
+        struct block_part *part = &plan->parts[0];
+        size_t bytes = 0;
+
+        *part = (struct block_part){.family = family, .first = first};
+        while (first + part->count < count && part->count < BLOCK_ROWS_MAX && bytes < bytes_max)
+            bytes += writer->content->rows[part_row(writer, part, part->count++)].event->bytes.len;
+        plan->part_count = 1;
+        plan->row_count = part->count;
+        status = put_block(writer, plan);
+        first += part->count;
+    }
     return status;
 }
 
-static void release(struct writer *writer)
+static bool is_large(const struct segment_writer *writer, uint32_t family)
 {
-    io_close(writer->io, &writer->fd);
-    (void)ZSTD_freeCCtx(writer->zstd);
-    buf_release(&writer->page);
-    buf_release(&writer->packed);
-    buf_release(&writer->pending);
-    buf_release(&writer->blocks);
-    buf_release(&writer->field_names);
-    map_release(&writer->field_index);
-    arena_release(&writer->keys);
-    for (uint32_t i = 0; i < writer->binding_capacity; i++)
-        free(writer->bindings[i].values);
-    free(writer->bindings);
-    free(writer->sources);
-    free(writer->numbers);
+    return family == writer->rows.set.family_count ||
+           segment_family_rows(writer, family) >= SEGMENT_SMALL_FAMILY_ROWS;
 }
 
-static enum status prepare(struct writer *writer)
+static enum status put_small_families(struct segment_writer *writer, struct block_plan *plan)
+{
+    enum status status = STATUS_OK;
+
+    plan->part_count = plan->row_count = 0;
+    for (uint32_t family = 0; family <= writer->rows.set.family_count && status == STATUS_OK;
+         family++) {
+        uint32_t count = family == writer->rows.set.family_count ? 0 : segment_family_rows(writer, family);
+        bool flush = family == writer->rows.set.family_count;
+
+        if (!flush && (count == 0 || is_large(writer, family)))
+            continue;
+        if (plan->part_count > 0 && (flush || plan->row_count + count > BLOCK_ROWS_MAX ||
+                                     plan->part_count == BLOCK_PARTS_MAX)) {
+            status = put_block(writer, plan);
+            plan->part_count = plan->row_count = 0;
+        }
+        if (!flush) {
+            plan->parts[plan->part_count++] = (struct block_part){family, 0, count};
+            plan->row_count += count;
+        }
+    }
+    return status;
+}
+
+static enum status put_blocks(struct segment_writer *writer)
+{
+    struct block_plan *plan = malloc(sizeof(*plan));
+    enum status status = STATUS_OK;
+
+    if (plan == NULL)
+        return no_memory(writer);
+    for (uint32_t family = 0; family <= writer->rows.set.family_count && status == STATUS_OK;
+         family++)
+        if (is_large(writer, family))
+            status = put_large_family(writer, family, plan);
+    if (status == STATUS_OK)
+        status = put_small_families(writer, plan);
+    free(plan);
+    return status;
+}
+
+/* ---- file ---- */
+
+struct file_out {
+    struct segment_writer *writer;
+    int fd;
+    uint64_t offset;
+};
+
+static enum status put_bytes(struct file_out *out, struct slice bytes)
+{
+    enum status status = io_write_all(out->writer->io, out->fd, bytes.data, bytes.len, out->offset,
+                                      out->writer->path, out->writer->err);
+
+    out->offset += bytes.len;
+    return status;
+}
+
+static enum status put_footer(struct file_out *out, struct slice directory,
+                              uint64_t directory_offset)
+{
+    struct segment_writer *writer = out->writer;
+    char footer[SEGMENT_FOOTER_SIZE] = {0};
+    struct hash128 hash = hash128(directory.data, directory.len, writer->pages.seed);
+
+    put_le64(footer, writer->pages.seed);
+    for (unsigned i = 0; i < REGION_COUNT; i++)
+        put_le64(footer + 8 + 8 * i, writer->pages.regions[i].len);
+    put_le64(footer + 48, directory_offset);
+    put_le64(footer + 56, directory.len);
+    put_le64(footer + 64, writer->directory.len);
+    put_le64(footer + 72, hash.low);
+    put_le64(footer + 80, hash.high);
+    put_le32(footer + 112, SEGMENT_VERSION);
+    memcpy(footer + 120, SEGMENT_END_MAGIC, 8);
+    writer->summary.footer_hash = hash;
+    writer->summary.file_bytes = out->offset + sizeof(footer);
+    return put_bytes(out, slice_make(footer, sizeof(footer)));
+}
+
+static enum status put_file(struct segment_writer *writer)
+{
+    struct file_out out = {.writer = writer, .fd = -1};
+    struct buf packed = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
+    char header[SEGMENT_HEADER_SIZE] = SEGMENT_MAGIC;
+    uint64_t directory_offset;
+    enum status status = io_open(writer->io, writer->path,
+                                 IO_READ | IO_WRITE | IO_CREATE | IO_TRUNCATE, &out.fd,
+                                 writer->err);
+
+    put_le32(header + 8, SEGMENT_VERSION);
+    if (status == STATUS_OK)
+        status = put_bytes(&out, slice_make(header, sizeof(header)));
+    for (unsigned i = 0; i < REGION_COUNT && status == STATUS_OK; i++)
+        status = put_bytes(&out, buf_slice(&writer->pages.regions[i]));
+    directory_offset = out.offset;
+    if (status == STATUS_OK &&
+        !zstd_append(&packed, buf_slice(&writer->directory), DIRECTORY_LEVEL))
+        status = no_memory(writer);
+    if (status == STATUS_OK)
+        status = put_bytes(&out, buf_slice(&packed));
+    if (status == STATUS_OK)
+        status = put_footer(&out, buf_slice(&packed), directory_offset);
+    if (status == STATUS_OK)
+        status = io_sync(writer->io, out.fd, writer->path, writer->err);
+    io_close(writer->io, &out.fd);
+    buf_release(&packed);
+    return status;
+}
+
+static uint64_t seed_of(const struct segment_summary *summary)
+{
+    uint64_t parts[] = {summary->rows,
+                        summary->samples,
+                        summary->raw_bytes,
+                        (uint64_t)summary->time_min_ns,
+                        (uint64_t)summary->time_max_ns,
+                        summary->sequence_min,
+                        summary->sequence_max};
+
+    return hash64(parts, sizeof(parts));
+}
+
+static enum status allocate(struct segment_writer *writer)
 {
     const struct segment_content *content = writer->content;
-    char header[SEGMENT_HEADER_SIZE] = SEGMENT_MAGIC;
-    uint64_t identity[3] = {content->row_count, content->sample_count, 0};
-    enum status status;
 
-    if (content->row_count > 0)
-        identity[2] = content->rows[0].sequence;
-    else if (content->sample_count > 0)
-        identity[2] = content->samples[0].sequence;
-    writer->seed = hash64(identity, sizeof(identity)); /* the same content gives the same bytes */
-    writer->page = writer->packed = writer->pending = buf_empty(SEGMENT_PAGE_SIZE_MAX);
-    writer->blocks = writer->field_names = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
-    writer->field_index = map_empty(NAME_COUNT_MAX);
-    writer->keys = arena_empty(SEGMENT_DIRECTORY_SIZE_MAX);
-    writer->summary = (struct segment_summary){.time_min_ns = INT64_MAX,
-                                               .time_max_ns = INT64_MIN,
-                                               .order_min_ns = INT64_MAX,
-                                               .order_max_ns = INT64_MIN,
-                                               .sequence_min = UINT64_MAX};
-    writer->zstd = ZSTD_createCCtx();
-    writer->sources = calloc((size_t)content->source_count + 1, sizeof(*writer->sources));
+    writer->sources = calloc(content->source_count + 1, sizeof(*writer->sources));
+    writer->expected_ranks = calloc(content->source_count + 1, sizeof(*writer->expected_ranks));
+    writer->ranks = malloc((content->row_count + 1) * sizeof(*writer->ranks));
+    writer->times = malloc((content->row_count + 1) * sizeof(*writer->times));
+    writer->order_distances = malloc((content->row_count + 1) * sizeof(*writer->order_distances));
+    writer->row_sources = malloc((content->row_count + 1) * sizeof(*writer->row_sources));
+    writer->levels = malloc(content->row_count + 1);
+    writer->flags = malloc(content->row_count + 1);
     writer->numbers = malloc(BLOCK_ROWS_MAX * sizeof(*writer->numbers));
-    if (writer->zstd == NULL || writer->sources == NULL || writer->numbers == NULL)
+    return writer->sources == NULL || writer->expected_ranks == NULL || writer->ranks == NULL ||
+                   writer->times == NULL || writer->order_distances == NULL ||
+                   writer->row_sources == NULL || writer->levels == NULL ||
+                   writer->flags == NULL || writer->numbers == NULL
+               ? no_memory(writer)
+               : STATUS_OK;
+}
+
+static void release(struct segment_writer *writer)
+{
+    for (uint32_t i = 0; writer->sources != NULL && i < writer->content->source_count; i++) {
+        buf_release(&writer->sources[i].runs);
+        buf_release(&writer->sources[i].anchors);
+    }
+    for (uint32_t i = 0; writer->gathered != NULL && i <= writer->rows.set.family_count; i++)
+        gathered_release(&writer->gathered[i]);
+    free(writer->gathered);
+    free(writer->sources);
+    free(writer->ranks);
+    free(writer->times);
+    free(writer->order_distances);
+    free(writer->row_sources);
+    free(writer->levels);
+    free(writer->flags);
+    free(writer->expected_ranks);
+    free(writer->field_numbers);
+    free(writer->blobs);
+    free(writer->numbers);
+    buf_release(&writer->field_names);
+    buf_release(&writer->blob_bytes);
+    buf_release(&writer->blocks);
+    buf_release(&writer->directory);
+    gather_pools_release(&writer->pools);
+    page_writer_release(&writer->pages);
+    segment_samples_release(&writer->samples);
+    shaped_rows_release(&writer->rows);
+}
+
+static enum status write_content(struct segment_writer *writer, bool plain)
+{
+    enum status status = allocate(writer);
+
+    if (status == STATUS_OK)
+        status = account_rows(writer);
+    segment_samples_account(writer->content, &writer->summary);
+    if (status == STATUS_OK)
+        status = shaped_rows_make(&writer->rows, writer->content, plain, writer->err);
+    if (status != STATUS_OK)
+        return status;
+    page_writer_init(&writer->pages, seed_of(&writer->summary), NUMBERS_LEVEL);
+    writer->gathered = calloc(writer->rows.set.family_count + 1, sizeof(*writer->gathered));
+    if (writer->gathered == NULL)
         return no_memory(writer);
-    for (uint32_t i = 0; i < content->source_count; i++)
-        writer->sources[i].from_offset = UINT64_MAX;
-    status = io_open(writer->io, writer->path, IO_READ | IO_WRITE | IO_CREATE | IO_TRUNCATE,
-                     &writer->fd, writer->err);
-    put_le32(header + 8, SEGMENT_VERSION);
-    return status == STATUS_OK ? put_bytes(writer, slice_make(header, sizeof(header))) : status;
+    status = make_blobs(writer);
+    if (status == STATUS_OK)
+        status = put_blocks(writer);
+    if (status == STATUS_OK &&
+        !segment_samples_put(&writer->samples, writer->content, &writer->pages))
+        status = no_memory(writer);
+    if (status == STATUS_OK)
+        status = segment_directory_make(writer);
+    return status == STATUS_OK ? put_file(writer) : status;
 }
 
-static enum status write_all(struct writer *writer)
+static enum status write_once(struct io *io, const char *path,
+                              const struct segment_content *content, bool plain,
+                              struct segment_summary *out, struct error *err)
 {
-    const struct segment_row **sorted =
-        malloc((writer->content->row_count + 1) * sizeof(struct segment_row *));
-    enum status status = sorted == NULL ? no_memory(writer) : prepare(writer);
-
-    if (status == STATUS_OK)
-        status = write_events(writer, sorted);
-    if (status == STATUS_OK)
-        status = write_samples(writer);
-    if (status == STATUS_OK)
-        status = write_directory(writer);
-    if (status == STATUS_OK)
-        status = io_sync(writer->io, writer->fd, writer->path, writer->err);
-    io_close(writer->io, &writer->fd);
-    if (status == STATUS_OK)
-        status = segment_check(writer->io, writer->path, writer->content, sorted,
-                               &writer->summary.footer_hash, writer->err);
-    free(sorted);
-    return status;
-}
-
-enum status segment_write(struct io *io, const char *path, const struct segment_content *content,
-                          struct segment_summary *out, struct error *err)
-{
-    struct writer *writer = calloc(1, sizeof(*writer));
-    struct error local = {0};
+    struct segment_writer *writer = calloc(1, sizeof(*writer));
     enum status status;
 
     if (writer == NULL)
@@ -632,16 +551,40 @@ enum status segment_write(struct io *io, const char *path, const struct segment_
     writer->io = io;
     writer->path = path;
     writer->content = content;
-    writer->err = err == NULL ? &local : err;
-    writer->fd = -1;
-    status = write_all(writer);
+    writer->err = err;
+    writer->field_names = buf_empty(DIRECTORY_PART_MAX);
+    writer->blob_bytes = buf_empty((size_t)1 << 32);
+    writer->blocks = buf_empty(DIRECTORY_PART_MAX);
+    writer->directory = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
+    segment_samples_init(&writer->samples);
+    gather_pools_init(&writer->pools);
+    writer->summary = (struct segment_summary){.time_min_ns = INT64_MAX,
+                                               .time_max_ns = INT64_MIN,
+                                               .order_min_ns = INT64_MAX,
+                                               .order_max_ns = INT64_MIN,
+                                               .sequence_min = UINT64_MAX};
+    status = write_content(writer, plain);
+    if (status == STATUS_OK)
+        status = segment_check(io, path, content, &writer->rows, err);
     *out = writer->summary;
     release(writer);
     free(writer);
-    if (status != STATUS_OK) {
-        error_context(err, "segment %s", path);
-        if (io_remove(io, path, &local) != STATUS_OK)
-            return status; /* swept at the next start */
+    return status;
+}
+
+enum status segment_write(struct io *io, const char *path,
+                                 const struct segment_content *content,
+                                 struct segment_summary *out, struct error *err)
+{
+    struct error ignored;
+    enum status status = write_once(io, path, content, false, out, err);
+
+    if (status == STATUS_CORRUPT) {
+        diag_error("store: segment %s: %s; written again as text", path,
+                   err == NULL ? "read back differs" : err->message);
+        status = write_once(io, path, content, true, out, err);
     }
+    if (status != STATUS_OK && io_remove(io, path, &ignored) != STATUS_OK)
+        diag_warn("store: %s", ignored.message);
     return status;
 }

@@ -101,45 +101,98 @@ static bool reserve_values(struct shaped_rows *rows, size_t extra)
     return true;
 }
 
-static void keep_values(struct shaped_rows *rows, const struct line_shape *shape)
+/* While the line is at hand: what later passes need of it goes into the words of its values. */
+static void keep_values(struct shaped_rows *rows, const struct line_shape *shape,
+                        const struct event *event)
 {
     uint64_t *out = rows->values + rows->value_count;
 
     for (uint32_t i = 0; i < shape->slot_count; i++) {
         const struct shape_slot *slot = &shape->slots[i];
+        struct slice text = {event->bytes.data + slot->start, slot->len};
 
-        out[i] = slot->kind.type == SLOT_TEXT || slot_id_size(slot->kind) > 0
-                     ? text_ref(slot->start, slot->len)
-                     : slot->value;
+        if (slot->kind.type == SLOT_TEXT) {
+            *out++ = text_ref(slot->start, slot->len);
+            *out++ = hash64(text.data, text.len);
+        } else if (slot_id_size(slot->kind) > 0) {
+            uint64_t id[HEX_BYTES_MAX / 8] = {0};
+            unsigned words = slot_words(slot->kind);
+
+            slot_id_read(slot->kind, text, (uint8_t *)id);
+            memcpy(out, id, words * sizeof(*out));
+            out += words;
+        } else {
+            *out++ = slot->value;
+        }
     }
-    rows->value_count += shape->slot_count;
+    for (uint32_t i = 0; i < shape->field_count; i++) {
+        struct slice text = event->fields[shape->fields[i].source].text;
+
+        if (!shape->fields[i].computed)
+            continue;
+        *out++ = COMPUTED_REF | shape->fields[i].source;
+        *out++ = hash64(text.data, text.len);
+    }
+    rows->value_count = (size_t)(out - rows->values);
+}
+
+enum {
+    ROW_WORDS_MAX = SHAPE_SLOTS_MAX * (HEX_BYTES_MAX / 8) + SHAPE_FIELDS_MAX * 2,
+    PREFETCH_EVENT = 12, /* rows ahead: rows in time order lie anywhere in memory */
+    PREFETCH_LINE = 6,
+};
+
+static void prefetch(const struct segment_content *content, uint64_t row)
+{
+    const struct event *event;
+
+    if (row + PREFETCH_EVENT < content->row_count)
+        __builtin_prefetch(content->rows[row + PREFETCH_EVENT].event);
+    if (row + PREFETCH_LINE >= content->row_count)
+        return;
+    event = content->rows[row + PREFETCH_LINE].event;
+    for (size_t i = 0; i < event->bytes.len && i < 256; i += 64)
+        __builtin_prefetch(event->bytes.data + i);
+    for (size_t i = 0; i < event->field_count * sizeof(event->fields[0]) && i < 512; i += 64)
+        __builtin_prefetch((const char *)event->fields + i);
 }
 
 static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sampler)
 {
     const struct segment_content *content = rows->content;
     struct line_shape *shape = malloc(sizeof(*shape));
+    uint32_t *last = malloc((content->source_count + 1) * sizeof(*last)); /* template per source */
 
-    if (shape == NULL)
+    if (shape == NULL || last == NULL) {
+        free(shape);
+        free(last);
         return false;
+    }
+    memset(last, 0xff, content->source_count * sizeof(*last));
     for (uint64_t row = 0; row < content->row_count; row++) {
         const struct event *event = content->rows[row].event;
         struct shape_rules rules = {sampler->whole + (size_t)event->format * FIELDS_TRACKED,
                                     FIELDS_TRACKED};
 
+        prefetch(content, row);
         rows->first_value[row] = rows->value_count;
         rows->templates[row] = TEMPLATE_NONE;
-        if (!reserve_values(rows, SHAPE_SLOTS_MAX)) {
+        rows->bytes[row] = event->bytes.data;
+        if (!reserve_values(rows, ROW_WORDS_MAX)) {
             free(shape);
+            free(last);
             return false;
         }
         if (!shape_read(shape, event, &rules))
             continue;
         rows->templates[row] =
-            template_table_get(&rows->table, shape, event->bytes, event->format);
+            template_table_get(&rows->table, shape, event->bytes, event->format,
+                               last[event->source]);
+        last[event->source] = rows->templates[row];
         if (rows->templates[row] != TEMPLATE_NONE)
-            keep_values(rows, shape);
+            keep_values(rows, shape, event);
     }
+    free(last);
     free(shape);
     return true;
 }
@@ -188,10 +241,14 @@ static bool make(struct shaped_rows *rows, bool plain)
     bool fine;
 
     rows->templates = malloc((count + 1) * sizeof(*rows->templates));
-    rows->first_value = calloc(count + 1, sizeof(*rows->first_value));
-    if (rows->templates == NULL || rows->first_value == NULL)
+    rows->first_value = malloc((count + 1) * sizeof(*rows->first_value));
+    rows->bytes = malloc((count + 1) * sizeof(*rows->bytes));
+    if (rows->templates == NULL || rows->first_value == NULL || rows->bytes == NULL)
         return false;
     if (plain) {
+        for (uint64_t row = 0; row < count; row++)
+            rows->bytes[row] = rows->content->rows[row].event->bytes.data;
+        memset(rows->first_value, 0, count * sizeof(*rows->first_value));
         memset(rows->templates, 0xff, count * sizeof(*rows->templates));
         return true;
     }
@@ -234,6 +291,7 @@ void shaped_rows_release(struct shaped_rows *rows)
     free(rows->templates);
     free(rows->first_value);
     free(rows->values);
+    free(rows->bytes);
     free(rows->order);
     free(rows->family_start);
     *rows = (struct shaped_rows){0};

@@ -9,15 +9,17 @@
 #include "store/family.h"
 #include "store/segment.h"
 
-/* Values of slots that keep bytes: where they are in the event. */
+#define COMPUTED_REF ((uint64_t)1 << 63)
+
+/* Values of slots that keep text: where it is in the event. */
 static inline uint64_t text_ref(uint32_t start, uint32_t len)
 {
     return (uint64_t)start << 32 | len;
 }
 
-static inline struct slice text_of_ref(struct slice bytes, uint64_t ref)
+static inline struct slice text_of_ref(const char *bytes, uint64_t ref)
 {
-    return (struct slice){bytes.data + (ref >> 32), (uint32_t)ref};
+    return (struct slice){bytes + (ref >> 32), (uint32_t)ref};
 }
 
 struct shaped_rows {
@@ -26,7 +28,9 @@ struct shaped_rows {
     struct family_set set;
     uint32_t *templates;   /* raw template of each row; TEMPLATE_NONE: kept as text */
     uint64_t *first_value; /* of each row, in `values` */
-    uint64_t *values;      /* one per slot of the raw template */
+    uint64_t *values;      /* slot_words() of each slot of the raw template, then two words of each
+                              computed field: COMPUTED_REF | place in the event, and its hash */
+    const char **bytes;    /* event.bytes.data of each row */
     size_t value_count, value_capacity;
     uint32_t *order;       /* rows by family, those kept as text last */
     uint64_t *family_start; /* family_count + 2: where each family's rows begin in `order` */

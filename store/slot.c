@@ -109,11 +109,6 @@ static bool all_hex(struct slice text, char first_letter)
     return bad == 0;
 }
 
-static bool is_uuid_dash(size_t at)
-{
-    return at == 8 || at == 13 || at == 18 || at == 23;
-}
-
 static bool is_uuid(struct slice text, char first_letter)
 {
     if (text.len != 36 || text.data[8] != '-' || text.data[13] != '-' || text.data[18] != '-' ||
@@ -126,13 +121,23 @@ static bool is_uuid(struct slice text, char first_letter)
            all_hex(slice_sub(text, 24, 12), first_letter);
 }
 
-static bool has_byte(struct slice text, unsigned char low, unsigned count)
+/* Letters of each case in a text of hex digits and dashes: letters have bit 6, lower case bit 5. */
+static void letter_cases(struct slice text, bool *upper, bool *lower)
 {
-    bool found = false;
+    uint64_t upper_bits = 0, lower_bits = 0;
 
-    for (size_t i = 0; i < text.len; i++)
-        found |= (unsigned char)((unsigned char)text.data[i] - low) < count;
-    return found;
+    for (size_t at = 0; at < text.len; at += 8) {
+        uint64_t word = 0;
+
+        if (text.len - at >= 8)
+            memcpy(&word, text.data + at, 8);
+        else
+            memcpy(&word, text.data + at, text.len - at);
+        lower_bits |= word << 1 & word & 0x4040404040404040u;
+        upper_bits |= ~(word << 1) & word & 0x4040404040404040u;
+    }
+    *upper = upper_bits != 0;
+    *lower = lower_bits != 0;
 }
 
 /* Hex digits of one case, `len` even, or a UUID. */
@@ -147,8 +152,7 @@ static bool id_kind(struct slice token, uint64_t hex, struct slot_kind *out)
                   token.len > 2 * HEX_BYTES_MAX ||
                   (hex & low_bits(token.len)) != low_bits(token.len)))
         return false;
-    upper = has_byte(token, 'A', 6);
-    lower = has_byte(token, 'a', 6);
+    letter_cases(token, &upper, &lower);
     if (upper && lower)
         return false;
     *out = (struct slot_kind){uuid ? SLOT_UUID : SLOT_HEX,
@@ -366,21 +370,43 @@ size_t slot_write(struct stamp_cache *cache, struct slot_kind kind, uint64_t val
     }
 }
 
+/* Eight hex digits as four bytes: the value of each digit, then pairs. Letters have bit 6 set. */
+static void read_hex8(const char *text, uint8_t *out)
+{
+    uint64_t word, pairs;
+
+    memcpy(&word, text, sizeof(word));
+    word = (word & 0x0f0f0f0f0f0f0f0fu) + 9 * (word >> 6 & 0x0101010101010101u);
+    pairs = (word << 4 | word >> 8) & 0x00ff00ff00ff00ffu;
+    out[0] = (uint8_t)pairs;
+    out[1] = (uint8_t)(pairs >> 16);
+    out[2] = (uint8_t)(pairs >> 32);
+    out[3] = (uint8_t)(pairs >> 48);
+}
+
 void slot_id_read(struct slot_kind kind, struct slice text, uint8_t *out)
 {
-    char letter = kind.param & SLOT_UPPER ? 'A' : 'a';
-    unsigned nibbles = 0;
+    char digits[8] = {'0', '0', '0', '0', '0', '0', '0', '0'};
 
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned digit;
+    if (kind.type == SLOT_UUID) { /* 8-4-4-4-12 */
+        read_hex8(text.data, out);
+        memcpy(digits, text.data + 9, 4);
+        memcpy(digits + 4, text.data + 14, 4);
+        read_hex8(digits, out + 4);
+        memcpy(digits, text.data + 19, 4);
+        memcpy(digits + 4, text.data + 24, 4);
+        read_hex8(digits, out + 8);
+        read_hex8(text.data + 28, out + 12);
+        return;
+    }
+    for (; text.len >= 8; text = slice_from(text, 8), out += 4)
+        read_hex8(text.data, out);
+    if (text.len > 0) {
+        uint8_t last[4];
 
-        if (kind.type == SLOT_UUID && is_uuid_dash(i))
-            continue;
-        digit = hex_digit(text.data[i], letter) & 15;
-        if (nibbles++ % 2 == 0)
-            *out = (uint8_t)(digit << 4);
-        else
-            *out++ |= (uint8_t)digit;
+        memcpy(digits, text.data, text.len);
+        read_hex8(digits, last);
+        memcpy(out, last, text.len / 2);
     }
 }
 

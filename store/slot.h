@@ -49,6 +49,15 @@ static inline unsigned slot_id_size(struct slot_kind kind)
     return kind.type == SLOT_HEX ? kind.param & 0x7f : 0;
 }
 
+/* 64-bit words that keep a value while a segment is made: of TEXT, a reference and a hash; of ids,
+ * their bytes. */
+static inline unsigned slot_words(struct slot_kind kind)
+{
+    if (kind.type == SLOT_TEXT)
+        return 2;
+    return slot_id_size(kind) > 0 ? (slot_id_size(kind) + 7) / 8 : 1;
+}
+
 /* The type of a token and its value; `used` bytes of it belong to the slot, the rest (a unit such
  * as "ms") is literal. Never SLOT_STAMP. For UUID, HEX and TEXT the value is not set. */
 struct slot_kind slot_classify(struct slice token, size_t *used, uint64_t *value);

@@ -181,21 +181,32 @@ static struct template *make_template(struct arena *arena, const struct line_sha
     return template;
 }
 
-uint32_t template_table_get(struct template_table *table, const struct line_shape *shape,
-                            struct slice bytes, uint32_t format)
+static bool is_template(const struct template *template, const struct line_shape *shape,
+                        struct slice bytes, uint32_t format)
 {
-    uint64_t hash = shape_hash(shape, bytes, format);
+    return template->slot_count == shape->slot_count &&
+           template->field_count == shape->field_count && template->format == format &&
+           shape_equal(template, shape, bytes);
+}
+
+uint32_t template_table_get(struct template_table *table, const struct line_shape *shape,
+                            struct slice bytes, uint32_t format, uint32_t guess)
+{
+    uint64_t hash;
     uint32_t place;
 
+    if (guess != TEMPLATE_NONE && is_template(table->templates[guess], shape, bytes, format)) {
+        table->templates[guess]->row_count++;
+        return guess;
+    }
     if (table->count >= table->capacity && !grow(table))
         return TEMPLATE_NONE;
+    hash = shape_hash(shape, bytes, format);
     for (place = (uint32_t)hash & (table->place_count - 1); table->places[place] != TEMPLATE_NONE;
          place = (place + 1) & (table->place_count - 1)) {
         struct template *template = table->templates[table->places[place]];
 
-        if (template->hash == hash && template->slot_count == shape->slot_count &&
-            template->field_count == shape->field_count && template->format == format &&
-            shape_equal(template, shape, bytes)) {
+        if (template->hash == hash && is_template(template, shape, bytes, format)) {
             template->row_count++;
             return table->places[place];
         }

@@ -2,15 +2,21 @@
 #include "store/text_pool.h"
 
 #include "base/byteorder.h"
-#include "base/hash.h"
 #include "store/zstd_context.h"
 
 #include <stdlib.h>
 
 enum { PLACES_FIRST = 4096 };
+#define POOL_BYTES_MAX ((size_t)1 << 30)
+
+void text_pool_init(struct text_pool *pool)
+{
+    *pool = (struct text_pool){.arena = arena_empty(POOL_BYTES_MAX)};
+}
 
 void text_pool_release(struct text_pool *pool)
 {
+    arena_release(&pool->arena);
     free(pool->strings);
     free(pool->hashes);
     free(pool->places);
@@ -61,22 +67,31 @@ static bool grow(struct text_pool *pool)
     return true;
 }
 
-uint32_t text_pool_add(struct text_pool *pool, struct slice text)
+uint32_t text_pool_find(const struct text_pool *pool, uint64_t hash)
 {
-    uint64_t hash = hash64(text.data, text.len);
+    uint32_t place = (uint32_t)hash & (pool->place_count - 1);
+
+    if (pool->place_count == 0)
+        return TEXT_POOL_NONE;
+    for (; pool->places[place] != TEXT_POOL_NONE; place = (place + 1) & (pool->place_count - 1))
+        if (pool->hashes[pool->places[place]] == hash)
+            return pool->places[place];
+    return TEXT_POOL_NONE;
+}
+
+uint32_t text_pool_add(struct text_pool *pool, uint64_t hash, struct slice text)
+{
+    struct slice copy = text.len == 0 ? SLICE_LITERAL("") : arena_copy(&pool->arena, text);
     uint32_t place;
 
-    if (pool->count >= pool->capacity && (pool->count >= TEXT_POOL_COUNT_MAX || !grow(pool)))
+    if (copy.data == NULL || (pool->count >= pool->capacity &&
+                              (pool->count >= TEXT_POOL_COUNT_MAX || !grow(pool))))
         return TEXT_POOL_NONE;
-    for (place = (uint32_t)hash & (pool->place_count - 1); pool->places[place] != TEXT_POOL_NONE;
-         place = (place + 1) & (pool->place_count - 1)) {
-        uint32_t number = pool->places[place];
-
-        if (pool->hashes[number] == hash && slice_equal(pool->strings[number], text))
-            return number;
-    }
+    place = (uint32_t)hash & (pool->place_count - 1);
+    while (pool->places[place] != TEXT_POOL_NONE)
+        place = (place + 1) & (pool->place_count - 1);
     pool->places[place] = pool->count;
-    pool->strings[pool->count] = text;
+    pool->strings[pool->count] = copy;
     pool->hashes[pool->count] = hash;
     pool->owner[pool->count] = 0;
     return pool->count++;

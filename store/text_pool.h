@@ -8,6 +8,7 @@
 #ifndef DENDRO_STORE_TEXT_POOL_H
 #define DENDRO_STORE_TEXT_POOL_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/slice.h"
 #include "store/encoding/int_page.h"
@@ -24,7 +25,8 @@ enum {
 #define TEXT_POOL_NONE UINT32_MAX
 
 struct text_pool {
-    struct slice *strings; /* borrowed, by temporary number */
+    struct arena arena;    /* bytes of the strings */
+    struct slice *strings; /* by temporary number */
     uint64_t *hashes;
     uint32_t *places;
     uint32_t *final;       /* after text_pool_sort(): final number of each */
@@ -34,9 +36,14 @@ struct text_pool {
     uint32_t count, capacity, place_count;
 };
 
+void text_pool_init(struct text_pool *pool);
 void text_pool_release(struct text_pool *pool);
-/* Temporary number of `text`, whose bytes must outlive the pool; TEXT_POOL_NONE without memory. */
-uint32_t text_pool_add(struct text_pool *pool, struct slice text);
+/* Temporary number of the string with this hash64(); TEXT_POOL_NONE if it is new. Strings are told
+ * apart by their hashes alone, so that known ones need not be touched: should two collide, the
+ * check of the segment finds the difference. */
+uint32_t text_pool_find(const struct text_pool *pool, uint64_t hash);
+/* Add a copy of a string that is new; TEXT_POOL_NONE without memory. */
+uint32_t text_pool_add(struct text_pool *pool, uint64_t hash, struct slice text);
 bool text_pool_sort(struct text_pool *pool);
 
 /* Strings [first, ...) that go into one page, in final order: their count and bytes. */

@@ -147,106 +147,103 @@ static bool scan_leaf(struct line_shape *shape, const struct event *event, field
     return scan_region(shape, event, start, end);
 }
 
-/* Copy the fields: spans sorted by (start, longest first), then computed ones. */
+/* Put span `i` of the event among those before it: by start, longest first. They come in order of
+ * start, so only spans that begin together may need to move. */
+static void insert_span(struct line_shape *shape, const struct event_field *field, uint32_t i,
+                        uint32_t at)
+{
+    uint32_t start = field->start, end = field->start + field->len;
+
+    for (; at > 0 && (shape->field_start[at - 1] > start ||
+                      (shape->field_start[at - 1] == start && shape->field_end[at - 1] < end));
+         at--) {
+        shape->fields[at] = shape->fields[at - 1];
+        shape->field_start[at] = shape->field_start[at - 1];
+        shape->field_end[at] = shape->field_end[at - 1];
+    }
+    shape->fields[at] = (struct shape_field){
+        .field = field->field, .type = field->type, .unit = field->unit, .source = (uint16_t)i};
+    shape->field_start[at] = start;
+    shape->field_end[at] = end;
+}
+
 static bool take_fields(struct line_shape *shape, const struct event *event, uint32_t *span_count)
 {
-    uint32_t spans = 0;
+    uint32_t spans = 0, computed = 0;
 
     if (event->field_count > SHAPE_FIELDS_MAX)
         return false;
     for (uint32_t i = 0; i < event->field_count; i++) {
         const struct event_field *field = &event->fields[i];
-        uint32_t at = spans;
 
-        if (field->text.data != NULL)
+        if (field->text.data != NULL) {
+            computed++;
             continue;
+        }
         if (field->start > event->bytes.len || field->len > event->bytes.len - field->start)
             return false;
-        for (; at > 0 && (shape->field_start[at - 1] > field->start ||
-                          (shape->field_start[at - 1] == field->start &&
-                           shape->field_end[at - 1] < field->start + field->len));
-             at--) {
-            shape->fields[at] = shape->fields[at - 1];
-            shape->field_start[at] = shape->field_start[at - 1];
-            shape->field_end[at] = shape->field_end[at - 1];
-        }
-        shape->fields[at] = (struct shape_field){
-            .field = field->field, .type = field->type, .unit = field->unit, .source = (uint16_t)i};
-        shape->field_start[at] = field->start;
-        shape->field_end[at] = field->start + field->len;
-        spans++;
+        insert_span(shape, field, i, spans++);
     }
     *span_count = shape->field_count = spans;
-    for (uint32_t i = 0; i < event->field_count; i++)
-        if (event->fields[i].text.data != NULL)
+    for (uint32_t i = 0; i < event->field_count && computed > 0; i++)
+        if (event->fields[i].text.data != NULL) {
+            computed--;
             shape->fields[shape->field_count++] =
                 (struct shape_field){.field = event->fields[i].field,
                                      .type = event->fields[i].type,
                                      .unit = event->fields[i].unit,
                                      .computed = true,
                                      .source = (uint16_t)i};
+        }
     return true;
 }
 
-/* Ends of all spans in ascending order, each once, with 0 and the line's end. */
-static uint32_t make_cuts(struct line_shape *shape, uint32_t span_count, uint32_t line_len)
+static void add_cut(struct line_shape *shape, uint32_t at, uint32_t leaf)
 {
-    uint32_t count = 0;
+    struct shape_cut *last = &shape->cuts[shape->cut_count - 1];
 
-    shape->cuts[count++] = 0;
-    for (uint32_t i = 0; i <= 2 * span_count; i++) {
-        uint32_t cut, at = count;
-
-        if (i == 2 * span_count)
-            cut = line_len;
-        else
-            cut = i % 2 == 0 ? shape->field_start[i / 2] : shape->field_end[i / 2];
-        while (at > 0 && shape->cuts[at - 1] > cut)
-            at--;
-        if (at > 0 && shape->cuts[at - 1] == cut)
-            continue;
-        memmove(&shape->cuts[at + 1], &shape->cuts[at], (count - at) * sizeof(shape->cuts[0]));
-        shape->cuts[at] = cut;
-        count++;
+    if (last->at != at) {
+        last = &shape->cuts[shape->cut_count++];
+        *last = (struct shape_cut){at, SHAPE_FIELDS_MAX};
     }
-    return count;
+    if (leaf < SHAPE_FIELDS_MAX)
+        last->leaf = leaf;
 }
 
-/* Spans must nest: one that starts inside another ends in it too. */
-static bool spans_nest(const struct line_shape *shape, uint32_t span_count)
+/* Ends of all spans in ascending order, each once, with 0 and the line's end. False: a span that
+ * starts inside another ends outside of it. */
+static bool make_cuts(struct line_shape *shape, uint32_t span_count, uint32_t line_len)
 {
     uint32_t open[SHAPE_FIELDS_MAX], depth = 0;
 
+    shape->cuts[0] = (struct shape_cut){0, SHAPE_FIELDS_MAX};
+    shape->cut_count = 1;
     for (uint32_t i = 0; i < span_count; i++) {
-        while (depth > 0 && open[depth - 1] <= shape->field_start[i])
-            depth--;
-        if (depth > 0 && shape->field_end[i] > open[depth - 1])
+        uint32_t start = shape->field_start[i], end = shape->field_end[i];
+
+        while (depth > 0 && open[depth - 1] <= start)
+            add_cut(shape, open[--depth], SHAPE_FIELDS_MAX);
+        if (depth > 0 && end > open[depth - 1])
             return false;
-        open[depth++] = shape->field_end[i];
+        add_cut(shape, start, end > start ? i : SHAPE_FIELDS_MAX);
+        if (end > start)
+            open[depth++] = end;
     }
+    while (depth > 0)
+        add_cut(shape, open[--depth], SHAPE_FIELDS_MAX);
+    add_cut(shape, line_len, SHAPE_FIELDS_MAX);
     return true;
 }
 
-static bool scan_regions(struct line_shape *shape, const struct event *event, uint32_t span_count,
+static bool scan_regions(struct line_shape *shape, const struct event *event,
                          const struct shape_rules *rules)
 {
-    uint32_t line_len = (uint32_t)event->bytes.len;
-    uint32_t cut_count = make_cuts(shape, span_count, line_len), span = 0;
+    for (uint32_t i = 0; i + 1 < shape->cut_count; i++) {
+        uint32_t from = shape->cuts[i].at, to = shape->cuts[i + 1].at, leaf = shape->cuts[i].leaf;
+        bool fine = leaf < SHAPE_FIELDS_MAX && shape->field_end[leaf] == to
+                        ? scan_leaf(shape, event, shape->fields[leaf].field, from, to, rules)
+                        : scan_region(shape, event, from, to);
 
-    for (uint32_t i = 0; i + 1 < cut_count; i++) {
-        uint32_t from = shape->cuts[i], to = shape->cuts[i + 1];
-        bool fine;
-
-        /* Of the spans that start here the last is the innermost: it alone can end at the next cut. */
-        while (span < span_count && shape->field_start[span] < from)
-            span++;
-        while (span + 1 < span_count && shape->field_start[span + 1] == from &&
-               shape->field_end[span + 1] > from)
-            span++;
-        if (span < span_count && shape->field_start[span] == from && shape->field_end[span] == to)
-            fine = scan_leaf(shape, event, shape->fields[span].field, from, to, rules);
-        else
-            fine = scan_region(shape, event, from, to);
         if (!fine)
             return false;
     }
@@ -286,11 +283,11 @@ bool shape_read(struct line_shape *shape, const struct event *event,
     shape->slot_count = 0;
     shape->field_count = 0;
     if (event->bytes.len > SHAPE_SIZE_MAX || !take_fields(shape, event, &span_count) ||
-        !spans_nest(shape, span_count))
+        !make_cuts(shape, span_count, (uint32_t)event->bytes.len))
         return false;
     kernels()->byte_masks(event->bytes.data, event->bytes.len,
                           &(struct byte_masks){shape->token, shape->trigger, shape->digit, shape->hex});
-    if (!scan_regions(shape, event, span_count, rules))
+    if (!scan_regions(shape, event, rules))
         return false;
     place_fields(shape, span_count);
     return true;

@@ -47,8 +47,12 @@ struct line_shape {
     /* scratch */
     uint64_t token[SHAPE_SIZE_MAX / 64 + 2], trigger[SHAPE_SIZE_MAX / 64 + 2];
     uint64_t digit[SHAPE_SIZE_MAX / 64 + 2], hex[SHAPE_SIZE_MAX / 64 + 2];
-    uint32_t cuts[2 * SHAPE_FIELDS_MAX + 2];
     uint32_t field_start[SHAPE_FIELDS_MAX], field_end[SHAPE_FIELDS_MAX];
+    uint32_t cut_count;
+    struct shape_cut {
+        uint32_t at;
+        uint32_t leaf; /* innermost field that begins here; SHAPE_FIELDS_MAX: none */
+    } cuts[2 * SHAPE_FIELDS_MAX + 2];
 };
 
 /* Which fields become one slot even where they hold more than token bytes: whole[field] != 0. */

@@ -6,7 +6,7 @@
  * the files in turns of TURN_SIZE bytes, writes each segment and times the parts. No WAL and no
  * network: those are measured by scripts/bench. */
 #include "collector/source_parser.h"
-#include "store/engine_segment_format.h"
+#include "store/segment_format.h"
 #include "store/name_table.h"
 #include "store/source_table.h"
 
@@ -193,7 +193,7 @@ static void seal(struct bench *bench)
     (void)snprintf(path, sizeof(path), "/tmp/engine_bench_%llu.seg",
                    (unsigned long long)bench->segment_count++);
     start = now_s();
-    check(engine_segment_write(io_system(), path, &content, &summary, &err), &err);
+    check(segment_write(io_system(), path, &content, &summary, &err), &err);
     bench->write_s += now_s() - start;
     bench->total_file += summary.file_bytes;
     bench->total_raw += summary.raw_bytes + summary.rows;

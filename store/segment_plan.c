@@ -1,5 +1,5 @@
-/* store/engine_plan.c -- a filter tree against the templates, dictionaries and sources of a segment. */
-#include "store/engine_plan.h"
+/* store/segment_plan.c -- a filter tree against the templates, dictionaries and sources of a segment. */
+#include "store/segment_plan.h"
 
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
@@ -14,7 +14,7 @@ static enum status no_memory(struct error *err)
     return error_set(err, STATUS_NO_MEMORY, "planning a filter needs too much memory");
 }
 
-uint32_t engine_find_field(const struct engine_family *family, field_id field)
+uint32_t segment_find_field(const struct segment_family *family, field_id field)
 {
     uint32_t found = UINT32_MAX;
 
@@ -27,7 +27,7 @@ uint32_t engine_find_field(const struct engine_family *family, field_id field)
 
 /* ---- needles ---- */
 
-static void add_literal(const struct engine_template *template, uint32_t from, uint32_t to,
+static void add_literal(const struct segment_template *template, uint32_t from, uint32_t to,
                         struct needle_part *parts, uint32_t *count)
 {
     if (to > from)
@@ -36,11 +36,11 @@ static void add_literal(const struct engine_template *template, uint32_t from, u
 }
 
 /* The parts of a line, or of a field of it, in one template. */
-static uint32_t make_parts(const struct engine_family *family,
-                           const struct engine_template *template, uint32_t field,
+static uint32_t make_parts(const struct segment_family *family,
+                           const struct segment_template *template, uint32_t field,
                            struct needle_part *parts)
 {
-    const struct engine_field *at = field == UINT32_MAX ? NULL : &family->fields[field];
+    const struct segment_field *at = field == UINT32_MAX ? NULL : &family->fields[field];
     uint32_t first = at == NULL ? 0 : at->begin_gap;
     uint32_t last = at == NULL ? family->slot_count : at->end_gap, count = 0;
 
@@ -73,7 +73,7 @@ static bool same_way(const struct needle_way *a, const struct needle_way *b)
 }
 
 /* The family's own copy of a way: NULL without memory. */
-static struct plan_way *family_way(struct engine_plan *plan, const struct engine_family *family,
+static struct plan_way *family_way(struct segment_plan *plan, const struct segment_family *family,
                                    struct family_needle *out, uint32_t *capacity,
                                    const struct needle_way *way)
 {
@@ -103,7 +103,7 @@ static struct plan_way *family_way(struct engine_plan *plan, const struct engine
 }
 
 /* Drop the ways of which no value can pass a term. */
-static enum status drop_dead_ways(struct term_search *search, struct engine_family *family,
+static enum status drop_dead_ways(struct term_search *search, struct segment_family *family,
                                   struct family_needle *out, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -114,7 +114,7 @@ static enum status drop_dead_ways(struct term_search *search, struct engine_fami
         bool alive = true;
 
         for (uint32_t k = 0; k < way->way.term_count && alive && status == STATUS_OK; k++)
-            status = engine_term_table(search, &family->columns[way->way.terms[k].column],
+            status = segment_term_table(search, &family->columns[way->way.terms[k].column],
                                        &way->way.terms[k], &way->tables[k], &alive, err);
         if (alive)
             out->ways[kept++] = *way;
@@ -123,7 +123,7 @@ static enum status drop_dead_ways(struct term_search *search, struct engine_fami
     return status;
 }
 
-static enum node_verdict sum_verdicts(const struct engine_family *family,
+static enum node_verdict sum_verdicts(const struct segment_family *family,
                                       const struct family_needle *needle)
 {
     bool all = true;
@@ -139,8 +139,8 @@ static enum node_verdict sum_verdicts(const struct engine_family *family,
 static enum status plan_family(struct term_search *search, struct plan_node *node, uint32_t number,
                                uint32_t field, struct error *err)
 {
-    struct engine_plan *plan = search->plan;
-    struct engine_family *family = &plan->segment->families[number];
+    struct segment_plan *plan = search->plan;
+    struct segment_family *family = &plan->segment->families[number];
     struct family_needle *out = arena_new(&plan->arena, struct family_needle, 1);
     struct needle_part parts[NEEDLE_PARTS_MAX];
     struct needle_plan needle_plan;
@@ -154,7 +154,7 @@ static enum status plan_family(struct term_search *search, struct plan_node *nod
     if (out->verdicts == NULL)
         return no_memory(err);
     for (uint32_t i = 0; i < family->template_count; i++) {
-        const struct engine_template *template =
+        const struct segment_template *template =
             &plan->segment->templates[family->first_template + i];
 
         needle_plan_make(&node->needle, parts, make_parts(family, template, field, parts),
@@ -177,10 +177,10 @@ static enum status plan_family(struct term_search *search, struct plan_node *nod
     return status;
 }
 
-static enum status plan_needle(struct engine_plan *plan, struct plan_node *node,
+static enum status plan_needle(struct segment_plan *plan, struct plan_node *node,
                                struct error *err)
 {
-    const struct engine_segment *segment = plan->segment;
+    const struct segment *segment = plan->segment;
     struct term_search search = {.plan = plan, .needle = &node->needle};
     enum status status = STATUS_OK;
 
@@ -189,11 +189,11 @@ static enum status plan_needle(struct engine_plan *plan, struct plan_node *node,
     if (node->families == NULL)
         return no_memory(err);
     for (uint32_t i = 0; i < segment->family_count && status == STATUS_OK; i++) {
-        const struct engine_family *family = &segment->families[i];
+        const struct segment_family *family = &segment->families[i];
         uint32_t field = UINT32_MAX;
 
         if (node->predicate->field != FIELD_ID_MSG) {
-            field = engine_find_field(family, node->predicate->field);
+            field = segment_find_field(family, node->predicate->field);
             node->verdicts[i] = family->as_text ? VERDICT_SOME : VERDICT_NONE;
             if (field == UINT32_MAX)
                 continue;
@@ -232,7 +232,7 @@ static bool is_text_test(enum predicate_kind kind)
 }
 
 /* One verdict for all families, from the segment's sources. */
-static enum node_verdict source_verdict(const struct engine_segment *segment,
+static enum node_verdict source_verdict(const struct segment *segment,
                                         const struct predicate *predicate)
 {
     bool any = false, all = true;
@@ -250,8 +250,8 @@ static enum node_verdict source_verdict(const struct engine_segment *segment,
     return !any ? VERDICT_NONE : all ? VERDICT_ALL : VERDICT_SOME;
 }
 
-static enum node_verdict generic_verdict(const struct engine_segment *segment,
-                                         const struct engine_family *family,
+static enum node_verdict generic_verdict(const struct segment *segment,
+                                         const struct segment_family *family,
                                          const struct predicate *predicate)
 {
     field_id field = predicate->field;
@@ -271,17 +271,17 @@ static enum node_verdict generic_verdict(const struct engine_segment *segment,
                                                                                  : VERDICT_NONE;
     if (field < FIELD_ID_FIRST_SPAN || family->as_text)
         return VERDICT_SOME;
-    if (engine_find_field(family, field) == UINT32_MAX)
+    if (segment_find_field(family, field) == UINT32_MAX)
         return VERDICT_NONE;
     if (predicate->kind == PRED_FIELDS && predicate->other_field >= FIELD_ID_FIRST_SPAN &&
-        engine_find_field(family, predicate->other_field) == UINT32_MAX)
+        segment_find_field(family, predicate->other_field) == UINT32_MAX)
         return VERDICT_NONE;
     return VERDICT_SOME;
 }
 
-static void judge_generic(struct engine_plan *plan, struct plan_node *node)
+static void judge_generic(struct segment_plan *plan, struct plan_node *node)
 {
-    const struct engine_segment *segment = plan->segment;
+    const struct segment *segment = plan->segment;
     bool by_source =
         is_text_test(node->predicate->kind) && is_source_field(node->predicate->field);
     enum node_verdict all = by_source ? source_verdict(segment, node->predicate) : VERDICT_SOME;
@@ -295,10 +295,10 @@ static void judge_generic(struct engine_plan *plan, struct plan_node *node)
 
 /* ---- the tree ---- */
 
-static enum status make_node(struct engine_plan *plan, const struct predicate *predicate,
+static enum status make_node(struct segment_plan *plan, const struct predicate *predicate,
                              struct plan_node **out, struct error *err);
 
-static struct plan_node *new_node(struct engine_plan *plan, const struct predicate *predicate,
+static struct plan_node *new_node(struct segment_plan *plan, const struct predicate *predicate,
                                   enum node_kind kind, uint32_t child_count)
 {
     struct plan_node *node = arena_new(&plan->arena, struct plan_node, 1);
@@ -314,7 +314,7 @@ static struct plan_node *new_node(struct engine_plan *plan, const struct predica
 }
 
 /* AND: NONE wins over SOME over ALL. OR is the other way round, NOT swaps. */
-static void judge_children(struct engine_plan *plan, struct plan_node *node)
+static void judge_children(struct segment_plan *plan, struct plan_node *node)
 {
     for (uint32_t i = 0; i < plan->segment->family_count; i++) {
         uint8_t verdict = node->kind == NODE_OR ? VERDICT_NONE : VERDICT_ALL;
@@ -331,7 +331,7 @@ static void judge_children(struct engine_plan *plan, struct plan_node *node)
     }
 }
 
-static enum status make_branch(struct engine_plan *plan, const struct predicate *predicate,
+static enum status make_branch(struct segment_plan *plan, const struct predicate *predicate,
                                enum node_kind kind, struct plan_node **out, struct error *err)
 {
     struct plan_node *node = new_node(plan, predicate, kind, predicate->child_count);
@@ -349,7 +349,7 @@ static enum status make_branch(struct engine_plan *plan, const struct predicate 
     return status;
 }
 
-static enum status make_needle(struct engine_plan *plan, const struct predicate *predicate,
+static enum status make_needle(struct segment_plan *plan, const struct predicate *predicate,
                                struct slice text, enum text_match match, struct plan_node **out,
                                struct error *err)
 {
@@ -377,7 +377,7 @@ static bool fits_needle(struct slice text)
 }
 
 /* A small IN is an OR of exact texts. */
-static enum status make_in(struct engine_plan *plan, const struct predicate *predicate,
+static enum status make_in(struct segment_plan *plan, const struct predicate *predicate,
                            struct plan_node **out, struct error *err)
 {
     struct plan_node *node = new_node(plan, predicate, NODE_OR, predicate->text_count);
@@ -412,7 +412,7 @@ static bool in_fits(const struct predicate *predicate)
 }
 
 /* All phrases of a sequence, in any order: the superset of it. */
-static enum status make_phrases(struct engine_plan *plan, const struct predicate *predicate,
+static enum status make_phrases(struct segment_plan *plan, const struct predicate *predicate,
                                 struct plan_node **out, struct error *err)
 {
     struct plan_node *node = new_node(plan, predicate, NODE_AND, predicate->text_count);
@@ -434,7 +434,7 @@ static enum status make_phrases(struct engine_plan *plan, const struct predicate
 }
 
 /* A test on the line that needs its bytes, after a superset where there is one. */
-static enum status make_render(struct engine_plan *plan, const struct predicate *predicate,
+static enum status make_render(struct segment_plan *plan, const struct predicate *predicate,
                                struct plan_node **out, struct error *err)
 {
     struct plan_node *node = new_node(plan, predicate, NODE_RENDER, 1);
@@ -461,7 +461,7 @@ static bool is_line_test(const struct predicate *predicate)
     return predicate->field == FIELD_ID_MSG && is_text_test(predicate->kind);
 }
 
-static enum status make_node(struct engine_plan *plan, const struct predicate *predicate,
+static enum status make_node(struct segment_plan *plan, const struct predicate *predicate,
                              struct plan_node **out, struct error *err)
 {
     bool is_event_field =
@@ -494,7 +494,7 @@ static enum status make_node(struct engine_plan *plan, const struct predicate *p
     return STATUS_OK;
 }
 
-static bool nothing_matches(const struct engine_plan *plan)
+static bool nothing_matches(const struct segment_plan *plan)
 {
     for (uint32_t i = 0; plan->root != NULL && i < plan->segment->family_count; i++)
         if (plan->root->verdicts[i] != VERDICT_NONE)
@@ -502,13 +502,13 @@ static bool nothing_matches(const struct engine_plan *plan)
     return plan->root != NULL;
 }
 
-enum status engine_segment_plan_make(struct engine_segment *segment,
-                                     const struct scan_options *options, struct engine_plan **out,
+enum status segment_plan_make(struct segment *segment,
+                                     const struct scan_options *options, struct segment_plan **out,
                                      struct error *err)
 {
     const struct segment_summary *summary = &segment->summary;
     bool samples = options->table == SCAN_SAMPLES;
-    struct engine_plan *plan;
+    struct segment_plan *plan;
     enum status status = STATUS_OK;
 
     if (summary->time_max_ns < options->time_min_ns ||
@@ -518,7 +518,7 @@ enum status engine_segment_plan_make(struct engine_segment *segment,
     plan = calloc(1, sizeof(*plan));
     if (plan == NULL)
         return no_memory(err);
-    *plan = (struct engine_plan){.segment = segment,
+    *plan = (struct segment_plan){.segment = segment,
                                  .time_min_ns = options->time_min_ns,
                                  .time_max_ns = options->time_max_ns,
                                  .samples = samples,
@@ -535,11 +535,11 @@ enum status engine_segment_plan_make(struct engine_segment *segment,
     if (status == STATUS_OK)
         *out = plan;
     else
-        engine_segment_plan_free(plan);
+        segment_plan_free(plan);
     return status;
 }
 
-void engine_segment_plan_free(struct engine_plan *plan)
+void segment_plan_free(struct segment_plan *plan)
 {
     if (plan == NULL)
         return;

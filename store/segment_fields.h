@@ -1,18 +1,18 @@
-/* store/engine_fields.h -- the fields of an event as bytes, for lines that are kept as text.
+/* store/segment_fields.h -- the fields of an event as bytes, for lines that are kept as text.
  *
  *   count, each: index of the segment's fields << 1 | computed, type, unit, then start and length of
  *   the span, or the text. Varints, in the order of the event.
  *
  * Thread safety: pure functions. */
-#ifndef DENDRO_STORE_ENGINE_FIELDS_H
-#define DENDRO_STORE_ENGINE_FIELDS_H
+#ifndef DENDRO_STORE_SEGMENT_FIELDS_H
+#define DENDRO_STORE_SEGMENT_FIELDS_H
 
 #include "base/buf.h"
 #include "base/byteorder.h"
 #include "store/event.h"
 
 /* `index` is the field's number in the segment. */
-static inline bool engine_field_append(struct buf *out, const struct event_field *field,
+static inline bool segment_field_append(struct buf *out, const struct event_field *field,
                                        uint32_t index)
 {
     bool computed = field->text.data != NULL;
@@ -27,7 +27,7 @@ static inline bool engine_field_append(struct buf *out, const struct event_field
 
 /* The next field of an event with `line_len` bytes; false if it is damaged. out->field is the
  * number in the segment, below `field_count`. */
-static inline bool engine_field_take(struct slice *rest, size_t line_len, uint32_t field_count,
+static inline bool segment_field_take(struct slice *rest, size_t line_len, uint32_t field_count,
                                      struct event_field *out)
 {
     uint64_t tag, start, len;

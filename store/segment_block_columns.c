@@ -1,16 +1,16 @@
-/* store/engine_block_columns.c -- the operations of a block of a segment: arrays, columns, lines. */
-#include "store/engine_block.h"
+/* store/segment_block_columns.c -- the operations of a block of a segment: arrays, columns, lines. */
+#include "store/segment_block.h"
 
 #include "store/chunk.h"
 #include "store/column_build.h"
-#include "store/engine_fields.h"
-#include "store/engine_samples.h"
+#include "store/segment_fields.h"
+#include "store/segment_samples.h"
 
 #include <stdlib.h>
 
-static struct engine_block *of(struct block *block)
+static struct segment_block *of(struct block *block)
 {
-    return (struct engine_block *)block;
+    return (struct segment_block *)block;
 }
 
 static enum status no_memory(struct error *err)
@@ -21,30 +21,30 @@ static enum status no_memory(struct error *err)
 /* ---- positions ---- */
 
 /* Rank of each row in its source. */
-static enum status make_ranks(struct engine_block *block, uint64_t *out, struct error *err)
+static enum status make_ranks(struct segment_block *block, uint64_t *out, struct error *err)
 {
     uint64_t *expected =
         arena_new(&block->base.arena, uint64_t, (size_t)block->segment->source_count + 1);
     const int64_t *distances;
     const uint32_t *sources;
-    enum status status = engine_block_page(block, PAGE_RANK, &distances, err);
+    enum status status = segment_block_page(block, PAGE_RANK, &distances, err);
 
     if (status == STATUS_OK)
-        status = engine_block_sources(block, &sources, err);
+        status = segment_block_sources(block, &sources, err);
     if (status == STATUS_OK && expected == NULL)
         status = no_memory(err);
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++) {
         uint64_t rank = expected[sources[i]] + (uint64_t)distances[i];
 
         if (rank >= block->segment->sources[sources[i]].info.rows)
-            return engine_corrupt(block->segment, "rank", err);
+            return segment_corrupt(block->segment, "rank", err);
         out[i] = rank;
         expected[sources[i]] = rank + 1;
     }
     return status;
 }
 
-static uint64_t sequence_of(const struct engine_source *source, uint64_t rank)
+static uint64_t sequence_of(const struct segment_source_entry *source, uint64_t rank)
 {
     uint32_t low = 0, high = source->run_count;
 
@@ -59,43 +59,43 @@ static uint64_t sequence_of(const struct engine_source *source, uint64_t rank)
     return source->runs[low].first_sequence + (rank - source->runs[low].first_rank);
 }
 
-static enum status make_sequences(struct engine_block *block, uint64_t *out, struct error *err)
+static enum status make_sequences(struct segment_block *block, uint64_t *out, struct error *err)
 {
     const uint32_t *sources;
     enum status status = make_ranks(block, out, err);
 
     if (status == STATUS_OK)
-        status = engine_block_sources(block, &sources, err);
+        status = segment_block_sources(block, &sources, err);
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
         out[i] = sequence_of(&block->segment->sources[sources[i]], out[i]);
     return status;
 }
 
 /* Lengths of the lines of one block into lengths[source][rank]. */
-static enum status add_lengths(struct engine_segment *segment, uint32_t index, uint64_t **lengths,
+static enum status add_lengths(struct segment *segment, uint32_t index, uint64_t **lengths,
                                struct error *err)
 {
-    struct engine_block *block;
-    struct buf line = buf_empty(ENGINE_PAGE_SIZE_MAX);
+    struct segment_block *block;
+    struct buf line = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     const uint32_t *sources = NULL;
     uint64_t *ranks = NULL;
-    enum status status = engine_block_new(segment, index, &block, err);
+    enum status status = segment_block_new(segment, index, &block, err);
 
     if (status != STATUS_OK)
         return status;
     ranks = arena_new(&block->base.arena, uint64_t, (size_t)block->base.row_count + 1);
     status = ranks == NULL ? no_memory(err) : make_ranks(block, ranks, err);
     if (status == STATUS_OK)
-        status = engine_block_sources(block, &sources, err);
+        status = segment_block_sources(block, &sources, err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
-        const struct engine_section *section = &block->entry->sections[k];
+        const struct segment_section *section = &block->entry->sections[k];
 
-        status = engine_block_load(block, k, err);
+        status = segment_block_load(block, k, err);
         for (uint32_t i = 0; i < section->row_count && status == STATUS_OK; i++) {
             uint32_t row = section->first_row + i;
 
             buf_reset(&line);
-            if (!engine_append_line(block, k, row, &line))
+            if (!segment_append_line(block, k, row, &line))
                 status = no_memory(err);
             lengths[sources[row]][ranks[row]] = line.len;
         }
@@ -106,7 +106,7 @@ static enum status add_lengths(struct engine_segment *segment, uint32_t index, u
 }
 
 /* Lengths become offsets: each line begins where the one before it ends, but at anchors. */
-static void sum_offsets(const struct engine_source *source, uint64_t *lengths)
+static void sum_offsets(const struct segment_source_entry *source, uint64_t *lengths)
 {
     uint64_t expected = 0;
     uint32_t anchor = 0;
@@ -121,7 +121,7 @@ static void sum_offsets(const struct engine_source *source, uint64_t *lengths)
     }
 }
 
-static enum status fill_offsets(struct engine_segment *segment, uint64_t **offsets,
+static enum status fill_offsets(struct segment *segment, uint64_t **offsets,
                                 struct error *err)
 {
     enum status status = STATUS_OK;
@@ -140,7 +140,7 @@ static enum status fill_offsets(struct engine_segment *segment, uint64_t **offse
 }
 
 /* Offsets are asked for rarely, and cost a pass over the lines of the whole segment: once. */
-static enum status segment_offsets(struct engine_segment *segment, uint64_t ***out,
+static enum status segment_offsets(struct segment *segment, uint64_t ***out,
                                    struct error *err)
 {
     enum status status = STATUS_OK;
@@ -163,14 +163,14 @@ static enum status segment_offsets(struct engine_segment *segment, uint64_t ***o
     return status;
 }
 
-static enum status make_offsets(struct engine_block *block, uint64_t *out, struct error *err)
+static enum status make_offsets(struct segment_block *block, uint64_t *out, struct error *err)
 {
     const uint32_t *sources;
     uint64_t **offsets;
     enum status status = make_ranks(block, out, err);
 
     if (status == STATUS_OK)
-        status = engine_block_sources(block, &sources, err);
+        status = segment_block_sources(block, &sources, err);
     if (status == STATUS_OK)
         status = segment_offsets(block->segment, &offsets, err);
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
@@ -180,39 +180,39 @@ static enum status make_offsets(struct engine_block *block, uint64_t *out, struc
 
 /* ---- arrays ---- */
 
-static enum status copy_page(struct engine_block *block, enum block_page page, int64_t *out,
+static enum status copy_page(struct segment_block *block, enum block_page page, int64_t *out,
                              struct error *err)
 {
     const int64_t *numbers;
-    enum status status = engine_block_page(block, page, &numbers, err);
+    enum status status = segment_block_page(block, page, &numbers, err);
 
     if (status == STATUS_OK)
         memcpy(out, numbers, block->base.row_count * sizeof(*out));
     return status;
 }
 
-static enum status make_source_numbers(struct engine_block *block, uint32_t *out,
+static enum status make_source_numbers(struct segment_block *block, uint32_t *out,
                                        struct error *err)
 {
     const uint32_t *sources;
-    enum status status = engine_block_sources(block, &sources, err);
+    enum status status = segment_block_sources(block, &sources, err);
 
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
         out[i] = block->segment->sources[sources[i]].number;
     return status;
 }
 
-static enum status make_flags(struct engine_block *block, uint8_t *out, struct error *err)
+static enum status make_flags(struct segment_block *block, uint8_t *out, struct error *err)
 {
     const int64_t *numbers;
-    enum status status = engine_block_page(block, PAGE_FLAGS, &numbers, err);
+    enum status status = segment_block_page(block, PAGE_FLAGS, &numbers, err);
 
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
         out[i] = (uint8_t)numbers[i];
     return status;
 }
 
-static enum status make_array(struct engine_block *block, enum block_array which, void *out,
+static enum status make_array(struct segment_block *block, enum block_array which, void *out,
                               struct error *err)
 {
     switch (which) {
@@ -235,16 +235,16 @@ static enum status make_array(struct engine_block *block, enum block_array which
     return STATUS_OK;
 }
 
-static const void *engine_array(struct block *base, enum block_array which, struct error *err)
+static const void *segment_array(struct block *base, enum block_array which, struct error *err)
 {
-    struct engine_block *block = of(base);
+    struct segment_block *block = of(base);
     const int64_t *numbers;
     void *values;
 
     if (which == BLOCK_TIMES || (which == BLOCK_ORDER_TIMES && !base->samples)) {
         enum block_page page = which == BLOCK_TIMES ? PAGE_TIME : PAGE_ORDER;
 
-        return engine_block_page(block, page, &numbers, err) == STATUS_OK ? numbers : NULL;
+        return segment_block_page(block, page, &numbers, err) == STATUS_OK ? numbers : NULL;
     }
     values = arena_new(&base->arena, uint64_t, (size_t)base->row_count + 1);
     if (values == NULL) {
@@ -256,7 +256,7 @@ static const void *engine_array(struct block *base, enum block_array which, stru
 
 /* ---- columns ---- */
 
-static enum status source_column(struct engine_block *block, field_id field, struct column *out,
+static enum status source_column(struct segment_block *block, field_id field, struct column *out,
                                  struct error *err)
 {
     struct arena *arena = &block->base.arena;
@@ -264,7 +264,7 @@ static enum status source_column(struct engine_block *block, field_id field, str
     const struct event_source **sources =
         arena_alloc(arena, sizeof(void *), _Alignof(void *), (size_t)count + 1);
     const uint32_t *codes;
-    enum status status = engine_block_sources(block, &codes, err);
+    enum status status = segment_block_sources(block, &codes, err);
 
     if (status != STATUS_OK)
         return status;
@@ -289,25 +289,25 @@ static enum status time_column(struct block *block, bool as_text, struct column 
                : STATUS_OK;
 }
 
-static enum status level_column(struct engine_block *block, struct column *out, struct error *err)
+static enum status level_column(struct segment_block *block, struct column *out, struct error *err)
 {
     uint32_t count = block->base.row_count;
     uint8_t *levels = arena_new(&block->base.arena, uint8_t, (size_t)count + 1);
     const int64_t *numbers;
-    enum status status = engine_block_page(block, PAGE_LEVEL, &numbers, err);
+    enum status status = segment_block_page(block, PAGE_LEVEL, &numbers, err);
 
     if (status == STATUS_OK && levels == NULL)
         status = no_memory(err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         if ((uint64_t)numbers[i] >= LEVEL_COUNT)
-            return engine_corrupt(block->segment, "level", err);
+            return segment_corrupt(block->segment, "level", err);
         levels[i] = (uint8_t)numbers[i];
     }
     return status == STATUS_OK ? column_of_levels(&block->base.arena, levels, count, out, err)
                                : status;
 }
 
-static enum status format_column(struct engine_block *block, struct column *out,
+static enum status format_column(struct segment_block *block, struct column *out,
                                  struct error *err)
 {
     uint32_t *codes = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
@@ -317,11 +317,11 @@ static enum status format_column(struct engine_block *block, struct column *out,
     if (codes == NULL)
         return no_memory(err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
-        const struct engine_section *section = &block->entry->sections[k];
-        const struct engine_family *family = engine_family_of(block, k);
+        const struct segment_section *section = &block->entry->sections[k];
+        const struct segment_family *family = segment_family_of(block, k);
 
         if (family->as_text)
-            status = engine_block_templates(block, &templates, err);
+            status = segment_block_templates(block, &templates, err);
         for (uint32_t i = 0; i < section->row_count && status == STATUS_OK; i++) {
             uint32_t row = section->first_row + i;
 
@@ -337,7 +337,7 @@ static enum status format_column(struct engine_block *block, struct column *out,
 }
 
 /* Lines of the rows that are selected now: nobody looks at the others any more. */
-static enum status line_column(struct engine_block *block, struct column *out, struct error *err)
+static enum status line_column(struct segment_block *block, struct column *out, struct error *err)
 {
     uint32_t count = block->base.row_count;
     struct slice *texts = arena_new(&block->base.arena, struct slice, (size_t)count + 1);
@@ -349,16 +349,16 @@ static enum status line_column(struct engine_block *block, struct column *out, s
         return no_memory(err);
     buf_reset(&block->lines);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
-        const struct engine_section *section = &block->entry->sections[k];
+        const struct segment_section *section = &block->entry->sections[k];
         bool loaded = false;
 
         for (uint32_t row = section->first_row;
              row < section->first_row + section->row_count && status == STATUS_OK; row++) {
             if (bit_get(block->base.selected, row)) {
                 if (!loaded)
-                    status = engine_block_load(block, k, err);
+                    status = segment_block_load(block, k, err);
                 loaded = true;
-                if (status == STATUS_OK && !engine_append_line(block, k, row, &block->lines))
+                if (status == STATUS_OK && !segment_append_line(block, k, row, &block->lines))
                     status = no_memory(err);
             }
             ends[row] = block->lines.len;
@@ -374,21 +374,21 @@ static enum status line_column(struct engine_block *block, struct column *out, s
 
 /* ---- samples ---- */
 
-static enum status value_column(struct engine_block *block, bool as_text, struct column *out,
+static enum status value_column(struct segment_block *block, bool as_text, struct column *out,
                                 struct error *err)
 {
     uint32_t count = block->base.row_count;
     double *values = arena_new(&block->base.arena, double, (size_t)count + 1);
     struct column numbers = {.kind = COLUMN_FLOAT, .type = FIELD_FLOAT, .floats = values};
     const int64_t *scales, *parts;
-    enum status status = engine_block_page(block, PAGE_FLAGS, &scales, err);
+    enum status status = segment_block_page(block, PAGE_FLAGS, &scales, err);
 
     if (status == STATUS_OK)
-        status = engine_block_page(block, PAGE_TEMPLATE, &parts, err);
+        status = segment_block_page(block, PAGE_TEMPLATE, &parts, err);
     if (status == STATUS_OK && values == NULL)
         status = no_memory(err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
-        values[i] = engine_sample_value(scales[i], parts[i]);
+        values[i] = segment_sample_value(scales[i], parts[i]);
     *out = numbers;
     return status == STATUS_OK && as_text
                ? column_of_numbers_text(&block->base.arena, &numbers, count, out, err)
@@ -396,14 +396,14 @@ static enum status value_column(struct engine_block *block, bool as_text, struct
 }
 
 /* Each series as chunk.h encodes it, and the series of each row. */
-static enum status encode_series(struct engine_block *block, struct slice **out, uint32_t **codes,
+static enum status encode_series(struct segment_block *block, struct slice **out, uint32_t **codes,
                                  struct error *err)
 {
-    const struct engine_segment *segment = block->segment;
+    const struct segment *segment = block->segment;
     struct arena *arena = &block->base.arena;
-    struct buf text = buf_empty(ENGINE_PAGE_SIZE_MAX);
+    struct buf text = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     const int64_t *numbers;
-    enum status status = engine_block_page(block, PAGE_LEVEL, &numbers, err);
+    enum status status = segment_block_page(block, PAGE_LEVEL, &numbers, err);
 
     *out = arena_new(arena, struct slice, (size_t)segment->series_count + 1);
     *codes = arena_new(arena, uint32_t, (size_t)block->base.row_count + 1);
@@ -421,7 +421,7 @@ static enum status encode_series(struct engine_block *block, struct slice **out,
     }
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++) {
         if ((uint64_t)numbers[i] >= segment->series_count)
-            status = engine_corrupt(segment, "series", err);
+            status = segment_corrupt(segment, "series", err);
         else
             (*codes)[i] = (uint32_t)numbers[i];
     }
@@ -429,7 +429,7 @@ static enum status encode_series(struct engine_block *block, struct slice **out,
     return status == STATUS_OK && arena->failed ? no_memory(err) : status;
 }
 
-static enum status sample_column(struct engine_block *block, field_id field, bool as_text,
+static enum status sample_column(struct segment_block *block, field_id field, bool as_text,
                                  struct column *out, struct error *err)
 {
     const struct segment_names *names = block->segment->names;
@@ -451,10 +451,10 @@ static enum status sample_column(struct engine_block *block, field_id field, boo
                             block->base.row_count, out, err);
 }
 
-static enum status engine_column(struct block *base, field_id field, bool as_text,
+static enum status segment_column(struct block *base, field_id field, bool as_text,
                                  struct column *out, struct error *err)
 {
-    struct engine_block *block = of(base);
+    struct segment_block *block = of(base);
 
     switch (field) {
     case FIELD_ID_TIME:
@@ -477,20 +477,20 @@ static enum status engine_column(struct block *base, field_id field, bool as_tex
     case FIELD_ID_FORMAT:
         return format_column(block, out, err);
     default:
-        return engine_field_column(block, field, as_text, out, err);
+        return segment_field_column(block, field, as_text, out, err);
     }
 }
 
 /* ---- names of fields ---- */
 
 struct field_list {
-    struct engine_block *block;
+    struct segment_block *block;
     uint32_t capacity;
 };
 
 static void list_field(struct field_list *list, field_id field)
 {
-    struct engine_block *block = list->block;
+    struct segment_block *block = list->block;
 
     for (uint32_t i = 0; i < block->field_count; i++)
         if (block->fields[i] == field)
@@ -502,26 +502,26 @@ static void list_field(struct field_list *list, field_id field)
 
 static void list_text_fields(struct field_list *list, uint32_t section)
 {
-    struct engine_block *block = list->block;
-    const struct engine_family *family = engine_family_of(block, section);
-    const struct engine_values *blobs;
+    struct segment_block *block = list->block;
+    const struct segment_family *family = segment_family_of(block, section);
+    const struct segment_values *blobs;
     struct error ignored = {0};
 
-    if (engine_block_values(block, section, family->slot_count, &blobs, &ignored) != STATUS_OK)
+    if (segment_block_values(block, section, family->slot_count, &blobs, &ignored) != STATUS_OK)
         return;
     for (uint32_t i = 0; i < block->entry->sections[section].row_count; i++) {
         struct slice rest = blobs->texts[i];
         struct event_field field;
 
         while (rest.len > 0 &&
-               engine_field_take(&rest, SIZE_MAX, block->segment->field_count, &field))
+               segment_field_take(&rest, SIZE_MAX, block->segment->field_count, &field))
             list_field(list, block->segment->fields[field.field]);
     }
 }
 
 static void list_labels(struct field_list *list)
 {
-    const struct engine_segment *segment = list->block->segment;
+    const struct segment *segment = list->block->segment;
     const struct segment_names *names = segment->names;
 
     for (uint32_t i = 0; i < segment->series_count; i++)
@@ -537,7 +537,7 @@ static void list_fields(struct field_list *list)
     static const field_id samples[] = {FIELD_ID_TIME, FIELD_ID_GEO,    FIELD_ID_HOST,
                                        FIELD_ID_ROLE, FIELD_ID_SOURCE, FIELD_ID_METRIC,
                                        FIELD_ID_VALUE};
-    const struct engine_block *block = list->block;
+    const struct segment_block *block = list->block;
 
     if (block->base.samples) {
         for (size_t i = 0; i < COUNT_OF(samples); i++)
@@ -548,7 +548,7 @@ static void list_fields(struct field_list *list)
     for (size_t i = 0; i < COUNT_OF(events); i++)
         list_field(list, events[i]);
     for (uint32_t k = 0; k < block->entry->section_count; k++) {
-        const struct engine_family *family = engine_family_of(block, k);
+        const struct segment_family *family = segment_family_of(block, k);
 
         for (uint32_t i = 0; i < family->field_count; i++)
             list_field(list, family->fields[i].field);
@@ -557,9 +557,9 @@ static void list_fields(struct field_list *list)
     }
 }
 
-static const field_id *engine_fields(struct block *base, uint32_t *count)
+static const field_id *segment_fields(struct block *base, uint32_t *count)
 {
-    struct engine_block *block = of(base);
+    struct segment_block *block = of(base);
     struct field_list list = {block, block->segment->field_count + FIELD_ID_WELL_KNOWN_COUNT + 1024};
 
     if (block->fields == NULL) {
@@ -571,35 +571,35 @@ static const field_id *engine_fields(struct block *base, uint32_t *count)
     return block->fields;
 }
 
-static enum status engine_render(struct block *base, uint32_t row, struct buf *out,
+static enum status segment_render(struct block *base, uint32_t row, struct buf *out,
                                  struct error *err)
 {
-    struct engine_block *block = of(base);
+    struct segment_block *block = of(base);
     uint32_t section;
     enum status status;
 
     if (base->samples)
         return STATUS_OK; /* a sample has no bytes */
-    section = engine_section_of(block, row);
-    status = engine_block_load(block, section, err);
-    if (status == STATUS_OK && !engine_append_line(block, section, row, out))
+    section = segment_section_of(block, row);
+    status = segment_block_load(block, section, err);
+    if (status == STATUS_OK && !segment_append_line(block, section, row, out))
         status = buf_check(out, "a rendered line", err);
     return status;
 }
 
-static void engine_release(struct block *base)
+static void segment_release(struct block *base)
 {
-    struct engine_block *block = of(base);
+    struct segment_block *block = of(base);
 
     buf_release(&block->lines);
     pool_hold_release(&block->hold);
     free(block);
 }
 
-const struct block_ops engine_block_ops = {
-    .array = engine_array,
-    .column = engine_column,
-    .fields = engine_fields,
-    .render = engine_render,
-    .release = engine_release,
+const struct block_ops segment_block_ops = {
+    .array = segment_array,
+    .column = segment_column,
+    .fields = segment_fields,
+    .render = segment_render,
+    .release = segment_release,
 };

@@ -1,10 +1,10 @@
-/* store/engine_plan_terms.c -- try terms on the strings and ids of a segment.
+/* store/segment_plan_terms.c -- try terms on the strings and ids of a segment.
  *
  * Strings: the grams of each pool page say whether it can hold the text; the pages that pass are
  * searched as one text, and hits are assigned to their strings. Ids: an equal test compares the heads;
  * a fragment of hex digits is looked for as two whole bytes, at both alignments, and only ids that
  * have these are written out. */
-#include "store/engine_plan.h"
+#include "store/segment_plan.h"
 
 #include "store/gram_filter.h"
 #include "store/id_pool.h"
@@ -84,17 +84,17 @@ static bool search_page(const struct term_search *search, const struct needle_te
 }
 
 static enum status page_may_have(const struct term_search *search,
-                                 const struct engine_pool_page *page,
+                                 const struct segment_pool_page *page,
                                  const struct needle_term *term, bool *out, struct error *err)
 {
-    struct arena arena = arena_empty(ENGINE_PAGE_SIZE_MAX);
+    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct slice grams;
     enum status status;
 
     *out = true;
     if (!has_text(term) || term->len < GRAM_SIZE)
         return STATUS_OK;
-    status = engine_page_read(search->plan->segment, &page->grams, &arena, &grams,
+    status = segment_page_read(search->plan->segment, &page->grams, &arena, &grams,
                               &search->plan->bytes_read, err);
     if (status == STATUS_OK && grams.len > 0)
         *out = gram_filter_may_have((const uint8_t *)grams.data, grams.len,
@@ -106,8 +106,8 @@ static enum status page_may_have(const struct term_search *search,
 static enum status search_pool(struct term_search *search, struct term_memo *memo,
                                struct error *err)
 {
-    struct engine_plan *plan = search->plan;
-    struct engine_segment *segment = plan->segment;
+    struct segment_plan *plan = search->plan;
+    struct segment *segment = plan->segment;
     uint64_t *hits = arena_new(&plan->arena, uint64_t, bit_words(segment->pool_count) + 1);
     enum status status = hits == NULL ? no_memory(err) : STATUS_OK;
     bool found = false;
@@ -119,7 +119,7 @@ static enum status search_pool(struct term_search *search, struct term_memo *mem
         status = page_may_have(search, &segment->pool[i], &memo->term, &may, err);
         if (status != STATUS_OK || !may)
             continue;
-        status = engine_pool_page(segment, i, &plan->hold, &page, err);
+        status = segment_pool_page(segment, i, &plan->hold, &page, err);
         if (status == STATUS_OK)
             found |= search_page(search, &memo->term, page, segment->pool[i].first, hits);
     }
@@ -175,20 +175,20 @@ static enum status read_checked(const struct term_search *search, const struct p
                                 struct arena *arena, size_t size, struct slice *out,
                                 struct error *err)
 {
-    enum status status = engine_page_read(search->plan->segment, page, arena, out,
+    enum status status = segment_page_read(search->plan->segment, page, arena, out,
                                           &search->plan->bytes_read, err);
 
     if (status == STATUS_OK && out->len != size)
-        status = engine_corrupt(search->plan->segment, "page of ids", err);
+        status = segment_corrupt(search->plan->segment, "page of ids", err);
     return status;
 }
 
 /* The ids of one page, head by head; `wanted` is the whole id for TEST_EQUAL, else NULL. */
-static enum status search_id_page(struct term_search *search, const struct engine_ids *ids,
+static enum status search_id_page(struct term_search *search, const struct segment_ids *ids,
                                   uint32_t page, struct slice heads, struct term_memo *memo,
                                   const uint8_t *wanted, bool *found, struct error *err)
 {
-    struct arena arena = arena_empty(ENGINE_PAGE_SIZE_MAX);
+    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct id_probe probe = make_probe(needle_term_text(search->needle, &memo->term));
     unsigned size = slot_id_size(ids->kind), rest_size = size - ID_HEAD_SIZE;
     uint32_t first = page * ID_PAGE_COUNT;
@@ -249,9 +249,9 @@ static bool wanted_id(struct slot_kind kind, const struct needle *needle,
 static enum status search_ids(struct term_search *search, struct term_memo *memo,
                               struct error *err)
 {
-    struct engine_plan *plan = search->plan;
-    const struct engine_ids *ids = NULL;
-    struct arena arena = arena_empty(ENGINE_PAGE_SIZE_MAX);
+    struct segment_plan *plan = search->plan;
+    const struct segment_ids *ids = NULL;
+    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     uint8_t wanted[HEX_BYTES_MAX];
     bool equal = memo->term.test == TEST_EQUAL, found = false;
     struct slice heads;
@@ -301,11 +301,11 @@ static enum status memo_of(struct term_search *search, const struct needle_term 
 }
 
 /* Codes whose string is a hit. */
-static enum status code_table(struct term_search *search, const struct engine_column *column,
+static enum status code_table(struct term_search *search, const struct segment_column *column,
                               const uint64_t *hits, struct term_table *out, bool *alive,
                               struct error *err)
 {
-    struct engine_plan *plan = search->plan;
+    struct segment_plan *plan = search->plan;
     uint8_t *codes = arena_new(&plan->arena, uint8_t, (size_t)column->dict_count + 1);
     uint32_t *numbers = arena_new(&plan->arena, uint32_t, (size_t)column->dict_count + 1);
     struct slice page;
@@ -313,16 +313,16 @@ static enum status code_table(struct term_search *search, const struct engine_co
 
     if (codes == NULL || numbers == NULL)
         return no_memory(err);
-    status = engine_page_read(plan->segment, &column->list, &plan->arena, &page,
+    status = segment_page_read(plan->segment, &column->list, &plan->arena, &page,
                               &plan->bytes_read, err);
     if (status != STATUS_OK)
         return status;
     if (!int_page_decode32(page, column->dict_count, numbers))
-        return engine_corrupt(plan->segment, "list of strings", err);
+        return segment_corrupt(plan->segment, "list of strings", err);
     *alive = false;
     for (uint32_t i = 0; i < column->dict_count; i++) {
         if (numbers[i] >= plan->segment->pool_count)
-            return engine_corrupt(plan->segment, "list of strings", err);
+            return segment_corrupt(plan->segment, "list of strings", err);
         codes[i] = bit_get(hits, numbers[i]);
         *alive |= codes[i];
     }
@@ -330,7 +330,7 @@ static enum status code_table(struct term_search *search, const struct engine_co
     return STATUS_OK;
 }
 
-enum status engine_term_table(struct term_search *search, struct engine_column *column,
+enum status segment_term_table(struct term_search *search, struct segment_column *column,
                               const struct needle_term *term, struct term_table *out, bool *alive,
                               struct error *err)
 {

@@ -1,12 +1,12 @@
-/* store/engine_block_fields.c -- columns of the fields of events.
+/* store/segment_block_fields.c -- columns of the fields of events.
  *
  * A field of a family is a slot, a run of gaps and slots, or a computed text. Where all sections of
  * the block keep it as codes, the column is a dictionary; where its type is a number and the slot a
  * number, it is read without going through text. */
-#include "store/engine_block.h"
+#include "store/segment_block.h"
 
 #include "store/column_build.h"
-#include "store/engine_fields.h"
+#include "store/segment_fields.h"
 #include "store/value.h"
 
 #include <math.h>
@@ -27,16 +27,16 @@ struct place {
 };
 
 /* Is the field exactly one slot in every template of the family? */
-static bool is_one_slot(const struct engine_segment *segment, const struct engine_family *family,
+static bool is_one_slot(const struct segment *segment, const struct segment_family *family,
                         uint32_t index)
 {
-    const struct engine_field *field = &family->fields[index];
+    const struct segment_field *field = &family->fields[index];
     uint32_t gap = field->begin_gap;
 
     if (field->end_gap != gap + 1u)
         return false;
     for (uint32_t i = 0; i < family->template_count; i++) {
-        const struct engine_template *template = &segment->templates[family->first_template + i];
+        const struct segment_template *template = &segment->templates[family->first_template + i];
         uint32_t len = template->gap_ends[gap] - (gap > 0 ? template->gap_ends[gap - 1] : 0);
 
         if (template->field_offsets[2 * index] != len ||
@@ -46,14 +46,14 @@ static bool is_one_slot(const struct engine_segment *segment, const struct engin
     return true;
 }
 
-static struct place find_place(const struct engine_block *block, uint32_t section, field_id field)
+static struct place find_place(const struct segment_block *block, uint32_t section, field_id field)
 {
-    const struct engine_family *family = engine_family_of(block, section);
+    const struct segment_family *family = segment_family_of(block, section);
     struct place place = {.column = UINT32_MAX};
     uint16_t first = UINT16_MAX;
 
     for (uint32_t i = 0; i < family->field_count; i++) {
-        const struct engine_field *candidate = &family->fields[i];
+        const struct segment_field *candidate = &family->fields[i];
 
         if (candidate->field != field || candidate->place >= first)
             continue;
@@ -75,7 +75,7 @@ static struct place find_place(const struct engine_block *block, uint32_t sectio
 
 /* What is being put together. */
 struct making {
-    struct engine_block *block;
+    struct segment_block *block;
     field_id field;
     const struct place *places; /* per section */
     struct error *err;
@@ -86,7 +86,7 @@ struct making {
 static bool all_codes(const struct making *making)
 {
     for (uint32_t k = 0; k < making->block->entry->section_count; k++) {
-        const struct engine_family *family = engine_family_of(making->block, k);
+        const struct segment_family *family = segment_family_of(making->block, k);
         const struct place *place = &making->places[k];
 
         if (family->as_text ||
@@ -100,21 +100,21 @@ static bool all_codes(const struct making *making)
 /* The dictionaries of the sections one behind the other. */
 static enum status dict_column(const struct making *making, unsigned type, struct column *out)
 {
-    struct engine_block *block = making->block;
+    struct segment_block *block = making->block;
     uint32_t *codes = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
-    const struct engine_values *values;
+    const struct segment_values *values;
     struct slice *dict;
     uint32_t total = 0, base = 0;
     enum status status = STATUS_OK;
 
     for (uint32_t k = 0; k < block->entry->section_count; k++)
         if (making->places[k].found)
-            total += engine_family_of(block, k)->columns[making->places[k].column].dict_count;
+            total += segment_family_of(block, k)->columns[making->places[k].column].dict_count;
     dict = arena_new(&block->base.arena, struct slice, (size_t)total + 1);
     if (codes == NULL || dict == NULL)
         return no_memory(making->err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
-        const struct engine_section *section = &block->entry->sections[k];
+        const struct segment_section *section = &block->entry->sections[k];
         const struct place *place = &making->places[k];
         uint32_t count;
 
@@ -122,10 +122,10 @@ static enum status dict_column(const struct making *making, unsigned type, struc
             memset(codes + section->first_row, 0xff, section->row_count * sizeof(*codes));
             continue;
         }
-        status = engine_block_printable(block, k, place->column, &values, making->err);
+        status = segment_block_printable(block, k, place->column, &values, making->err);
         if (status != STATUS_OK)
             break;
-        count = engine_family_of(block, k)->columns[place->column].dict_count;
+        count = segment_family_of(block, k)->columns[place->column].dict_count;
         memcpy(dict + base, values->dict, count * sizeof(*dict));
         for (uint32_t i = 0; i < section->row_count; i++)
             codes[section->first_row + i] = base + values->codes[i];
@@ -145,11 +145,11 @@ static enum status dict_column(const struct making *making, unsigned type, struc
 static enum status add_runs(const struct making *making, uint32_t section,
                             struct field_values *values)
 {
-    struct engine_block *block = making->block;
-    const struct engine_section *entry = &block->entry->sections[section];
+    struct segment_block *block = making->block;
+    const struct segment_section *entry = &block->entry->sections[section];
     const struct place *place = &making->places[section];
     struct buf text = buf_empty(BLOCK_ARENA_SIZE_MAX);
-    enum status status = engine_block_load(block, section, making->err);
+    enum status status = segment_block_load(block, section, making->err);
 
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         uint32_t row = entry->first_row + i;
@@ -158,9 +158,9 @@ static enum status add_runs(const struct making *making, uint32_t section,
 
         if (!bit_get(block->base.selected, row))
             continue;
-        part = engine_field_part(block, section, block->templates[row], place->index);
+        part = segment_field_part(block, section, block->templates[row], place->index);
         buf_reset(&text);
-        if (!engine_append_part(block, section, row, &part, &text))
+        if (!segment_append_part(block, section, row, &part, &text))
             status = no_memory(making->err);
         if (status == STATUS_OK && text.len > 0)
             copy = arena_copy(&block->base.arena, buf_slice(&text));
@@ -175,13 +175,13 @@ static enum status add_runs(const struct making *making, uint32_t section,
 static enum status add_slots(const struct making *making, uint32_t section,
                              struct field_values *out)
 {
-    struct engine_block *block = making->block;
-    const struct engine_section *entry = &block->entry->sections[section];
+    struct segment_block *block = making->block;
+    const struct segment_section *entry = &block->entry->sections[section];
     const struct place *place = &making->places[section];
-    const struct engine_column *column = &engine_family_of(block, section)->columns[place->column];
-    const struct engine_values *values;
+    const struct segment_column *column = &segment_family_of(block, section)->columns[place->column];
+    const struct segment_values *values;
     enum status status =
-        engine_block_printable(block, section, place->column, &values, making->err);
+        segment_block_printable(block, section, place->column, &values, making->err);
 
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
@@ -189,7 +189,7 @@ static enum status add_slots(const struct making *making, uint32_t section,
 
         if (!bit_get(block->base.selected, entry->first_row + i))
             continue;
-        text = engine_value_text(block, column, values, i, scratch);
+        text = segment_value_text(block, column, values, i, scratch);
         if (text.data == scratch) {
             text = arena_copy(&block->base.arena, text);
             if (text.data == NULL)
@@ -204,22 +204,22 @@ static enum status add_slots(const struct making *making, uint32_t section,
 static enum status add_blobs(const struct making *making, uint32_t section,
                              struct field_values *out)
 {
-    struct engine_block *block = making->block;
-    const struct engine_segment *segment = block->segment;
-    const struct engine_section *entry = &block->entry->sections[section];
-    const struct engine_values *lines, *blobs;
-    uint32_t blob_column = engine_family_of(block, section)->slot_count;
-    enum status status = engine_block_values(block, section, 0, &lines, making->err);
+    struct segment_block *block = making->block;
+    const struct segment *segment = block->segment;
+    const struct segment_section *entry = &block->entry->sections[section];
+    const struct segment_values *lines, *blobs;
+    uint32_t blob_column = segment_family_of(block, section)->slot_count;
+    enum status status = segment_block_values(block, section, 0, &lines, making->err);
 
     if (status == STATUS_OK)
-        status = engine_block_values(block, section, blob_column, &blobs, making->err);
+        status = segment_block_values(block, section, blob_column, &blobs, making->err);
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         struct slice rest = blobs->texts[i];
         struct event_field field;
 
         while (rest.len > 0) {
-            if (!engine_field_take(&rest, lines->texts[i].len, segment->field_count, &field))
-                return engine_corrupt(segment, "fields of a line", making->err);
+            if (!segment_field_take(&rest, lines->texts[i].len, segment->field_count, &field))
+                return segment_corrupt(segment, "fields of a line", making->err);
             if (segment->fields[field.field] != making->field)
                 continue;
             field_values_set(out, entry->first_row + i,
@@ -234,13 +234,13 @@ static enum status add_blobs(const struct making *making, uint32_t section,
 
 static enum status text_column(const struct making *making, bool as_text, struct column *out)
 {
-    struct engine_block *block = making->block;
+    struct segment_block *block = making->block;
     struct field_values values;
     enum status status =
         field_values_init(&values, &block->base.arena, block->base.row_count, making->err);
 
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
-        if (engine_family_of(block, k)->as_text)
+        if (segment_family_of(block, k)->as_text)
             status = add_blobs(making, k, &values);
         else if (making->places[k].found)
             status = making->places[k].column == UINT32_MAX ? add_runs(making, k, &values)
@@ -305,14 +305,14 @@ static bool decimal_value(int64_t mantissa, int64_t scale, const struct place *p
 
 static enum status add_numbers(const struct making *making, uint32_t section, struct numbers *out)
 {
-    struct engine_block *block = making->block;
-    const struct engine_section *entry = &block->entry->sections[section];
+    struct segment_block *block = making->block;
+    const struct segment_section *entry = &block->entry->sections[section];
     const struct place *place = &making->places[section];
-    const struct engine_column *column = &engine_family_of(block, section)->columns[place->column];
+    const struct segment_column *column = &segment_family_of(block, section)->columns[place->column];
     bool is_int = column->kind.type == SLOT_INT, is_decimal = column->class == CLASS_DECIMALS;
-    const struct engine_values *values;
+    const struct segment_values *values;
     enum status status =
-        engine_block_printable(block, section, place->column, &values, making->err);
+        segment_block_printable(block, section, place->column, &values, making->err);
 
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
@@ -320,7 +320,7 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
         bool fine = (is_int && int_value(values->numbers[i], place, &value)) ||
                     (is_decimal &&
                      decimal_value(values->numbers[i], values->scales[i], place, &value)) ||
-                    value_of_text(engine_value_text(block, column, values, i, scratch),
+                    value_of_text(segment_value_text(block, column, values, i, scratch),
                                   place->type, place->unit, &value);
 
         if (fine)
@@ -333,15 +333,15 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
 static enum status add_dict_numbers(const struct making *making, uint32_t section,
                                     struct numbers *out)
 {
-    struct engine_block *block = making->block;
-    const struct engine_section *entry = &block->entry->sections[section];
+    struct segment_block *block = making->block;
+    const struct segment_section *entry = &block->entry->sections[section];
     const struct place *place = &making->places[section];
-    uint32_t count = engine_family_of(block, section)->columns[place->column].dict_count;
+    uint32_t count = segment_family_of(block, section)->columns[place->column].dict_count;
     struct value *of_code = arena_new(&block->base.arena, struct value, (size_t)count + 1);
     bool *is_number = arena_new(&block->base.arena, bool, (size_t)count + 1);
-    const struct engine_values *values;
+    const struct segment_values *values;
     enum status status =
-        engine_block_printable(block, section, place->column, &values, making->err);
+        segment_block_printable(block, section, place->column, &values, making->err);
 
     if (status == STATUS_OK && (of_code == NULL || is_number == NULL))
         status = no_memory(making->err);
@@ -357,7 +357,7 @@ static enum status add_dict_numbers(const struct making *making, uint32_t sectio
 static bool all_slots(const struct making *making)
 {
     for (uint32_t k = 0; k < making->block->entry->section_count; k++)
-        if (engine_family_of(making->block, k)->as_text ||
+        if (segment_family_of(making->block, k)->as_text ||
             (making->places[k].found && making->places[k].column == UINT32_MAX))
             return false;
     return true;
@@ -365,7 +365,7 @@ static bool all_slots(const struct making *making)
 
 static enum status number_column(const struct making *making, unsigned type, struct column *out)
 {
-    struct engine_block *block = making->block;
+    struct segment_block *block = making->block;
     uint32_t count = block->base.row_count;
     struct numbers numbers = {
         .ints = arena_new(&block->base.arena, int64_t, (size_t)count + 1),
@@ -381,7 +381,7 @@ static enum status number_column(const struct making *making, unsigned type, str
 
         if (!place->found)
             continue;
-        status = engine_family_of(block, k)->columns[place->column].class == CLASS_CODES
+        status = segment_family_of(block, k)->columns[place->column].class == CLASS_CODES
                      ? add_dict_numbers(making, k, &numbers)
                      : add_numbers(making, k, &numbers);
     }
@@ -412,7 +412,7 @@ static bool common_type(const struct making *making, unsigned *type)
     return any;
 }
 
-enum status engine_field_column(struct engine_block *block, field_id field, bool as_text,
+enum status segment_field_column(struct segment_block *block, field_id field, bool as_text,
                                 struct column *out, struct error *err)
 {
     uint32_t sections = block->entry->section_count;
@@ -425,7 +425,7 @@ enum status engine_field_column(struct engine_block *block, field_id field, bool
         return no_memory(err);
     for (uint32_t k = 0; k < sections; k++) {
         places[k] = find_place(block, k, field);
-        texts = texts || engine_family_of(block, k)->as_text;
+        texts = texts || segment_family_of(block, k)->as_text;
     }
     found = common_type(&making, &type);
     *out = (struct column){.kind = COLUMN_MISSING};

@@ -1,6 +1,6 @@
-/* tests/store/test_engine_segment.c -- segments of the template engine: every row comes back, and
+/* tests/store/test_segment_plan.c -- segments of the template engine: every row comes back, and
  * every filter finds the rows that predicate_match_text() finds on the raw lines. */
-#include "store/engine_segment_format.h"
+#include "store/segment_format.h"
 
 #include "tests/store/segment_rows.h"
 
@@ -16,7 +16,7 @@
 /* Opened segment of generated rows. */
 struct opened {
     struct segment_rows rows;
-    struct engine_segment *segment;
+    struct segment *segment;
     struct segment_summary summary;
     uint8_t *hit; /* by row: what a scan selected */
     char path[64];
@@ -27,11 +27,11 @@ static void open_rows(struct opened *opened, const struct segment_rows_options *
     struct error err = {0};
 
     segment_rows_init(&opened->rows, options);
-    (void)snprintf(opened->path, sizeof(opened->path), "/tmp/dendro_engine_%d.seg", (int)getpid());
-    if (engine_segment_write(io_system(), opened->path, &opened->rows.content, &opened->summary,
+    (void)snprintf(opened->path, sizeof(opened->path), "/tmp/dendro_segment_%d.seg", (int)getpid());
+    if (segment_write(io_system(), opened->path, &opened->rows.content, &opened->summary,
                              &err) != STATUS_OK)
         fail_msg("%s", err.message);
-    if (engine_segment_open(io_system(), opened->path, &opened->rows.segment_names,
+    if (segment_open(io_system(), opened->path, &opened->rows.segment_names,
                             &opened->segment, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     opened->hit = calloc(options->count, 1);
@@ -39,7 +39,7 @@ static void open_rows(struct opened *opened, const struct segment_rows_options *
 
 static void close_rows(struct opened *opened)
 {
-    engine_segment_close(opened->segment);
+    segment_close(opened->segment);
     (void)unlink(opened->path);
     free(opened->hit);
     segment_rows_release(&opened->rows);
@@ -70,18 +70,18 @@ static void scan(struct opened *opened, const struct predicate *filter)
     struct scan_options options = {
         .time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX, .filter = filter};
     struct scan_cost cost = {0};
-    struct engine_plan *plan;
+    struct segment_plan *plan;
     struct error err = {0};
-    enum status status = engine_segment_plan_make(opened->segment, &options, &plan, &err);
+    enum status status = segment_plan_make(opened->segment, &options, &plan, &err);
 
     memset(opened->hit, 0, opened->rows.content.row_count);
     if (status == STATUS_END)
         return;
     assert_int_equal(status, STATUS_OK);
-    for (uint32_t i = 0; i < engine_segment_block_count(opened->segment); i++) {
+    for (uint32_t i = 0; i < segment_block_count(opened->segment); i++) {
         struct block *block;
 
-        status = engine_segment_block(opened->segment, plan, i, &cost, &block, &err);
+        status = segment_block(opened->segment, plan, i, &cost, &block, &err);
         if (status == STATUS_END)
             continue;
         if (status != STATUS_OK)
@@ -89,7 +89,7 @@ static void scan(struct opened *opened, const struct predicate *filter)
         mark(opened, block);
         block_release(block);
     }
-    engine_segment_plan_free(plan);
+    segment_plan_free(plan);
 }
 
 static void check_block(struct opened *opened, struct block *block)
@@ -145,24 +145,24 @@ static void test_round_trip(void **state)
         struct scan_options all = {.time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX};
         struct scan_cost cost = {0};
         struct opened opened;
-        struct engine_plan *plan;
+        struct segment_plan *plan;
         struct error err = {0};
         uint64_t rows = 0;
 
         print_message("  seed %d\n", (int)seed);
         open_rows(&opened, &options);
-        assert_int_equal(engine_segment_plan_make(opened.segment, &all, &plan, &err), STATUS_OK);
-        for (uint32_t i = 0; i < engine_segment_block_count(opened.segment); i++) {
+        assert_int_equal(segment_plan_make(opened.segment, &all, &plan, &err), STATUS_OK);
+        for (uint32_t i = 0; i < segment_block_count(opened.segment); i++) {
             struct block *block;
 
-            assert_int_equal(engine_segment_block(opened.segment, plan, i, &cost, &block, &err),
+            assert_int_equal(segment_block(opened.segment, plan, i, &cost, &block, &err),
                              STATUS_OK);
             rows += block_row_count(block);
             check_block(&opened, block);
             block_release(block);
         }
         assert_int_equal(rows, options.count);
-        engine_segment_plan_free(plan);
+        segment_plan_free(plan);
         close_rows(&opened);
     }
 }
@@ -358,7 +358,7 @@ static void test_empty_segment(void **state)
 
     (void)state;
     open_rows(&opened, &options);
-    assert_int_equal(engine_segment_block_count(opened.segment), 0);
+    assert_int_equal(segment_block_count(opened.segment), 0);
     close_rows(&opened);
 }
 
@@ -378,21 +378,21 @@ static void test_damage(void **state)
     assert_int_equal(io_open(io_system(), opened.path, IO_READ | IO_WRITE, &fd, &err), STATUS_OK);
     for (size_t at = 0; at < file.len; at += 1 + at % 97) {
         char turned = (char)(file.data[at] ^ 0x41);
-        struct engine_segment *segment;
+        struct segment *segment;
         struct scan_options all = {.time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX};
-        struct engine_plan *plan;
+        struct segment_plan *plan;
         struct scan_cost cost = {0};
 
         assert_int_equal(io_write_all(io_system(), fd, &turned, 1, at, opened.path, &err),
                          STATUS_OK);
-        if (engine_segment_open(io_system(), opened.path, &opened.rows.segment_names, &segment,
+        if (segment_open(io_system(), opened.path, &opened.rows.segment_names, &segment,
                                 &err) == STATUS_OK) {
-            assert_int_equal(engine_segment_plan_make(segment, &all, &plan, &err), STATUS_OK);
-            for (uint32_t i = 0; i < engine_segment_block_count(segment); i++) {
+            assert_int_equal(segment_plan_make(segment, &all, &plan, &err), STATUS_OK);
+            for (uint32_t i = 0; i < segment_block_count(segment); i++) {
                 struct block *block;
                 struct column text;
 
-                if (engine_segment_block(segment, plan, i, &cost, &block, &err) != STATUS_OK)
+                if (segment_block(segment, plan, i, &cost, &block, &err) != STATUS_OK)
                     continue;
                 if (block_column(block, FIELD_ID_MSG, true, &text, &err) == STATUS_OK &&
                     block_sequences(block, &err) != NULL)
@@ -402,8 +402,8 @@ static void test_damage(void **state)
                             opened.rows.rows[row_of(block_sequences(block, &err)[k])].event->bytes));
                 block_release(block);
             }
-            engine_segment_plan_free(plan);
-            engine_segment_close(segment);
+            segment_plan_free(plan);
+            segment_close(segment);
         }
         assert_int_equal(io_write_all(io_system(), fd, file.data + at, 1, at, opened.path, &err),
                          STATUS_OK);

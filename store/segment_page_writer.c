@@ -1,5 +1,5 @@
-/* store/engine_page_writer.c -- pages and their entries (layout: engine_segment_format.h). */
-#include "store/engine_page_writer.h"
+/* store/segment_page_writer.c -- pages and their entries (layout: segment_format.h). */
+#include "store/segment_page_writer.h"
 
 #include "base/hash.h"
 
@@ -10,7 +10,7 @@ void page_writer_init(struct page_writer *writer, uint64_t seed, int level)
     *writer = (struct page_writer){.seed = seed};
     for (unsigned i = 0; i < REGION_COUNT; i++)
         writer->regions[i] = buf_empty(REGION_SIZE_MAX);
-    writer->scratch = buf_empty(ENGINE_PAGE_SIZE_MAX);
+    writer->scratch = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     int_encoder_init(&writer->encoder, level);
 }
 
@@ -26,13 +26,13 @@ bool page_writer_put(struct page_writer *writer, enum page_region region, struct
                      struct buf *entries)
 {
     struct buf *out = &writer->regions[region];
-    uint64_t seed = engine_page_seed(writer->seed, region, out->len);
+    uint64_t seed = segment_page_seed(writer->seed, region, out->len);
 
     writer->entry_count++;
-    if (page.len <= ENGINE_INLINE_SIZE_MAX)
+    if (page.len <= SEGMENT_INLINE_SIZE_MAX)
         return buf_append_varint(entries, page.len << 4 | (uint64_t)region << 1 | 1) &&
                buf_append_slice(entries, page);
-    return page.len < ENGINE_PAGE_SIZE_MAX &&
+    return page.len < SEGMENT_PAGE_SIZE_MAX &&
            buf_append_varint(entries, page.len << 4 | (uint64_t)region << 1) &&
            buf_append_u32(entries, (uint32_t)hash64_seed(page.data, page.len, seed)) &&
            buf_append_slice(out, page);
@@ -50,7 +50,7 @@ bool page_writer_put_numbers(struct page_writer *writer, enum page_region region
     buf_reset(&writer->scratch);
     if (!int_page_encode(&writer->encoder, values, count, &writer->scratch))
         return false;
-    if (writer->scratch.len > ENGINE_INLINE_SIZE_MAX && writer->known_count < PAGES_KNOWN_MAX)
+    if (writer->scratch.len > SEGMENT_INLINE_SIZE_MAX && writer->known_count < PAGES_KNOWN_MAX)
         writer->known[writer->known_count++] = (struct known_page){hash, writer->entry_count};
     return page_writer_put(writer, region, buf_slice(&writer->scratch), entries);
 }

@@ -1,5 +1,5 @@
-/* store/engine_samples.c -- samples as pages of numbers. */
-#include "store/engine_samples.h"
+/* store/segment_samples.c -- samples as pages of numbers. */
+#include "store/segment_samples.h"
 
 #include "base/byteorder.h"
 
@@ -11,19 +11,19 @@ enum { SCALE_MAX = 9 };
 
 static const double powers[SCALE_MAX + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
 
-void engine_samples_init(struct engine_samples *samples)
+void segment_samples_init(struct segment_samples *samples)
 {
-    *samples = (struct engine_samples){.blocks = buf_empty(ENGINE_DIRECTORY_SIZE_MAX / 4),
-                                       .series = buf_empty(ENGINE_DIRECTORY_SIZE_MAX / 4)};
+    *samples = (struct segment_samples){.blocks = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX / 4),
+                                       .series = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX / 4)};
 }
 
-void engine_samples_release(struct engine_samples *samples)
+void segment_samples_release(struct segment_samples *samples)
 {
     buf_release(&samples->blocks);
     buf_release(&samples->series);
 }
 
-void engine_samples_account(const struct segment_content *content, struct segment_summary *summary)
+void segment_samples_account(const struct segment_content *content, struct segment_summary *summary)
 {
     for (uint64_t i = 0; i < content->sample_count; i++) {
         int64_t time = content->samples[i].sample->time_ns;
@@ -43,7 +43,7 @@ void engine_samples_account(const struct segment_content *content, struct segmen
         *summary = (struct segment_summary){0};
 }
 
-double engine_sample_value(int64_t scale, int64_t number)
+double segment_sample_value(int64_t scale, int64_t number)
 {
     double value;
 
@@ -63,7 +63,7 @@ static void split_value(double value, int64_t *scale, int64_t *number)
             break;
         *scale = i;
         *number = llround(scaled);
-        again = engine_sample_value(i, *number);
+        again = segment_sample_value(i, *number);
         if (memcmp(&again, &value, sizeof(value)) == 0) /* also tells -0 from 0 */
             return;
     }
@@ -89,8 +89,8 @@ static void unify_scales(int64_t *scales, int64_t *numbers, uint32_t count)
         if (__builtin_mul_overflow(numbers[i], factor, &raised) ||
             fabs((double)raised) > EXACT_MAX)
             continue;
-        before = engine_sample_value(scales[i], numbers[i]);
-        after = engine_sample_value(largest, raised);
+        before = segment_sample_value(scales[i], numbers[i]);
+        after = segment_sample_value(largest, raised);
         if (memcmp(&before, &after, sizeof(before)) != 0)
             continue;
         scales[i] = largest;
@@ -115,7 +115,7 @@ static bool put_text(struct buf *out, struct slice text)
     return buf_append_varint(out, text.len) && buf_append_slice(out, text);
 }
 
-static bool put_series(struct engine_samples *samples, const struct sample *sample)
+static bool put_series(struct segment_samples *samples, const struct sample *sample)
 {
     struct buf *out = &samples->series;
     bool fine = buf_append_varint(out, sample->source) && put_text(out, sample->metric) &&
@@ -133,7 +133,7 @@ struct sample_arrays {
     int64_t zeros[BLOCK_ROWS_MAX];
 };
 
-static bool put_head(struct engine_samples *samples, const struct sample_arrays *arrays,
+static bool put_head(struct segment_samples *samples, const struct sample_arrays *arrays,
                      uint32_t count)
 {
     int64_t min = arrays->times[0], max = min;
@@ -151,7 +151,7 @@ static bool put_head(struct engine_samples *samples, const struct sample_arrays 
            buf_append_varint(out, zigzag((int64_t)((uint64_t)max - (uint64_t)min)));
 }
 
-static bool put_block(struct engine_samples *samples, const struct sample_arrays *arrays,
+static bool put_block(struct segment_samples *samples, const struct sample_arrays *arrays,
                       uint32_t count, struct page_writer *pages)
 {
     const int64_t *const values[BLOCK_PAGE_COUNT] = {
@@ -169,7 +169,7 @@ static bool put_block(struct engine_samples *samples, const struct sample_arrays
     return fine && buf_append_varint(&samples->blocks, 0); /* no sections */
 }
 
-bool engine_samples_put(struct engine_samples *samples, const struct segment_content *content,
+bool segment_samples_put(struct segment_samples *samples, const struct segment_content *content,
                         struct page_writer *pages)
 {
     struct sample_arrays *arrays = calloc(1, sizeof(*arrays));
@@ -196,7 +196,7 @@ bool engine_samples_put(struct engine_samples *samples, const struct segment_con
     }
     free(arrays);
     entries = samples->series; /* the count goes before the entries */
-    samples->series = buf_empty(ENGINE_DIRECTORY_SIZE_MAX / 4);
+    samples->series = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX / 4);
     fine = fine && buf_append_varint(&samples->series, samples->series_count) &&
            buf_append_slice(&samples->series, buf_slice(&entries));
     buf_release(&entries);

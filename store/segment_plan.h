@@ -1,4 +1,4 @@
-/* store/engine_plan.h -- what one scan decides about a segment before it reads rows.
+/* store/segment_plan.h -- what one scan decides about a segment before it reads rows.
  *
  * The filter tree becomes a tree of nodes. Each node has a verdict per family: no row of it can
  * match, all rows match, or it must be looked at. Text tests become needle plans (needle.h) per
@@ -6,10 +6,10 @@
  * tested once per segment, and most families are out before a page of rows is read.
  *
  * Thread safety: made by one thread, read-only afterwards. */
-#ifndef DENDRO_STORE_ENGINE_PLAN_H
-#define DENDRO_STORE_ENGINE_PLAN_H
+#ifndef DENDRO_STORE_SEGMENT_PLAN_H
+#define DENDRO_STORE_SEGMENT_PLAN_H
 
-#include "store/engine_block.h"
+#include "store/segment_block.h"
 #include "store/needle.h"
 
 enum node_verdict { VERDICT_NONE, VERDICT_SOME, VERDICT_ALL };
@@ -54,8 +54,8 @@ struct plan_node {
     uint32_t child_count;
 };
 
-struct engine_plan {
-    struct engine_segment *segment;
+struct segment_plan {
+    struct segment *segment;
     int64_t time_min_ns, time_max_ns;
     bool samples;
     const struct predicate *filter;
@@ -68,22 +68,22 @@ struct engine_plan {
 /* What the terms of one needle find in pools: filled as terms come up. */
 struct term_memo;
 struct term_search {
-    struct engine_plan *plan;
+    struct segment_plan *plan;
     const struct needle *needle;
     struct term_memo *memos;
 };
 
 /* The table of a term for a column; false: no value can pass. For columns that are not looked up in
  * pools the table is empty. */
-enum status engine_term_table(struct term_search *search, struct engine_column *column,
+enum status segment_term_table(struct term_search *search, struct segment_column *column,
                               const struct needle_term *term, struct term_table *out, bool *alive,
                               struct error *err) WARN_UNUSED;
 
 /* Index of a field in a family, the first in the events; UINT32_MAX if it has none. */
-uint32_t engine_find_field(const struct engine_family *family, field_id field);
+uint32_t segment_find_field(const struct segment_family *family, field_id field);
 
 /* Keep the rows that pass the plan's filter. */
-enum status engine_filter(struct engine_block *block, const struct engine_plan *plan,
+enum status segment_filter(struct segment_block *block, const struct segment_plan *plan,
                           struct error *err) WARN_UNUSED;
 
 #endif

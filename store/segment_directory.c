@@ -1,7 +1,7 @@
-/* store/engine_directory.c -- parse the directory of a segment (layout: engine_segment_format.h).
+/* store/segment_directory.c -- parse the directory of a segment (layout: segment_format.h).
  * Every byte may be damaged or hostile: all counts and sums are checked against what is there, so
  * that the rest of the reader can trust the structures. */
-#include "store/engine_segment_format.h"
+#include "store/segment_format.h"
 
 #include "base/byteorder.h"
 #include "store/id_pool.h"
@@ -9,7 +9,7 @@
 #include "store/tokenizer.h"
 
 struct parser {
-    struct engine_segment *segment;
+    struct segment *segment;
     struct arena *arena;
     struct slice rest;
     struct page_ref *pages; /* all entries so far */
@@ -59,7 +59,7 @@ static bool take_signed(struct parser *parser, int64_t *out)
     return true;
 }
 
-static bool remember_page(struct parser *parser, const struct page_ref *page)
+static bool remember_page(struct parser *parser, struct page_ref *page)
 {
     if (parser->page_count == parser->page_capacity) {
         uint32_t capacity = parser->page_capacity == 0 ? 1024 : parser->page_capacity * 2;
@@ -72,6 +72,7 @@ static bool remember_page(struct parser *parser, const struct page_ref *page)
         parser->pages = grown;
         parser->page_capacity = capacity;
     }
+    page->entry = parser->page_count;
     parser->pages[parser->page_count++] = *page;
     return true;
 }
@@ -98,7 +99,7 @@ static bool take_page(struct parser *parser, struct page_ref *out)
         *out = parser->pages[size];
         return true;
     } else {
-        if (kind >= REGION_COUNT || size > ENGINE_PAGE_SIZE_MAX ||
+        if (kind >= REGION_COUNT || size > SEGMENT_PAGE_SIZE_MAX ||
             size > parser->region_end[kind] - parser->region_at[kind] ||
             !take_u32(&parser->rest, &out->hash))
             return false;
@@ -130,7 +131,7 @@ static bool take_summary(struct parser *parser)
 
 static bool take_names(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
     struct slice name;
 
     if (!take_count(parser, &segment->field_count))
@@ -150,14 +151,14 @@ static bool take_names(struct parser *parser)
     return segment->formats != NULL;
 }
 
-static bool take_runs(struct parser *parser, struct engine_source *source)
+static bool take_runs(struct parser *parser, struct segment_source_entry *source)
 {
-    struct engine_run *runs;
+    struct segment_run *runs;
     uint64_t rank = 0, expected = 0;
 
     if (!take_count(parser, &source->run_count))
         return false;
-    source->runs = runs = parser_new(parser, struct engine_run, source->run_count);
+    source->runs = runs = parser_new(parser, struct segment_run, source->run_count);
     for (uint32_t i = 0; i < source->run_count && runs != NULL; i++) {
         uint64_t rows;
         int64_t distance;
@@ -165,21 +166,21 @@ static bool take_runs(struct parser *parser, struct engine_source *source)
         if (!take_varint(&parser->rest, &rows) || rows == 0 ||
             rows > source->info.rows - rank || !take_signed(parser, &distance))
             return false;
-        runs[i] = (struct engine_run){rank, expected + (uint64_t)distance};
+        runs[i] = (struct segment_run){rank, expected + (uint64_t)distance};
         rank += rows;
         expected = runs[i].first_sequence + rows;
     }
     return runs != NULL && rank == source->info.rows;
 }
 
-static bool take_anchors(struct parser *parser, struct engine_source *source)
+static bool take_anchors(struct parser *parser, struct segment_source_entry *source)
 {
-    struct engine_anchor *anchors;
+    struct segment_anchor *anchors;
     uint64_t rank = 0;
 
     if (!take_count(parser, &source->anchor_count))
         return false;
-    source->anchors = anchors = parser_new(parser, struct engine_anchor, source->anchor_count);
+    source->anchors = anchors = parser_new(parser, struct segment_anchor, source->anchor_count);
     for (uint32_t i = 0; i < source->anchor_count && anchors != NULL; i++) {
         uint64_t rows;
         int64_t distance;
@@ -188,20 +189,20 @@ static bool take_anchors(struct parser *parser, struct engine_source *source)
             !take_signed(parser, &distance))
             return false;
         rank += rows;
-        anchors[i] = (struct engine_anchor){rank, (uint64_t)distance};
+        anchors[i] = (struct segment_anchor){rank, (uint64_t)distance};
     }
     return anchors != NULL;
 }
 
 static bool take_sources(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
 
     if (!take_count(parser, &segment->source_count))
         return false;
-    segment->sources = parser_new(parser, struct engine_source, segment->source_count);
+    segment->sources = parser_new(parser, struct segment_source_entry, segment->source_count);
     for (uint32_t i = 0; i < segment->source_count && segment->sources != NULL; i++) {
-        struct engine_source *source = &segment->sources[i];
+        struct segment_source_entry *source = &segment->sources[i];
         struct segment_source *info = &source->info;
         int64_t tail;
 
@@ -255,8 +256,8 @@ static bool class_fits(struct slot_kind kind, unsigned class)
     }
 }
 
-static bool take_family_field(struct parser *parser, struct engine_family *family,
-                              struct engine_field *out)
+static bool take_family_field(struct parser *parser, struct segment_family *family,
+                              struct segment_field *out)
 {
     uint32_t field, begin, end, place;
 
@@ -277,7 +278,7 @@ static bool take_family_field(struct parser *parser, struct engine_family *famil
 }
 
 /* Slots, fields and classes of columns. */
-static bool take_family_table(struct parser *parser, struct engine_family *family)
+static bool take_family_table(struct parser *parser, struct segment_family *family)
 {
     uint32_t slots, fields;
     struct slice kinds;
@@ -288,8 +289,8 @@ static bool take_family_table(struct parser *parser, struct engine_family *famil
         return false;
     family->slot_count = family->column_count = (uint16_t)slots;
     family->field_count = (uint16_t)fields;
-    family->fields = parser_new(parser, struct engine_field, fields);
-    family->columns = parser_new(parser, struct engine_column, (size_t)slots + fields + 1);
+    family->fields = parser_new(parser, struct segment_field, fields);
+    family->columns = parser_new(parser, struct segment_column, (size_t)slots + fields + 1);
     if (family->fields == NULL || family->columns == NULL || (family->as_text && slots != 1))
         return false;
     for (uint32_t i = 0; i < fields; i++)
@@ -297,7 +298,7 @@ static bool take_family_table(struct parser *parser, struct engine_family *famil
             return false;
     family->column_count = (uint16_t)(family->column_count + family->as_text);
     for (uint32_t i = 0; i < family->column_count; i++) {
-        struct engine_column *column = &family->columns[i];
+        struct segment_column *column = &family->columns[i];
 
         column->kind = (struct slot_kind){SLOT_TEXT, TEXT_FREE};
         if (i < slots)
@@ -311,11 +312,11 @@ static bool take_family_table(struct parser *parser, struct engine_family *famil
 }
 
 /* Both ends of each span must lie in their gaps, begin before end. */
-static bool take_offsets(struct parser *parser, const struct engine_family *family,
+static bool take_offsets(struct parser *parser, const struct segment_family *family,
                          const uint32_t *gap_ends, uint32_t *offsets)
 {
     for (uint32_t i = 0; i < family->field_count; i++) {
-        const struct engine_field *field = &family->fields[i];
+        const struct segment_field *field = &family->fields[i];
         uint32_t begin_len, end_len;
 
         if (field->computed)
@@ -332,8 +333,8 @@ static bool take_offsets(struct parser *parser, const struct engine_family *fami
     return true;
 }
 
-static bool take_templates(struct parser *parser, const struct engine_family *family,
-                           struct engine_template *templates)
+static bool take_templates(struct parser *parser, const struct segment_family *family,
+                           struct segment_template *templates)
 {
     uint64_t literal_size = 0, at = 0;
     struct slice literals;
@@ -371,16 +372,16 @@ static bool take_templates(struct parser *parser, const struct engine_family *fa
 
 static bool take_families(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
 
     if (!take_count(parser, &segment->family_count) || !take_count(parser, &segment->template_count))
         return false;
-    segment->families = parser_new(parser, struct engine_family, segment->family_count);
-    segment->templates = parser_new(parser, struct engine_template, segment->template_count);
+    segment->families = parser_new(parser, struct segment_family, segment->family_count);
+    segment->templates = parser_new(parser, struct segment_template, segment->template_count);
     if (segment->families == NULL || segment->templates == NULL)
         return false;
     for (uint32_t i = 0, first = 0; i < segment->family_count; i++) {
-        struct engine_family *family = &segment->families[i];
+        struct segment_family *family = &segment->families[i];
         uint32_t format;
 
         if (!take_below(parser, (uint64_t)segment->format_count * 2, &format))
@@ -399,11 +400,11 @@ static bool take_families(struct parser *parser)
     return true;
 }
 
-static bool take_section(struct parser *parser, struct engine_section *out, uint32_t first_row,
+static bool take_section(struct parser *parser, struct segment_section *out, uint32_t first_row,
                          uint32_t rows_left)
 {
-    struct engine_segment *segment = parser->segment;
-    const struct engine_family *family;
+    struct segment *segment = parser->segment;
+    const struct segment_family *family;
     struct page_ref *pages;
     unsigned count = 0;
 
@@ -421,7 +422,7 @@ static bool take_section(struct parser *parser, struct engine_section *out, uint
     return pages != NULL;
 }
 
-static bool take_block_times(struct parser *parser, struct engine_block_entry *block)
+static bool take_block_times(struct parser *parser, struct segment_block_entry *block)
 {
     int64_t parts[4];
 
@@ -435,9 +436,9 @@ static bool take_block_times(struct parser *parser, struct engine_block_entry *b
     return true;
 }
 
-static bool take_block(struct parser *parser, struct engine_block_entry *block)
+static bool take_block(struct parser *parser, struct segment_block_entry *block)
 {
-    struct engine_section *sections;
+    struct segment_section *sections;
     uint32_t row = 0;
     uint8_t flags;
 
@@ -451,7 +452,7 @@ static bool take_block(struct parser *parser, struct engine_block_entry *block)
             return false;
     if (!take_below(parser, (uint64_t)block->row_count + 1, &block->section_count))
         return false;
-    block->sections = sections = parser_new(parser, struct engine_section, block->section_count);
+    block->sections = sections = parser_new(parser, struct segment_section, block->section_count);
     for (uint32_t i = 0; i < block->section_count && sections != NULL; i++) {
         if (!take_section(parser, &sections[i], row, block->row_count - row))
             return false;
@@ -462,11 +463,11 @@ static bool take_block(struct parser *parser, struct engine_block_entry *block)
 
 static bool take_blocks(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
 
     if (!take_count(parser, &segment->block_count))
         return false;
-    segment->blocks = parser_new(parser, struct engine_block_entry, segment->block_count);
+    segment->blocks = parser_new(parser, struct segment_block_entry, segment->block_count);
     for (uint32_t i = 0; i < segment->block_count && segment->blocks != NULL; i++)
         if (!take_block(parser, &segment->blocks[i]))
             return false;
@@ -475,11 +476,11 @@ static bool take_blocks(struct parser *parser)
 
 static bool take_lists(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
 
     for (uint32_t i = 0; i < segment->family_count; i++)
         for (uint32_t k = 0; k < segment->families[i].column_count; k++) {
-            struct engine_column *column = &segment->families[i].columns[k];
+            struct segment_column *column = &segment->families[i].columns[k];
 
             if (column->class == CLASS_CODES &&
                 (!take_below(parser, INT_PAGE_COUNT_MAX + 1, &column->dict_count) ||
@@ -491,23 +492,23 @@ static bool take_lists(struct parser *parser)
 
 static bool take_pool(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
     uint32_t strings = 0;
 
     if (!take_below(parser, TEXT_POOL_COUNT_MAX + 1, &segment->pool_count) ||
         !take_count(parser, &segment->pool_page_count))
         return false;
-    segment->pool = parser_new(parser, struct engine_pool_page, segment->pool_page_count);
+    segment->pool = parser_new(parser, struct segment_pool_page, segment->pool_page_count);
     segment->pool_pages = arena_alloc(parser->arena, sizeof(*segment->pool_pages), 8,
                                       (size_t)segment->pool_page_count + 1);
     if (segment->pool == NULL || segment->pool_pages == NULL)
         return false;
     for (uint32_t i = 0; i < segment->pool_page_count; i++) {
-        struct engine_pool_page *page = &segment->pool[i];
+        struct segment_pool_page *page = &segment->pool[i];
 
         page->first = strings;
         if (!take_below(parser, (uint64_t)segment->pool_count - strings + 1, &page->count) ||
-            page->count == 0 || !take_below(parser, ENGINE_PAGE_SIZE_MAX, &page->raw_size) ||
+            page->count == 0 || !take_below(parser, SEGMENT_PAGE_SIZE_MAX, &page->raw_size) ||
             !take_page(parser, &page->page) || !take_page(parser, &page->grams))
             return false;
         strings += page->count;
@@ -517,13 +518,13 @@ static bool take_pool(struct parser *parser)
 
 static bool take_ids(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
 
     if (!take_count(parser, &segment->ids_count))
         return false;
-    segment->ids = parser_new(parser, struct engine_ids, segment->ids_count);
+    segment->ids = parser_new(parser, struct segment_ids, segment->ids_count);
     for (uint32_t i = 0; i < segment->ids_count && segment->ids != NULL; i++) {
-        struct engine_ids *ids = &segment->ids[i];
+        struct segment_ids *ids = &segment->ids[i];
         struct page_ref *rest;
         uint32_t pages;
 
@@ -542,7 +543,7 @@ static bool take_ids(struct parser *parser)
     return segment->ids != NULL;
 }
 
-static bool take_one_series(struct parser *parser, struct engine_series *out)
+static bool take_one_series(struct parser *parser, struct segment_series *out)
 {
     struct label *labels;
 
@@ -559,18 +560,18 @@ static bool take_one_series(struct parser *parser, struct engine_series *out)
 
 static bool take_series(struct parser *parser)
 {
-    struct engine_segment *segment = parser->segment;
+    struct segment *segment = parser->segment;
 
     if (!take_count(parser, &segment->series_count))
         return false;
-    segment->series = parser_new(parser, struct engine_series, segment->series_count);
+    segment->series = parser_new(parser, struct segment_series, segment->series_count);
     for (uint32_t i = 0; i < segment->series_count && segment->series != NULL; i++)
         if (!take_one_series(parser, &segment->series[i]))
             return false;
     return segment->series != NULL && parser->rest.len == 0;
 }
 
-enum status engine_directory_parse(struct engine_segment *segment, struct slice directory,
+enum status segment_directory_parse(struct segment *segment, struct slice directory,
                                    const uint64_t region_size[REGION_COUNT], struct error *err)
 {
     struct parser parser = {.segment = segment, .arena = &segment->arena, .rest = directory};
@@ -581,9 +582,14 @@ enum status engine_directory_parse(struct engine_segment *segment, struct slice 
     }
     if (take_summary(&parser) && take_names(&parser) && take_sources(&parser) &&
         take_families(&parser) && take_blocks(&parser) && take_lists(&parser) &&
-        take_pool(&parser) && take_ids(&parser) && take_series(&parser))
-        return STATUS_OK;
+        take_pool(&parser) && take_ids(&parser) && take_series(&parser)) {
+        segment->pages = parser.pages;
+        segment->page_count = parser.page_count;
+        segment->pages_checked = parser_new(&parser, atomic_uchar, parser.page_count);
+        if (segment->pages_checked != NULL)
+            return STATUS_OK;
+    }
     if (parser.no_memory || segment->arena.failed)
         return error_set(err, STATUS_NO_MEMORY, "no memory to open segment %s", segment->path);
-    return engine_corrupt(segment, "directory", err);
+    return segment_corrupt(segment, "directory", err);
 }

@@ -1,9 +1,9 @@
-/* store/engine_page_writer.h -- collect the pages of a segment and their entries.
+/* store/segment_page_writer.h -- collect the pages of a segment and their entries.
  * Thread safety: one thread at a time. */
-#ifndef DENDRO_STORE_ENGINE_PAGE_WRITER_H
-#define DENDRO_STORE_ENGINE_PAGE_WRITER_H
+#ifndef DENDRO_STORE_SEGMENT_PAGE_WRITER_H
+#define DENDRO_STORE_SEGMENT_PAGE_WRITER_H
 
-#include "store/engine_segment_format.h"
+#include "store/segment_format.h"
 
 enum { PAGES_KNOWN_MAX = 1024 /* number arrays remembered, to find columns that are the same */ };
 
@@ -33,7 +33,7 @@ bool page_writer_put_numbers(struct page_writer *writer, enum page_region region
                              const int64_t *values, uint32_t count, struct buf *entries);
 void page_writer_forget(struct page_writer *writer);
 
-static inline uint64_t engine_page_seed(uint64_t seed, unsigned region, uint64_t offset)
+static inline uint64_t segment_page_seed(uint64_t seed, unsigned region, uint64_t offset)
 {
     return seed + 8 * offset + region;
 }

@@ -1,16 +1,16 @@
-/* store/engine_filter.c -- rows of a block that pass a plan.
+/* store/segment_filter.c -- rows of a block that pass a plan.
  *
  * Sections whose family is out or wholly in are settled from the plan. For the others the ways of
  * each needle are tried on codes and numbers; values are written as text only where a test needs it,
  * and whole lines only where the plan says so. */
-#include "store/engine_plan.h"
+#include "store/segment_plan.h"
 
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
 
 struct filtering {
-    struct engine_block *block;
-    const struct engine_plan *plan;
+    struct segment_block *block;
+    const struct segment_plan *plan;
     struct error *err;
 };
 
@@ -61,18 +61,18 @@ struct term_test {
 
 static enum status test_by_text(const struct term_test *test, uint64_t *active)
 {
-    struct engine_block *block = test->filtering->block;
-    const struct engine_column *column =
-        &engine_family_of(block, test->section)->columns[test->term->column];
-    const struct engine_values *values;
+    struct segment_block *block = test->filtering->block;
+    const struct segment_column *column =
+        &segment_family_of(block, test->section)->columns[test->term->column];
+    const struct segment_values *values;
     char scratch[SLOT_WRITE_MAX];
-    enum status status = engine_block_printable(block, test->section, test->term->column, &values,
+    enum status status = segment_block_printable(block, test->section, test->term->column, &values,
                                                 test->filtering->err);
 
     for (uint32_t i = next_set(active, 0, test->row_count);
          i < test->row_count && status == STATUS_OK; i = next_set(active, i + 1, test->row_count))
         if (!needle_term_match(test->needle, test->term,
-                               engine_value_text(block, column, values, i, scratch)))
+                               segment_value_text(block, column, values, i, scratch)))
             bit_clear(active, i);
     return status;
 }
@@ -97,14 +97,14 @@ static const int64_t powers[] = {1,
                                  100000000000000000};
 
 /* Numbers that are surely too short, or another number, leave before the others become text. */
-static enum status test_numbers(const struct term_test *test, const struct engine_column *column,
+static enum status test_numbers(const struct term_test *test, const struct segment_column *column,
                                 uint64_t *active)
 {
     struct slice text = needle_term_text(test->needle, test->term);
     bool is_int = column->kind.type == SLOT_INT, exact = test->term->test == TEST_EQUAL;
-    const struct engine_values *values;
+    const struct segment_values *values;
     uint64_t wanted = 0;
-    enum status status = engine_block_values(test->filtering->block, test->section,
+    enum status status = segment_block_values(test->filtering->block, test->section,
                                              test->term->column, &values, test->filtering->err);
 
     if (status != STATUS_OK)
@@ -135,16 +135,16 @@ static enum status test_numbers(const struct term_test *test, const struct engin
 static enum status test_term(const struct term_test *test, const struct term_table *table,
                              uint64_t *active, uint64_t *scratch)
 {
-    struct engine_block *block = test->filtering->block;
-    const struct engine_column *column =
-        &engine_family_of(block, test->section)->columns[test->term->column];
-    const struct engine_values *values;
+    struct segment_block *block = test->filtering->block;
+    const struct segment_column *column =
+        &segment_family_of(block, test->section)->columns[test->term->column];
+    const struct segment_values *values;
     enum status status;
 
     if (table->codes == NULL && table->numbers == NULL)
         return column->class == CLASS_NUMBERS ? test_numbers(test, column, active)
                                               : test_by_text(test, active);
-    status = engine_block_values(block, test->section, test->term->column, &values,
+    status = segment_block_values(block, test->section, test->term->column, &values,
                                  test->filtering->err);
     if (status != STATUS_OK)
         return status;
@@ -208,9 +208,9 @@ static enum status render_and_test(const struct filtering *filtering,
                              .match = node->needle.match,
                              .text = node->needle.text,
                              .fold_case = node->needle.fold};
-    struct engine_block *block = filtering->block;
-    struct buf text = buf_empty(ENGINE_PAGE_SIZE_MAX);
-    enum status status = engine_block_load(block, section, filtering->err);
+    struct segment_block *block = filtering->block;
+    struct buf text = buf_empty(SEGMENT_PAGE_SIZE_MAX);
+    enum status status = segment_block_load(block, section, filtering->err);
 
     for (uint32_t i = next_set(bits->active, 0, bits->count);
          i < bits->count && status == STATUS_OK; i = next_set(bits->active, i + 1, bits->count)) {
@@ -220,10 +220,10 @@ static enum status render_and_test(const struct filtering *filtering,
 
         buf_reset(&text);
         if (needle->field == UINT32_MAX) {
-            fine = engine_append_line(block, section, row, &text);
+            fine = segment_append_line(block, section, row, &text);
         } else {
-            part = engine_field_part(block, section, block->templates[row], needle->field);
-            fine = engine_append_part(block, section, row, &part, &text);
+            part = segment_field_part(block, section, block->templates[row], needle->field);
+            fine = segment_append_part(block, section, row, &part, &text);
         }
         if (!fine)
             status = no_memory(filtering);
@@ -260,13 +260,13 @@ static enum status try_way(const struct filtering *filtering, const struct plan_
 static enum status eval_section(const struct filtering *filtering, const struct plan_node *node,
                                 uint32_t section, struct section_bits *bits, uint64_t *rows)
 {
-    struct engine_block *block = filtering->block;
-    const struct engine_section *entry = &block->entry->sections[section];
-    const struct engine_family *family = engine_family_of(block, section);
+    struct segment_block *block = filtering->block;
+    const struct segment_section *entry = &block->entry->sections[section];
+    const struct segment_family *family = segment_family_of(block, section);
     const struct family_needle *needle = node->families[entry->family];
     uint32_t *templates = arena_new(&block->base.arena, uint32_t, (size_t)entry->row_count + 1);
     const uint32_t *all;
-    enum status status = engine_block_templates(block, &all, filtering->err);
+    enum status status = segment_block_templates(block, &all, filtering->err);
 
     if (status != STATUS_OK)
         return status;
@@ -294,7 +294,7 @@ static enum status eval_section(const struct filtering *filtering, const struct 
 static enum status eval_needle(const struct filtering *filtering, const struct plan_node *node,
                                uint64_t *rows)
 {
-    struct engine_block *block = filtering->block;
+    struct segment_block *block = filtering->block;
     struct section_bits bits = {.wanted = new_bits(filtering),
                                 .found = new_bits(filtering),
                                 .active = new_bits(filtering),
@@ -320,9 +320,9 @@ static enum status eval_needle(const struct filtering *filtering, const struct p
 static enum status eval_render(const struct filtering *filtering, const struct plan_node *node,
                                uint64_t *rows)
 {
-    struct engine_block *block = filtering->block;
+    struct segment_block *block = filtering->block;
     uint32_t count = block->base.row_count;
-    struct buf line = buf_empty(ENGINE_PAGE_SIZE_MAX);
+    struct buf line = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     enum status status = STATUS_OK;
 
     if (node->child_count > 0)
@@ -393,13 +393,13 @@ static enum status eval_and(const struct filtering *filtering, const struct plan
 }
 
 /* Clear the rows of sections that are out; true if any section is left to look at. */
-static bool settle_sections(const struct engine_block *block, const struct plan_node *node,
+static bool settle_sections(const struct segment_block *block, const struct plan_node *node,
                             uint64_t *rows)
 {
     bool open = false;
 
     for (uint32_t k = 0; k < block->entry->section_count; k++) {
-        const struct engine_section *section = &block->entry->sections[k];
+        const struct segment_section *section = &block->entry->sections[k];
         uint32_t end = section->first_row + section->row_count;
 
         open = open || node->verdicts[section->family] == VERDICT_SOME;
@@ -437,7 +437,7 @@ static enum status eval_node(const struct filtering *filtering, const struct pla
 
 /* The filter works on a copy of the bits: columns that it asks for are made for the rows that are
  * selected, and must hold for all branches of the tree. */
-enum status engine_filter(struct engine_block *block, const struct engine_plan *plan,
+enum status segment_filter(struct segment_block *block, const struct segment_plan *plan,
                           struct error *err)
 {
     struct error local = {0};
@@ -464,10 +464,10 @@ enum status engine_filter(struct engine_block *block, const struct engine_plan *
 }
 
 /* Every family of the block is out: nothing is read. */
-static bool is_out(const struct engine_segment *segment, const struct engine_plan *plan,
+static bool is_out(const struct segment *segment, const struct segment_plan *plan,
                    uint32_t index)
 {
-    const struct engine_block_entry *entry = &segment->blocks[index];
+    const struct segment_block_entry *entry = &segment->blocks[index];
 
     for (uint32_t i = 0; plan->root != NULL && i < entry->section_count; i++)
         if (plan->root->verdicts[entry->sections[i].family] != VERDICT_NONE)
@@ -475,12 +475,12 @@ static bool is_out(const struct engine_segment *segment, const struct engine_pla
     return plan->root != NULL && entry->section_count > 0;
 }
 
-enum status engine_segment_block(struct engine_segment *segment, const struct engine_plan *plan,
+enum status segment_block(struct segment *segment, const struct segment_plan *plan,
                                  uint32_t index, struct scan_cost *cost, struct block **out,
                                  struct error *err)
 {
-    const struct engine_block_entry *entry = &segment->blocks[index];
-    struct engine_block *block;
+    const struct segment_block_entry *entry = &segment->blocks[index];
+    struct segment_block *block;
     enum status status;
 
     if (entry->samples != plan->samples || entry->time_max_ns < plan->time_min_ns ||
@@ -488,15 +488,17 @@ enum status engine_segment_block(struct engine_segment *segment, const struct en
         cost->blocks_skipped++;
         return STATUS_END;
     }
-    status = engine_block_new(segment, index, &block, err);
+    status = segment_block_new(segment, index, &block, err);
     if (status != STATUS_OK)
         return status;
-    status = engine_filter(block, plan, err);
+    status = segment_filter(block, plan, err);
     cost->blocks_read++;
     cost->rows_scanned += entry->row_count;
     cost->bytes_read += block->bytes_read;
     if (status == STATUS_OK && block->base.selected_count == 0)
         status = STATUS_END;
+    if (status == STATUS_OK)
+        status = segment_block_check(segment, index, &cost->bytes_read, err);
     if (status == STATUS_OK)
         *out = &block->base;
     else
@@ -505,7 +507,7 @@ enum status engine_segment_block(struct engine_segment *segment, const struct en
 }
 
 /* Every array and column of a block once. */
-static enum status verify_block(struct engine_block *block, struct error *err)
+static enum status verify_block(struct segment_block *block, struct error *err)
 {
     enum status status = STATUS_OK;
     uint32_t count;
@@ -524,14 +526,41 @@ static enum status verify_block(struct engine_block *block, struct error *err)
     return status;
 }
 
-enum status engine_segment_verify(struct engine_segment *segment,
+/* Hash of every page, also of those that no column leads to. */
+static enum status verify_pages(struct segment *segment,
+                                void (*visit)(void *user, const char *line), void *user,
+                                uint64_t *problems)
+{
+    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < segment->page_count && status != STATUS_NO_MEMORY; i++) {
+        struct error problem = {0};
+        struct slice bytes;
+
+        arena_reset(&arena);
+        status = segment_page_read(segment, &segment->pages[i], &arena, &bytes, NULL, &problem);
+        if (status == STATUS_CORRUPT) {
+            visit(user, problem.message);
+            ++*problems;
+        }
+    }
+    arena_release(&arena);
+    return status == STATUS_NO_MEMORY ? status : STATUS_OK;
+}
+
+enum status segment_verify(struct segment *segment,
                                   void (*visit)(void *user, const char *line), void *user,
                                   uint64_t *problems, struct error *err)
 {
-    for (uint32_t i = 0; i < segment->block_count; i++) {
-        struct engine_block *block;
+    uint64_t before = *problems;
+
+    if (verify_pages(segment, visit, user, problems) != STATUS_OK)
+        return error_set(err, STATUS_NO_MEMORY, "no memory to verify segment %s", segment->path);
+    for (uint32_t i = 0; i < segment->block_count && *problems == before; i++) {
+        struct segment_block *block;
         struct error problem = {0};
-        enum status status = engine_block_new(segment, i, &block, err);
+        enum status status = segment_block_new(segment, i, &block, err);
 
         if (status != STATUS_OK)
             return status;

@@ -1,23 +1,21 @@
-/* store/engine_gather.c -- turn rows into columns.
+/* store/segment_gather.c -- turn rows into columns.
  *
- * Row by row the values stand together; column by column they are wanted. The transposition goes by
- * chunks of rows that stay in the processor's cache while all columns are picked from them. */
-#include "store/engine_gather.h"
+ * Row by row the values stand together; column by column they are wanted. One pass transposes them;
+ * from then on lines are not touched but for strings that are new. */
+#include "store/segment_gather.h"
 
 #include "base/hash.h"
 
 #include <stdlib.h>
 
 enum {
-    CHUNK_ROWS = 512,
     SAMPLE_MAX = 512,       /* values looked at to choose between dictionary and text */
     SAMPLE_PLACES = 2048,
     SMALL_COLUMN_ROWS = 64, /* a dictionary, unless its strings are long */
     SMALL_TEXT_MEAN_MAX = 256,
 };
 
-#define COMPUTED_REF ((uint64_t)1 << 63) /* | index of the event's field */
-#define WORD_REF     ((uint64_t)1 << 62) /* a word of the template: looked up again */
+#define WORD_REF ((uint64_t)1 << 62) /* a word of the template: looked up again */
 
 /* One family being gathered. */
 struct gathering {
@@ -25,85 +23,106 @@ struct gathering {
     const uint32_t *order;  /* rows of the family */
     uint32_t row_count, slot_count, column_count;
     const struct family *family; /* NULL: kept as text */
-    uint64_t **values;      /* [column][row] */
-    const struct event **events;
+    uint64_t **words;       /* [column * WORDS_MAX + word][row] */
+    uint16_t *words_before; /* of the raw template at hand, by its slots */
     const struct slice *blobs;
+    const int64_t *times;   /* by row of the segment */
     struct gather_pools *pools;
 };
+
+enum { WORDS_MAX = HEX_BYTES_MAX / 8 };
 
 static const struct family_member *member_of(const struct gathering *gathering, uint32_t row)
 {
     return &gathering->rows->set.members[gathering->rows->templates[row]];
 }
 
-/* Values of rows [from, to) of all slots. */
-static void transpose(struct gathering *gathering, uint32_t from, uint32_t to)
+static const struct event *event_of(const struct gathering *gathering, uint32_t i)
 {
-    const struct shaped_rows *rows = gathering->rows;
+    return gathering->rows->content->rows[gathering->order[i]].event;
+}
 
-    for (uint32_t i = from; i < to; i++) {
-        uint32_t row = gathering->order[i];
-        const uint64_t *values = shaped_row_values(rows, row);
-        const struct column_source *sources = member_of(gathering, row)->columns;
+static struct slot_kind kind_of(const struct gathering *gathering, uint32_t column)
+{
+    if (gathering->family != NULL && column < gathering->slot_count)
+        return gathering->family->kinds[column];
+    return (struct slot_kind){SLOT_TEXT, TEXT_FREE};
+}
 
-        if (sources == NULL) {
-            for (uint32_t c = 0; c < gathering->slot_count; c++)
-                gathering->values[c][i] = values[c];
+/* Where the words of each slot begin in a row of the raw template; last, those of computed fields. */
+static void place_words(const struct gathering *gathering, const struct template *raw)
+{
+    unsigned at = 0;
+
+    for (uint32_t i = 0; i < raw->slot_count; i++) {
+        gathering->words_before[i] = (uint16_t)at;
+        at += slot_words(raw->kinds[i]);
+    }
+    gathering->words_before[raw->slot_count] = (uint16_t)at;
+}
+
+/* All words of one row to their columns. */
+static void transpose_row(const struct gathering *gathering, uint32_t i,
+                          const struct template *raw, const struct column_source *sources)
+{
+    const uint64_t *values = shaped_row_values(gathering->rows, gathering->order[i]);
+    const uint64_t *computed = values + gathering->words_before[raw->slot_count];
+
+    for (uint32_t c = 0; c < gathering->slot_count; c++) {
+        uint64_t **out = gathering->words + (size_t)c * WORDS_MAX;
+        uint32_t slot = sources == NULL ? c : sources[c].slot;
+        unsigned count = slot_words(gathering->family->kinds[c]);
+
+        if (slot == FAMILY_NO_SLOT) {
+            out[0][i] = WORD_REF;
             continue;
         }
-        for (uint32_t c = 0; c < gathering->slot_count; c++)
-            gathering->values[c][i] =
-                sources[c].slot == FAMILY_NO_SLOT ? WORD_REF : values[sources[c].slot];
+        for (unsigned word = 0; word < count; word++)
+            out[word][i] = values[gathering->words_before[slot] + word];
+    }
+    for (uint32_t c = gathering->slot_count; c < gathering->column_count; c++) {
+        gathering->words[(size_t)c * WORDS_MAX][i] = *computed++;
+        gathering->words[(size_t)c * WORDS_MAX + 1][i] = *computed++;
     }
 }
 
-static void transpose_all(struct gathering *gathering)
+static void transpose(const struct gathering *gathering)
 {
-    for (uint32_t i = 0; i < gathering->row_count; i++)
-        gathering->events[i] = gathering->rows->content->rows[gathering->order[i]].event;
-    if (gathering->family == NULL) {
-        for (uint32_t i = 0; i < gathering->row_count; i++)
-            gathering->values[0][i] = text_ref(0, (uint32_t)gathering->events[i]->bytes.len);
-        return;
-    }
-    for (uint32_t from = 0; from < gathering->row_count; from += CHUNK_ROWS) {
-        uint32_t to = from + CHUNK_ROWS;
+    uint32_t last = TEMPLATE_NONE;
 
-        transpose(gathering, from, to < gathering->row_count ? to : gathering->row_count);
-    }
-}
+    for (uint32_t i = 0; i < gathering->row_count; i++) {
+        uint32_t number = gathering->rows->templates[gathering->order[i]];
+        const struct template *raw = gathering->rows->table.templates[number];
 
-/* Columns of computed fields: which field of the event each row takes. */
-static void refer_computed(struct gathering *gathering)
-{
-    const struct family *family = gathering->family;
-    uint32_t column = gathering->slot_count;
-
-    for (uint32_t k = 0; family != NULL && k < family->field_count; k++) {
-        if (!family->fields[k].computed)
-            continue;
-        for (uint32_t i = 0; i < gathering->row_count; i++) {
-            uint32_t row = gathering->order[i];
-            const struct template *raw =
-                gathering->rows->table.templates[gathering->rows->templates[row]];
-
-            gathering->values[column][i] = COMPUTED_REF | raw->fields[k].source;
-        }
-        column++;
+        if (number != last)
+            place_words(gathering, raw);
+        last = number;
+        transpose_row(gathering, i, raw, gathering->rows->set.members[number].columns);
     }
 }
 
 static struct slice text_at(const struct gathering *gathering, uint32_t column, uint32_t i)
 {
-    uint64_t ref = gathering->values[column][i];
+    uint64_t ref;
 
-    if (gathering->family == NULL && column == 1)
-        return gathering->blobs[i];
+    if (gathering->family == NULL)
+        return column == 1 ? gathering->blobs[i] : event_of(gathering, i)->bytes;
+    ref = gathering->words[(size_t)column * WORDS_MAX][i];
     if ((ref & COMPUTED_REF) != 0)
-        return gathering->events[i]->fields[ref & UINT16_MAX].text;
+        return event_of(gathering, i)->fields[ref & UINT16_MAX].text;
     if ((ref & WORD_REF) != 0)
         return member_of(gathering, gathering->order[i])->columns[column].word;
-    return text_of_ref(gathering->events[i]->bytes, ref);
+    return text_of_ref(gathering->rows->bytes[gathering->order[i]], ref);
+}
+
+static uint64_t hash_at(const struct gathering *gathering, uint32_t column, uint32_t i)
+{
+    struct slice text;
+
+    if (gathering->words[(size_t)column * WORDS_MAX][i] != WORD_REF)
+        return gathering->words[(size_t)column * WORDS_MAX + 1][i];
+    text = text_at(gathering, column, i);
+    return hash64(text.data, text.len);
 }
 
 /* Are most values new? Then a dictionary would only be a second copy. */
@@ -115,7 +134,7 @@ static bool is_mostly_distinct(const struct gathering *gathering, uint32_t colum
 
     for (uint32_t i = 0; i < gathering->row_count; i += stride) {
         struct slice text = text_at(gathering, column, i);
-        uint64_t hash = hash64(text.data, text.len) | 1;
+        uint64_t hash = hash_at(gathering, column, i) | 1;
         uint32_t place = (uint32_t)(hash >> 32) % SAMPLE_PLACES;
 
         while (seen[place] != 0 && seen[place] != hash)
@@ -171,18 +190,22 @@ static bool gather_codes(const struct gathering *gathering, uint32_t column,
 {
     struct text_pool *pool = &gathering->pools->texts;
     uint32_t serial = ++gathering->pools->column_serial, capacity = 0;
-    struct slice last = {NULL, 0};
+    uint64_t last = 0;
 
     out->class = CLASS_CODES;
     for (uint32_t i = 0; i < gathering->row_count; i++) {
-        struct slice text = text_at(gathering, column, i);
+        uint64_t hash = hash_at(gathering, column, i);
+        uint32_t number;
 
-        if (i > 0 && slice_equal(text, last)) {
+        if (i > 0 && hash == last) {
             out->numbers[i] = out->numbers[i - 1];
             continue;
         }
-        last = text;
-        if (!code_of(pool, serial, text_pool_add(pool, text), out, &capacity, &out->numbers[i]))
+        last = hash;
+        number = text_pool_find(pool, hash);
+        if (number == TEXT_POOL_NONE)
+            number = text_pool_add(pool, hash, text_at(gathering, column, i));
+        if (!code_of(pool, serial, number, out, &capacity, &out->numbers[i]))
             return false;
     }
     return true;
@@ -203,14 +226,17 @@ static bool gather_ids(const struct gathering *gathering, uint32_t column,
                        struct gathered_column *out)
 {
     struct id_pool *pool = pool_of_kind(gathering->pools, out->kind);
-    uint8_t id[HEX_BYTES_MAX];
+    uint64_t *const *words = gathering->words + (size_t)column * WORDS_MAX;
+    unsigned word_count = slot_words(out->kind);
 
     out->class = CLASS_IDS;
     for (uint32_t i = 0; i < gathering->row_count && pool != NULL; i++) {
+        uint64_t id[WORDS_MAX];
         uint32_t number;
 
-        slot_id_read(out->kind, text_at(gathering, column, i), id);
-        number = id_pool_add(pool, id);
+        for (unsigned word = 0; word < word_count; word++)
+            id[word] = words[word][i];
+        number = id_pool_add(pool, (const uint8_t *)id);
         if (number == ID_NONE)
             return false;
         out->numbers[i] = number;
@@ -221,7 +247,7 @@ static bool gather_ids(const struct gathering *gathering, uint32_t column,
 static bool gather_numbers(const struct gathering *gathering, uint32_t column,
                            struct gathered_column *out)
 {
-    const uint64_t *values = gathering->values[column];
+    const uint64_t *values = gathering->words[(size_t)column * WORDS_MAX];
     uint32_t count = gathering->row_count;
 
     out->class = CLASS_NUMBERS;
@@ -236,7 +262,8 @@ static bool gather_numbers(const struct gathering *gathering, uint32_t column,
         }
     } else if (out->kind.type == SLOT_STAMP) {
         for (uint32_t i = 0; i < count; i++)
-            out->numbers[i] = (int64_t)(values[i] - (uint64_t)gathering->events[i]->time_ns);
+            out->numbers[i] =
+                (int64_t)(values[i] - (uint64_t)gathering->times[gathering->order[i]]);
     } else {
         memcpy(out->numbers, values, count * sizeof(*values));
     }
@@ -246,9 +273,7 @@ static bool gather_numbers(const struct gathering *gathering, uint32_t column,
 static bool gather_column(const struct gathering *gathering, uint32_t column,
                           struct gathered_column *out)
 {
-    out->kind = (struct slot_kind){SLOT_TEXT, TEXT_FREE};
-    if (gathering->family != NULL && column < gathering->slot_count)
-        out->kind = gathering->family->kinds[column];
+    out->kind = kind_of(gathering, column);
     if (out->kind.type == SLOT_TEXT &&
         (gathering->family == NULL || is_mostly_distinct(gathering, column)))
         return gather_texts(gathering, column, out);
@@ -261,45 +286,54 @@ static bool gather_column(const struct gathering *gathering, uint32_t column,
                                        : gather_numbers(gathering, column, out);
 }
 
-static bool gather(struct gathering *gathering, struct gathered *out)
+/* One array per word of each column, in one piece of memory. */
+static uint64_t *allocate_words(struct gathering *gathering)
 {
+    size_t total = 0, at = 0;
     uint64_t *all;
 
-    gathering->values = calloc(gathering->column_count + 1, sizeof(*gathering->values));
-    gathering->events = malloc((gathering->row_count + 1) * sizeof(*gathering->events));
-    all = malloc(((size_t)gathering->column_count * gathering->row_count + 1) * sizeof(*all));
-    out->columns = calloc(gathering->column_count + 1, sizeof(*out->columns));
-    if (gathering->values != NULL && gathering->events != NULL && all != NULL &&
-        out->columns != NULL) {
-        bool fine = true;
+    for (uint32_t c = 0; c < gathering->column_count; c++)
+        total += slot_words(kind_of(gathering, c));
+    all = malloc((total * gathering->row_count + 1) * sizeof(*all));
+    gathering->words =
+        calloc((size_t)gathering->column_count * WORDS_MAX + 1, sizeof(*gathering->words));
+    for (uint32_t c = 0; c < gathering->column_count && all != NULL && gathering->words != NULL;
+         c++)
+        for (unsigned word = 0; word < slot_words(kind_of(gathering, c)); word++)
+            gathering->words[(size_t)c * WORDS_MAX + word] =
+                all + at++ * (size_t)gathering->row_count;
+    return all;
+}
 
-        for (uint32_t c = 0; c < gathering->column_count; c++)
-            gathering->values[c] = all + (size_t)c * gathering->row_count;
-        transpose_all(gathering);
-        refer_computed(gathering);
-        for (uint32_t c = 0; c < gathering->column_count && fine; c++)
-            fine = gather_column(gathering, c, &out->columns[c]);
-        free(all);
-        free(gathering->values);
-        free(gathering->events);
-        return fine;
-    }
+static bool gather(struct gathering *gathering, struct gathered *out)
+{
+    uint64_t *all = gathering->family == NULL ? NULL : allocate_words(gathering);
+    bool fine = gathering->family == NULL || (all != NULL && gathering->words != NULL);
+
+    out->columns = calloc(gathering->column_count + 1, sizeof(*out->columns));
+    fine = fine && out->columns != NULL;
+    if (fine && gathering->family != NULL)
+        transpose(gathering);
+    for (uint32_t c = 0; c < gathering->column_count && fine; c++)
+        fine = gather_column(gathering, c, &out->columns[c]);
     free(all);
-    free(gathering->values);
-    free(gathering->events);
-    return false;
+    free(gathering->words);
+    return fine;
 }
 
 bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_t family,
-                   const struct slice *blobs, struct gather_pools *pools)
+                   const struct slice *blobs, const int64_t *times, struct gather_pools *pools)
 {
     bool as_text = family == rows->set.family_count;
+    uint16_t words_before[SHAPE_SLOTS_MAX + 1];
     struct gathering gathering = {
         .rows = rows,
         .order = rows->order + rows->family_start[family],
         .row_count = (uint32_t)(rows->family_start[family + 1] - rows->family_start[family]),
         .family = as_text ? NULL : &rows->set.families[family],
+        .words_before = words_before,
         .blobs = blobs,
+        .times = times,
         .pools = pools,
     };
 
@@ -321,6 +355,12 @@ void gathered_release(struct gathered *gathered)
     }
     free(gathered->columns);
     *gathered = (struct gathered){0};
+}
+
+void gather_pools_init(struct gather_pools *pools)
+{
+    *pools = (struct gather_pools){0};
+    text_pool_init(&pools->texts);
 }
 
 void gather_pools_release(struct gather_pools *pools)

@@ -1,12 +1,12 @@
-/* store/engine_gather.h -- the values of one family, column by column, ready to be encoded.
+/* store/segment_gather.h -- the values of one family, column by column, ready to be encoded.
  *
  * Strings go to the segment's pool, ids to the pool of their kind. Codes of a dictionary column are
  * given in order of first use, so that two columns whose values go together have equal codes.
  * Thread safety: one thread at a time. */
-#ifndef DENDRO_STORE_ENGINE_GATHER_H
-#define DENDRO_STORE_ENGINE_GATHER_H
+#ifndef DENDRO_STORE_SEGMENT_GATHER_H
+#define DENDRO_STORE_SEGMENT_GATHER_H
 
-#include "store/engine_segment_format.h"
+#include "store/segment_format.h"
 #include "store/id_pool.h"
 #include "store/shaped_rows.h"
 
@@ -35,11 +35,11 @@ struct gathered {
 };
 
 /* All rows of `family` (family_count: the rows kept as text, with `blobs` as the bytes of their
- * fields). False without memory. */
+ * fields). `times` by row of the segment. False without memory. */
 bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_t family,
-                   const struct slice *blobs, struct gather_pools *pools);
-/* The lists stay with the caller: gathered_free_lists(). */
+                   const struct slice *blobs, const int64_t *times, struct gather_pools *pools);
 void gathered_release(struct gathered *gathered);
+void gather_pools_init(struct gather_pools *pools);
 void gather_pools_release(struct gather_pools *pools);
 
 #endif

@@ -1,0 +1,70 @@
+/* store/segment_writer.h -- a segment being written: what its parts share.
+ *
+ * segment_writer.c makes the pages, segment_directory_writer.c the directory behind them.
+ * Thread safety: one thread at a time per writer. */
+#ifndef DENDRO_STORE_SEGMENT_WRITER_H
+#define DENDRO_STORE_SEGMENT_WRITER_H
+
+#include "store/segment_gather.h"
+#include "store/segment_page_writer.h"
+#include "store/segment_samples.h"
+#include "store/segment_format.h"
+
+#define DIRECTORY_PART_MAX ((size_t)SEGMENT_DIRECTORY_SIZE_MAX / 2)
+
+/* What is known of a source while its rows go by in segment order. */
+struct source_state {
+    struct segment_source info;
+    int64_t tail;
+    uint64_t next_sequence, next_offset;
+    uint64_t run_rows;      /* rows of the run at hand */
+    uint64_t anchor_rank;   /* of the last anchor */
+    uint32_t run_count, anchor_count;
+    struct buf runs, anchors;
+    int64_t run_distance;
+};
+
+struct segment_writer {
+    struct io *io;
+    const char *path;
+    const struct segment_content *content;
+    struct error *err;
+    struct segment_summary summary;
+    struct shaped_rows rows;
+    struct source_state *sources;
+    /* Of each row of the content: gathered in one pass, since events lie anywhere in memory. */
+    int64_t *ranks, *times, *order_distances;
+    uint32_t *row_sources;
+    uint8_t *levels, *flags;
+    int64_t *expected_ranks;      /* per source: in the block at hand */
+    uint32_t *field_numbers;      /* process number -> number in the file + 1 */
+    uint32_t field_capacity;
+    struct buf field_names;
+    uint32_t field_count;
+    struct slice *blobs;          /* fields of the rows kept as text, in their order */
+    struct buf blob_bytes;
+    struct gather_pools pools;
+    struct gathered *gathered;    /* per family, kept for classes and lists */
+    struct page_writer pages;
+    struct buf blocks;            /* entries of blocks */
+    uint32_t block_count;
+    struct segment_samples samples;
+    int64_t *numbers;             /* BLOCK_ROWS_MAX of them */
+    struct buf directory;
+};
+
+/* Number of a field in the file, from 0; UINT32_MAX without memory. */
+uint32_t segment_field_number(struct segment_writer *writer, field_id field);
+
+/* Rows of a family; family_count: those kept as text. */
+static inline uint32_t segment_family_rows(const struct segment_writer *writer, uint32_t family)
+{
+    const uint64_t *start = writer->rows.family_start;
+
+    return (uint32_t)(start[family + 1] - start[family]);
+}
+
+/* writer->directory from all that was put before. Errors: NO_MEMORY. */
+enum status segment_directory_make(struct segment_writer *writer) WARN_UNUSED;
+
+#endif

@@ -11,8 +11,7 @@ bool columns_of(const json_t *object, struct columns *out)
 
     out->members = json_object_get(object, "c");
     out->row_count = (size_t)json_integer_value(count);
-    return json_is_integer(count) && json_integer_value(count) >= 0 &&
-           json_is_object(out->members);
+    return json_is_integer(count) && json_integer_value(count) >= 0 && json_is_object(out->members);
 }
 
 static bool put_value(const json_t *value, struct buf *out)
@@ -83,8 +82,7 @@ bool columns_text(const struct columns *columns, const char *name, size_t row, s
 
 bool columns_line(const struct columns *columns, size_t row, struct buf *out)
 {
-    const json_t *bytes =
-        json_array_get(json_object_get(columns->members, "_msg_b64"), row);
+    const json_t *bytes = json_array_get(json_object_get(columns->members, "_msg_b64"), row);
 
     if (json_is_string(bytes))
         return base64_decode(slice_make(json_string_value(bytes), json_string_length(bytes)), out);

@@ -9,7 +9,7 @@
 
 struct command {
     const char *name;
-    const char *summary; /* one line of `dendro --help` */
+    const char *summary;               /* one line of `dendro --help` */
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; gives the exit code */
 };
 
@@ -27,8 +27,8 @@ struct client_options {
     const char *token_file; /* NULL: no token */
     const char *tz;         /* IANA name; NULL: UTC */
     const char *since, *until, *last;
-    int partial;            /* index: allow, refuse */
-    bool server_named;      /* --server was on the command line */
+    int partial;       /* index: allow, refuse */
+    bool server_named; /* --server was on the command line */
 };
 
 enum { PARTIAL_ALLOW, PARTIAL_REFUSE };
@@ -38,7 +38,7 @@ struct command_line {
     const char *usage, *summary, *footer;
     const struct option *rows; /* of the command itself */
     size_t row_count;
-    size_t settings_size;      /* begins with struct client_options */
+    size_t settings_size; /* begins with struct client_options */
     size_t argument_count_min, argument_count_max;
 };
 

@@ -37,10 +37,10 @@ static const struct command_line line = {
 static const struct {
     const char *key, *program;
 } own_keys[] = {
-    {"collector:", "shipper"},  {"source:", "shipper"},     {"state:", "shipper"},
-    {"host:", "shipper"},       {"host_metrics:", "shipper"}, {"token:", "shipper"},
-    {"data:", "collector"},     {"retention:", "collector"}, {"http:", "collector"},
-    {"wire:", "collector"},     {"sources:", "collector"},   {"derive:", "collector"},
+    {"collector:", "shipper"}, {"source:", "shipper"},       {"state:", "shipper"},
+    {"host:", "shipper"},      {"host_metrics:", "shipper"}, {"token:", "shipper"},
+    {"data:", "collector"},    {"retention:", "collector"},  {"http:", "collector"},
+    {"wire:", "collector"},    {"sources:", "collector"},    {"derive:", "collector"},
 };
 
 static const char *program_by_keys(const char *path)

@@ -13,7 +13,9 @@ struct explain_settings {
 
 static const struct option rows[] = {
     {.type = OPTION_GROUP, .help = "Answer"},
-    {.name = "json", .type = OPTION_BOOL, .offset = offsetof(struct explain_settings, json),
+    {.name = "json",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct explain_settings, json),
      .help = "as the server sends it"},
 };
 
@@ -67,9 +69,8 @@ static int run(int argc, char **argv)
         request_init(&request, &settings.client, "/dendro/v1/explain");
         request.text = slice_of(arguments.items[0]);
         request_add(&request, "query", request.text);
-        exit_code = request_fetch(&request, &body) == STATUS_OK
-                        ? show(&settings, buf_slice(&body))
-                        : DENDRO_ERROR;
+        exit_code = request_fetch(&request, &body) == STATUS_OK ? show(&settings, buf_slice(&body))
+                                                                : DENDRO_ERROR;
         request_release(&request);
     }
     buf_release(&body);

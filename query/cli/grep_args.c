@@ -38,8 +38,8 @@ static bool add(struct words *words, const char *text)
 
 static bool is_color_mode(const char *word)
 {
-    return word != NULL && (strcmp(word, "auto") == 0 || strcmp(word, "always") == 0 ||
-                            strcmp(word, "never") == 0);
+    return word != NULL &&
+           (strcmp(word, "auto") == 0 || strcmp(word, "always") == 0 || strcmp(word, "never") == 0);
 }
 
 /* --name VALUE; `next` is the word behind, which *eaten says to skip. */

@@ -92,10 +92,9 @@ static void search_entry(struct local_run *run, const char *dir, const char *nam
     char path[4096];
     struct stat info;
     size_t len = strlen(dir);
-    int length = strcmp(dir, "") == 0
-                     ? snprintf(path, sizeof(path), "%s", name)
-                     : snprintf(path, sizeof(path), "%s%s%s", dir,
-                                len > 0 && dir[len - 1] == '/' ? "" : "/", name);
+    int length = strcmp(dir, "") == 0 ? snprintf(path, sizeof(path), "%s", name)
+                                      : snprintf(path, sizeof(path), "%s%s%s", dir,
+                                                 len > 0 && dir[len - 1] == '/' ? "" : "/", name);
 
     if (length < 0 || (size_t)length >= sizeof(path)) {
         struct error err = {0};
@@ -187,14 +186,23 @@ static void search_all(struct local_run *run, const struct text_list *files)
             search_file(run, files->items[i]);
 }
 
+/* GNU grep opens no file where it sees at once that no line can be selected. */
+static bool selects_nothing(const struct grep_settings *settings,
+                            const struct grep_pattern *pattern)
+{
+    bool all = pattern->matches_all && pattern->texts != NULL;
+
+    for (size_t i = 0; all && i < pattern->text_count; i++)
+        all = pattern->texts[i].len == 0;
+    return settings->max_count == 0 || (settings->invert ? all : pattern->matches_none);
+}
+
 int grep_local(const struct grep_settings *settings, const struct grep_pattern *pattern,
                const struct text_list *files)
 {
     struct local_run run = {.settings = settings};
 
-    /* GNU grep opens no file where no line can be selected. */
-    if ((settings->max_count == 0 || (pattern->matches_none && !settings->invert)) &&
-        !settings->list_without)
+    if (selects_nothing(settings, pattern) && !settings->list_without)
         return DENDRO_NOT_FOUND;
     if (prepare(&run, pattern, files))
         search_all(&run, files);

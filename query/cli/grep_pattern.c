@@ -121,8 +121,7 @@ static enum status finish(struct maker *maker, struct grep_pattern *out)
     *out = (struct grep_pattern){
         .options = *maker->options,
         .matches_none = maker->count == 0,
-        .matches_all =
-            maker->any_empty && !maker->options->words && !maker->options->whole_line,
+        .matches_all = maker->any_empty && !maker->options->words && !maker->options->whole_line,
         .texts = maker->all_plain ? maker->texts : NULL,
         .text_count = maker->count,
         .has_choice =
@@ -138,9 +137,9 @@ static enum status finish(struct maker *maker, struct grep_pattern *out)
     return status;
 }
 
-enum status grep_pattern_make(const struct grep_pattern_options *options,
-                              const struct slice *lists, size_t count, struct arena *arena,
-                              struct grep_pattern *out, struct error *err)
+enum status grep_pattern_make(const struct grep_pattern_options *options, const struct slice *lists,
+                              size_t count, struct arena *arena, struct grep_pattern *out,
+                              struct error *err)
 {
     struct maker maker = {.options = options,
                           .arena = arena,

@@ -22,22 +22,22 @@ struct grep_pattern_options {
 
 struct grep_pattern {
     struct grep_pattern_options options;
-    bool matches_none;      /* no pattern at all: an empty -f file */
-    bool matches_all;       /* one is empty, without -w and -x */
+    bool matches_none;         /* no pattern at all: an empty -f file */
+    bool matches_all;          /* one is empty, without -w and -x */
     const struct slice *texts; /* all patterns are plain texts: these; else NULL */
     size_t text_count;
-    struct slice regex;     /* without (?i); with -w, -x built in. "" if matches_none */
-    struct slice choices;   /* the regex without what -w and -x put around it */
-    bool has_choice;        /* the regex has alternatives: leftmost is not yet longest */
+    struct slice regex;   /* without (?i); with -w, -x built in. "" if matches_none */
+    struct slice choices; /* the regex without what -w and -x put around it */
+    bool has_choice;      /* the regex has alternatives: leftmost is not yet longest */
 };
 
 enum { GREP_PATTERNS_MAX = 100000, GREP_PATTERN_SIZE_MAX = 16 << 20 };
 
 /* `lists` are pattern lists: each is split at its newlines, as POSIX says. All in the arena.
  * Errors: INVALID (a pattern), TOO_LARGE, NO_MEMORY. */
-enum status grep_pattern_make(const struct grep_pattern_options *options,
-                              const struct slice *lists, size_t count, struct arena *arena,
-                              struct grep_pattern *out, struct error *err) WARN_UNUSED;
+enum status grep_pattern_make(const struct grep_pattern_options *options, const struct slice *lists,
+                              size_t count, struct arena *arena, struct grep_pattern *out,
+                              struct error *err) WARN_UNUSED;
 
 /* A byte of a word, for -w: as in the query language, letters beyond ASCII are. */
 static inline bool grep_is_word(char c)

@@ -25,7 +25,8 @@ static void put_glob(struct buf *out, struct slice glob)
     }
 }
 
-/* The values of a list: one word of the command line may name several, but a path may hold commas. */
+/* The values of a list: one word of the command line may name several, but a path may hold commas.
+ */
 struct values {
     const struct text_list *list;
     bool split;
@@ -97,9 +98,8 @@ bool grep_selector(const struct grep_settings *s, struct buf *out)
         const struct text_list *list;
         bool split;
     } labels[] = {
-        {"host", &s->hosts, true},     {"role", &s->roles, true},
-        {"source", &s->sources, false}, {"format", &s->formats, true},
-        {"level", &s->levels, true},   {"tenant", &s->tenants, true},
+        {"host", &s->hosts, true},     {"role", &s->roles, true},   {"source", &s->sources, false},
+        {"format", &s->formats, true}, {"level", &s->levels, true}, {"tenant", &s->tenants, true},
     };
     size_t start = out->len;
 
@@ -109,8 +109,7 @@ bool grep_selector(const struct grep_settings *s, struct buf *out)
         if (list->count == 0 || (list == &s->levels && is_at_least(list)))
             continue;
         buf_append_text(out, out->len == start ? "{" : ", ");
-        put_match(out, labels[i].label,
-                  (struct values){.list = list, .split = labels[i].split});
+        put_match(out, labels[i].label, (struct values){.list = list, .split = labels[i].split});
     }
     if (out->len > start)
         buf_append_byte(out, '}');

@@ -80,7 +80,8 @@ static bool put_line(const struct grep_rows *rows, struct slice name, struct sli
         rows->settings->null_data ? (struct slice){"\0", 1} : SLICE_LITERAL("\n");
 
     if (rows->settings->only_matching)
-        return !is_match || rows->settings->invert || line_body_put_matches(rows->body, name, line, end);
+        return !is_match || rows->settings->invert ||
+               line_body_put_matches(rows->body, name, line, end);
     return line_body_put(rows->body, name, false) &&
            line_body_put(rows->body, line, is_match && !rows->settings->invert) &&
            sink_put(rows->body->sink, end);

@@ -11,19 +11,19 @@
 struct grep_rows { /* start with grep_rows_init() */
     const struct grep_settings *settings;
     const struct line_body *body;
-    bool context;             /* rows may be around a match, and groups are set apart */
-    uint64_t matches;         /* so far */
-    uint64_t after_left;      /* rows still due after the last of -m */
+    bool context;        /* rows may be around a match, and groups are set apart */
+    uint64_t matches;    /* so far */
+    uint64_t after_left; /* rows still due after the last of -m */
     bool found;
-    bool printed;             /* something, so that a group needs its "--" */
+    bool printed; /* something, so that a group needs its "--" */
     struct buf name, line, id;
-    char last_source[32];     /* of the row before, from its _id */
-    uint64_t next_offset;     /* where the row behind it would begin */
-    bool keep;                /* --tail: newest first, printed at the end */
+    char last_source[32]; /* of the row before, from its _id */
+    uint64_t next_offset; /* where the row behind it would begin */
+    bool keep;            /* --tail: newest first, printed at the end */
     struct kept_row *kept;
     size_t kept_count, kept_capacity;
-    struct arena arena;       /* texts of the kept rows */
-    bool failed;              /* out of memory; reported */
+    struct arena arena; /* texts of the kept rows */
+    bool failed;        /* out of memory; reported */
 };
 
 enum { GREP_LINE_SIZE_MAX = 256 << 20 };

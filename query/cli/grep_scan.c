@@ -89,10 +89,10 @@ static bool put_matches(struct grep_scan *scan, size_t start, size_t stop, char 
         from = span.end > span.start ? span.end : span.end + 1;
         if (span.end == span.start)
             continue;
-        more = put_prefix(scan, start, span.start, sign) &&
-               line_body_put_match(scan->body,
-                                   slice_sub(line, span.start, span.end - span.start)) &&
-               put_end(scan);
+        more =
+            put_prefix(scan, start, span.start, sign) &&
+            line_body_put_match(scan->body, slice_sub(line, span.start, span.end - span.start)) &&
+            put_end(scan);
     }
     return more;
 }
@@ -223,8 +223,7 @@ static void select_line(struct grep_scan *scan, size_t start, size_t stop)
 /* After -m lines only their context is still due, whatever it holds. */
 static bool is_at_limit(const struct grep_scan *scan)
 {
-    return scan->settings->max_count >= 0 &&
-           scan->selected >= (uint64_t)scan->settings->max_count;
+    return scan->settings->max_count >= 0 && scan->selected >= (uint64_t)scan->settings->max_count;
 }
 
 /* All whole lines before `stop`. */
@@ -253,9 +252,8 @@ static void shift(struct grep_scan *scan)
                           scan->shown < scan->at ? scan->shown : scan->at);
 
     if (scan->settings->line_number && !scan->silent) {
-        scan->line_number += count_lines(scan, scan->numbered, keep > scan->numbered
-                                                                   ? keep
-                                                                   : scan->numbered);
+        scan->line_number +=
+            count_lines(scan, scan->numbered, keep > scan->numbered ? keep : scan->numbered);
         scan->numbered = keep > scan->numbered ? 0 : scan->numbered - keep;
     }
     memmove(scan->data, scan->data + keep, scan->len - keep);

@@ -26,11 +26,11 @@ struct server_run {
     struct answer_check check;
     struct framed_reader framed;
     struct json_lines json;
-    struct buf part;       /* of a line that is not yet whole */
+    struct buf part; /* of a line that is not yet whole */
     struct buf query;
     struct grep_rows rows;
     bool found;
-    uint64_t count;        /* -c without -H */
+    uint64_t count; /* -c without -H */
 };
 
 /* ---- what is common to all requests ---- */
@@ -296,10 +296,9 @@ static int run_counts(struct server_run *run)
     if (s->list_without)
         make_list_query(run);
     else
-        buf_append_text(&run->query,
-                        by_source ? " | stats by (geo, host, source) count() as n"
-                                    " | sort by (geo, host, source)"
-                                  : " | stats count() as n");
+        buf_append_text(&run->query, by_source ? " | stats by (geo, host, source) count() as n"
+                                                 " | sort by (geo, host, source)"
+                                               : " | stats count() as n");
     run->json = json_lines_empty(on_count, run);
     request_start(run, &request, "ndjson");
     request.on_body = on_json_body;

@@ -49,8 +49,7 @@ void input_close(struct input *input)
     *input = (struct input){.fd = -1};
 }
 
-enum status input_read(struct input *input, char *data, size_t size, size_t *len,
-                       struct error *err)
+enum status input_read(struct input *input, char *data, size_t size, size_t *len, struct error *err)
 {
     ssize_t got;
 

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-struct json_lines { /* start with json_lines_empty() */
+struct json_lines {                                 /* start with json_lines_empty() */
     bool (*line)(void *user, const json_t *object); /* false: enough */
     void *user;
     struct buf text; /* of a line that has not ended */
@@ -18,8 +18,7 @@ enum { JSON_LINE_SIZE_MAX = 512 << 20 }; /* a row of the longest event, escaped 
 
 static inline struct json_lines json_lines_empty(bool (*line)(void *, const json_t *), void *user)
 {
-    return (struct json_lines){
-        .line = line, .user = user, .text = buf_empty(JSON_LINE_SIZE_MAX)};
+    return (struct json_lines){.line = line, .user = user, .text = buf_empty(JSON_LINE_SIZE_MAX)};
 }
 
 /* False: enough, or (`corrupt`) a line is no JSON object. */

@@ -14,9 +14,9 @@ enum { RETRY_S_MIN = 1, RETRY_S_MAX = 15, SHOWN_SIZE_MAX = 1 << 20 };
 struct live_run {
     const struct live *live;
     struct sse sse;
-    bool enough;  /* `rows` said so */
-    bool ended;   /* the server did */
-    bool any;     /* an event or comment has arrived over this connection */
+    bool enough;                   /* `rows` said so */
+    bool ended;                    /* the server did */
+    bool any;                      /* an event or comment has arrived over this connection */
     char started[STAMP_TEXT_SIZE]; /* when we came: where to go on without a cursor */
 };
 
@@ -66,7 +66,8 @@ static bool on_event(void *user, struct slice name, struct slice data)
         run->enough = !run->live->rows(run->live->user, &columns);
     else if (object != NULL)
         say_event(name, object);
-    run->ended = slice_is(name, "end") && json_object_get(object, "code") != NULL; /* else: restart */
+    run->ended =
+        slice_is(name, "end") && json_object_get(object, "code") != NULL; /* else: restart */
     json_decref(object);
     return !run->enough && !run->ended;
 }

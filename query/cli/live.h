@@ -10,9 +10,9 @@
 struct live {
     const struct client_options *client;
     struct slice query;
-    bool own_text;      /* the query is the user's: errors point into it */
+    bool own_text;       /* the query is the user's: errors point into it */
     struct slice fields; /* "" for all */
-    const char *from;   /* an instant, or NULL for now */
+    const char *from;    /* an instant, or NULL for now */
     bool (*rows)(void *user, const struct columns *columns); /* false: enough */
     void *user;
 };

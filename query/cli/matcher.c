@@ -65,8 +65,7 @@ static void choose_needle(struct matcher *matcher)
     if (pattern->texts != NULL && pattern->text_count == 1) {
         matcher->needle = pattern->texts[0];
         matcher->needle_folds = options->fold_case;
-        matcher->needle_decides =
-            matcher->needle.len > 0 && !options->whole_line;
+        matcher->needle_decides = matcher->needle.len > 0 && !options->whole_line;
     } else {
         unsigned flags = options->fold_case ? REGEX_FOLD_CASE : 0;
 
@@ -85,8 +84,7 @@ static enum status compile_across(struct matcher *matcher, struct error *err)
     enum status status;
 
     if (matcher->needle.len > 0 || pattern->options.syntax == GREP_PERL ||
-        pattern->options.nul_ends ||
-        slice_find(pattern->regex, SLICE_LITERAL("\\A")) != SIZE_MAX ||
+        pattern->options.nul_ends || slice_find(pattern->regex, SLICE_LITERAL("\\A")) != SIZE_MAX ||
         slice_find(pattern->regex, SLICE_LITERAL("\\z")) != SIZE_MAX)
         return STATUS_OK;
     buf_append_text(&text, "(?m)");
@@ -107,10 +105,9 @@ static void compile_longest(struct matcher *matcher)
 
     if (!pattern->has_choice || pattern->options.syntax == GREP_PERL)
         return;
-    matcher->longest = pcre2_compile((PCRE2_SPTR)pattern->regex.data, pattern->regex.len,
-                                     PCRE2_NEVER_UTF |
-                                         (pattern->options.fold_case ? PCRE2_CASELESS : 0),
-                                     &code, &at, NULL);
+    matcher->longest = pcre2_compile(
+        (PCRE2_SPTR)pattern->regex.data, pattern->regex.len,
+        PCRE2_NEVER_UTF | (pattern->options.fold_case ? PCRE2_CASELESS : 0), &code, &at, NULL);
 }
 
 static enum status compile(struct matcher *matcher, struct error *err)
@@ -129,8 +126,7 @@ static enum status compile(struct matcher *matcher, struct error *err)
     return compile_across(matcher, err);
 }
 
-enum status matcher_new(const struct grep_pattern *pattern, struct matcher **out,
-                        struct error *err)
+enum status matcher_new(const struct grep_pattern *pattern, struct matcher **out, struct error *err)
 {
     struct matcher *matcher = calloc(1, sizeof(*matcher));
     enum status status;

@@ -20,9 +20,9 @@ struct translator {
     size_t at;
     struct buf *out, *plain;
     bool is_plain;
-    bool at_start;  /* of an expression, a group or a branch */
-    bool repeated;  /* the atom has a repetition already */
-    size_t atom;    /* where in `out` the last atom begins; ATOM_NONE: nothing to repeat */
+    bool at_start; /* of an expression, a group or a branch */
+    bool repeated; /* the atom has a repetition already */
+    size_t atom;   /* where in `out` the last atom begins; ATOM_NONE: nothing to repeat */
     size_t groups[GROUP_DEPTH_MAX]; /* where in `out` the open groups begin */
     unsigned depth;
     uint32_t group_count;
@@ -317,7 +317,7 @@ static const struct {
     char letter;
     const char *text;
 } escapes[] = {
-    {'w', "\\w"}, {'W', "\\W"}, {'s', "\\s"},        {'S', "\\S"},        {'b', "\\b"},
+    {'w', "\\w"}, {'W', "\\W"}, {'s', "\\s"},        {'S', "\\S"},         {'b', "\\b"},
     {'B', "\\B"}, {'`', "\\A"}, {'<', "\\b(?=\\w)"}, {'>', "\\b(?<=\\w)"}, {'\'', "\\z"},
 };
 
@@ -328,8 +328,7 @@ static enum status put_common_escape(struct translator *t, char c)
     if (c >= '1' && c <= '9') {
         if ((uint32_t)(c - '0') > t->group_count)
             return error_set(t->err, STATUS_INVALID, "Invalid back reference");
-        (void)snprintf(text, sizeof(text), "\\g{%u}",
-                       t->options->group_base + (uint32_t)(c - '0'));
+        (void)snprintf(text, sizeof(text), "\\g{%u}", t->options->group_base + (uint32_t)(c - '0'));
         put_atom(t, text);
         return STATUS_OK;
     }

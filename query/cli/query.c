@@ -1,5 +1,5 @@
-/* query/cli/query.c -- any query. A table is made here; other formats are the server's bytes, passed
- * on, with an eye on the end record where the format has one. */
+/* query/cli/query.c -- any query. A table is made here; other formats are the server's bytes,
+ * passed on, with an eye on the end record where the format has one. */
 #include "query/cli/answer_end.h"
 #include "query/cli/framed_reader.h"
 #include "query/cli/json_lines.h"
@@ -24,21 +24,33 @@ enum query_output {
     OUTPUT_RAW,
 };
 
-const char *const query_output_names[] = {"auto", "table", "ndjson", "json",   "columns",
-                                           "csv",  "tsv",   "logfmt", "raw", NULL};
+const char *const query_output_names[] = {"auto", "table", "ndjson", "json", "columns",
+                                          "csv",  "tsv",   "logfmt", "raw",  NULL};
 
 static const struct option rows[] = {
     {.type = OPTION_GROUP, .help = "Answer"},
-    {.name = "output", .letter = 'o', .type = OPTION_ENUM, .names = query_output_names,
-     .offset = offsetof(struct query_settings, output), .value_name = "FORMAT",
+    {.name = "output",
+     .letter = 'o',
+     .type = OPTION_ENUM,
+     .names = query_output_names,
+     .offset = offsetof(struct query_settings, output),
+     .value_name = "FORMAT",
      .help = "table (default on a terminal), ndjson (default elsewhere), csv, tsv, logfmt, raw, "
              "json, columns"},
-    {.name = "limit", .letter = 'n', .type = OPTION_TEXT,
-     .offset = offsetof(struct query_settings, limit), .value_name = "N",
+    {.name = "limit",
+     .letter = 'n',
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct query_settings, limit),
+     .value_name = "N",
      .help = "N rows at most"},
-    {.name = "order", .type = OPTION_TEXT, .offset = offsetof(struct query_settings, order),
-     .value_name = "asc|desc|any", .help = "oldest first, newest first (default), as is fastest"},
-    {.name = "strict", .type = OPTION_BOOL, .offset = offsetof(struct query_settings, strict),
+    {.name = "order",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct query_settings, order),
+     .value_name = "asc|desc|any",
+     .help = "oldest first, newest first (default), as is fastest"},
+    {.name = "strict",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct query_settings, strict),
      .help = "an unknown field is an error"},
 };
 

@@ -26,8 +26,7 @@ void request_init(struct request *request, const struct client_options *client, 
         {"partial", client->partial == PARTIAL_REFUSE ? "refuse" : NULL},
     };
 
-    *request = (struct request){
-        .client = client, .path = path, .form = buf_empty(FORM_SIZE_MAX)};
+    *request = (struct request){.client = client, .path = path, .form = buf_empty(FORM_SIZE_MAX)};
     for (size_t i = 0; i < COUNT_OF(params); i++)
         if (params[i].value != NULL)
             request_add(request, params[i].name, slice_of(params[i].value));

@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 
-struct sse { /* start with sse_empty() */
+struct sse {                                                         /* start with sse_empty() */
     bool (*event)(void *user, struct slice name, struct slice data); /* false: enough */
     void *user;
     struct buf line, name, data, id;

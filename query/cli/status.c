@@ -16,7 +16,9 @@ struct status_settings {
 
 static const struct option rows[] = {
     {.type = OPTION_GROUP, .help = "Answer"},
-    {.name = "json", .type = OPTION_BOOL, .offset = offsetof(struct status_settings, json),
+    {.name = "json",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct status_settings, json),
      .help = "as the server sends it"},
 };
 
@@ -102,23 +104,22 @@ static bool put_list(struct sink *sink, const char *title, const json_t *list)
     const char *name;
     json_t *value;
     size_t at;
-    bool more = table != NULL && sink_put(sink, slice_of(title)) &&
-                sink_put(sink, SLICE_LITERAL("\n"));
+    bool more =
+        table != NULL && sink_put(sink, slice_of(title)) && sink_put(sink, SLICE_LITERAL("\n"));
 
     json_object_foreach(json_array_get(list, 0), name, value)
     {
         const char *type = json_is_integer(value) && strstr(name, "bytes") != NULL ? "bytes"
-                           : json_is_number(value)                                ? "int"
-                                                                                  : "text";
+                           : json_is_number(value)                                 ? "int"
+                                                                                   : "text";
 
         if (!json_is_object(value) && !json_is_array(value)) {
             json_array_append_new(columns, json_pack("{s:s, s:s}", "name", name, "type", type));
             json_object_set_new(chunk, name, json_array());
         }
     }
-    json_array_foreach(list, at, object)
-        json_object_foreach(chunk, name, value)
-            json_array_append_new(value, json_incref(json_object_get(object, name)));
+    json_array_foreach(list, at, object) json_object_foreach(chunk, name, value)
+        json_array_append_new(value, json_incref(json_object_get(object, name)));
     (void)head;
     if (more) {
         struct columns all = {json_array_size(list), chunk};
@@ -150,14 +151,15 @@ static bool show(struct sink *sink, const json_t *status)
     more = sink_put(sink, buf_slice(&shown));
     buf_release(&out);
     buf_release(&shown);
-    json_object_foreach((json_t *)(uintptr_t)status, name, value)
-        if (more && json_is_array(value) && json_array_size(value) > 0 &&
-            json_is_object(json_array_get(value, 0))) {
-            char title[100];
+    json_object_foreach((json_t *)(uintptr_t)status, name,
+                        value) if (more && json_is_array(value) && json_array_size(value) > 0 &&
+                                   json_is_object(json_array_get(value, 0)))
+    {
+        char title[100];
 
-            (void)snprintf(title, sizeof(title), "\n%.80s (%zu)", name, json_array_size(value));
-            more = put_list(sink, title, value);
-        }
+        (void)snprintf(title, sizeof(title), "\n%.80s (%zu)", name, json_array_size(value));
+        more = put_list(sink, title, value);
+    }
     return more;
 }
 

@@ -10,9 +10,8 @@ enum { TABLE_MEMORY_MAX = 256 << 20, CELL_SIZE_MAX = 64 << 20, GAP = 2, WIDTH_LE
 
 void table_init(struct table *table, struct sink *sink, unsigned terminal_width)
 {
-    *table = (struct table){.sink = sink,
-                            .terminal_width = terminal_width,
-                            .arena = arena_empty(TABLE_MEMORY_MAX)};
+    *table = (struct table){
+        .sink = sink, .terminal_width = terminal_width, .arena = arena_empty(TABLE_MEMORY_MAX)};
 }
 
 void table_release(struct table *table)
@@ -42,8 +41,8 @@ static void print_unit(struct buf *out, double value, const struct unit *units, 
 
 void table_print_duration(struct buf *out, double seconds)
 {
-    static const struct unit units[] = {{86400, "d"}, {3600, "h"}, {60, "m"},
-                                        {1, "s"},     {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}};
+    static const struct unit units[] = {{86400, "d"}, {3600, "h"},  {60, "m"},   {1, "s"},
+                                        {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}};
 
     if (seconds == 0)
         buf_append_text(out, "0s");
@@ -53,8 +52,8 @@ void table_print_duration(struct buf *out, double seconds)
 
 void table_print_bytes(struct buf *out, double bytes)
 {
-    static const struct unit units[] = {{1e12, "TB"}, {1e9, "GB"}, {1e6, "MB"}, {1e3, "KB"},
-                                        {1, "B"}};
+    static const struct unit units[] = {
+        {1e12, "TB"}, {1e9, "GB"}, {1e6, "MB"}, {1e3, "KB"}, {1, "B"}};
 
     if (fabs(bytes) < 1)
         buf_printf(out, "%.3gB", bytes);
@@ -158,8 +157,8 @@ static void put_cell(const struct table *table, size_t at, struct slice text, st
     bool last = at + 1 == table->column_count, right = column->kind != TABLE_TEXT;
     struct slice shown = text;
     /* In a file nothing is cut, not even a row that is wider than those that set the width. */
-    size_t columns = table->terminal_width == 0 ? terminal_columns(shown)
-                                                : fit(&shown, column->width);
+    size_t columns =
+        table->terminal_width == 0 ? terminal_columns(shown) : fit(&shown, column->width);
     bool cut = shown.len < text.len;
 
     pad(out, at > 0 ? GAP : 0);

@@ -10,7 +10,7 @@
 
 enum {
     TABLE_COLUMNS_MAX = 256,
-    TABLE_ROWS_HELD = 500,      /* enough to see the widths */
+    TABLE_ROWS_HELD = 500,       /* enough to see the widths */
     TABLE_COLUMN_WIDTH_MAX = 60, /* of all but the last column, on a terminal */
 };
 
@@ -27,9 +27,9 @@ struct table { /* start with table_init() */
     size_t column_count;
     struct slice *cells; /* of the rows held: column_count each */
     size_t row_count;
-    bool begun;          /* widths are decided, the header is printed */
-    struct arena arena;  /* texts of the rows held */
-    bool failed;         /* out of memory */
+    bool begun;         /* widths are decided, the header is printed */
+    struct arena arena; /* texts of the rows held */
+    bool failed;        /* out of memory */
 };
 
 void table_init(struct table *table, struct sink *sink, unsigned terminal_width);

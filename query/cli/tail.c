@@ -10,12 +10,19 @@ struct tail_settings {
 
 static const struct option rows[] = {
     {.type = OPTION_GROUP, .help = "Output"},
-    {.name = "from", .type = OPTION_TEXT, .offset = offsetof(struct tail_settings, from),
-     .value_name = "TIME", .help = "begin with what arrived since TIME, such as 10m"},
-    {.name = "no_filename", .letter = 'h', .type = OPTION_BOOL,
+    {.name = "from",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct tail_settings, from),
+     .value_name = "TIME",
+     .help = "begin with what arrived since TIME, such as 10m"},
+    {.name = "no_filename",
+     .letter = 'h',
+     .type = OPTION_BOOL,
      .offset = offsetof(struct tail_settings, no_name),
      .help = "without geo/host:source: in front of each line"},
-    {.name = "time", .type = OPTION_BOOL, .offset = offsetof(struct tail_settings, time),
+    {.name = "time",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct tail_settings, time),
      .help = "the time in front of each line"},
 };
 
@@ -40,14 +47,21 @@ static bool on_rows(void *user, const struct columns *columns)
 
 static int follow(const struct tail_settings *settings, const char *query)
 {
-    const struct grep_settings grep = {.with_name = !settings->no_name, .time = settings->time,
-                                       .before = -1, .after = -1, .tail = -1};
+    const struct grep_settings grep = {.with_name = !settings->no_name,
+                                       .time = settings->time,
+                                       .before = -1,
+                                       .after = -1,
+                                       .tail = -1};
     struct sink sink;
     struct line_body body = {.sink = &sink};
     struct grep_rows out;
     struct buf fields = buf_empty(256);
-    struct live live = {.client = &settings->client, .query = slice_of(query), .own_text = true,
-                        .from = settings->from, .rows = on_rows, .user = &out};
+    struct live live = {.client = &settings->client,
+                        .query = slice_of(query),
+                        .own_text = true,
+                        .from = settings->from,
+                        .rows = on_rows,
+                        .user = &out};
     int exit_code;
 
     if (!sink_init(&sink))

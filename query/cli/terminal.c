@@ -31,9 +31,11 @@ static size_t utf8_length(struct slice text, uint32_t *out)
 {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char first = (unsigned char)text.data[0];
-    size_t len = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3
-                                : first >> 3 == 30  ? 4
-                                                    : 0;
+    size_t len = first < 0x80       ? 1
+                 : first >> 5 == 6  ? 2
+                 : first >> 4 == 14 ? 3
+                 : first >> 3 == 30 ? 4
+                                    : 0;
 
     if (len == 0 || len > text.len)
         return 0;
@@ -135,10 +137,9 @@ void colors_init(struct colors *colors, enum color_mode mode)
     const char *grep_colors = getenv("GREP_COLORS");
 
     *colors = (struct colors){.match = "01;31"}; /* bold red, as grep */
-    colors->on = mode == COLOR_ALWAYS ||
-                 (mode == COLOR_AUTO && isatty(STDOUT_FILENO) &&
-                  (no_color == NULL || no_color[0] == '\0') && term != NULL &&
-                  strcmp(term, "dumb") != 0);
+    colors->on = mode == COLOR_ALWAYS || (mode == COLOR_AUTO && isatty(STDOUT_FILENO) &&
+                                          (no_color == NULL || no_color[0] == '\0') &&
+                                          term != NULL && strcmp(term, "dumb") != 0);
     if (grep_colors != NULL)
         read_grep_colors(colors, slice_of(grep_colors));
 }

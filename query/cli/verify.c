@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The common options are taken, so that an alias with --server serves all commands; none is used. */
+/* The common options are taken, so that an alias with --server serves all commands; none is used.
+ */
 struct verify_settings {
     struct client_options client;
 };
@@ -94,8 +95,8 @@ static int verify(const char *named)
         return DENDRO_ERROR;
     }
     if (problems > 0)
-        (void)printf("%" PRIu64 " segments in %s: %" PRIu64 " problem%s\n", segments, dir,
-                     problems, problems == 1 ? "" : "s");
+        (void)printf("%" PRIu64 " segments in %s: %" PRIu64 " problem%s\n", segments, dir, problems,
+                     problems == 1 ? "" : "s");
     else
         (void)printf("%" PRIu64 " segments in %s: clean\n", segments, dir);
     return fflush(stdout) != 0 ? DENDRO_ERROR : problems > 0 ? DENDRO_NOT_FOUND : DENDRO_FOUND;

@@ -145,6 +145,8 @@ enum pipe_kind {
 /* One pipe. Which members count is told by its row in pipe_forms[] (grammar_pipe.c). */
 struct pipe {
     enum pipe_kind kind;
+    bool flag; /* TOP: with other; JOIN: inner; CONTEXT: across host; UNIQ: with hits */
+    uint32_t sort_key_count, key_count, call_count, term_count;
     size_t at, length;
     struct name_list fields;     /* its main names; RENAME, COPY: from */
     struct name_list others;     /* RENAME, COPY: to; SORT, FIRST, LAST: partition by */
@@ -153,18 +155,12 @@ struct pipe {
     int64_t duration_ns;         /* DIFF offset; CONTEXT window */
     struct slice text, new_text; /* pattern; REPLACE: what and by what; UNPACK, JOIN: prefix */
     struct slice from, as;       /* source field; result field */
-    bool flag;                   /* TOP: with other; JOIN: inner; CONTEXT: across host;
-                                    UNIQ: with hits */
     const struct filter *filter; /* WHERE */
     const struct query_tree *query; /* JOIN, UNION */
     const struct sort_key *sort_keys;
-    uint32_t sort_key_count;
     const struct group_key *keys; /* STATS */
-    uint32_t key_count;
     const struct stats_call *calls;
-    uint32_t call_count;
-    const struct math_term *terms;
-    uint32_t term_count;
+    const struct math_term *terms; /* MATH */
 };
 
 struct query_tree {

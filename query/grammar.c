@@ -3,6 +3,8 @@
 
 #include "query/parser.h"
 
+#include <assert.h>
+
 /* Children that are themselves of `kind` are taken up, so that (a b) c and a b c are one tree. */
 struct child_list {
     const struct filter **items;
@@ -12,10 +14,12 @@ struct child_list {
 static enum status add_child(struct parser *parser, struct child_list *list,
                              enum filter_kind kind, const struct filter *child)
 {
-    uint32_t count = child->kind == kind ? child->child_count : 1;
+    uint32_t count;
 
+    assert(child != NULL);
+    count = child->kind == kind ? child->child_count : 1;
     for (uint32_t i = 0; i < count; i++) {
-        list->items = parser_grow(parser, list->items, list->count, sizeof(*list->items));
+        list->items = parser_grow(parser, list->items, list->count, sizeof(struct filter *));
         if (list->items == NULL)
             return parser_no_memory(parser);
         list->items[list->count++] = child->kind == kind ? child->children[i] : child;
@@ -155,7 +159,7 @@ static enum status parse_conjunction(struct parser *parser, const struct filter 
     enum status status;
 
     for (;;) {
-        const struct filter *child;
+        const struct filter *child = NULL;
 
         status = parse_unary(parser, &child);
         if (status == STATUS_OK)

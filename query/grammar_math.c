@@ -72,7 +72,7 @@ static enum status unknown_function(struct parser *parser, const struct symbol *
 static enum status parse_call(struct parser *parser, const struct symbol *name,
                               const struct math_node **out)
 {
-    const struct math_node *children[16];
+    const struct math_node *children[16] = {NULL};
     uint32_t function = MATH_ABS, count = 0;
     const struct math_function *form;
     enum status status;
@@ -124,7 +124,7 @@ static enum status parse_name_or_number(struct parser *parser, const struct math
 
 static enum status parse_primary(struct parser *parser, const struct math_node **out)
 {
-    const struct math_node *child;
+    const struct math_node *child = NULL;
     enum status status;
 
     if (parser_at(parser, SYMBOL_TOKEN) || parser_at(parser, SYMBOL_STRING))
@@ -165,6 +165,7 @@ static enum status parse_expression(struct parser *parser, unsigned precedence_m
 {
     enum status status = parser_descend(parser);
 
+    *out = NULL;
     if (status == STATUS_OK)
         status = parse_primary(parser, out);
     while (status == STATUS_OK) {

@@ -207,7 +207,7 @@ static enum status parse_condition(struct parser *parser, struct stats_call *cal
 /* Without a name of its own a call is named as it is written. */
 static enum status name_call(struct parser *parser, struct stats_call *call)
 {
-    struct buf text = buf_empty(QUERY_TEXT_SIZE_MAX * 2);
+    struct buf text = buf_empty((size_t)QUERY_TEXT_SIZE_MAX * 2);
 
     if (stats_call_print(call, &text))
         call->as = arena_copy(parser->arena, buf_slice(&text));

@@ -596,7 +596,7 @@ enum status parse_test(struct parser *parser, struct slice field, size_t at,
         return parser_no_memory(parser);
     filter->field = slice_is(field, "_msg") ? (struct slice){0} : field;
     if (parser_at(parser, SYMBOL_BANG)) { /* field:!test */
-        const struct filter *child;
+        const struct filter *child = NULL;
 
         status = parser_advance(parser);
         if (status == STATUS_OK)
@@ -667,14 +667,13 @@ enum status parse_selector(struct parser *parser, const struct filter **out)
     uint32_t count = 0;
     size_t at = parser->now.at;
     struct filter *filter = filter_new(parser, FILTER_AND, at);
-    enum status status = filter == NULL ? parser_no_memory(parser) : STATUS_OK;
+    enum status status;
 
     do {
-        if (status == STATUS_OK)
-            status = parser_advance(parser); /* { or , */
-        children = parser_grow(parser, children, count, sizeof(*children));
-        if (status == STATUS_OK && children == NULL)
-            status = parser_no_memory(parser);
+        status = parser_advance(parser); /* { or , */
+        children = parser_grow(parser, children, count, sizeof(struct filter *));
+        if (filter == NULL || children == NULL)
+            return parser_no_memory(parser);
         if (status == STATUS_OK)
             status = parse_label_match(parser, &children[count++]);
     } while (status == STATUS_OK && parser_at(parser, SYMBOL_COMMA));

@@ -134,7 +134,7 @@ enum status uniq_merge(struct uniq_counter *to, const struct uniq_counter *from,
     if (from->registers != NULL) {
         if (to->registers == NULL)
             status = start_estimate(to, memory, err);
-        for (unsigned i = 0; status == STATUS_OK && i < HLL_REGISTERS; i++)
+        for (unsigned i = 0; to->registers != NULL && i < HLL_REGISTERS; i++)
             if (from->registers[i] > to->registers[i])
                 to->registers[i] = from->registers[i];
         return status;

@@ -208,8 +208,8 @@ bool regex_find(const struct regex *regex, struct slice text, size_t from,
     offsets = pcre2_get_ovector_pointer(scratch->data);
     for (uint32_t i = 0; i < span_count; i++) {
         spans[i] = (struct regex_span){1, 0};
-        if (i < (uint32_t)found && offsets[2 * i] != PCRE2_UNSET)
-            spans[i] = (struct regex_span){offsets[2 * i], offsets[2 * i + 1]};
+        if (i < (uint32_t)found && offsets[(size_t)2 * i] != PCRE2_UNSET)
+            spans[i] = (struct regex_span){offsets[(size_t)2 * i], offsets[(size_t)2 * i + 1]};
     }
     return true;
 }

@@ -221,7 +221,7 @@ static const struct predicate *join_needs(struct reader *reader, enum predicate_
         reader->gave_up = true;
         return NULL;
     }
-    memcpy(own, children, count * sizeof(*own));
+    memcpy(own, children, count * sizeof(struct predicate *));
     made->children = own;
     made->child_count = count;
     return made;

@@ -69,7 +69,7 @@ static int64_t shift(int64_t at, int64_t offset_ns)
 struct time_range time_filter_range(const struct time_filter *filter, const struct zone *zone,
                                     int64_t end_ns)
 {
-    struct time_range range = TIME_RANGE_ALL;
+    struct time_range range = {0};
 
     switch (filter->form) {
     case TIME_WITHIN:

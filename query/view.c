@@ -289,9 +289,11 @@ enum status view_only(struct view *view, const field_id *fields, uint32_t count,
                       struct error *err)
 {
     struct view_column *kept = malloc((count + 1) * sizeof(*kept));
-    enum status status = kept == NULL ? no_memory(err) : STATUS_OK;
+    enum status status = STATUS_OK;
 
-    for (uint32_t i = 0; status == STATUS_OK && i < count; i++) {
+    if (kept == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
         const struct view_column *found = find_column(view, fields[i]);
 
         kept[i] = found != NULL ? *found

@@ -91,7 +91,7 @@ static enum status filter_rows(const struct aggregate *aggregate, struct view *v
 enum status aggregate_update(struct aggregate *aggregate, struct view *view,
                              const struct grouped *rows, struct error *err)
 {
-    struct grouped kept;
+    struct grouped kept = {0};
     enum status status;
 
     if (aggregate->filter == NULL)

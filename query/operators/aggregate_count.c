@@ -52,7 +52,7 @@ static enum status count_if(struct aggregate *aggregate, struct view *view,
     bool *any = NULL;
     enum status status = any_present(aggregate, view, rows, &any, err);
 
-    for (uint32_t i = 0; status == STATUS_OK && i < rows->count; i++)
+    for (uint32_t i = 0; status == STATUS_OK && any != NULL && i < rows->count; i++)
         *counter(aggregate, rows, i) += any[i] == wanted;
     return status;
 }

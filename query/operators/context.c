@@ -179,14 +179,14 @@ static enum status keep_tail(struct context_operator *op, struct view *view, con
         uint32_t drop = count - from + op->before_count - wanted;
 
         op->before_count -= drop;
-        memmove(op->before, op->before + drop, op->before_count * sizeof(*op->before));
+        memmove(op->before, op->before + drop, op->before_count * sizeof(struct kept_row *));
     }
     if (op->before_count == 0)
         pool_reset(&op->kept.pool);
     status = kept_columns_make(view, op->base.needed, &columns, err);
     if (status == STATUS_OK)
         status = memory_grow(&op->base.run->memory, (void **)&op->before, &op->before_capacity,
-                             wanted + 1, sizeof(*op->before), err);
+                             wanted + 1, sizeof(struct kept_row *), err);
     for (uint32_t i = from; status == STATUS_OK && i < count; i++)
         status = kept_rows_add(&op->kept, &columns, rows[i], NULL, &op->before[op->before_count++],
                                err);
@@ -332,7 +332,7 @@ static void close_context(struct operator *base)
     struct memory *memory = &base->run->memory;
 
     memory_free(memory, (void **)&op->groups, &op->group_capacity, sizeof(*op->groups));
-    memory_free(memory, (void **)&op->before, &op->before_capacity, sizeof(*op->before));
+    memory_free(memory, (void **)&op->before, &op->before_capacity, sizeof(struct kept_row *));
     memory_give(memory, op->map_size);
     map_release(&op->matches);
     grouper_release(&op->grouper);

@@ -228,10 +228,13 @@ static enum status push_names(struct facets_operator *op, struct error *err)
     if (op->facet_count > 0)
         qsort_r(op->facets, op->facet_count, sizeof(*op->facets), compare_facets, names);
     for (uint32_t i = 0; i < op->facet_count; i++) {
+        struct cell *row;
+
         if (op->facets[i].hits == 0)
             continue;
-        cells[2 * row_count] = cell_text(names_text(names, op->facets[i].field), VALUE_TEXT);
-        cells[2 * row_count + 1] = cell_int((int64_t)op->facets[i].hits, VALUE_INT);
+        row = &cells[(size_t)row_count * 2];
+        row[0] = cell_text(names_text(names, op->facets[i].field), VALUE_TEXT);
+        row[1] = cell_int((int64_t)op->facets[i].hits, VALUE_INT);
         row_count++;
     }
     return push_cells(op->base.next, op->base.run, fields, 2, cells, row_count, err);

@@ -149,7 +149,7 @@ static enum status assign_dense(struct grouper *grouper, struct view *view,
         uint64_t code = combination(grouper, keys, i);
 
         if (table[code] == 0) {
-            uint32_t group;
+            uint32_t group = 0;
             enum status status = find_combination(grouper, keys, i, cells, &group, err);
 
             if (status != STATUS_OK)
@@ -185,7 +185,7 @@ static enum status assign_hashed(struct grouper *grouper, struct view *view,
         while (slots[at].group != 0 && slots[at].code != code)
             at = (at + 1) & (slot_count - 1);
         if (slots[at].group == 0) {
-            uint32_t group;
+            uint32_t group = 0;
             enum status status = find_combination(grouper, keys, i, cells, &group, err);
 
             if (status != STATUS_OK)

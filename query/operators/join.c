@@ -35,7 +35,7 @@ static enum status push_right(struct operator *op, struct view *view, struct err
         status = grouper_assign(&side->grouper, view, &rows, err);
     if (status == STATUS_OK)
         status = memory_grow(&op->run->memory, (void **)&side->first, &side->first_capacity,
-                             side->grouper.group_count, sizeof(*side->first), err);
+                             side->grouper.group_count, sizeof(struct kept_row *), err);
     for (uint32_t i = 0; status == STATUS_OK && i < rows.count; i++) {
         struct kept_row **first =
             &side->first[rows.groups == NULL ? rows.single : rows.groups[i]];
@@ -80,7 +80,7 @@ void right_side_release(struct right_side *side)
     if (side->sink.run == NULL)
         return;
     memory_free(&side->sink.run->memory, (void **)&side->first, &side->first_capacity,
-                sizeof(*side->first));
+                sizeof(struct kept_row *));
     grouper_release(&side->grouper);
     kept_rows_release(&side->rows);
     arena_release(&side->arena);
@@ -187,7 +187,7 @@ static enum status push_join(struct operator *op, struct view *view, struct erro
 {
     struct join_operator *join = of(op);
     struct cell *cells;
-    struct grouped rows;
+    struct grouped rows = {0};
     enum status status = join->ready ? STATUS_OK : run_right(join, err);
 
     if (status != STATUS_OK)

@@ -165,7 +165,7 @@ static enum status push_part(struct run *run, struct kept_row *const *rows, uint
         cells = calloc((size_t)count * list.count + 1, sizeof(*cells));
     if (cells == NULL)
         status = error_set(err, STATUS_NO_MEMORY, "out of memory");
-    for (uint32_t i = 0; status == STATUS_OK && i < count; i++)
+    for (uint32_t i = 0; cells != NULL && i < count; i++)
         for (uint32_t at = 0; at < rows[i]->cell_count; at++)
             cells[(size_t)i * list.count + column_at(&list, rows[i]->cells[at].field, at)] =
                 rows[i]->cells[at].cell;

@@ -218,7 +218,7 @@ enum status merger_add(struct merger *merger, struct block *block, struct error 
     status = load_block(merger, open, err);
     if (status == STATUS_OK && open->count > 0)
         status = memory_grow(&merger->run->memory, (void **)&merger->heap, &merger->heap_capacity,
-                             merger->heap_count + 1, sizeof(*merger->heap), err);
+                             merger->heap_count + 1, sizeof(struct open_block *), err);
     if (status != STATUS_OK || open->count == 0) {
         open_block_free(merger, open);
         return status;
@@ -236,7 +236,7 @@ static enum status gather_cells(struct merger *merger, field_id field, struct ce
                                 bool *dict, struct error *err)
 {
     struct open_block *last = NULL;
-    struct column column;
+    struct column column = {.kind = COLUMN_MISSING};
     enum status status = STATUS_OK;
 
     *dict = field != FIELD_ID_MSG;
@@ -435,7 +435,7 @@ static enum status pick(struct merger *merger, struct error *err)
     merger->batch[merger->batch_count++] = (struct picked_row){open, open->rows[open->at]};
     if (++open->at == open->count) {
         status = memory_grow(&merger->run->memory, (void **)&merger->done, &merger->done_capacity,
-                             merger->done_count + 1, sizeof(*merger->done), err);
+                             merger->done_count + 1, sizeof(struct open_block *), err);
         if (status != STATUS_OK)
             return status;
         merger->done[merger->done_count++] = open;

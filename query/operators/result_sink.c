@@ -68,8 +68,8 @@ static enum status send_head(struct result_sink *sink, struct view *view, struct
                 status = error_set(err, STATUS_NO_MEMORY, "out of memory");
     }
     columns = calloc(fields.count + (size_t)1, sizeof(*columns));
-    if (status == STATUS_OK && columns == NULL)
-        status = error_set(err, STATUS_NO_MEMORY, "out of memory");
+    if (columns == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
     if (status == STATUS_OK)
         status = head_columns(sink, view, &fields, columns, err);
     head = (struct query_head){.start_ns = plan->resolved.min_ns,

@@ -94,7 +94,7 @@ static void sift_down(const struct sort_operator *sort, struct partition *heap)
 
 static enum status compact(struct sort_operator *sort, struct error *err)
 {
-    struct kept_row **live = malloc((sort->live + 1) * sizeof(*live));
+    struct kept_row **live = malloc((sort->live + 1) * sizeof(struct kept_row *));
     size_t count = 0;
     enum status status;
 
@@ -128,7 +128,7 @@ static enum status take_row(struct sort_operator *sort, const struct kept_column
     status = kept_rows_add(&sort->rows, columns, row, keys, &kept, err);
     if (status == STATUS_OK)
         status = memory_grow(&sort->base.run->memory, (void **)&heap->rows, &heap->capacity,
-                             heap->count + 1, sizeof(*heap->rows), err);
+                             heap->count + 1, sizeof(struct kept_row *), err);
     if (status != STATUS_OK)
         return status;
     if (full) {
@@ -183,7 +183,7 @@ static enum status finish_sort(struct operator *op, struct error *err)
     for (uint32_t i = 0; status == STATUS_OK && i < sort->grouper.group_count; i++) {
         struct partition *part = &sort->partitions[order[i]];
 
-        qsort_r(part->rows, part->count, sizeof(*part->rows), compare_row_pointers, sort);
+        qsort_r(part->rows, part->count, sizeof(struct kept_row *), compare_row_pointers, sort);
         if (offset < part->count)
             status = kept_rows_push(op->run, part->rows + offset, part->count - (size_t)offset,
                                     op->next, err);
@@ -199,7 +199,7 @@ static void close_sort(struct operator *op)
 
     for (uint32_t i = 0; i < sort->partition_capacity; i++)
         memory_free(&op->run->memory, (void **)&sort->partitions[i].rows,
-                    &sort->partitions[i].capacity, sizeof(*sort->partitions[i].rows));
+                    &sort->partitions[i].capacity, sizeof(struct kept_row *));
     memory_free(&op->run->memory, (void **)&sort->partitions, &sort->partition_capacity,
                 sizeof(*sort->partitions));
     grouper_release(&sort->grouper);
@@ -227,7 +227,8 @@ static enum status make_sort(const struct operator *base, bool reverse, struct o
     status = sort->keys == NULL || sort->descending == NULL
                  ? error_set(err, STATUS_NO_MEMORY, "out of memory")
                  : grouper_init_names(&sort->grouper, base->run, &pipe->others, err);
-    for (uint32_t i = 0; status == STATUS_OK && i < pipe->sort_key_count; i++) {
+    for (uint32_t i = 0; status == STATUS_OK && sort->keys != NULL && sort->descending != NULL &&
+                         i < pipe->sort_key_count; i++) {
         sort->keys[i] = names_id(&base->run->names, pipe->sort_keys[i].field);
         sort->descending[i] = pipe->sort_keys[i].descending != reverse;
     }

@@ -213,10 +213,12 @@ enum status stats_make(const struct operator *base, struct operator **out, struc
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     stats->counts_only = base->pipe->key_count == 0;
     stats->aggregates = calloc(base->pipe->call_count + 1, sizeof(*stats->aggregates));
-    status = stats->aggregates == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory")
-                                       : grouper_init(&stats->grouper, base->run,
-                                                      base->pipe->keys, base->pipe->key_count,
-                                                      err);
+    if (stats->aggregates == NULL) {
+        close_stats(&stats->base);
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    }
+    status = grouper_init(&stats->grouper, base->run, base->pipe->keys, base->pipe->key_count,
+                          err);
     if (status == STATUS_OK)
         status = init_aggregates(stats, err);
     if (status != STATUS_OK)

@@ -73,7 +73,7 @@ static bool add_short(struct words *words, const char *word, const char *next, b
             if (value == NULL)
                 return false;
             memcpy(value, kept, kept_len);
-            memcpy(value + kept_len, at, strlen(at));
+            memcpy(value + kept_len, at, strlen(at) + 1);
             *eaten = at[1] == '\0' && next != NULL;
             words->out[words->count++] = value;
             return (digit_len == 2 || add(words, digits)) && (!*eaten || add(words, next));

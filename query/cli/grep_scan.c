@@ -274,7 +274,7 @@ static enum status make_room(struct grep_scan *scan, struct error *err)
     if (scan->len > SCAN_BUFFER_SIZE_MAX)
         return error_set(err, STATUS_TOO_LARGE, "a line is longer than %d MiB",
                          SCAN_BUFFER_SIZE_MAX >> 20);
-    capacity = capacity == 0 ? 2 * SCAN_READ_SIZE : capacity * 2;
+    capacity = capacity == 0 ? (size_t)SCAN_READ_SIZE * 2 : capacity * 2;
     grown = realloc(scan->data, capacity);
     if (grown == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a line of %zu bytes", scan->len);

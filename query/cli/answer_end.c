@@ -24,7 +24,7 @@ static long long number_of(const json_t *object, const char *name)
 static void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void report(const char *format, ...)
 {
-    struct buf shown = buf_empty(LINE_SIZE_MAX * 4);
+    struct buf shown = buf_empty((size_t)LINE_SIZE_MAX * 4);
     char line[LINE_SIZE_MAX];
     va_list arguments;
 

@@ -135,7 +135,7 @@ static enum status make_blobs(struct segment_writer *writer)
         writer->blobs[i].len = writer->blob_bytes.len - start;
     }
     for (uint64_t i = 0; i < count; i++) { /* only now the bytes stay in place */
-        writer->blobs[i].data = writer->blob_bytes.data + at;
+        writer->blobs[i].data = writer->blobs[i].len == 0 ? "" : writer->blob_bytes.data + at;
         at += writer->blobs[i].len;
     }
     return STATUS_OK;

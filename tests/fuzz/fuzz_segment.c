@@ -1,0 +1,103 @@
+/* tests/fuzz/fuzz_segment.c -- any bytes as the directory of a segment, under the right hash: opening
+ * and reading it may fail, but not crash or run without end. */
+#include "base/hash.h"
+#include "store/name_table.h"
+#include "store/segment_format.h"
+#include "store/source_table.h"
+#include "store/zstd_context.h"
+#include "tests/support/sim_io.h"
+
+#include <stdlib.h>
+
+static struct name_table names;
+static struct source_table sources;
+
+static field_id get_field(void *user, struct slice name)
+{
+    (void)user;
+    return name_table_get(&names, name);
+}
+
+static struct slice get_name(void *user, field_id field)
+{
+    (void)user;
+    return name_table_name(&names, field);
+}
+
+static uint32_t get_source(void *user, const struct event_source *source)
+{
+    (void)user;
+    return source_table_get(&sources, source);
+}
+
+static const struct segment_names segment_names = {get_field, get_name, get_source, NULL};
+
+static void ignore(void *user, const char *line)
+{
+    (void)user;
+    (void)line;
+}
+
+/* header | no pages | directory | footer */
+static void make_file(struct sim_io *sim, struct slice directory)
+{
+    char header[SEGMENT_HEADER_SIZE] = SEGMENT_MAGIC, footer[SEGMENT_FOOTER_SIZE] = {0};
+    struct buf file = buf_empty(1 << 24);
+    struct hash128 hash;
+    struct error err = {0};
+    int fd = -1;
+
+    header[8] = SEGMENT_VERSION;
+    (void)buf_append(&file, header, sizeof(header));
+    (void)zstd_append(&file, directory, 1);
+    hash = hash128(file.data + sizeof(header), file.len - sizeof(header), 0);
+    memcpy(footer + 48, &(uint64_t){sizeof(header)}, 8);
+    memcpy(footer + 56, &(uint64_t){file.len - sizeof(header)}, 8);
+    memcpy(footer + 64, &(uint64_t){directory.len}, 8);
+    memcpy(footer + 72, &hash, 16);
+    footer[112] = SEGMENT_VERSION;
+    memcpy(footer + 120, SEGMENT_END_MAGIC, 8);
+    (void)buf_append(&file, footer, sizeof(footer));
+    if (io_open(sim_io_table(sim), "/one.seg", IO_WRITE | IO_CREATE, &fd, &err) != STATUS_OK ||
+        io_write_all(sim_io_table(sim), fd, file.data, file.len, 0, "/one.seg", &err) != STATUS_OK)
+        abort();
+    io_close(sim_io_table(sim), &fd);
+    buf_release(&file);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct predicate filter = {
+        .kind = PRED_TEXT, .field = FIELD_ID_MSG, .match = TEXT_SUBSTRING, .text = {"abcd", 4}};
+    struct scan_options options = {
+        .time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX, .filter = &filter};
+    struct sim_io *sim = sim_io_new(1);
+    struct segment *segment;
+    struct segment_plan *plan;
+    struct scan_cost cost = {0};
+    struct error err = {0};
+    uint64_t problems = 0;
+
+    if (names.names == NULL && (name_table_init(&names, &err) != STATUS_OK ||
+                                source_table_init(&sources, &err) != STATUS_OK))
+        abort();
+    make_file(sim, slice_make(data, size));
+    if (segment_open(sim_io_table(sim), "/one.seg", &segment_names, &segment, &err) == STATUS_OK) {
+        if (segment_verify(segment, ignore, NULL, &problems, &err) != STATUS_OK)
+            problems++;
+        if (segment_plan_make(segment, &options, &plan, &err) == STATUS_OK) {
+            for (uint32_t i = 0; i < segment_block_count(segment); i++) {
+                struct block *block;
+
+                if (segment_block(segment, plan, i, &cost, &block, &err) == STATUS_OK)
+                    block_release(block);
+            }
+            segment_plan_free(plan);
+        }
+        segment_close(segment);
+    }
+    sim_io_free(sim);
+    return 0;
+}

@@ -1,0 +1,142 @@
+/* tests/fuzz/fuzz_template.c -- any bytes as lines: written into a segment and read back, which the
+ * writer itself checks row by row; and any needle against the raw lines. The first byte sets how
+ * long fields are, the rest is lines. */
+#include "store/name_table.h"
+#include "store/segment.h"
+#include "store/source_table.h"
+#include "tests/support/sim_io.h"
+
+#include <stdlib.h>
+
+enum { LINES_MAX = 64 };
+
+static struct name_table names;
+static struct source_table sources;
+
+static field_id get_field(void *user, struct slice name)
+{
+    (void)user;
+    return name_table_get(&names, name);
+}
+
+static struct slice get_name(void *user, field_id field)
+{
+    (void)user;
+    return name_table_name(&names, field);
+}
+
+static uint32_t get_source(void *user, const struct event_source *source)
+{
+    (void)user;
+    return source_table_get(&sources, source);
+}
+
+static const struct segment_names segment_names = {get_field, get_name, get_source, NULL};
+
+static void start(void)
+{
+    struct error err;
+
+    if (names.names != NULL)
+        return;
+    if (name_table_init(&names, &err) != STATUS_OK || source_table_init(&sources, &err) != STATUS_OK)
+        abort();
+    for (int i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
+        (void)name_table_get(&names, slice_of(well_known_field_names[i]));
+}
+
+/* Every row is found by a piece of itself, and only rows that have the piece. */
+static void check_needle(struct segment *segment, const struct segment_content *content,
+                         struct slice needle)
+{
+    struct predicate filter = {.kind = PRED_TEXT,
+                               .field = FIELD_ID_MSG,
+                               .match = (enum text_match)(needle.len % 3),
+                               .text = needle};
+    struct scan_options options = {
+        .time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX, .filter = &filter};
+    struct segment_plan *plan;
+    struct scan_cost cost = {0};
+    struct error err = {0};
+    uint64_t found = 0, expected = 0;
+
+    for (uint64_t i = 0; i < content->row_count; i++)
+        expected += predicate_match_text(&filter, content->rows[i].event->bytes);
+    switch (segment_plan_make(segment, &options, &plan, &err)) {
+    case STATUS_OK:
+        break;
+    case STATUS_END:
+        if (expected != 0)
+            abort();
+        return;
+    default:
+        abort();
+    }
+    for (uint32_t i = 0; i < segment_block_count(segment); i++) {
+        struct block *block;
+        enum status status = segment_block(segment, plan, i, &cost, &block, &err);
+
+        if (status == STATUS_END)
+            continue;
+        if (status != STATUS_OK)
+            abort();
+        found += block_selected_count(block);
+        block_release(block);
+    }
+    segment_plan_free(plan);
+    if (found != expected)
+        abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct slice formats[] = {{"any", 3}};
+    static const struct event_source source = {.geo = {"eu", 2}};
+    struct event events[LINES_MAX] = {{0}};
+    struct event_field fields[LINES_MAX] = {{0}};
+    struct segment_row rows[LINES_MAX];
+    struct slice rest = {(const char *)data + 1, size - 1};
+    struct segment_content content = {.rows = rows,
+                                      .sources = &source,
+                                      .formats = formats,
+                                      .names = &segment_names,
+                                      .source_count = 1,
+                                      .format_count = 1};
+    struct segment_summary summary;
+    struct sim_io *sim;
+    struct segment *segment;
+    struct error err = {0};
+
+    start();
+    if (size < 2)
+        return 0;
+    while (rest.len > 0 && content.row_count < LINES_MAX) {
+        struct slice line = rest;
+        uint64_t i = content.row_count++;
+
+        (void)(slice_cut(&rest, '\n', &line) || (rest = (struct slice){NULL, 0}, true));
+        fields[i] = (struct event_field){.field = FIELD_ID_PATH,
+                                         .start = (uint32_t)(line.len / 3),
+                                         .len = (uint32_t)(line.len / 3 % (data[0] + 1u))};
+        events[i] = (struct event){.time_ns = 1772409600000000000 + (int64_t)i,
+                                   .bytes = line,
+                                   .offset = i * 1000,
+                                   .source_len = (uint32_t)line.len + 1,
+                                   .fields = &fields[i],
+                                   .field_count = data[0] % 2};
+        rows[i] = (struct segment_row){&events[i], events[i].time_ns, i};
+    }
+    sim = sim_io_new(1);
+    if (segment_write(sim_io_table(sim), "/one.seg", &content, &summary, &err) != STATUS_OK ||
+        segment_open(sim_io_table(sim), "/one.seg", &segment_names, &segment, &err) != STATUS_OK)
+        abort();
+    for (uint64_t i = 0; i < content.row_count; i += 7)
+        if (events[i].bytes.len > 0)
+            check_needle(segment, &content,
+                         slice_sub(events[i].bytes, events[i].bytes.len / 2, 1 + data[0] % 11));
+    segment_close(segment);
+    sim_io_free(sim);
+    return 0;
+}

@@ -1,0 +1,138 @@
+/* tests/store/test_kernels.c -- the vector kernels against the scalar ones, on random lengths,
+ * alignments and values; and the scalar ones against hand counts. */
+#include "store/kernels/kernels.h"
+
+#include "tests/bench/corpus_random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { ROUNDS = 20000, BYTES_MAX = 400, WORDS = BYTES_MAX / 64 + 2 };
+
+static struct corpus_random rng = {7};
+
+static const struct kernels *other(void)
+{
+    return kernels();
+}
+
+static void fill(char *bytes, size_t len)
+{
+    static const char few[] = "aAbBzZ09.-_=@/[` {\x80\xff";
+
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = random_below(&rng, 3) == 0 ? (char)random_u64(&rng)
+                                              : few[random_below(&rng, sizeof(few) - 1)];
+}
+
+static void test_byte_masks(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        char bytes[BYTES_MAX + 64];
+        size_t from = random_below(&rng, 64), len = random_below(&rng, BYTES_MAX);
+        uint64_t a[4][WORDS] = {{0}}, b[4][WORDS] = {{0}};
+
+        fill(bytes, sizeof(bytes));
+        kernels_scalar.byte_masks(bytes + from, len,
+                                  &(struct byte_masks){a[0], a[1], a[2], a[3]});
+        other()->byte_masks(bytes + from, len, &(struct byte_masks){b[0], b[1], b[2], b[3]});
+        assert_memory_equal(a, b, sizeof(a));
+    }
+}
+
+static void test_find(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        char bytes[BYTES_MAX], needle[8];
+        size_t len = random_below(&rng, BYTES_MAX), size = 1 + random_below(&rng, 6);
+        size_t from = random_below(&rng, 20);
+        struct slice text = {bytes, len};
+
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = "abAB"[random_below(&rng, 4)];
+        for (size_t i = 0; i < size; i++)
+            needle[i] = "ab"[random_below(&rng, 2)];
+        assert_int_equal(kernels_scalar.find(text, slice_make(needle, size), from),
+                         other()->find(text, slice_make(needle, size), from));
+        assert_int_equal(kernels_scalar.find_fold(text, slice_make(needle, size), from),
+                         other()->find_fold(text, slice_make(needle, size), from));
+    }
+}
+
+static void test_unpack(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint8_t packed[8 * 100 + UNPACK_SLACK];
+        uint64_t a[100] = {0}, b[100] = {0};
+        uint32_t c[100] = {0}, d[100] = {0};
+        unsigned width = random_below(&rng, UNPACK_WIDTH_MAX + 1);
+        size_t count = random_below(&rng, 100);
+
+        for (size_t i = 0; i < sizeof(packed); i++)
+            packed[i] = (uint8_t)random_u64(&rng);
+        kernels_scalar.unpack(packed, width, count, a);
+        other()->unpack(packed, width, count, b);
+        assert_memory_equal(a, b, sizeof(a));
+        kernels_scalar.unpack32(packed, width, count, c);
+        other()->unpack32(packed, width, count, d);
+        assert_memory_equal(c, d, sizeof(c));
+    }
+}
+
+static void test_filters(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        uint32_t values[200];
+        int64_t numbers[200];
+        uint8_t pass[16];
+        uint64_t a[4] = {0}, b[4] = {0};
+        size_t count = random_below(&rng, 200);
+
+        for (size_t i = 0; i < 200; i++) {
+            values[i] = random_below(&rng, 16);
+            numbers[i] = (int64_t)random_u64(&rng) >> random_below(&rng, 64);
+        }
+        for (size_t i = 0; i < 16; i++)
+            pass[i] = (uint8_t)random_below(&rng, 2);
+        kernels_scalar.equal32(values, count, 3, a);
+        other()->equal32(values, count, 3, b);
+        assert_memory_equal(a, b, sizeof(a));
+        kernels_scalar.range64(numbers, count, -5, 100000, a);
+        other()->range64(numbers, count, -5, 100000, b);
+        assert_memory_equal(a, b, sizeof(a));
+        kernels_scalar.table32(values, count, pass, a);
+        other()->table32(values, count, pass, b);
+        assert_memory_equal(a, b, sizeof(a));
+    }
+}
+
+/* "ab=c 1.2@d": tokens 0-1, 3, 5-7, 9; triggers: c after '=', 1, 2, d after '@'. */
+static void test_masks_by_hand(void **state)
+{
+    uint64_t token, trigger, digit, hex;
+
+    (void)state;
+    kernels_scalar.byte_masks("ab=c 1.2@d", 10, &(struct byte_masks){&token, &trigger, &digit, &hex});
+    assert_int_equal(token, 0x2eb);   /* bits 0 1 3 5 6 7 9 */
+    assert_int_equal(trigger, 0x2a8); /* bits 3 5 7 9 */
+    assert_int_equal(digit, 0x0a0);   /* bits 5 7 */
+    assert_int_equal(hex, 0x2ab);     /* bits 0 1 3 5 7 9 */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_masks_by_hand), cmocka_unit_test(test_byte_masks),
+        cmocka_unit_test(test_find),          cmocka_unit_test(test_unpack),
+        cmocka_unit_test(test_filters),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

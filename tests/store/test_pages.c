@@ -1,0 +1,215 @@
+/* tests/store/test_pages.c -- pages of numbers, strings and grams: what goes in comes out, in the form
+ * that is expected, and damaged pages are refused. */
+#include "store/encoding/int_page.h"
+#include "store/gram_filter.h"
+#include "store/id_pool.h"
+#include "store/text_pool.h"
+
+#include "base/hash.h"
+#include "tests/bench/corpus_random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { COUNT_MAX = 5000 };
+
+static struct corpus_random rng = {11};
+
+typedef int64_t value_maker(uint32_t i);
+
+static int64_t same(uint32_t i)
+{
+    (void)i;
+    return -12345;
+}
+
+static int64_t small(uint32_t i)
+{
+    (void)i;
+    return (int64_t)random_below(&rng, 13);
+}
+
+static int64_t growing(uint32_t i)
+{
+    return 1772409600000000000 + (int64_t)i * 1000000000;
+}
+
+static int64_t milliseconds(uint32_t i)
+{
+    return 1772409600000000000 + (int64_t)(i * 7 + random_below(&rng, 5)) * 1000000;
+}
+
+static int64_t few_large(uint32_t i)
+{
+    static const int64_t values[] = {INT64_MIN, 0, 123456789012345, INT64_MAX};
+
+    (void)i;
+    return values[random_below(&rng, 4)];
+}
+
+static int64_t anything(uint32_t i)
+{
+    (void)i;
+    return (int64_t)random_u64(&rng);
+}
+
+static int64_t skewed(uint32_t i)
+{
+    (void)i;
+    return random_below(&rng, 50) == 0 ? (int64_t)random_below(&rng, 256) : 7;
+}
+
+static const struct number_case {
+    const char *name;
+    value_maker *make;
+    double bytes_max; /* per value, for 5,000 values; by count of the bits that are needed */
+} number_cases[] = {
+    {"one value", same, 0.01},
+    {"13 values: 3.7 bits", small, 0.51},
+    {"one more each time", growing, 0.02},
+    {"common factor: 3.3 bits", milliseconds, 0.55},
+    {"four values far apart: 2 bits", few_large, 0.30},
+    {"64 random bits", anything, 8.05},
+    {"2% are not 7: 0.3 bits", skewed, 0.13},
+};
+
+static void test_numbers(void **state)
+{
+    static const uint32_t counts[] = {1, 2, 3, 47, 48, 49, 1000, COUNT_MAX};
+    int64_t *values = calloc(COUNT_MAX, sizeof(*values)), *got = calloc(COUNT_MAX, sizeof(*got));
+    struct int_encoder encoder;
+
+    (void)state;
+    int_encoder_init(&encoder, 1);
+    for (size_t c = 0; c < COUNT_OF(number_cases); c++)
+        for (size_t k = 0; k < COUNT_OF(counts); k++) {
+            struct buf page = buf_empty(1 << 20);
+            uint32_t count = counts[k];
+
+            print_message("  %s, %u\n", number_cases[c].name, count);
+            for (uint32_t i = 0; i < count; i++)
+                values[i] = number_cases[c].make(i);
+            assert_true(int_page_encode(&encoder, values, count, &page));
+            assert_true(int_page_decode(buf_slice(&page), count, got));
+            assert_memory_equal(values, got, count * sizeof(*got));
+            if (count == COUNT_MAX)
+                assert_true((double)page.len / count <= number_cases[c].bytes_max);
+            for (size_t cut = 0; cut < page.len && count < 50; cut++) /* must not crash */
+                (void)int_page_decode(slice_first(buf_slice(&page), cut), count, got);
+            for (int round = 0; round < 50; round++) {
+                page.data[random_below(&rng, (uint32_t)page.len)] ^= (char)(1 + round);
+                (void)int_page_decode(buf_slice(&page), count, got);
+                (void)int_page_decode32(buf_slice(&page), count, (uint32_t *)(void *)got);
+            }
+            buf_release(&page);
+        }
+    int_encoder_release(&encoder);
+    free(values);
+    free(got);
+}
+
+static void test_codes(void **state)
+{
+    int64_t values[1000];
+    uint32_t got[1000];
+    struct buf page = buf_empty(1 << 20);
+    struct int_encoder encoder;
+
+    (void)state;
+    int_encoder_init(&encoder, 1);
+    for (uint32_t limit = 1; limit < 1u << 31; limit *= 3) {
+        for (uint32_t i = 0; i < 1000; i++)
+            values[i] = random_below(&rng, limit);
+        buf_reset(&page);
+        assert_true(int_page_encode(&encoder, values, 1000, &page));
+        assert_true(int_page_decode32(buf_slice(&page), 1000, got));
+        for (uint32_t i = 0; i < 1000; i++)
+            assert_int_equal(got[i], values[i]);
+    }
+    values[500] = -1;
+    buf_reset(&page);
+    assert_true(int_page_encode(&encoder, values, 1000, &page));
+    assert_false(int_page_decode32(buf_slice(&page), 1000, got)); /* a code is never negative */
+    int_encoder_release(&encoder);
+    buf_release(&page);
+}
+
+static void test_pool(void **state)
+{
+    static const char *const words[] = {"pear", "", "apple", "pear", "fig", "apple pie", "a"};
+    static const char *const sorted[] = {"", "a", "apple", "apple pie", "fig", "pear"};
+    struct text_pool pool;
+    struct int_encoder encoder;
+    struct buf page = buf_empty(1 << 20);
+    struct text_page decoded;
+    size_t size;
+
+    (void)state;
+    text_pool_init(&pool);
+    int_encoder_init(&encoder, 1);
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        uint64_t hash = hash64(words[i], strlen(words[i]));
+
+        if (text_pool_find(&pool, hash) == TEXT_POOL_NONE)
+            assert_int_not_equal(text_pool_add(&pool, hash, slice_of(words[i])), TEXT_POOL_NONE);
+    }
+    assert_int_equal(pool.count, COUNT_OF(sorted));
+    assert_true(text_pool_sort(&pool));
+    assert_int_equal(text_pool_page_count(&pool, 0, &size), COUNT_OF(sorted));
+    assert_int_equal(size, 22); /* 0 + 1 + 5 + 9 + 3 + 4 */
+    assert_true(text_pool_page_encode(&pool, 0, pool.count, &encoder, 3, &page));
+    /* the page begins with its size when decoded, one byte here */
+    assert_true(text_page_decode(slice_from(buf_slice(&page), 1), (uint8_t)page.data[0],
+                                 pool.count, &decoded));
+    for (uint32_t i = 0; i < decoded.count; i++)
+        assert_true(slice_is(text_page_string(&decoded, i), sorted[i]));
+    text_page_release(&decoded);
+    assert_false(text_page_decode(slice_from(buf_slice(&page), 1), (uint8_t)page.data[0],
+                                  pool.count + 1, &decoded));
+    int_encoder_release(&encoder);
+    text_pool_release(&pool);
+    buf_release(&page);
+}
+
+static void test_grams(void **state)
+{
+    uint8_t filter[64] = {0};
+
+    (void)state;
+    gram_filter_add(filter, sizeof(filter), SLICE_LITERAL("Connection refused"));
+    assert_true(gram_filter_may_have(filter, sizeof(filter), SLICE_LITERAL("connection")));
+    assert_true(gram_filter_may_have(filter, sizeof(filter), SLICE_LITERAL("REFUSED")));
+    assert_true(gram_filter_may_have(filter, sizeof(filter), SLICE_LITERAL("zzz"))); /* too short */
+    assert_false(gram_filter_may_have(filter, sizeof(filter), SLICE_LITERAL("deadlock detected")));
+}
+
+static void test_ids(void **state)
+{
+    struct slot_kind kind = {SLOT_HEX, 4};
+    struct id_pool pool;
+
+    (void)state;
+    id_pool_init(&pool, kind);
+    for (uint32_t round = 0; round < 2; round++)
+        for (uint32_t i = 0; i < 20000; i++) {
+            uint32_t id = i * 2654435761u;
+
+            assert_int_equal(id_pool_add(&pool, (const uint8_t *)&id), i);
+        }
+    assert_int_equal(pool.count, 20000);
+    id_pool_release(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_codes), cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_grams),   cmocka_unit_test(test_ids),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/* tests/store/test_slot.c -- which type a token has, and that its text comes back. */
+#include "store/slot.h"
+
+#include "tests/bench/corpus_random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static const struct slot_case {
+    const char *name, *token;
+    enum slot_type type;
+    unsigned param;
+    const char *slot; /* the part of the token that is the slot */
+} slot_cases[] = {
+    {"zero", "0", SLOT_INT, 0, "0"},
+    {"18 digits", "123456789012345678", SLOT_INT, 0, "123456789012345678"},
+    {"19 digits are an odd hex number", "1234567890123456789", SLOT_TEXT, TEXT_TOKEN,
+     "1234567890123456789"},
+    {"20 digits are hex", "12345678901234567890", SLOT_HEX, 10, "12345678901234567890"},
+    {"negative", "-17", SLOT_INT, 0, "-17"},
+    {"minus zero is text", "-0", SLOT_TEXT, TEXT_TOKEN, "-0"},
+    {"minus alone is text", "-", SLOT_TEXT, TEXT_TOKEN, "-"},
+    {"leading zeros", "007", SLOT_PADDED, 3, "007"},
+    {"zeros only", "0000", SLOT_PADDED, 4, "0000"},
+    {"fraction", "0.250", SLOT_DECIMAL, 0, "0.250"},
+    {"padded fraction", "00.006118", SLOT_DECIMAL, 2, "00.006118"},
+    {"no digits before the point", ".5", SLOT_TEXT, TEXT_TOKEN, ".5"},
+    {"no digits after the point", "5.", SLOT_TEXT, TEXT_TOKEN, "5."},
+    {"exponent is text", "6e-05", SLOT_TEXT, TEXT_TOKEN, "6e-05"},
+    {"milliseconds", "12ms", SLOT_INT, 0, "12"},
+    {"seconds with fraction", "0.5s", SLOT_DECIMAL, 0, "0.5"},
+    {"kilobytes", "64kB", SLOT_INT, 0, "64"},
+    {"unknown unit", "64xx", SLOT_TEXT, TEXT_TOKEN, "64xx"},
+    {"address", "10.31.4.18", SLOT_IPV4, 0, "10.31.4.18"},
+    {"address out of range", "10.31.4.256", SLOT_TEXT, TEXT_TOKEN, "10.31.4.256"},
+    {"address with a leading zero", "10.031.4.1", SLOT_TEXT, TEXT_TOKEN, "10.031.4.1"},
+    {"version of three parts", "1.2.3", SLOT_TEXT, TEXT_TOKEN, "1.2.3"},
+    {"uuid", "2b7e1516-1111-4222-8333-444455556666", SLOT_UUID, 0,
+     "2b7e1516-1111-4222-8333-444455556666"},
+    {"uuid in capitals", "2B7E1516-1111-4222-8333-444455556666", SLOT_UUID, SLOT_UPPER,
+     "2B7E1516-1111-4222-8333-444455556666"},
+    {"uuid of both cases is text", "2B7e1516-1111-4222-8333-444455556666", SLOT_TEXT, TEXT_TOKEN,
+     "2B7e1516-1111-4222-8333-444455556666"},
+    {"hex", "deadbeef", SLOT_HEX, 4, "deadbeef"},
+    {"hex in capitals", "DEADBEEF01", SLOT_HEX, SLOT_UPPER | 5, "DEADBEEF01"},
+    {"hex of both cases is text", "deadBEEF", SLOT_TEXT, TEXT_TOKEN, "deadBEEF"},
+    {"hex of odd width is text", "deadbeef0", SLOT_TEXT, TEXT_TOKEN, "deadbeef0"},
+    {"hex of 7 digits is text", "eadbeef", SLOT_TEXT, TEXT_TOKEN, "eadbeef"},
+    {"word with digits", "web12", SLOT_TEXT, TEXT_TOKEN, "web12"},
+};
+
+static size_t write_back(struct slot_kind kind, struct slice text, uint64_t value, char *out)
+{
+    struct stamp_cache cache = {0};
+    uint8_t id[HEX_BYTES_MAX];
+
+    if (slot_id_size(kind) == 0)
+        return slot_write(&cache, kind, value, out);
+    slot_id_read(kind, text, id);
+    return slot_id_write(kind, id, out);
+}
+
+static void test_types(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(slot_cases); i++) {
+        const struct slot_case *c = &slot_cases[i];
+        size_t used;
+        uint64_t value = 0;
+        struct slot_kind kind = slot_classify(slice_of(c->token), &used, &value);
+        char out[SLOT_WRITE_MAX];
+
+        print_message("  %s\n", c->name);
+        assert_int_equal(kind.type, c->type);
+        assert_int_equal(kind.param, c->param);
+        assert_int_equal(used, strlen(c->slot));
+        if (kind.type == SLOT_TEXT)
+            continue;
+        assert_true(slot_fits(kind, slice_first(slice_of(c->token), used)));
+        assert_true(slice_is(slice_make(out, write_back(kind, slice_of(c->slot), value, out)),
+                             c->slot));
+    }
+}
+
+/* Any token of any bytes: a type other than TEXT gives back the same bytes, and what the type may
+ * contain includes every part of it. */
+static void test_round_trip(void **state)
+{
+    struct corpus_random rng = {3};
+
+    (void)state;
+    for (int round = 0; round < 300000; round++) {
+        static const char letters[] = "0123456789012345678901234567890123456789abcdefABCDEF.-msz";
+        char token[72], out[SLOT_WRITE_MAX];
+        size_t len = 1 + random_below(&rng, random_below(&rng, 2) ? 12 : 70), used;
+        uint64_t value = 0;
+        struct slot_kind kind;
+        struct slice text;
+
+        for (size_t i = 0; i < len; i++)
+            token[i] = letters[random_below(&rng, (uint32_t)(round % 3 == 0 ? 40 : 57))];
+        if (round % 5 == 0 && len > 36) {
+            len = 36;
+            for (size_t i = 0; i < len; i++)
+                token[i] = "0123456789abcdef"[random_below(&rng, 16)];
+            token[8] = token[13] = token[18] = token[23] = '-';
+        }
+        kind = slot_classify(slice_make(token, len), &used, &value);
+        text = slice_make(token, used);
+        assert_true(used > 0 && used <= len);
+        if (kind.type != SLOT_TEXT)
+            assert_true(slice_equal(slice_make(out, write_back(kind, text, value, out)), text));
+        for (size_t from = 0; from < used; from++)
+            assert_true(slot_may_contain(
+                kind, slice_sub(text, from, 1 + random_below(&rng, (uint32_t)(used - from))),
+                random_below(&rng, 2)));
+    }
+}
+
+static const struct stamp_case {
+    const char *name, *text;
+    int64_t value; /* of `date -u -d ... +%s%N`; -1: no stamp */
+} stamp_cases[] = {
+    {"python", "2026-04-02 09:20:11,377", 1775121611377000000},
+    {"iso with micros", "2026-04-02T09:20:11.000377Z", 1775121611000377000},
+    {"common log format", "02/Apr/2026:09:20:11 +0000", 1775121611000000000},
+    {"29 February of a leap year", "2024-02-29 00:00:00", 1709164800000000000},
+    {"29 February of another", "2026-02-29 00:00:00", -1},
+    {"month 13", "2026-13-01 00:00:00", -1},
+    {"hour 24", "2026-01-01 24:00:00", -1},
+    {"second 60", "2026-01-01 23:59:60", -1},
+    {"syslog, year of the row", "Apr  2 09:20:11", 1775121611000000000},
+    {"syslog, two digits", "Apr 12 09:20:11", 1775985611000000000},
+    {"too short", "2026-04-02 09:20", -1},
+    {"year before 1970", "1969-04-02 09:20:11", -1},
+};
+
+static void test_stamps(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(stamp_cases); i++) {
+        const struct stamp_case *c = &stamp_cases[i];
+        struct stamp_cache cache = {0};
+        char out[STAMP_SIZE_MAX];
+        size_t len = 0;
+        int64_t value = -1;
+        uint8_t layout = stamp_read(slice_of(c->text), 1775121600000000000, &len, &value);
+
+        print_message("  %s\n", c->name);
+        assert_int_equal(layout == STAMP_NONE, c->value == -1);
+        if (layout == STAMP_NONE)
+            continue;
+        assert_int_equal(value, c->value);
+        assert_int_equal(len, stamp_size(layout));
+        stamp_write(&cache, layout, value, out);
+        assert_memory_equal(out, c->text, len);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_stamps),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -320,6 +320,7 @@ void derive_rules_free(struct derive_rules *rules)
 
 struct derive_input {
     struct slice texts[3]; /* by enum derive_source; data NULL: the event has none */
+    uint64_t pairs[3];     /* url_pairs() of them */
 };
 
 struct text_builder {
@@ -454,11 +455,14 @@ static void apply_rules(const struct derive_rules *rules, enum derived_field kin
 {
     for (uint32_t i = 0; i < rules->counts[kind]; i++) {
         const struct derive_rule *rule = &rules->rules[kind][i];
-        struct slice text = input->texts[from >= 0 ? from : (int)rule->from];
+        int source = from >= 0 ? from : (int)rule->from;
+        struct slice text = input->texts[source];
         struct url_match match;
 
         if (text.data == NULL ||
-            (rule->pattern != NULL && !url_pattern_find(rule->pattern, scratch, text, 0, &match)))
+            (rule->pattern != NULL &&
+             (!url_pattern_may_match(rule->pattern, input->pairs[source]) ||
+              !url_pattern_find(rule->pattern, scratch, text, 0, &match))))
             continue;
         add_value(rule, &match, kind == DERIVED_TENANT, field, context, event, parsed);
         return;
@@ -494,7 +498,7 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
     return !out->full;
 }
 
-static void apply_replacements(const struct derive_rules *rules, struct slice path,
+static void apply_replacements(const struct derive_rules *rules, struct slice path, uint64_t pairs,
                                struct url_scratch *scratch, const struct format_context *context,
                                struct slice event, struct parsed_event *parsed)
 {
@@ -505,8 +509,10 @@ static void apply_replacements(const struct derive_rules *rules, struct slice pa
     if (path.len > DERIVE_TEXT_SIZE_MAX || rules->counts[DERIVED_PATH_GROUP] == 0)
         return;
     for (uint32_t i = 0; i < rules->counts[DERIVED_PATH_GROUP]; i++)
-        if (replace_all(&rules->rules[DERIVED_PATH_GROUP][i], scratch, text, &builders[next])) {
+        if (url_pattern_may_match(rules->rules[DERIVED_PATH_GROUP][i].pattern, pairs) &&
+            replace_all(&rules->rules[DERIVED_PATH_GROUP][i], scratch, text, &builders[next])) {
             text = slice_make(builders[next].bytes, builders[next].len);
+            pairs = url_pairs(text);
             next = 1 - next;
         }
     if (text.data == path.data)
@@ -545,6 +551,8 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
     input.texts[DERIVE_FROM_REFERER] = find_path(parsed, FIELD_ID_REFERER, event);
     if (!parsed_find(parsed, FIELD_ID_USER, event, &input.texts[DERIVE_FROM_USER]))
         input.texts[DERIVE_FROM_USER] = (struct slice){NULL, 0};
+    for (unsigned i = 0; i < COUNT_OF(input.texts); i++)
+        input.pairs[i] = url_pairs(input.texts[i]);
     if (!parsed_find(parsed, FIELD_ID_TENANT, event, &known))
         apply_rules(rules, DERIVED_TENANT, -1, FIELD_ID_TENANT, &input, scratch, context, event,
                     parsed);
@@ -558,5 +566,8 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
         apply_rules(rules, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP, &input,
                     scratch, context, event, parsed);
     if (path.data != NULL)
-        apply_replacements(rules, path, scratch, context, event, parsed);
+        apply_replacements(rules, path,
+                           parsed->derive_from == DERIVE_CALLER ? url_pairs(path)
+                                                                : input.pairs[DERIVE_FROM_PATH],
+                           scratch, context, event, parsed);
 }

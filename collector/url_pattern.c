@@ -56,6 +56,7 @@ enum status url_pattern_new(struct slice text, struct url_pattern **out, struct 
     simple = calloc(1, sizeof(*simple));
     if (simple != NULL && url_pattern_parse(text, simple)) {
         url_pattern_free(pattern);
+        url_pattern_find_needs(simple);
         *out = simple;
         return STATUS_OK;
     }
@@ -113,7 +114,7 @@ static bool match_one_of(const struct url_pattern *pattern, const struct item *i
     for (unsigned i = 0; i < item->count; i++) {
         size_t len = item->lens[i];
 
-        if (text.len - *at >= len &&
+        if (text.len - *at >= len && text.data[*at] == pattern->literals[item->starts[i]] &&
             memcmp(text.data + *at, pattern->literals + item->starts[i], len) == 0) {
             *at += len;
             return true;
@@ -154,7 +155,7 @@ static bool match_at(const struct url_pattern *pattern, const struct branch *bra
 
         switch (item->type) {
         case ITEM_LITERAL:
-            if (text.len - at < item->len ||
+            if (text.len - at < item->len || text.data[at] != pattern->literals[item->start] ||
                 memcmp(text.data + at, pattern->literals + item->start, item->len) != 0)
                 return false;
             at += item->len;
@@ -212,15 +213,14 @@ static size_t next_start(const struct url_pattern *pattern, const struct item *f
         return find_literal(pattern, first, text, at);
     if (first->type != ITEM_CLASS || first->min == 0)
         return at;
-    while (at < text.len) {
-        size_t len = 0;
+    while (at + first->min <= text.len) {
+        size_t len = first->min;
 
-        while (len < first->min && at + len < text.len &&
-               class_has(first, (unsigned char)text.data[at + len]))
-            len++;
-        if (len == first->min)
+        while (len > 0 && class_has(first, (unsigned char)text.data[at + len - 1]))
+            len--;
+        if (len == 0)
             return at;
-        at += len + 1; /* the byte that is not of the class cannot be in a match's start */
+        at += len; /* a byte that is not of the class cannot be in a match's start */
     }
     return SIZE_MAX;
 }

@@ -1,5 +1,5 @@
 /* collector/url_pattern_private.h -- the compiled form of a simple pattern: written by
- * url_pattern_parse.c, matched by url_pattern.c.
+ * url_pattern_parse.c, matched by url_pattern.c, ruled out by url_needs.c.
  *
  * Simple: alternatives of branches; a branch is [^] items [$]; an item is a literal, a class with
  * +, *,
@@ -20,6 +20,7 @@ enum {
     ITEMS_MAX = 40,          /* of all branches together; richer patterns go to PCRE2 */
     ALTERNATIVES_MAX = 8,    /* literals in one group */
     LITERAL_SIZE_MAX = 256,  /* bytes of all literals */
+    NEEDS_MAX = 12,          /* sets of byte pairs of one pattern */
     REPEAT_MAX = UINT16_MAX, /* stands for "no upper limit" */
 };
 
@@ -48,6 +49,8 @@ struct url_pattern {
     pcre2_match_context *limits; /* with code */
     unsigned group_count;
     unsigned branch_count, item_count, literal_len;
+    unsigned need_count;
+    uint64_t needs[NEEDS_MAX]; /* all pairs of one of these are in every text that matches */
     struct branch branches[BRANCHES_MAX];
     struct item items[ITEMS_MAX];
     char literals[LITERAL_SIZE_MAX];
@@ -60,5 +63,7 @@ static inline bool class_has(const struct item *item, unsigned char byte)
 
 /* Into a zeroed pattern; false: not simple, or nothing that PCRE2 would take. */
 bool url_pattern_parse(struct slice text, struct url_pattern *out);
+/* collector/url_needs.c: fill `needs` of a parsed pattern. */
+void url_pattern_find_needs(struct url_pattern *pattern);
 
 #endif

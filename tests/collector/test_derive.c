@@ -281,6 +281,7 @@ static void test_patterns(void **unused)
         print_message("  %s\n", c->name);
         assert_int_equal(url_pattern_new(slice_of(c->pattern), &pattern, &err), STATUS_OK);
         found = url_pattern_find(pattern, scratch, slice_of(c->text), 0, &match);
+        assert_true(!found || url_pattern_may_match(pattern, url_pairs(slice_of(c->text))));
         assert_int_equal(found, c->match != NULL);
         if (found) {
             assert_true(slice_is(match.groups[0], c->match));
@@ -291,12 +292,39 @@ static void test_patterns(void **unused)
     url_scratch_free(scratch);
 }
 
+/* A hash of pairs may say "perhaps" too often, so only texts without any pair are certain. */
+static void test_pairs_rule_out(void **unused)
+{
+    static const struct {
+        const char *pattern, *text;
+        bool may_match;
+    } cases[] = {
+        {"/form_data/[a-z]+", "", false},   {"^/home/", "/", false},
+        {"/(modules|forms)-[0-9]+", "-", false}, {"a+", "", true},
+        {"[0-9]{3}", "", true},             {"ab|c+", "", true},
+        {"(?:ab|cd|$)", "", true},          {"(?:ab|cd)", "", false},
+        {"a.*b", "", true},                 {"ab", "ab", true},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct url_pattern *pattern;
+        struct error err = {0};
+
+        print_message("  %s\n", cases[i].pattern);
+        assert_int_equal(url_pattern_new(slice_of(cases[i].pattern), &pattern, &err), STATUS_OK);
+        assert_int_equal(url_pattern_may_match(pattern, url_pairs(slice_of(cases[i].text))),
+                         cases[i].may_match);
+        url_pattern_free(pattern);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_built_in),   cmocka_unit_test(test_built_in_rules_are_simple),
         cmocka_unit_test(test_configured), cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_patterns),   cmocka_unit_test(test_pairs_rule_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ bool result_pick(const struct result_chunk *chunk, const uint32_t *rows, uint32_
 bool result_pick_copy(const struct result_chunk *chunk, const uint32_t *rows, uint32_t count,
                       struct arena *arena, struct result_chunk *out);
 
-enum { RESULT_ALL_ROWS = UINT32_MAX };
+#define RESULT_ALL_ROWS UINT32_MAX
 /* Add a column that is `true` (as JSON) in `row`, or in all. False: no memory. */
 bool result_add_true(struct result_chunk *chunk, const char *name, uint32_t row,
                      struct arena *arena);

@@ -34,6 +34,34 @@ static bool same(const struct needle *needle, const char *a, const char *b, size
     return true;
 }
 
+void needle_prepare(struct needle *needle)
+{
+    needle->token_bits = 0;
+    for (size_t i = 0; i < needle->text.len && i < 64; i++)
+        needle->token_bits |= (uint64_t)is_token_byte(needle->text.data[i]) << i;
+    needle->prepared = true;
+}
+
+/* slot_may_contain() of a piece of the needle, with the common answers first. */
+static bool may_contain(const struct walk *walk, struct slot_kind kind, size_t start, size_t len)
+{
+    const struct needle *needle = walk->needle;
+    char first = needle->text.data[start];
+
+    if (kind.type == SLOT_TEXT) {
+        if (kind.param == TEXT_FREE)
+            return true;
+        if (needle->prepared && start + len <= 64) {
+            uint64_t wanted = (len == 64 ? UINT64_MAX : ((uint64_t)1 << len) - 1) << start;
+
+            return (needle->token_bits & wanted) == wanted;
+        }
+    } else if (kind.type != SLOT_STAMP && !is_hex_byte(first) && first != '-' && first != '.') {
+        return false; /* no number, address or id has this byte */
+    }
+    return slot_may_contain(kind, slice_sub(needle->text, start, len), needle->fold);
+}
+
 static void render(struct walk *walk)
 {
     walk->out->verdict = NEEDLE_RENDER;
@@ -175,9 +203,8 @@ static bool may_equal(const struct walk *walk, uint32_t part, struct slice text)
 {
     struct slot_kind kind = walk->parts[part].kind;
 
-    return walk->needle->fold || kind.type == SLOT_STAMP
-               ? slot_may_contain(kind, text, walk->needle->fold)
-               : slot_fits(kind, text);
+    return kind.type == SLOT_TEXT || kind.type == SLOT_STAMP || walk->needle->fold ||
+           slot_fits(kind, text); /* those were asked may_contain() before */
 }
 
 /* The rest of the needle ends in this value. */
@@ -187,7 +214,7 @@ static void end_in_slot(struct walk *walk, uint32_t part, size_t at)
     struct needle_term term = make_term(walk, part, TEST_PREFIX, at, rest.len);
     enum needle_edge right;
 
-    if (!slot_may_contain(walk->parts[part].kind, rest, walk->needle->fold))
+    if (!may_contain(walk, walk->parts[part].kind, at, rest.len))
         return;
     if (walk->to_end) {
         if (part + 1 != walk->part_count)
@@ -213,7 +240,7 @@ static void extend_slot(struct walk *walk, uint32_t part, size_t at)
     for (size_t end = at + 1; end < text.len && !decided(walk); end++) {
         struct slice value = slice_sub(text, at, end - at);
 
-        if (!slot_may_contain(walk->parts[part].kind, value, walk->needle->fold))
+        if (!may_contain(walk, walk->parts[part].kind, at, value.len))
             return; /* nor may anything longer */
         if (!may_follow(walk, part + 1, end) || !may_equal(walk, part, value))
             continue;
@@ -255,7 +282,8 @@ static void start_in_literal(struct walk *walk, uint32_t part)
     }
     for (size_t len = 1; len <= tail && !decided(walk); len++) {
         at = literal.len - len;
-        if (!may_follow(walk, part + 1, len) ||
+        if (folded(walk->needle, literal.data[at]) != text.data[0] ||
+            !may_follow(walk, part + 1, len) ||
             !same(walk->needle, literal.data + at, text.data, len))
             continue;
         if (at > 0 ? !walk->word_left || !is_word_byte(literal.data[at - 1])
@@ -273,7 +301,7 @@ static void start_in_slot(struct walk *walk, uint32_t part)
     enum needle_edge left, right;
     bool known = edge_of(walk, walk->word_left, (int64_t)part - 1, true, &left);
 
-    if (slot_may_contain(kind, text, walk->needle->fold)) {
+    if (may_contain(walk, kind, 0, text.len)) {
         struct needle_term term = make_term(walk, part, TEST_CONTAINS, 0, text.len);
 
         if (!known || !edge_of(walk, walk->word_right, (int64_t)part + 1, false, &right)) {
@@ -289,7 +317,7 @@ static void start_in_slot(struct walk *walk, uint32_t part)
     for (size_t len = 1; len < text.len && !decided(walk); len++) {
         struct needle_term term = make_term(walk, part, TEST_SUFFIX, 0, len);
 
-        if (!slot_may_contain(kind, slice_first(text, len), walk->needle->fold))
+        if (!may_contain(walk, kind, 0, len))
             return;
         if (!may_follow(walk, part + 1, len))
             continue;

@@ -27,7 +27,12 @@ struct needle {
     struct slice text; /* with fold: in lower case; 1 to NEEDLE_SIZE_MAX bytes */
     bool fold;
     enum text_match match;
+    uint64_t token_bits; /* which of the first 64 bytes are token bytes: needle_prepare() */
+    bool prepared;
 };
+
+/* Look at the text once, for many plans; without it they are only slower. */
+void needle_prepare(struct needle *needle);
 
 struct needle_part {
     bool is_slot;

@@ -303,6 +303,41 @@ static bool decimal_value(int64_t mantissa, int64_t scale, const struct place *p
     return true;
 }
 
+/* Rows [first, first + count) are all there. */
+static void set_range(uint64_t *bits, uint32_t first, uint32_t count)
+{
+    for (; count > 0 && first % 64 != 0; first++, count--)
+        bit_set(bits, first);
+    for (; count >= 64; first += 64, count -= 64)
+        bits[first / 64] = UINT64_MAX;
+    for (; count > 0; first++, count--)
+        bit_set(bits, first);
+}
+
+/* The same for a whole section of plain numbers; false: one of them needs more care. */
+static bool add_plain(const struct place *place, const struct segment_values *values, bool is_int,
+                      uint32_t first, uint32_t count, struct numbers *out)
+{
+    bool whole = place->type == FIELD_DURATION || place->type == FIELD_BYTES;
+    int64_t scale = whole ? unit_scale(place->unit) : 1;
+    bool fine = whole || is_int;
+
+    for (uint32_t i = 0; i < count && fine; i++) {
+        struct value value;
+
+        if (is_int) {
+            fine = !__builtin_mul_overflow(values->numbers[i], scale, &out->ints[first + i]);
+        } else {
+            fine = decimal_value(values->numbers[i], values->scales[i], place, &value);
+            out->ints[first + i] = fine ? value.whole : 0;
+        }
+        out->floats[first + i] = (double)out->ints[first + i];
+    }
+    if (fine)
+        set_range(out->present, first, count);
+    return fine;
+}
+
 static enum status add_numbers(const struct making *making, uint32_t section, struct numbers *out)
 {
     struct segment_block *block = making->block;
@@ -314,6 +349,9 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
     enum status status =
         segment_block_printable(block, section, place->column, &values, making->err);
 
+    if (status == STATUS_OK && (is_int || is_decimal) &&
+        add_plain(place, values, is_int, entry->first_row, entry->row_count, out))
+        return STATUS_OK;
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
         struct value value;

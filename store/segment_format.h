@@ -106,14 +106,17 @@ enum column_class {
     CLASS_DECIMALS, /* int pages of mantissas and scales */
     CLASS_IDS,      /* int page of numbers in the pool of the kind */
     CLASS_CODES,    /* int page of codes; the column's list gives the string */
-    CLASS_TEXTS,    /* varint raw size, zstd frame of text_page_append() */
+    CLASS_TEXTS,    /* varint raw size, zstd frame of text_page_append(); then a page of
+                       SEGMENT_STAMP_SIZE bytes: which bytes occur in it, as a bitmap */
     CLASS_COUNT
 };
 
 static inline unsigned class_page_count(unsigned class)
 {
-    return class == CLASS_DECIMALS ? 2 : 1;
+    return class == CLASS_DECIMALS || class == CLASS_TEXTS ? 2 : 1;
 }
+
+enum { SEGMENT_STAMP_SIZE = 32 /* a bit per byte value */ };
 
 struct page_ref {
     const char *in_line; /* NULL: in the file */

@@ -103,7 +103,7 @@ static struct plan_way *family_way(struct segment_plan *plan, const struct segme
 }
 
 /* Drop the ways of which no value can pass a term. */
-static enum status drop_dead_ways(struct term_search *search, struct segment_family *family,
+static enum status drop_dead_ways(struct term_search *search, uint32_t family,
                                   struct family_needle *out, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -114,8 +114,8 @@ static enum status drop_dead_ways(struct term_search *search, struct segment_fam
         bool alive = true;
 
         for (uint32_t k = 0; k < way->way.term_count && alive && status == STATUS_OK; k++)
-            status = segment_term_table(search, &family->columns[way->way.terms[k].column],
-                                       &way->way.terms[k], &way->tables[k], &alive, err);
+            status = segment_term_table(search, family, &way->way.terms[k], &way->tables[k],
+                                        &alive, err);
         if (alive)
             out->ways[kept++] = *way;
     }
@@ -136,15 +136,97 @@ static enum node_verdict sum_verdicts(const struct segment_family *family,
                                                                           : VERDICT_NONE;
 }
 
+/* A needle of token bytes only cannot lie across a slot and a literal that begins or ends with
+ * another byte. True if a slot of the template touches a token byte or another slot. */
+static bool is_glued(const struct segment_family *family, const struct segment_template *template)
+{
+    for (uint32_t gap = 0; gap <= family->slot_count; gap++) {
+        uint32_t start = gap > 0 ? template->gap_ends[gap - 1] : 0, end = template->gap_ends[gap];
+        bool inner = gap > 0 && gap < family->slot_count;
+
+        if (start == end && inner)
+            return true;
+        if (start < end && ((gap > 0 && is_token_byte(template->literals[start])) ||
+                            (gap < family->slot_count && is_token_byte(template->literals[end - 1]))))
+            return true;
+    }
+    return false;
+}
+
+/* What the templates of a family that are neither glued nor have the needle in a literal share: the
+ * needle can only be inside a value, so one plan serves them all. */
+struct common_plan {
+    bool may_use, made;
+    struct needle_plan plan;
+};
+
+static bool is_simple(const struct plan_node *node)
+{
+    size_t len = node->needle.text.len;
+    uint64_t all = len >= 64 ? UINT64_MAX : ((uint64_t)1 << len) - 1;
+
+    return len <= 64 && node->needle.token_bits == all && node->needle.match != TEXT_EXACT &&
+           node->needle.match != TEXT_EXACT_PREFIX && node->predicate->field == FIELD_ID_MSG;
+}
+
+static const struct needle_plan *plan_template(const struct plan_node *node,
+                                               const struct segment_family *family,
+                                               const struct segment_template *template,
+                                               uint32_t field, struct common_plan *common,
+                                               struct needle_plan *own)
+{
+    struct slice literals = {template->literals, template->gap_ends[family->slot_count]};
+    struct needle_part parts[NEEDLE_PARTS_MAX];
+    const struct kernels *k = kernels();
+    bool share = common->may_use && !is_glued(family, template) &&
+                 (literals.len < node->needle.text.len ||
+                  (node->needle.fold ? k->find_fold(literals, node->needle.text, 0)
+                                     : k->find(literals, node->needle.text, 0)) == SIZE_MAX);
+
+    if (share && common->made)
+        return &common->plan;
+    if (share) {
+        common->made = true;
+        own = &common->plan;
+    }
+    needle_plan_make(&node->needle, parts, make_parts(family, template, field, parts), own);
+    return own;
+}
+
+static enum status plan_templates(struct term_search *search, struct plan_node *node,
+                                  const struct segment_family *family, uint32_t field,
+                                  struct family_needle *out, struct error *err)
+{
+    struct segment_plan *plan = search->plan;
+    struct common_plan common = {.may_use = is_simple(node)};
+    struct needle_plan own;
+    uint32_t capacity = 0;
+
+    for (uint32_t i = 0; i < family->template_count; i++) {
+        const struct needle_plan *made =
+            plan_template(node, family, &plan->segment->templates[family->first_template + i],
+                          field, &common, &own);
+
+        out->verdicts[i] = (uint8_t)made->verdict;
+        out->has_all |= made->verdict == NEEDLE_ALL;
+        out->has_render |= made->verdict == NEEDLE_RENDER;
+        for (uint32_t k = 0; made->verdict == NEEDLE_SOME && k < made->way_count; k++) {
+            struct plan_way *way = family_way(plan, family, out, &capacity, &made->ways[k]);
+
+            if (way == NULL)
+                return no_memory(err);
+            way->templates[i] = 1;
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status plan_family(struct term_search *search, struct plan_node *node, uint32_t number,
                                uint32_t field, struct error *err)
 {
     struct segment_plan *plan = search->plan;
     struct segment_family *family = &plan->segment->families[number];
     struct family_needle *out = arena_new(&plan->arena, struct family_needle, 1);
-    struct needle_part parts[NEEDLE_PARTS_MAX];
-    struct needle_plan needle_plan;
-    uint32_t capacity = 0;
     enum status status;
 
     if (out == NULL)
@@ -153,25 +235,9 @@ static enum status plan_family(struct term_search *search, struct plan_node *nod
     out->verdicts = arena_new(&plan->arena, uint8_t, (size_t)family->template_count + 1);
     if (out->verdicts == NULL)
         return no_memory(err);
-    for (uint32_t i = 0; i < family->template_count; i++) {
-        const struct segment_template *template =
-            &plan->segment->templates[family->first_template + i];
-
-        needle_plan_make(&node->needle, parts, make_parts(family, template, field, parts),
-                         &needle_plan);
-        out->verdicts[i] = (uint8_t)needle_plan.verdict;
-        out->has_all |= needle_plan.verdict == NEEDLE_ALL;
-        out->has_render |= needle_plan.verdict == NEEDLE_RENDER;
-        for (uint32_t k = 0; needle_plan.verdict == NEEDLE_SOME && k < needle_plan.way_count; k++) {
-            struct plan_way *way =
-                family_way(plan, family, out, &capacity, &needle_plan.ways[k]);
-
-            if (way == NULL)
-                return no_memory(err);
-            way->templates[i] = 1;
-        }
-    }
-    status = drop_dead_ways(search, family, out, err);
+    status = plan_templates(search, node, family, field, out, err);
+    if (status == STATUS_OK)
+        status = drop_dead_ways(search, number, out, err);
     node->verdicts[number] = (uint8_t)sum_verdicts(family, out);
     node->families[number] = out;
     return status;
@@ -367,6 +433,7 @@ static enum status make_needle(struct segment_plan *plan, const struct predicate
             lower[i] = fold_byte(text.data[i]);
         node->needle.text.data = lower;
     }
+    needle_prepare(&node->needle);
     *out = node;
     return plan_needle(plan, node, err);
 }

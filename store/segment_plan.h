@@ -73,9 +73,9 @@ struct term_search {
     struct term_memo *memos;
 };
 
-/* The table of a term for a column; false: no value can pass. For columns that are not looked up in
- * pools the table is empty. */
-enum status segment_term_table(struct term_search *search, struct segment_column *column,
+/* The table of a term for a column of a family; `alive` false: no value can pass. For columns that are
+ * not looked up in pools the table is empty. */
+enum status segment_term_table(struct term_search *search, uint32_t family,
                               const struct needle_term *term, struct term_table *out, bool *alive,
                               struct error *err) WARN_UNUSED;
 

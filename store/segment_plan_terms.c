@@ -253,7 +253,10 @@ static enum status search_ids(struct term_search *search, struct term_memo *memo
     const struct segment_ids *ids = NULL;
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     uint8_t wanted[HEX_BYTES_MAX];
-    bool equal = memo->term.test == TEST_EQUAL, found = false;
+    /* A piece as long as the id is the id; its edges are looked at with the text. */
+    size_t full = memo->kind.type == SLOT_UUID ? 36 : 2 * (size_t)slot_id_size(memo->kind);
+    bool equal = memo->term.test == TEST_EQUAL || (has_text(&memo->term) && memo->term.len == full);
+    bool found = false;
     struct slice heads;
     enum status status;
 
@@ -330,16 +333,62 @@ static enum status code_table(struct term_search *search, const struct segment_c
     return STATUS_OK;
 }
 
-enum status segment_term_table(struct term_search *search, struct segment_column *column,
+/* Do all bytes of the text occur in one of the pages of the column? */
+static bool stamp_has(struct slice stamp, struct slice text, bool fold)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        unsigned char other = fold && (unsigned char)(byte - 'a') < 26 ? byte & 0xdfu : byte;
+
+        if (((uint8_t)stamp.data[byte / 8] >> (byte % 8) & 1) == 0 &&
+            ((uint8_t)stamp.data[other / 8] >> (other % 8) & 1) == 0)
+            return false;
+    }
+    return true;
+}
+
+static enum status try_stamps(struct term_search *search, uint32_t family,
+                              const struct needle_term *term, bool *alive, struct error *err)
+{
+    struct segment *segment = search->plan->segment;
+    struct slice text = needle_term_text(search->needle, term), stamp;
+    uint32_t page = 1; /* behind the text page of the column */
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < term->column; i++)
+        page += class_page_count(segment->families[family].columns[i].class);
+    *alive = false;
+    for (uint32_t i = 0; i < segment->block_count && status == STATUS_OK; i++)
+        for (uint32_t k = 0; k < segment->blocks[i].section_count && !*alive; k++) {
+            const struct segment_section *section = &segment->blocks[i].sections[k];
+
+            if (section->family != family)
+                continue;
+            status = segment_page_read(segment, &section->pages[page], &search->plan->arena,
+                                       &stamp, &search->plan->bytes_read, err);
+            if (status == STATUS_OK && stamp.len != SEGMENT_STAMP_SIZE)
+                status = segment_corrupt(segment, "stamp", err);
+            if (status != STATUS_OK)
+                break;
+            *alive = stamp_has(stamp, text, search->needle->fold);
+        }
+    return status;
+}
+
+enum status segment_term_table(struct term_search *search, uint32_t family,
                               const struct needle_term *term, struct term_table *out, bool *alive,
                               struct error *err)
 {
+    struct segment_column *column =
+        &search->plan->segment->families[family].columns[term->column];
     struct slot_kind pool = {SLOT_TEXT, 0};
     struct term_memo *memo = NULL;
     enum status status;
 
     *out = (struct term_table){0};
     *alive = true;
+    if (column->class == CLASS_TEXTS && has_text(term))
+        return try_stamps(search, family, term, alive, err);
     if (column->class != CLASS_CODES && column->class != CLASS_IDS)
         return STATUS_OK;
     status = memo_of(search, term, column->class == CLASS_IDS ? column->kind : pool, &memo, err);

@@ -241,6 +241,21 @@ static bool put_block_head(struct segment_writer *writer, const struct block_pla
            buf_append_varint(out, zigzag((int64_t)((uint64_t)order_max - (uint64_t)order_min)));
 }
 
+/* Which bytes occur: a needle with another one need not be looked for. */
+static bool put_stamp(struct segment_writer *writer, const struct slice *texts, uint32_t count)
+{
+    uint8_t stamp[SEGMENT_STAMP_SIZE] = {0};
+
+    for (uint32_t i = 0; i < count; i++)
+        for (size_t k = 0; k < texts[i].len; k++) {
+            unsigned char byte = (unsigned char)texts[i].data[k];
+
+            stamp[byte / 8] |= (uint8_t)(1u << (byte % 8));
+        }
+    return page_writer_put(&writer->pages, REGION_TEXTS, slice_make(stamp, sizeof(stamp)),
+                           &writer->blocks);
+}
+
 static bool put_text_page(struct segment_writer *writer, const struct slice *texts, uint32_t count)
 {
     struct buf raw = buf_empty(SEGMENT_PAGE_SIZE_MAX), *page = &writer->pages.scratch;
@@ -260,7 +275,8 @@ static bool put_column(struct segment_writer *writer, const struct gathered_colu
     enum page_region region = column->class == CLASS_CODES ? REGION_CODES : REGION_NUMBERS;
 
     if (column->class == CLASS_TEXTS)
-        return put_text_page(writer, column->texts + part->first, part->count);
+        return put_text_page(writer, column->texts + part->first, part->count) &&
+               put_stamp(writer, column->texts + part->first, part->count);
     return page_writer_put_numbers(&writer->pages, region, column->numbers + part->first,
                                    part->count, &writer->blocks) &&
            (column->class != CLASS_DECIMALS ||

@@ -485,6 +485,15 @@ static bool only_bytes(struct slice text, const char *extra)
     return true;
 }
 
+static size_t count_byte(struct slice text, char byte)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += text.data[i] == byte;
+    return count;
+}
+
 bool slot_may_contain(struct slot_kind kind, struct slice text, bool fold)
 {
     char letter = kind.param & SLOT_UPPER ? 'A' : 'a';
@@ -495,16 +504,16 @@ bool slot_may_contain(struct slot_kind kind, struct slice text, bool fold)
     case SLOT_PADDED:
         return text.len <= kind.param && only_bytes(text, "");
     case SLOT_DECIMAL:
-        return text.len <= DECIMAL_DIGITS_MAX + 1 && only_bytes(text, ".");
+        return text.len <= DECIMAL_DIGITS_MAX + 1 && count_byte(text, '.') <= 1 &&
+               only_bytes(text, ".");
     case SLOT_IPV4:
-        return text.len <= 15 && only_bytes(text, ".");
+        return text.len <= 15 && count_byte(text, '.') <= 3 && only_bytes(text, ".");
     case SLOT_UUID:
         return text.len <= 36 && may_be_hex(text, letter, fold, true);
     case SLOT_HEX:
         return text.len <= 2 * (size_t)slot_id_size(kind) && may_be_hex(text, letter, fold, false);
     case SLOT_STAMP:
-        return text.len <= stamp_size(kind.param) &&
-               only_bytes(text, fold ? " -/:.,Ttjanfebmrpyulgsocdv" : " -/:.,TJanFebMrApyulgSOctNovDc");
+        return stamp_may_contain(kind.param, text, fold);
     default:
         return slot_fits(kind, text);
     }

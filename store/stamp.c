@@ -113,6 +113,34 @@ size_t stamp_size(uint8_t layout)
     return layout_table()[layout].size;
 }
 
+/* Does `c` fit byte `at` of the layout? */
+static bool fits_at(const struct layout *layout, unsigned at, char c, bool fold)
+{
+    const char *digits = (const char *)layout->digits, *mask = (const char *)layout->mask;
+    char fixed = ((const char *)layout->text)[at];
+
+    if (digits[at] != 0)
+        return (unsigned char)(c - '0') < 10;
+    if (mask[at] == 0) /* a letter of a month */
+        return (unsigned char)((c | 0x20) - 'a') < 26;
+    return c == fixed || (fold && fixed == 'T' && c == 't');
+}
+
+bool stamp_may_contain(uint8_t number, struct slice text, bool fold)
+{
+    const struct layout *layout = &layout_table()[number];
+
+    for (size_t from = 0; from + text.len <= layout->size; from++) {
+        size_t i = 0;
+
+        while (i < text.len && fits_at(layout, (unsigned)(from + i), text.data[i], fold))
+            i++;
+        if (i == text.len)
+            return true;
+    }
+    return false;
+}
+
 static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
 {
     int64_t era;

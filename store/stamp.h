@@ -17,6 +17,10 @@ enum { STAMP_SIZE_MAX = 32, STAMP_NONE = 0xff };
  * The value is in ns. `time_ns` gives the year for layouts without one. */
 uint8_t stamp_read(struct slice text, int64_t time_ns, size_t *len, int64_t *value);
 
+/* Could `text` be a part of a stamp of the layout? False only if it surely is not. `fold`: letters of
+ * either case. */
+bool stamp_may_contain(uint8_t layout, struct slice text, bool fold);
+
 /* The last day that was written, so that a run of stamps costs one calendar computation. */
 struct stamp_cache {
     int64_t day;

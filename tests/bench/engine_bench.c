@@ -3,8 +3,8 @@
  *   engine_bench DIR [SEGMENT_MB]     DIR as tests/bench/corpus.c writes it
  *
  * Parses the corpus with the collector's formats, cuts it into segments as if one shipper had sent
- * the files in turns of TURN_SIZE bytes, writes each segment and times the parts. No WAL and no
- * network: those are measured by scripts/bench. */
+ * the files in turns of TURN_SIZE bytes, writes each segment (to /tmp) and times the parts; then
+ * times filters on the segments. No WAL and no network: those are measured by scripts/bench. */
 #include "collector/source_parser.h"
 #include "store/segment_format.h"
 #include "store/name_table.h"
@@ -238,6 +238,111 @@ static void run(struct bench *bench)
         seal(bench);
 }
 
+static const struct bench_query {
+    const char *name;
+    struct predicate filter;
+} queries[] = {
+    {"all rows", {.kind = PRED_ALL}},
+    {"absent substring",
+     {.kind = PRED_TEXT, .match = TEXT_SUBSTRING, .field = FIELD_ID_MSG, .text = {"zqxjkvbn", 8}}},
+    {"absent substring of hex digits",
+     {.kind = PRED_TEXT, .match = TEXT_SUBSTRING, .field = FIELD_ID_MSG, .text = {"deadbeef99", 10}}},
+    {"absent uuid",
+     {.kind = PRED_TEXT,
+      .match = TEXT_PHRASE,
+      .field = FIELD_ID_MSG,
+      .text = {"01234567-89ab-4cde-8f01-23456789abcd", 36}}},
+    {"absent folded",
+     {.kind = PRED_TEXT,
+      .match = TEXT_SUBSTRING,
+      .field = FIELD_ID_MSG,
+      .fold_case = true,
+      .text = {"ZqxJkvBn", 8}}},
+    {"phrase in templates",
+     {.kind = PRED_TEXT, .match = TEXT_PHRASE, .field = FIELD_ID_MSG, .text = {"succeeded in", 12}}},
+    {"common word",
+     {.kind = PRED_TEXT, .match = TEXT_PHRASE, .field = FIELD_ID_MSG, .text = {"POST", 4}}},
+    {"address",
+     {.kind = PRED_TEXT, .match = TEXT_PHRASE, .field = FIELD_ID_MSG, .text = {"41.0.0.0", 8}}},
+    {"status >= 500",
+     {.kind = PRED_RANGE, .field = FIELD_ID_STATUS, .low = 500, .high = 1e300}},
+    {"role is web",
+     {.kind = PRED_TEXT, .match = TEXT_EXACT, .field = FIELD_ID_ROLE, .text = {"web", 3}}},
+};
+
+/* Rows that pass, and with `columns` their times, sources and durations as a panel would read them. */
+static uint64_t run_query(struct segment **segments, uint64_t count,
+                          const struct predicate *filter, bool columns)
+{
+    struct scan_options options = {
+        .time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX, .filter = filter};
+    struct scan_cost cost = {0};
+    struct error err = {0};
+    uint64_t rows = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct segment_plan *plan;
+        enum status status = segment_plan_make(segments[i], &options, &plan, &err);
+
+        if (status == STATUS_END)
+            continue;
+        check(status, &err);
+        for (uint32_t k = 0; k < segment_block_count(segments[i]); k++) {
+            struct block *block;
+            struct column duration;
+
+            status = segment_block(segments[i], plan, k, &cost, &block, &err);
+            if (status == STATUS_END)
+                continue;
+            check(status, &err);
+            rows += block_selected_count(block);
+            if (columns && (block_times(block, &err) == NULL ||
+                            block_source_numbers(block, &err) == NULL))
+                fail(err.message);
+            if (columns)
+                check(block_column(block, FIELD_ID_DURATION, false, &duration, &err), &err);
+            block_release(block);
+        }
+        segment_plan_free(plan);
+    }
+    return rows;
+}
+
+enum { QUERY_ROUNDS = 5 };
+
+static void query(struct bench *bench)
+{
+    struct segment **segments = calloc(bench->segment_count, sizeof(struct segment *));
+    struct error err = {0};
+
+    if (segments == NULL)
+        fail("no memory");
+    for (uint64_t i = 0; i < bench->segment_count; i++) {
+        char path[64];
+
+        (void)snprintf(path, sizeof(path), "/tmp/engine_bench_%llu.seg", (unsigned long long)i);
+        check(segment_open(io_system(), path, &bench->segment_names, &segments[i], &err), &err);
+    }
+    for (size_t i = 0; i < COUNT_OF(queries); i++)
+        for (int columns = 0; columns <= (i == 0); columns++) {
+            double best = 1e9;
+            uint64_t rows = 0;
+
+            for (int round = 0; round < QUERY_ROUNDS; round++) {
+                double start = now_s();
+
+                rows = run_query(segments, bench->segment_count, &queries[i].filter, columns);
+                best = now_s() - start < best ? now_s() - start : best;
+            }
+            printf("%-32s %9llu rows %8.2f ms of one core\n",
+                   columns ? "times, sources, durations" : queries[i].name,
+                   (unsigned long long)rows, best * 1e3);
+        }
+    for (uint64_t i = 0; i < bench->segment_count; i++)
+        segment_close(segments[i]);
+    free(segments);
+}
+
 int main(int argc, char **argv)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
@@ -264,5 +369,6 @@ int main(int argc, char **argv)
            (double)bench->total_raw / (double)bench->total_file,
            (double)bench->total_raw / 1e6 / bench->parse_s,
            (double)bench->total_raw / 1e6 / bench->write_s);
+    query(bench);
     return 0;
 }

@@ -16,6 +16,8 @@ import sys
 import tempfile
 
 COMMANDS = ["grep", "query", "tail", "fields", "status", "explain", "verify", "config"]
+MAN = {"dendro": "dendro.1", "dendro grep": "dendro-grep.1", "dendro query": "dendro-query.1",
+       "dendro-collector": "dendro-collector.8", "dendro-shipper": "dendro-shipper.8"}
 CONTRACT = ["docs/cli.md", "docs/configuration.md"]
 EXAMPLES = ["README.md", "docs/cli.md", "docs/query.md", "docs/host_counters.md"]
 ASKS = {"grep", "query", "fields", "status", "explain"}  # those that end by themselves and need no files
@@ -32,7 +34,11 @@ def undocumented(top: pathlib.Path, programs: dict):
     text = "\n".join((top / name).read_text() for name in CONTRACT)
     for name, words in programs.items():
         help_text = subprocess.run([*words, "--help"], capture_output=True, text=True, check=True).stdout
+        page = top / "docs/man" / MAN.get(name, "dendro.1")
+        man = page.read_text().replace("\\-", "-")
         for option, letter in option_names(help_text):
+            if f" {option}" not in man.replace("Fl ", " -"):
+                yield f"{name}: {option} is not in {page.relative_to(top)}"
             key = "`" + option[2:].replace("-", "_") + "`"
             if f"`{option}" not in text and key not in text:
                 yield f"{name}: {option} is neither in docs/cli.md nor in docs/configuration.md"

@@ -171,32 +171,49 @@ struct section_bits {
     uint32_t first, count;
 };
 
+/* Sections of large families begin at row 0 of their block: whole words can be moved. */
 static void take_wanted(struct section_bits *bits, const uint64_t *rows)
 {
-    memset(bits->wanted, 0, bit_words(bits->count) * sizeof(*bits->wanted));
-    memset(bits->found, 0, bit_words(bits->count) * sizeof(*bits->found));
+    size_t words = bit_words(bits->count);
+
+    memset(bits->found, 0, words * sizeof(*bits->found));
+    if (bits->first % 64 == 0) {
+        memcpy(bits->wanted, rows + bits->first / 64, words * sizeof(*bits->wanted));
+        if (bits->count % 64 != 0)
+            bits->wanted[words - 1] &= ((uint64_t)1 << (bits->count % 64)) - 1;
+        return;
+    }
+    memset(bits->wanted, 0, words * sizeof(*bits->wanted));
     for (uint32_t row = next_set(rows, bits->first, bits->first + bits->count);
          row < bits->first + bits->count;
          row = next_set(rows, row + 1, bits->first + bits->count))
         bit_set(bits->wanted, row - bits->first);
 }
 
+/* Rows that were wanted and not found leave. */
 static void give_found(const struct section_bits *bits, uint64_t *rows)
 {
+    for (size_t word = 0; word < bit_words(bits->count) && bits->first % 64 == 0; word++)
+        rows[bits->first / 64 + word] &= ~(bits->wanted[word] & ~bits->found[word]);
+    if (bits->first % 64 == 0)
+        return;
     for (uint32_t i = next_set(bits->wanted, 0, bits->count); i < bits->count;
          i = next_set(bits->wanted, i + 1, bits->count))
         if (!bit_get(bits->found, i))
             bit_clear(rows, bits->first + i);
 }
 
-/* Rows whose template has the verdict. */
+/* Rows whose template has the verdict; all of them if there is one template. */
 static void take_verdict(const struct section_bits *bits, const uint32_t *templates,
                          const uint8_t *verdicts, uint8_t verdict, uint64_t *out)
 {
+    for (size_t word = 0; word < bit_words(bits->count) && templates == NULL; word++)
+        out[word] |= verdicts[0] == verdict ? bits->wanted[word] : 0;
+    if (templates == NULL)
+        return;
     for (uint32_t i = next_set(bits->wanted, 0, bits->count); i < bits->count;
          i = next_set(bits->wanted, i + 1, bits->count))
-        if (verdicts[templates[i]] == verdict)
-            bit_set(out, i);
+        out[i >> 6] |= (uint64_t)(verdicts[templates[i]] == verdict) << (i & 63);
 }
 
 static enum status render_and_test(const struct filtering *filtering,
@@ -264,20 +281,22 @@ static enum status eval_section(const struct filtering *filtering, const struct 
     const struct segment_section *entry = &block->entry->sections[section];
     const struct segment_family *family = segment_family_of(block, section);
     const struct family_needle *needle = node->families[entry->family];
-    uint32_t *templates = arena_new(&block->base.arena, uint32_t, (size_t)entry->row_count + 1);
+    uint32_t *templates = NULL; /* of the family; NULL: it has only one */
     const uint32_t *all;
-    enum status status = segment_block_templates(block, &all, filtering->err);
+    enum status status = STATUS_OK;
 
-    if (status != STATUS_OK)
-        return status;
-    if (templates == NULL)
-        return no_memory(filtering);
     bits->first = entry->first_row;
     bits->count = entry->row_count;
     take_wanted(bits, rows);
-    for (uint32_t i = 0; i < bits->count; i++)
-        templates[i] = all[bits->first + i] - family->first_template;
-    if (needle->has_all)
+    if (family->template_count > 1) {
+        templates = arena_new(&block->base.arena, uint32_t, (size_t)entry->row_count + 1);
+        status = segment_block_templates(block, &all, filtering->err);
+        if (status == STATUS_OK && templates == NULL)
+            return no_memory(filtering);
+        for (uint32_t i = 0; i < bits->count && status == STATUS_OK; i++)
+            templates[i] = all[bits->first + i] - family->first_template;
+    }
+    if (needle->has_all && status == STATUS_OK)
         take_verdict(bits, templates, needle->verdicts, NEEDLE_ALL, bits->found);
     for (uint32_t i = 0; i < needle->way_count && status == STATUS_OK; i++)
         status = try_way(filtering, node, &needle->ways[i], section, templates, bits);

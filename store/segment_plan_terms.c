@@ -129,10 +129,11 @@ static enum status search_pool(struct term_search *search, struct term_memo *mem
 
 /* ---- ids ---- */
 
-/* Two bytes of which an id must have one pair, or nothing is known. */
+/* Whole bytes of a fragment of hex digits, where it begins at an even or at an odd digit of the id. */
 struct id_probe {
-    bool known;
-    uint8_t pairs[2][2]; /* the fragment at an even and at an odd digit */
+    bool known; /* false: too short to say anything */
+    char bytes[2][SLOT_WRITE_MAX / 2];
+    size_t len[2];
 };
 
 static unsigned nibble(char c)
@@ -140,35 +141,31 @@ static unsigned nibble(char c)
     return is_digit_byte(c) ? (unsigned)(c - '0') : ((unsigned)(c | 0x20) - 'a' + 10) & 15;
 }
 
+/* From the longest run of digits between dashes. */
 static struct id_probe make_probe(struct slice text)
 {
     struct id_probe probe = {.known = false};
-    size_t run = 0;
+    size_t best = 0, best_len = 0, run = 0;
 
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; i < text.len && i < SLOT_WRITE_MAX; i++) {
         run = text.data[i] == '-' ? 0 : run + 1;
-        if (run < 5)
-            continue;
-        for (unsigned odd = 0; odd < 2; odd++)
-            for (unsigned byte = 0; byte < 2; byte++) {
-                const char *at = text.data + i - 4 + odd + 2 * byte;
+        if (run > best_len) {
+            best_len = run;
+            best = i + 1 - run;
+        }
+    }
+    if (best_len < 5) /* two whole bytes at either alignment */
+        return probe;
+    probe.known = true;
+    for (unsigned odd = 0; odd < 2; odd++) {
+        probe.len[odd] = (best_len - odd) / 2;
+        for (size_t i = 0; i < probe.len[odd]; i++) {
+            const char *at = text.data + best + odd + 2 * i;
 
-                probe.pairs[odd][byte] = (uint8_t)(nibble(at[0]) << 4 | nibble(at[1]));
-            }
-        probe.known = true;
-        break;
+            probe.bytes[odd][i] = (char)(nibble(at[0]) << 4 | nibble(at[1]));
+        }
     }
     return probe;
-}
-
-static bool probe_hits(const struct id_probe *probe, const uint8_t *id, unsigned size)
-{
-    bool hit = false;
-
-    for (unsigned i = 0; i + 1 < size; i++)
-        hit |= (id[i] == probe->pairs[0][0] && id[i + 1] == probe->pairs[0][1]) |
-               (id[i] == probe->pairs[1][0] && id[i + 1] == probe->pairs[1][1]);
-    return hit;
 }
 
 static enum status read_checked(const struct term_search *search, const struct page_ref *page,
@@ -183,44 +180,98 @@ static enum status read_checked(const struct term_search *search, const struct p
     return status;
 }
 
-/* The ids of one page, head by head; `wanted` is the whole id for TEST_EQUAL, else NULL. */
+/* One page of ids, put together from heads and rest. */
+struct id_page {
+    const struct segment_ids *ids;
+    uint32_t first, count;
+    const char *bytes; /* count ids of slot_id_size() bytes */
+};
+
+static enum status read_id_page(const struct term_search *search, const struct segment_ids *ids,
+                                uint32_t page, struct slice heads, struct arena *arena,
+                                struct id_page *out, struct error *err)
+{
+    unsigned size = slot_id_size(ids->kind), rest_size = size - ID_HEAD_SIZE;
+    struct slice rest;
+    char *bytes;
+    enum status status;
+
+    out->ids = ids;
+    out->first = page * ID_PAGE_COUNT;
+    out->count = ids->count - out->first < ID_PAGE_COUNT ? ids->count - out->first : ID_PAGE_COUNT;
+    status = read_checked(search, &ids->rest[page], arena, (size_t)out->count * rest_size, &rest,
+                          err);
+    bytes = arena_alloc(arena, size, 8, out->count + 1u);
+    if (status == STATUS_OK && bytes == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < out->count && status == STATUS_OK; i++) {
+        memcpy(bytes + (size_t)i * size, heads.data + (size_t)(out->first + i) * ID_HEAD_SIZE,
+               ID_HEAD_SIZE);
+        if (rest_size > 0)
+            memcpy(bytes + (size_t)i * size + ID_HEAD_SIZE, rest.data + (size_t)i * rest_size,
+                   rest_size);
+    }
+    out->bytes = bytes;
+    return status;
+}
+
+static void test_id(const struct term_search *search, const struct id_page *page, uint32_t i,
+                    struct term_memo *memo, bool *found)
+{
+    struct slot_kind kind = page->ids->kind;
+    char text[SLOT_WRITE_MAX];
+    size_t len = slot_id_write(
+        kind, (const uint8_t *)page->bytes + (size_t)i * slot_id_size(kind), text);
+
+    if (needle_term_match(search->needle, &memo->term, slice_make(text, len))) {
+        bit_set(memo->hits, page->first + i);
+        *found = true;
+    }
+}
+
+/* Ids that have the fragment's whole bytes; those that lie across two ids fail the test itself. */
+static void probe_page(const struct term_search *search, const struct id_page *page,
+                       const struct id_probe *probe, struct term_memo *memo, bool *found)
+{
+    unsigned size = slot_id_size(page->ids->kind);
+    struct slice all = {page->bytes, (size_t)page->count * size};
+
+    for (unsigned odd = 0; odd < 2; odd++) {
+        struct slice wanted = {probe->bytes[odd], probe->len[odd]};
+
+        for (size_t at = kernels()->find(all, wanted, 0); at != SIZE_MAX;
+             at = kernels()->find(all, wanted, at + 1))
+            test_id(search, page, (uint32_t)(at / size), memo, found);
+    }
+}
+
+/* `wanted` is the whole id, or NULL: a part of it is looked for. */
 static enum status search_id_page(struct term_search *search, const struct segment_ids *ids,
-                                  uint32_t page, struct slice heads, struct term_memo *memo,
+                                  uint32_t number, struct slice heads, struct term_memo *memo,
                                   const uint8_t *wanted, bool *found, struct error *err)
 {
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct id_probe probe = make_probe(needle_term_text(search->needle, &memo->term));
-    unsigned size = slot_id_size(ids->kind), rest_size = size - ID_HEAD_SIZE;
-    uint32_t first = page * ID_PAGE_COUNT;
-    uint32_t count = ids->count - first < ID_PAGE_COUNT ? ids->count - first : ID_PAGE_COUNT;
-    struct slice rest = {NULL, 0};
-    bool loaded = false;
-    enum status status = STATUS_OK;
+    uint32_t first = number * ID_PAGE_COUNT, i = first, end = first + ID_PAGE_COUNT;
+    struct id_page page;
+    enum status status;
 
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
-        const char *head = heads.data + (size_t)(first + i) * ID_HEAD_SIZE;
-        uint8_t id[HEX_BYTES_MAX];
-        char text[SLOT_WRITE_MAX];
-
-        if (wanted != NULL && memcmp(head, wanted, ID_HEAD_SIZE) != 0)
-            continue;
-        if (!loaded)
-            status = read_checked(search, &ids->rest[page], &arena, (size_t)count * rest_size,
-                                  &rest, err);
-        loaded = true;
-        if (status != STATUS_OK)
-            break;
-        memcpy(id, head, ID_HEAD_SIZE);
-        if (rest_size > 0)
-            memcpy(id + ID_HEAD_SIZE, rest.data + (size_t)i * rest_size, rest_size);
-        if (probe.known && !probe_hits(&probe, id, size))
-            continue;
-        if (needle_term_match(search->needle, &memo->term,
-                              slice_make(text, slot_id_write(ids->kind, id, text)))) {
-            bit_set(memo->hits, first + i);
-            *found = true;
-        }
-    }
+    if (end > ids->count)
+        end = ids->count;
+    while (wanted != NULL && i < end &&
+           memcmp(heads.data + (size_t)i * ID_HEAD_SIZE, wanted, ID_HEAD_SIZE) != 0)
+        i++;
+    if (i == end)
+        return STATUS_OK;
+    status = read_id_page(search, ids, number, heads, &arena, &page, err);
+    if (status == STATUS_OK && wanted == NULL && probe.known)
+        probe_page(search, &page, &probe, memo, found);
+    else
+        for (i -= first; i < page.count && status == STATUS_OK; i++)
+            if (wanted == NULL ||
+                memcmp(page.bytes + (size_t)i * slot_id_size(ids->kind), wanted,
+                       slot_id_size(ids->kind)) == 0)
+                test_id(search, &page, i, memo, found);
     arena_release(&arena);
     return status;
 }

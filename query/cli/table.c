@@ -63,7 +63,7 @@ void table_print_bytes(struct buf *out, double bytes)
 
 /* ---- columns ---- */
 
-static int kind_of(const char *type)
+static enum table_kind kind_of(const char *type)
 {
     static const struct {
         const char *type;

@@ -16,7 +16,7 @@ enum {
 
 struct table_column {
     char *name;
-    enum { TABLE_TEXT, TABLE_NUMBER, TABLE_DURATION, TABLE_BYTES } kind;
+    enum table_kind { TABLE_TEXT, TABLE_NUMBER, TABLE_DURATION, TABLE_BYTES } kind;
     size_t width; /* in columns of the terminal */
 };
 

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -64,10 +65,15 @@ class VictoriaLogs(Service):
 
     def command(self):
         return [self.binary, f"-storageDataPath={self.folder}/data", f"-httpListenAddr=127.0.0.1:{self.port}",
-                "-retentionPeriod=100y"]
+                "-retentionPeriod=10y"]
 
     def version(self):
-        return subprocess.run([self.binary, "-version"], capture_output=True, text=True).stdout.strip()
+        """As the binary says, or, when `go install` left it empty, as the Go module it was built from."""
+        said = subprocess.run([self.binary, "-version"], capture_output=True, text=True).stdout.strip()
+        if said or not shutil.which("go"):
+            return said or "of unknown version"
+        module = subprocess.run(["go", "version", "-m", self.binary], capture_output=True, text=True).stdout
+        return next((line.split()[2] for line in module.splitlines() if line.split()[:1] == ["mod"]), "of unknown version")
 
     def ready(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=5) as answer:
@@ -75,7 +81,8 @@ class VictoriaLogs(Service):
 
     def post(self, body: bytes):
         url = (f"http://127.0.0.1:{self.port}/insert/jsonline?_stream_fields=role,host,format,source&_time_field=_time&_msg_field=_msg")
-        urllib.request.urlopen(urllib.request.Request(url, data=body, method="POST"), timeout=120).read()
+        urllib.request.urlopen(urllib.request.Request(
+            url, data=body, method="POST", headers={"Content-Type": "application/stream+json"}), timeout=120).read()
 
     def ingest(self, files, raw: int) -> str:
         from bench import cpu_seconds, folder_bytes, peak_rss_mib

@@ -61,7 +61,7 @@ static const struct option collector_rows[] = {
     {.type = OPTION_GROUP, .help = "Network"},
     {.name = "http", .type = OPTION_ADDRESS, .offset = offsetof(struct collector_config, http),
      .value_name = "ADDR:PORT", .preset = "127.0.0.1:7600",
-     .help = "serve the API and the web app there"},
+     .help = "serve the HTTP API there"},
     {.name = "wire", .type = OPTION_ADDRESS, .offset = offsetof(struct collector_config, wire),
      .value_name = "ADDR:PORT", .preset = "127.0.0.1:7601", .help = "accept shippers there"},
     {.name = "insecure_i_understand", .type = OPTION_BOOL,
@@ -86,7 +86,7 @@ static const struct option_table collector_options =
     OPTION_TABLE_OF(collector_rows, struct collector_config);
 
 static const char footer[] =
-    "Exit status: 0 stopped on request, 1 runtime error, 2 bad usage or configuration.\n";
+    "\nExit status: 0 stopped on request, 1 runtime error, 2 bad usage or configuration.\n";
 
 static enum status check_format(const char *name, struct error *err)
 {

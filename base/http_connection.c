@@ -108,6 +108,31 @@ void http_conn_watch(struct http_conn *conn)
     conn->server->stats.streams++;
 }
 
+/* ---- time without progress ---- */
+
+static unsigned server_idle_s(const struct http_server *server)
+{
+    return (server->options.idle_timeout_ms + 999) / 1000;
+}
+
+void http_request_idle_limit(struct http_request *request, uint32_t seconds)
+{
+    if (request->conn == NULL)
+        return;
+    request->conn->own_idle_limit =
+        MHD_set_connection_option(request->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                  (unsigned)seconds) == MHD_YES;
+}
+
+void http_conn_reset_idle_limit(struct http_conn *conn, struct MHD_Connection *connection)
+{
+    if (!conn->own_idle_limit)
+        return;
+    conn->own_idle_limit = false;
+    (void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                    server_idle_s(conn->server));
+}
+
 static bool is_too_slow(const struct http_conn *conn, uint64_t now_ms)
 {
     const struct http_server_options *options = &conn->server->options;

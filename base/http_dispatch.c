@@ -225,6 +225,7 @@ static enum MHD_Result start_request(struct http_request *request, const char *m
 
     request->headers_seen = true;
     http_conn_set_phase(request->conn, HTTP_CONN_BODY);
+    http_conn_reset_idle_limit(request->conn, request->connection);
     request->conn->body_size = 0;
     set_peer(request);
     request->content_type = arena_copy(&request->arena, type);

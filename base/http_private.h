@@ -90,6 +90,7 @@ struct http_conn {
     int fd;
     bool over;                    /* libmicrohttpd has closed it; freed when hangup is closed */
     bool watching;                /* `hangup` is initialised */
+    bool own_idle_limit;          /* http_request_idle_limit() was called; undone by the next */
     uv_poll_t hangup;             /* runs while a stream is taken: suspended connections are not
                                      watched by libmicrohttpd */
     struct http_request *request; /* under way, or NULL */
@@ -144,6 +145,8 @@ void http_conn_set_phase(struct http_conn *conn, enum http_conn_phase phase);
 struct http_conn *http_conn_of(struct MHD_Connection *connection);
 /* A stream is under way: notice when the client goes away. */
 void http_conn_watch(struct http_conn *conn);
+/* libmicrohttpd's timeout is the server's again; at the start of a request. */
+void http_conn_reset_idle_limit(struct http_conn *conn, struct MHD_Connection *connection);
 void http_on_connection(void *server, struct MHD_Connection *connection, void **context,
                         enum MHD_ConnectionNotificationCode code);
 void http_on_sweep(uv_timer_t *timer);

@@ -129,6 +129,9 @@ void http_respond_error(struct http_request *request, unsigned status, const cha
  * error has been answered). */
 struct http_stream *http_request_stream(struct http_request *request);
 struct http_request *http_stream_request(struct http_stream *stream);
+/* From the handler that took the stream: this client may take nothing for `seconds` before it is
+ * cut, instead of the server's idle timeout. Holds until the answer ends. */
+void http_request_idle_limit(struct http_request *request, uint32_t seconds);
 /* True as soon as the client is gone (noticed at once, also while nothing is sent), was cut for
  * slowness, or the server closes. Valid until http_stream_close(). */
 const atomic_bool *http_stream_cancelled(const struct http_stream *stream);

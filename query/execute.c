@@ -267,7 +267,7 @@ static enum status open_scan(const struct plan *plan, struct scan **out, struct 
         .count_only = plan->count_only,
         .after_sequence = options->after_sequence,
         .cancel = options->cancel,
-        .deadline_ns = options->deadline_ns,
+        .deadline_ns = run_block_deadline(options),
     };
 
     return scan_open(plan->run->store, &scan, out, err);

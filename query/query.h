@@ -66,6 +66,9 @@ struct query_options {
     uint64_t limit;              /* rows sent at most; 0: no limit */
     uint64_t memory_max;         /* bytes; 0: QUERY_MEMORY_MAX (limits.h) */
     int64_t deadline_ns;         /* on io_mono_ns(); 0: none */
+    /* NULL, or how long the receiver has waited for its reader so far: the deadline moves by it,
+     * and is then looked at between blocks only. */
+    const atomic_int_fast64_t *waited_ns;
     const atomic_bool *cancel;   /* NULL, or set to true to stop within a block */
     /* A filter (a query without pipes) that each row must pass also, whatever the text says, in
      * subqueries too: what a token may see. NULL: everything. */

@@ -50,7 +50,7 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
                                              .zone = run->zone,
                                              .problem = problem,
                                              .cancel = options->cancel,
-                                             .deadline_ns = options->deadline_ns};
+                                             .deadline_ns = run_block_deadline(options)};
     if (status != STATUS_OK)
         run_release(run);
     return status;
@@ -65,13 +65,26 @@ void run_release(struct run *run)
     pthread_mutex_destroy(&run->lock);
 }
 
+int64_t run_block_deadline(const struct query_options *options)
+{
+    return options->waited_ns == NULL ? options->deadline_ns : 0;
+}
+
+static bool is_late(const struct query_options *options)
+{
+    int64_t waited_ns = options->waited_ns == NULL ? 0 : atomic_load(options->waited_ns);
+
+    return options->deadline_ns != 0 &&
+           io_mono_ns(io_system()) - waited_ns >= options->deadline_ns;
+}
+
 enum status run_check(struct run *run, struct error *err)
 {
     const struct query_options *options = run->options;
 
     if (options->cancel != NULL && atomic_load(options->cancel))
         return error_set(err, STATUS_CANCELLED, "the query was cancelled");
-    if (options->deadline_ns != 0 && io_mono_ns(io_system()) >= options->deadline_ns) {
+    if (is_late(options)) {
         atomic_store(&run->timed_out, true);
         return error_set(err, STATUS_CANCELLED, "the query took longer than its time limit (key "
                                                 "query.timeout)");

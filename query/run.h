@@ -46,6 +46,9 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
                      struct error *err) WARN_UNUSED;
 void run_release(struct run *run);
 
+/* The time that work inside a block has to look at; 0: none. A deadline that moves is looked at by
+ * run_check() only. */
+int64_t run_block_deadline(const struct query_options *options);
 /* CANCELLED with a sentence once the flag is set or the deadline has passed. Any thread. */
 enum status run_check(struct run *run, struct error *err) WARN_UNUSED;
 /* Tell the user once. Any thread. */

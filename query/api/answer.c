@@ -173,6 +173,10 @@ void answer_write_end(const struct answer *answer, struct json_writer *json,
     for (uint32_t i = 0; i < end->warning_count; i++)
         jsonw_string(json, end->warnings[i]);
     jsonw_end_array(json);
+    if (answer->cursor[0] != '\0') {
+        jsonw_key(json, "cursor");
+        jsonw_string(json, answer->cursor);
+    }
     if (end->status == STATUS_OK)
         return;
     jsonw_key(json, "error");

@@ -7,7 +7,7 @@
 #include "query/api/api.h"
 #include "query/result.h"
 
-enum { ANSWER_GEOS_MAX = 32, ANSWER_ID_SIZE = 24 };
+enum { ANSWER_GEOS_MAX = 32, ANSWER_ID_SIZE = 24, ANSWER_CURSOR_SIZE = 128 };
 
 /* What is true of the whole answer, beside what the query engine reports. */
 struct answer {
@@ -19,6 +19,7 @@ struct answer {
     api_late_writer *late; /* NULL: nobody knows */
     void *late_user;
     int64_t end_ns; /* of the resolved range, kept from the head */
+    char cursor[ANSWER_CURSOR_SIZE]; /* "", or where a live tail goes on behind these rows */
 };
 
 /* Take "in,us" apart; empty asks our own geo. False: more than ANSWER_GEOS_MAX. */

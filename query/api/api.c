@@ -13,6 +13,7 @@
 enum {
     QUERY_RUNNING_MAX = 4, /* with 32 MiB each, a quarter of the default 512 MiB */
     QUERY_WAITING_MAX = 16,
+    STREAM_COUNT_MAX = 8, /* most of them stand and wait for a pager */
     TAIL_COUNT_MAX = 64,
     QUERY_TIMEOUT_MS = 60000,
     TAIL_COMMENT_MS = 15000,
@@ -50,6 +51,7 @@ static struct api_call *call_new(struct api *api, const struct api_endpoint *end
     call->endpoint = endpoint;
     call->request = request;
     call->accepted_ns = io_mono_ns(io_system());
+    atomic_init(&call->waited_ns, 0);
     (void)snprintf(call->accept, sizeof(call->accept), "%.*s",
                    SLICE_ARG(slice_first(accept, sizeof(call->accept) - 1)));
     return call;
@@ -63,15 +65,34 @@ static void run_call(struct api_call *call)
     free(call);
 }
 
+/* The runner for a request, NULL: all are full. Who reads rows at his own pace (framed), or wants
+ * them however long it takes (timeout=0), goes among the row streams, so that a standing pager
+ * holds no query thread. When those are taken, too, it is a query as any other. */
+static struct runner *choose_runner(const struct api_binding *binding,
+                                    const struct http_request *request)
+{
+    struct api *api = binding->api;
+    unsigned running, waiting;
+
+    runner_load(api->streams, &running, &waiting);
+    if (binding->endpoint->may_stream && running + waiting < api->options.stream_count_max &&
+        (slice_is(http_request_param(request, "format"), output_framed.name) ||
+         slice_is(http_request_param(request, "timeout"), "0")))
+        return api->streams;
+    runner_load(api->runner, &running, &waiting);
+    return running + waiting < api->options.query_running_max + api->options.query_waiting_max
+               ? api->runner
+               : NULL;
+}
+
 static void serve_call(void *user, struct http_request *request)
 {
     const struct api_binding *binding = user;
     struct api *api = binding->api;
+    struct runner *runner = choose_runner(binding, request);
     struct api_call *call;
-    unsigned running, waiting;
 
-    runner_load(api->runner, &running, &waiting);
-    if (running + waiting >= api->options.query_running_max + api->options.query_waiting_max) {
+    if (runner == NULL) {
         atomic_fetch_add(&api->counters.refused, 1);
         reply_too_many(request, "all query threads are busy and the queue is full; try again");
         return;
@@ -79,8 +100,11 @@ static void serve_call(void *user, struct http_request *request)
     call = call_new(api, binding->endpoint, request);
     if (call == NULL)
         return;
+    call->is_stream = runner == api->streams;
     call->stream = http_request_stream(request);
-    if (call->stream == NULL || runner_submit(api->runner, call) != STATUS_OK) {
+    if (call->stream != NULL && call->is_stream)
+        http_request_idle_limit(request, API_STREAM_IDLE_S);
+    if (call->stream == NULL || runner_submit(runner, call) != STATUS_OK) {
         /* Only this thread submits, and threads only take: there was room. */
         http_stream_close(call->stream);
         free(call);
@@ -163,6 +187,8 @@ static void fill_defaults(struct api_options *options)
         options->query_running_max = QUERY_RUNNING_MAX;
     if (options->query_waiting_max == 0)
         options->query_waiting_max = QUERY_WAITING_MAX;
+    if (options->stream_count_max == 0)
+        options->stream_count_max = STREAM_COUNT_MAX;
     if (options->tail_count_max == 0)
         options->tail_count_max = TAIL_COUNT_MAX;
     if (options->query_memory_max == 0)
@@ -192,6 +218,8 @@ enum status api_new(const struct api_options *options, struct http_server *serve
     status = runner_new(api->options.query_running_max, api->options.query_waiting_max, run_call,
                         &api->runner, err);
     if (status == STATUS_OK)
+        status = runner_new(api->options.stream_count_max, 0, run_call, &api->streams, err);
+    if (status == STATUS_OK)
         status = tail_server_new(api, api->options.tail_count_max, &api->tails, err);
     if (status == STATUS_OK)
         status = add_routes(whole, server, err);
@@ -208,6 +236,7 @@ void api_free(struct api *api)
     if (api == NULL)
         return;
     tail_server_free(api->tails);
+    runner_free(api->streams);
     runner_free(api->runner);
     free(api); /* first member of what was allocated */
 }

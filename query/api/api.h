@@ -3,7 +3,8 @@
  *   http_server_new() -> api_new() -> api_metrics_add() ... -> http_server_start()
  *   http_server_close() -> its closed callback -> api_free() -> store_close()
  *
- * Queries run on threads of the API, 4 at once and 16 waiting; live tails share one thread. What
+ * Queries run on threads of the API, 4 at once and 16 waiting; row streams, which wait for their
+ * readers, on 8 of their own; each live tail has one. What
  * belongs to other parts of the process (shippers, inputs) comes in through hooks, so that this
  * folder knows the store only. Hooks are called on the server's loop thread, but for `late`.
  * Thread safety: all functions on the loop thread, or before the loop runs. */
@@ -28,9 +29,10 @@ struct api_options { /* texts are borrowed until api_free() */
     const char *version;
     unsigned query_running_max; /* 0: 4 */
     unsigned query_waiting_max; /* 0: 16 */
+    unsigned stream_count_max;  /* row streams that may take their time, on top; 0: 8 */
     unsigned tail_count_max;    /* 0: 64 */
     uint64_t query_memory_max;  /* bytes of each; 0: 32 MiB */
-    uint32_t query_timeout_ms;  /* longest that a request may ask for, and the default; 0: 60 s */
+    uint32_t query_timeout_ms;  /* longest that a query may ask for, and the default; 0: 60 s */
     uint32_t tail_comment_ms;   /* 0: 15 s, so that proxies keep the connection */
 };
 

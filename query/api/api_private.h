@@ -15,6 +15,7 @@
 enum {
     API_BODY_SIZE_MAX = 512 * 1024,   /* a query of 64 KiB, percent-encoded, with room */
     API_FLUSH_INTERVAL_MS = 100,      /* how long a compressor may keep rows back */
+    API_STREAM_IDLE_S = 24 * 3600,    /* a pager may stand overnight; its scan pins segments */
     API_RETRY_AFTER_S = 1,            /* what a client is told when all threads are taken */
     API_PIPES_SIZE_MAX = 256 * 1024,  /* text that we make: labels, and values of 64 KiB escaped */
     API_VALUE_SIZE_MAX = 1024 * 1024, /* one value as text, such as a group's name */
@@ -40,6 +41,7 @@ struct api {
     struct api_options options;
     struct http_server *server;
     struct runner *runner;
+    struct runner *streams; /* calls that may take their time; they never wait for a thread */
     struct tail_server *tails;
     struct counters counters;
     struct api_hooks metrics, status, ready;
@@ -59,6 +61,7 @@ struct api_endpoint {
     api_run *run;
     const char *const *extra_params; /* beside those of every query; NULL-terminated */
     bool defaults_to_json;           /* answers are small: one object unless asked otherwise */
+    bool may_stream;                 /* has a place among the row streams, if it asks for one */
     /* Pipes behind the query, made from the parameters; NULL: none. False: `problem` is filled. */
     bool (*pipes)(struct api_call *call, struct buf *out, struct query_problem *problem);
 };
@@ -71,6 +74,8 @@ struct api_call {
     int64_t accepted_ns;          /* monotonic */
     struct api_params params;
     char accept[256];      /* header, cut */
+    bool is_stream;        /* runs among the row streams */
+    atomic_int_fast64_t waited_ns; /* of a stream, for its reader: no part of its time */
     struct api_call *next; /* in the runner's queue */
 };
 

@@ -157,14 +157,17 @@ static void write_http(const struct api *api, struct buf *out)
 
 static void write_queries(struct api *api, struct buf *out)
 {
-    unsigned running, waiting;
+    unsigned running, waiting, streams, none;
 
     counters_write(&api->counters, out);
     runner_load(api->runner, &running, &waiting);
+    runner_load(api->streams, &streams, &none);
     {
         const struct metric_row rows[] = {
             {"dendro_queries_running", "gauge", "Queries that run now.", running},
             {"dendro_queries_waiting", "gauge", "Queries that wait for a thread.", waiting},
+            {"dendro_query_streams", "gauge", "Row streams at their readers' pace.",
+             streams + none},
             {"dendro_tails", "gauge", "Live tails.", tail_count(api->tails)},
         };
 

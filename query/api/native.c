@@ -4,6 +4,7 @@
  * syntax, limits) is an error with its own HTTP status. What goes wrong after it stands in the end
  * record, or breaks the answer off where the format has none. */
 #include "query/api/api_private.h"
+#include "query/api/pick.h"
 #include "query/api/reply.h"
 #include "query/limits.h"
 #include "store/store.h"
@@ -18,6 +19,8 @@ struct native_run {
     struct answer answer;
     struct output output;
     struct buf out;
+    struct arena picked;          /* of one chunk, with `cursor=1` */
+    uint64_t sequence_max;        /* ... rows behind it are left to a live tail */
     struct query_problem problem; /* why on_head() refused */
     const char *end_code;         /* of the end record */
     int64_t flushed_ns;
@@ -83,14 +86,23 @@ bool api_open_query(struct api_call *call, struct query **out)
     return false;
 }
 
+/* The longest that a query may take is the node's to say; a row stream has a place of its own and
+ * may ask for no limit. */
+static int64_t choose_deadline(const struct api_call *call)
+{
+    int64_t timeout_max_ns = (int64_t)call->api->options.query_timeout_ms * NS_PER_MS;
+    int64_t timeout_ns = call->params.timeout_ns;
+
+    if (call->is_stream && call->params.no_timeout)
+        return 0;
+    if (timeout_ns == 0 || timeout_ns > timeout_max_ns)
+        timeout_ns = timeout_max_ns;
+    return io_mono_ns(io_system()) + timeout_ns;
+}
+
 void api_query_options(const struct api_call *call, struct query_options *out)
 {
     const struct api_params *params = &call->params;
-    int64_t timeout_max_ns = (int64_t)call->api->options.query_timeout_ms * NS_PER_MS;
-    int64_t timeout_ns = params->timeout_ns;
-
-    if (timeout_ns == 0 || timeout_ns > timeout_max_ns)
-        timeout_ns = timeout_max_ns;
     *out = (struct query_options){
         .start_ns = params->start_ns,
         .end_ns = params->end_ns,
@@ -99,7 +111,8 @@ void api_query_options(const struct api_call *call, struct query_options *out)
         .order = params->order,
         .limit = params->limit,
         .memory_max = call->api->options.query_memory_max,
-        .deadline_ns = io_mono_ns(io_system()) + timeout_ns,
+        .deadline_ns = choose_deadline(call),
+        .waited_ns = call->is_stream ? &call->waited_ns : NULL,
         .cancel = http_stream_cancelled(call->stream),
         .strict = params->strict,
         .positions = params->ids,
@@ -110,8 +123,10 @@ void api_query_options(const struct api_call *call, struct query_options *out)
 
 static enum status send_out(struct native_run *run)
 {
+    int64_t from_ns = io_mono_ns(io_system());
     enum status status = http_stream_write(run->call->stream, buf_slice(&run->out));
 
+    atomic_fetch_add(&run->call->waited_ns, io_mono_ns(io_system()) - from_ns);
     if (status != STATUS_OK && run->write_status == STATUS_OK)
         run->write_status = status;
     buf_reset(&run->out);
@@ -183,12 +198,37 @@ static enum status on_head(void *user, const struct query_head *head)
     return status;
 }
 
-static enum status on_chunk(void *user, const struct result_chunk *chunk)
+/* The rows that a live tail from the cursor of the end record does not give. */
+static enum status drop_newer(struct native_run *run, const struct result_chunk *chunk,
+                              struct result_chunk *out)
+{
+    uint32_t count = 0;
+    uint32_t *rows;
+
+    *out = *chunk;
+    if (run->answer.cursor[0] == '\0' || chunk->sequences == NULL)
+        return STATUS_OK;
+    arena_reset(&run->picked);
+    rows = arena_new(&run->picked, uint32_t, chunk->row_count);
+    if (rows == NULL)
+        return STATUS_NO_MEMORY;
+    for (uint32_t row = 0; row < chunk->row_count; row++)
+        if (chunk->sequences[row] <= run->sequence_max)
+            rows[count++] = row;
+    if (count == chunk->row_count)
+        return STATUS_OK;
+    return result_pick(chunk, rows, count, &run->picked, out) ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+static enum status on_chunk(void *user, const struct result_chunk *all)
 {
     struct native_run *run = user;
     bool first = !run->output.rows_begun && run->out.len == 0;
-    enum status status = run->output.format->chunk(&run->output, chunk);
+    struct result_chunk chunk;
+    enum status status = drop_newer(run, all, &chunk);
 
+    if (status == STATUS_OK && chunk.row_count > 0)
+        status = run->output.format->chunk(&run->output, &chunk);
     if (status == STATUS_OK)
         status = send_and_flush(run, first);
     run->output.rows_begun = true;
@@ -260,6 +300,27 @@ static bool check_geos(struct native_run *run)
     return false;
 }
 
+/* `cursor=1`: a live tail shall go on exactly where this answer ends. What the store has now is
+ * ours, what comes while we run is the tail's. False: answered. */
+static bool take_cursor(struct native_run *run, const struct query *query)
+{
+    struct api_call *call = run->call;
+    const struct store *store = call->api->options.store;
+    struct query_problem problem = {0};
+    bool wanted = false;
+
+    if (!api_param_bool(call->request, "cursor", &wanted, &problem) ||
+        (wanted && !query_can_tail(query, &problem))) {
+        reply_problem(call->stream, &problem);
+        return false;
+    }
+    if (wanted) {
+        run->sequence_max = store_sequence(store);
+        tail_cursor_print(store, run->sequence_max, run->answer.cursor);
+    }
+    return true;
+}
+
 static void run_and_answer(struct native_run *run, const struct query *query)
 {
     const struct query_receiver receiver = {on_head, on_chunk, on_progress, on_end, run};
@@ -269,6 +330,7 @@ static void run_and_answer(struct native_run *run, const struct query *query)
     enum status status;
 
     api_query_options(call, &options);
+    options.positions |= run->answer.cursor[0] != '\0';
     if (run->output.format->rows_max > 0 &&
         (options.limit == 0 || options.limit > run->output.format->rows_max))
         options.limit = run->output.format->rows_max;
@@ -320,14 +382,16 @@ static void explain(struct api_call *call, const struct query *query)
 
 void api_run_query(struct api_call *call)
 {
-    struct native_run run = {.call = call, .out = buf_empty(OUTPUT_SIZE_MAX)};
+    struct native_run run = {.call = call,
+                             .out = buf_empty(OUTPUT_SIZE_MAX),
+                             .picked = arena_empty(ANSWER_ARENA_SIZE_MAX)};
     struct query *query;
 
     if (!api_open_query(call, &query))
         return;
     if (call->params.explain || call->endpoint == &api_explain_endpoint) {
         explain(call, query);
-    } else if (check_geos(&run)) {
+    } else if (check_geos(&run) && take_cursor(&run, query)) {
         run.output = (struct output){.out = &run.out,
                                      .answer = &run.answer,
                                      .store = call->api->options.store,
@@ -343,10 +407,18 @@ void api_run_query(struct api_call *call)
         api_count_query(call, "bad_request");
     }
     buf_release(&run.out);
+    arena_release(&run.picked);
     query_free(query);
 }
 
+static const char *const query_params[] = {"cursor", NULL};
+
 const struct api_endpoint api_query_endpoint = {
-    .path = "/dendro/v1/query", .counter = COUNT_QUERY, .run = api_run_query};
+    .path = "/dendro/v1/query",
+    .counter = COUNT_QUERY,
+    .run = api_run_query,
+    .extra_params = query_params,
+    .may_stream = true,
+};
 const struct api_endpoint api_explain_endpoint = {
     .path = "/dendro/v1/explain", .counter = COUNT_EXPLAIN, .run = api_run_query};

@@ -158,6 +158,14 @@ bool api_param_u64(const struct http_request *request, const char *name, uint64_
     return value.data == NULL || parse_u64(name, value, max, out, problem);
 }
 
+bool api_param_bool(const struct http_request *request, const char *name, bool *out,
+                    struct query_problem *problem)
+{
+    struct slice value = http_request_param(request, name);
+
+    return value.data == NULL || parse_bool(name, value, out, problem);
+}
+
 bool api_param_duration(const struct http_request *request, const char *name, int64_t *out_ns,
                         struct query_problem *problem)
 {
@@ -264,7 +272,8 @@ static bool read_limit(const char *name, struct slice value, struct api_params *
 static bool read_timeout(const char *name, struct slice value, struct api_params *out,
                          struct query_problem *problem)
 {
-    return parse_duration(name, value, &out->timeout_ns, problem);
+    out->no_timeout = slice_is(value, "0");
+    return out->no_timeout || parse_duration(name, value, &out->timeout_ns, problem);
 }
 
 static bool read_order(const char *name, struct slice value, struct api_params *out,

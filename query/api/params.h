@@ -19,6 +19,7 @@ struct api_params {
     enum query_order order;
     const struct output_format *format; /* NULL: not asked for */
     int64_t timeout_ns;                 /* 0: not asked for */
+    bool no_timeout;                    /* asked for 0 */
     bool ids, refuse_partial, explain, strict;
 };
 
@@ -36,6 +37,8 @@ bool api_param_u64(const struct http_request *request, const char *name, uint64_
                    uint64_t *out, struct query_problem *problem);
 bool api_param_duration(const struct http_request *request, const char *name, int64_t *out_ns,
                         struct query_problem *problem);
+bool api_param_bool(const struct http_request *request, const char *name, bool *out,
+                    struct query_problem *problem);
 /* Append `text` as a string of the query language. */
 void api_quote(struct buf *out, struct slice text);
 /* Append "a, b" as quoted names; false: none. */

@@ -65,11 +65,18 @@ struct tail {
 
 /* ---- cursors ---- */
 
-static void format_cursor(const struct tail_cursor *cursor, char out[128])
+static void format_cursor(const struct tail_cursor *cursor, char out[ANSWER_CURSOR_SIZE])
 {
-    (void)snprintf(out, 128, "%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64,
+    (void)snprintf(out, ANSWER_CURSOR_SIZE, "%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64,
                    cursor->incarnation, (uint64_t)cursor->start_ns, cursor->after, cursor->upto,
                    cursor->sent);
+}
+
+void tail_cursor_print(const struct store *store, uint64_t after, char out[ANSWER_CURSOR_SIZE])
+{
+    const struct tail_cursor cursor = {.incarnation = store_incarnation(store), .after = after};
+
+    format_cursor(&cursor, out);
 }
 
 static bool parse_cursor(struct slice text, struct tail_cursor *out)
@@ -143,7 +150,7 @@ static void send_reason(struct tail *tail, const char *event, const char *code, 
 static void send_rows(struct tail *tail, const struct result_chunk *chunk, uint32_t from,
                       uint32_t to)
 {
-    char cursor[128];
+    char cursor[ANSWER_CURSOR_SIZE];
 
     format_cursor(&tail->cursor, cursor);
     buf_printf(&tail->out, "id: %s\n", cursor);

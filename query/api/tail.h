@@ -9,14 +9,19 @@
 #define DENDRO_QUERY_API_TAIL_H
 
 #include "base/error.h"
+#include "query/api/answer.h"
 
 #include <stdint.h>
 
 struct api;
 struct api_call;
+struct store;
 struct tail_server;
 
 enum { TAIL_BUFFER_SIZE = 1024 * 1024 }; /* that waits for one reader */
+
+/* The cursor of a tail that begins behind the store's sequence `after`. */
+void tail_cursor_print(const struct store *store, uint64_t after, char out[ANSWER_CURSOR_SIZE]);
 
 enum status tail_server_new(struct api *api, unsigned count_max, struct tail_server **out,
                             struct error *err) WARN_UNUSED;

@@ -187,7 +187,8 @@ void api_env_set_up(void *user, struct http_server *server)
         fail_msg("%s", err.message);
 }
 
-void api_env_start(struct api_env *env, struct api_options options)
+void api_env_start_with(struct api_env *env, struct api_options options,
+                        struct http_server_options http)
 {
     struct store_options store_options = {.dir = env->dir.path, .shard_count = 2};
     struct event_source task = source_of(1, "task1", "task", "/log/task.log");
@@ -202,7 +203,12 @@ void api_env_start(struct api_env *env, struct api_options options)
         fail_msg("%s", err.message);
     api_env_append_web(env, web_rows, COUNT_OF(web_rows));
     append(env, 1, &task, task_rows, COUNT_OF(task_rows));
-    http_fixture_start(&env->http, (struct http_server_options){0}, api_env_set_up, env);
+    http_fixture_start(&env->http, http, api_env_set_up, env);
+}
+
+void api_env_start(struct api_env *env, struct api_options options)
+{
+    api_env_start_with(env, options, (struct http_server_options){0});
 }
 
 void api_env_stop(struct api_env *env)

@@ -37,6 +37,9 @@ struct api_env {
 };
 
 void api_env_start(struct api_env *env, struct api_options options);
+/* With limits of the server, too. */
+void api_env_start_with(struct api_env *env, struct api_options options,
+                        struct http_server_options http);
 void api_env_stop(struct api_env *env);
 /* Registers the API's routes: an http_fixture_setup. */
 void api_env_set_up(void *env, struct http_server *server);

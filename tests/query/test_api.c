@@ -598,6 +598,63 @@ static void test_time_limit(void **unused)
     api_env_stop(&env);
 }
 
+/* A reader that takes nothing for longer than both limits, of the query (2 s) and of the server
+ * (1 s without progress), and then reads on. */
+static const struct pause_case {
+    const char *name, *parameters;
+    bool is_stream, whole;
+} pause_cases[] = {
+    {"no time limit", "format=raw&timeout=0", true, true},
+    {"framed: only work counts", "format=framed", true, true},
+    {"any other query is cut", "format=raw", false, false},
+};
+
+static void test_reader_pauses(void **unused)
+{
+    enum { PAUSE_US = 3500000, ROWS_SIZE = 60000 * 513 };
+    struct api_env env;
+    struct buf answer = buf_empty(256 * 1024 * 1024), other = buf_empty(1024 * 1024);
+    char request[200];
+
+    (void)unused;
+    api_env_start_with(&env,
+                       (struct api_options){.query_timeout_ms = 2000,
+                                            .query_running_max = 1,
+                                            .stream_count_max = 1},
+                       (struct http_server_options){.idle_timeout_ms = 1000});
+    api_env_append_many(&env);
+    for (size_t i = 0; i < COUNT_OF(pause_cases); i++) {
+        const struct pause_case *c = &pause_cases[i];
+        const char *running = c->is_stream ? "dendro_query_streams" : "dendro_queries_running";
+        int fd = http_fixture_connect(&env.http);
+
+        print_message("  %s\n", c->name);
+        (void)snprintf(request, sizeof(request),
+                       "GET /dendro/v1/query?query={role=%%22proxy%%22}&%s HTTP/1.0\r\n\r\n",
+                       c->parameters);
+        http_fixture_send(fd, request);
+        api_env_wait_for_metric(&env, running, 1);
+        if (c->is_stream) { /* the only place of a stream is taken: then as any other query */
+            assert_int_equal(api_env_get(&env, &other, "/dendro/v1/query", "query", "status:502",
+                                         "format", "framed", "timeout", "0", NULL),
+                             200);
+            api_env_require(&other, "\"complete\":true");
+            buf_reset(&other);
+        }
+        (void)usleep(PAUSE_US);
+        http_fixture_read(fd, NULL, &answer);
+        assert_true((answer.len > ROWS_SIZE) == c->whole);
+        if (strstr(c->parameters, "framed") != NULL)
+            api_env_require(&answer, "\"complete\":true");
+        buf_reset(&answer);
+        (void)close(fd);
+        api_env_wait_for_metric(&env, running, 0);
+    }
+    buf_release(&answer);
+    buf_release(&other);
+    api_env_stop(&env);
+}
+
 static void test_json_rows_limit(void **unused)
 {
     struct api_env env;
@@ -652,6 +709,7 @@ int main(void)
         cmocka_unit_test(test_disconnect_stops_computing),
         cmocka_unit_test(test_admission),
         cmocka_unit_test(test_time_limit),
+        cmocka_unit_test(test_reader_pauses),
         cmocka_unit_test(test_json_rows_limit),
         cmocka_unit_test(test_all_rows_arrive),
     };

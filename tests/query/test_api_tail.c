@@ -115,6 +115,72 @@ static void test_resume(void **unused)
     api_env_stop(&env);
 }
 
+/* ---- a tail behind an answer ---- */
+
+enum { STEADY_ROWS = 300 };
+
+/* Rows "/a/r0" ... "/a/r299" one by one, while the test asks. */
+static void *append_steadily(void *user)
+{
+    struct api_env *env = user;
+
+    for (int i = 0; i < STEADY_ROWS; i++) {
+        char line[64];
+        const struct row row = {T0 + (100 + i) * SECOND, line, "a", LEVEL_INFO};
+
+        (void)snprintf(line, sizeof(line), "GET /a/r%d 200 0.1", i);
+        api_env_append_web(env, &row, 1);
+    }
+    return NULL;
+}
+
+/* `"cursor":"..."` of an end record. */
+static void cursor_of(const struct buf *answer, char out[128])
+{
+    const char *at = strstr(answer->data, "\"cursor\":\"");
+
+    assert_non_null(at);
+    at += strlen("\"cursor\":\"");
+    (void)snprintf(out, 128, "%.*s", (int)strcspn(at, "\""), at);
+}
+
+/* Of rows that come all the time, an answer and the tail behind it have each once. */
+static void test_tail_behind_an_answer(void **unused)
+{
+    struct api_env env;
+    struct buf answer = buf_empty(1024 * 1024), stream = buf_empty(4 * 1024 * 1024);
+    char cursor[128], parameters[256], line[64];
+    pthread_t writer;
+    int fd;
+
+    (void)unused;
+    api_env_start(&env, (struct api_options){0});
+    assert_int_equal(pthread_create(&writer, NULL, append_steadily, &env), 0);
+    for (int i = 0; i < 20; i++) { /* the last one counts: let some rows come */
+        buf_reset(&answer);
+        assert_int_equal(api_env_get(&env, &answer, "/dendro/v1/query", "query", "path:*", "cursor",
+                                     "1", "format", "columns", "order", "desc", NULL),
+                         200);
+    }
+    cursor_of(&answer, cursor);
+    (void)snprintf(parameters, sizeof(parameters), "query=path:*&cursor=%s", cursor);
+    fd = open_tail(&env, parameters, NULL);
+    http_fixture_read(fd, "/a/r299 ", &stream);
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    for (int i = 0; i < STEADY_ROWS; i++) {
+        (void)snprintf(line, sizeof(line), "GET /a/r%d 200", i);
+        assert_int_equal(count_of(answer.data, line) + count_of(stream.data, line), 1);
+    }
+    assert_int_equal(count_of(stream.data, "/a/one"), 0);
+    (void)close(fd);
+    assert_int_equal(api_env_get(&env, &answer, "/dendro/v1/query", "query", "* | stats count()",
+                                 "cursor", "1", NULL),
+                     400);
+    buf_release(&answer);
+    buf_release(&stream);
+    api_env_stop(&env);
+}
+
 /* Offsets of big1's rows are multiples of 513: mark those that the stream has. */
 static void mark_rows(const struct buf *stream, unsigned char *seen)
 {
@@ -331,6 +397,7 @@ int main(void)
         cmocka_unit_test(test_rows_arrive_once),
         cmocka_unit_test(test_filter),
         cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_tail_behind_an_answer),
         cmocka_unit_test(test_resume_in_the_midst),
         cmocka_unit_test(test_from),
         cmocka_unit_test(test_open_event),

@@ -136,6 +136,7 @@ static void set_limits(CURL *curl, const struct http_client_request *request)
         (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)request->stall_timeout_s);
     }
     (void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_SIZE);
+    (void)curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L); /* a dead host ends a quiet stream */
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
 }

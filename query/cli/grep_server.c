@@ -12,10 +12,11 @@
 #include "query/cli/json_lines.h"
 #include "query/cli/live.h"
 #include "query/cli/request.h"
+#include "query/cli/sse.h"
 
 #include <stdio.h>
 
-enum { QUERY_SIZE_MAX = 4 << 20 };
+enum { QUERY_SIZE_MAX = 4 << 20, CURSOR_SIZE_MAX = SSE_ID_SIZE_MAX };
 
 struct server_run {
     const struct grep_settings *settings;
@@ -29,6 +30,7 @@ struct server_run {
     struct buf part; /* of a line that is not yet whole */
     struct buf query;
     struct grep_rows rows;
+    struct buf cursor; /* of a tail behind the answer */
     bool found;
     uint64_t count; /* -c without -H */
 };
@@ -38,9 +40,12 @@ struct server_run {
 static bool on_record_object(struct server_run *run, const json_t *object)
 {
     const json_t *end = json_object_get(object, "_end");
+    const char *cursor = json_string_value(json_object_get(end, "cursor"));
 
     if (end != NULL)
         answer_check_end(&run->check, end);
+    if (cursor != NULL)
+        buf_append_text(&run->cursor, cursor);
     return true;
 }
 
@@ -49,6 +54,8 @@ static void request_start(struct server_run *run, struct request *request, const
     request_init(request, &run->settings->client, "/dendro/v1/query");
     request_add(request, "query", buf_slice(&run->query));
     request_add(request, "format", slice_of(format));
+    request_add(request, "timeout", SLICE_LITERAL("0")); /* as long as it takes, or the reader */
+    request->streams = true;
     request->user = run;
 }
 
@@ -229,6 +236,8 @@ static int run_rows(struct server_run *run)
         add_limit(run, &request, (uint64_t)settings->max_count);
     if (run->rows.context)
         request_add(&request, "ids", SLICE_LITERAL("1"));
+    if (settings->follow)
+        request_add(&request, "cursor", SLICE_LITERAL("1"));
     request.on_body = on_json_body;
     exit_code = send(run, &request);
     grep_rows_finish(&run->rows);
@@ -328,6 +337,7 @@ static int run_live(struct server_run *run, struct slice query)
                         .from = run->settings->tail >= 0 ? NULL
                                 : client->last != NULL   ? client->last
                                                          : client->since,
+                        .cursor = buf_slice(&run->cursor),
                         .rows = on_live_rows,
                         .user = run};
     int exit_code;
@@ -340,7 +350,8 @@ static int run_live(struct server_run *run, struct slice query)
     return exit_code;
 }
 
-/* --tail N --follow: the last N, then live. --follow alone: what the range has, then live. */
+/* --tail N --follow: the last N, then live from the cursor behind them. --follow alone: what the
+ * range has, then live. */
 static int run_follow(struct server_run *run)
 {
     int exit_code = DENDRO_FOUND;
@@ -349,7 +360,7 @@ static int run_follow(struct server_run *run)
         command_say("grep: --follow cannot show context: what comes after a line is not known");
         return DENDRO_ERROR;
     }
-    if (run->settings->tail >= 0)
+    if (run->settings->tail > 0)
         exit_code = run_rows(run);
     if (exit_code == DENDRO_ERROR || !sink_flush(&run->sink))
         return exit_code;
@@ -362,7 +373,7 @@ static int dispatch(struct server_run *run)
 {
     const struct grep_settings *s = run->settings;
 
-    if (s->max_count == 0 || s->tail == 0) /* a limit of 0 would be none to the server */
+    if (s->max_count == 0 || (s->tail == 0 && !s->follow)) /* a limit of 0 would be none to the server */
         return DENDRO_NOT_FOUND;
     if (s->quiet)
         return run_plain(run);
@@ -404,7 +415,8 @@ int grep_server(const struct grep_settings *settings, const struct grep_pattern 
     struct server_run run = {.settings = settings,
                              .pattern = pattern,
                              .part = buf_empty(GREP_LINE_SIZE_MAX),
-                             .query = buf_empty(QUERY_SIZE_MAX)};
+                             .query = buf_empty(QUERY_SIZE_MAX),
+                             .cursor = buf_empty(CURSOR_SIZE_MAX)};
     int exit_code = DENDRO_ERROR;
 
     if (prepare(&run))
@@ -417,5 +429,6 @@ int grep_server(const struct grep_settings *settings, const struct grep_pattern 
     matcher_free(run.matcher);
     buf_release(&run.part);
     buf_release(&run.query);
+    buf_release(&run.cursor);
     return exit_code;
 }

@@ -113,10 +113,11 @@ int live_run(const struct live *live)
 {
     struct live_run run = {.live = live};
     unsigned wait_s = RETRY_S_MIN;
-    bool connected = false;
+    bool connected = live->cursor.len > 0; /* else a first failure is final */
     enum status status;
 
     run.sse = sse_empty(on_event, &run);
+    buf_append_slice(&run.sse.id, live->cursor);
     for (;;) {
         int64_t now_ns = io_wall_ns(io_system());
 
@@ -127,7 +128,10 @@ int live_run(const struct live *live)
         if (run.enough || run.ended || status == STATUS_INVALID || !connected || run.sse.failed)
             break;
         wait_s = run.any ? RETRY_S_MIN : wait_s * 2 > RETRY_S_MAX ? RETRY_S_MAX : wait_s * 2;
-        command_say("the connection is gone; going on where it broke in %u s", wait_s);
+        if (status == STATUS_AGAIN) /* and it said why */
+            command_say("the server cannot go on now; trying again in %u s", wait_s);
+        else
+            command_say("the connection is gone; going on where it broke in %u s", wait_s);
         (void)nanosleep(&(struct timespec){.tv_sec = wait_s}, NULL);
     }
     sse_release(&run.sse);

@@ -13,6 +13,7 @@ struct live {
     bool own_text;       /* the query is the user's: errors point into it */
     struct slice fields; /* "" for all */
     const char *from;    /* an instant, or NULL for now */
+    struct slice cursor; /* "", or of an answer behind which it goes on; instead of `from` */
     bool (*rows)(void *user, const struct columns *columns); /* false: enough */
     void *user;
 };

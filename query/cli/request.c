@@ -127,6 +127,12 @@ static enum status send_with_token(struct request *request, struct http_client_r
     return status;
 }
 
+/* Too many at once, or the server (or a proxy before it) is in trouble: it may work later. */
+static bool is_passing(unsigned http_status)
+{
+    return http_status == 429 || http_status / 100 == 5;
+}
+
 enum status request_run(struct request *request, bool *broke_off)
 {
     struct http_client_reply reply = {0};
@@ -138,7 +144,7 @@ enum status request_run(struct request *request, bool *broke_off)
     if (status == STATUS_OK && reply.status / 100 != 2) {
         problem_report(request->text, reply.status,
                        slice_make(reply.error_body, reply.error_body_size));
-        return STATUS_INVALID;
+        return is_passing(reply.status) ? STATUS_AGAIN : STATUS_INVALID;
     }
     if (status != STATUS_OK && status != STATUS_CANCELLED)
         command_say("%s", err.message);

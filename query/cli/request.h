@@ -12,7 +12,7 @@ struct request {
     const char *path;  /* "/dendro/v1/query" */
     struct buf form;   /* parameters so far */
     struct slice text; /* the user's own query, to point at in errors; "" if we wrote it */
-    bool streams;      /* no end in sight: a live tail */
+    bool streams;      /* may stand still for as long as it takes: a live tail, a pager */
     bool get;          /* GET, with the parameters in the URL: paths that know no POST */
     http_client_body *on_body;
     void *user;
@@ -24,7 +24,8 @@ void request_release(struct request *request);
 void request_add(struct request *request, const char *name, struct slice value);
 
 /* Send it. OK: a 2xx answer, whose body went to on_body. CANCELLED: on_body had enough. INVALID:
- * refused, and the reason has been reported on stderr. Others: reported too. `*broke_off` (may be
+ * refused, and the reason has been reported on stderr. AGAIN: the same, and it may work later (HTTP
+ * 429, 5xx). Others: reported too. `*broke_off` (may be
  * NULL) is true if the answer began but did not end. */
 enum status request_run(struct request *request, bool *broke_off) WARN_UNUSED;
 

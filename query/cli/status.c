@@ -1,13 +1,22 @@
 /* query/cli/status.c -- what the collector says of itself: node, disk, shippers, sources. */
+#include "base/io.h"
+#include "base/units.h"
+#include "query/cli/json_lines.h"
 #include "query/cli/request.h"
 #include "query/cli/sink.h"
+#include "query/cli/status_tables.h"
 #include "query/cli/table.h"
 #include "query/cli/terminal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATUS_SIZE_MAX = 80 << 20 };
+enum { STATUS_SIZE_MAX = 80 << 20, GAPS_SHOWN_MAX = 10 };
+
+/* What each shipper says of itself every 10 s. One that has not for 5 minutes is gone. */
+#define LAG_QUERY                                                                                  \
+    "metric:=dendro_shipper_lag_bytes_sum _time:5m | last 1 by (_time) partition by (host)"        \
+    " | fields host, value"
 
 struct status_settings {
     struct client_options client; /* must stay the first */
@@ -76,6 +85,10 @@ static void put_store(struct buf *out, const json_t *store)
     buf_append_text(out, " WAL; ");
     put_number(out, store, "samples");
     buf_append_text(out, " samples\ndisk      ");
+    table_print_bytes(out,
+                      json_number_value(json_object_get(store, "segment_bytes")) +
+                          json_number_value(json_object_get(store, "wal_bytes")));
+    buf_append_text(out, " used, ");
     put_bytes(out, store, "free_bytes");
     buf_append_text(out, " free\nrange     ");
     buf_printf(out, "%s to %s\n", text_of(store, "oldest"), text_of(store, "newest"));
@@ -95,72 +108,127 @@ static void put_troubles(struct buf *out, const json_t *store)
         }
 }
 
-/* A list of objects as a table of all their plain members, in the order of the first. */
-static bool put_list(struct sink *sink, const char *title, const json_t *list)
+/* Ranges of bytes that will never come, of all that is retained. */
+static void put_gaps(struct buf *out, const json_t *end)
 {
-    struct table *table = calloc(1, sizeof(*table));
-    json_t *head = json_object(), *columns = json_array(), *chunk = json_object();
-    const json_t *object;
-    const char *name;
-    json_t *value;
+    const json_t *gaps = json_object_get(end, "gaps"), *gap;
+    json_int_t count = json_integer_value(json_object_get(end, "gap_count"));
     size_t at;
-    bool more =
-        table != NULL && sink_put(sink, slice_of(title)) && sink_put(sink, SLICE_LITERAL("\n"));
 
-    json_object_foreach(json_array_get(list, 0), name, value)
+    json_array_foreach(gaps, at, gap)
     {
-        const char *type = json_is_integer(value) && strstr(name, "bytes") != NULL ? "bytes"
-                           : json_is_number(value)                                 ? "int"
-                                                                                   : "text";
+        json_int_t from = json_integer_value(json_object_get(gap, "from"));
+        json_int_t to = json_integer_value(json_object_get(gap, "to"));
 
-        if (!json_is_object(value) && !json_is_array(value)) {
-            json_array_append_new(columns, json_pack("{s:s, s:s}", "name", name, "type", type));
-            json_object_set_new(chunk, name, json_array());
-        }
+        if (at == GAPS_SHOWN_MAX)
+            break;
+        buf_printf(out, "GAP       %s:%s, %s at %s: ", text_of(gap, "host"),
+                   text_of(gap, "source"), text_of(gap, "reason"), text_of(gap, "time"));
+        table_print_bytes(out, (double)(to - from));
+        buf_printf(out, " from byte %" JSON_INTEGER_FORMAT " on never arrived\n", from);
     }
-    json_array_foreach(list, at, object) json_object_foreach(chunk, name, value)
-        json_array_append_new(value, json_incref(json_object_get(object, name)));
-    (void)head;
-    if (more) {
-        struct columns all = {json_array_size(list), chunk};
-
-        json_object_set(head, "columns", columns);
-        table_init(table, sink, terminal_width(1));
-        table_head(table, head);
-        more = table_add(table, &all) && table_finish(table);
-        table_release(table);
-    }
-    json_decref(head);
-    json_decref(columns);
-    json_decref(chunk);
-    free(table);
-    return more;
+    if (count > GAPS_SHOWN_MAX)
+        buf_printf(out, "GAP       and %" JSON_INTEGER_FORMAT " more\n", count - GAPS_SHOWN_MAX);
 }
 
-static bool show(struct sink *sink, const json_t *status)
+static bool put_head(struct sink *sink, const json_t *status, const json_t *end)
 {
     struct buf out = buf_empty(STATUS_SIZE_MAX), shown = buf_empty(STATUS_SIZE_MAX);
-    const char *name;
-    json_t *value;
     bool more;
 
     put_node(&out, json_object_get(status, "node"));
     put_store(&out, json_object_get(status, "store"));
     put_troubles(&out, json_object_get(status, "store"));
+    put_gaps(&out, end);
     terminal_escape(&shown, buf_slice(&out));
     more = sink_put(sink, buf_slice(&shown));
     buf_release(&out);
     buf_release(&shown);
-    json_object_foreach((json_t *)(uintptr_t)status, name,
-                        value) if (more && json_is_array(value) && json_array_size(value) > 0 &&
-                                   json_is_object(json_array_get(value, 0)))
-    {
-        char title[100];
+    return more;
+}
 
-        (void)snprintf(title, sizeof(title), "\n%.80s (%zu)", name, json_array_size(value));
-        more = put_list(sink, title, value);
+/* ---- what the status itself does not have ---- */
+
+struct status_rest {
+    json_t *lags; /* host -> bytes */
+    json_t *end;  /* of an answer over all that is retained: its gaps */
+};
+
+/* An object of an answer, as `dendro query` would show it. */
+static bool on_object(void *user, const json_t *object)
+{
+    struct status_rest *rest = user;
+    const json_t *end = json_object_get(object, "_end");
+    const char *host = json_string_value(json_object_get(object, "host"));
+
+    if (end != NULL) {
+        json_decref(rest->end);
+        rest->end = json_deep_copy(end);
+    } else if (host != NULL) {
+        (void)json_object_set(rest->lags, host, json_object_get(object, "value"));
+    }
+    return true;
+}
+
+/* Without an answer (reported) its part is left out. */
+static void ask_query(const struct status_settings *settings, const char *query,
+                      struct status_rest *rest)
+{
+    struct json_lines lines = json_lines_empty(on_object, rest);
+    struct buf body = buf_empty(STATUS_SIZE_MAX);
+    struct request request;
+
+    request_init(&request, &settings->client, "/dendro/v1/query");
+    buf_reset(&request.form); /* no range but that of the query */
+    request_add(&request, "query", slice_of(query));
+    request_add(&request, "format", SLICE_LITERAL("ndjson"));
+    request_add(&request, "order", SLICE_LITERAL("any"));
+    if (request_fetch(&request, &body) == STATUS_OK)
+        (void)json_lines_feed(&lines, buf_slice(&body));
+    json_lines_release(&lines);
+    request_release(&request);
+    buf_release(&body);
+}
+
+/* ---- all of it ---- */
+
+static bool is_known_list(const char *name)
+{
+    return strcmp(name, "shippers") == 0 || strcmp(name, "sources") == 0 ||
+           strcmp(name, "live_sources") == 0;
+}
+
+static bool put_tables(struct sink *sink, const json_t *status, const json_t *lags)
+{
+    struct slice time = slice_of(text_of(json_object_get(status, "node"), "time"));
+    struct status_view view = {.status = status, .lags = lags, .now_ns = io_wall_ns(io_system())};
+    struct instant instant;
+    struct error err = {0};
+    const char *name;
+    json_t *value;
+    bool more;
+
+    if (instant_parse(time, NULL, view.now_ns, &instant, &err) == STATUS_OK)
+        view.now_ns = instant.from_ns;
+    more = status_put_shippers(sink, &view) && status_put_sources(sink, &view);
+    json_object_foreach((json_t *)(uintptr_t)status, name, value)
+    {
+        if (more && !is_known_list(name) && json_is_object(json_array_get(value, 0)))
+            more = status_put_list(sink, name, value);
     }
     return more;
+}
+
+static void show(const struct status_settings *settings, struct sink *sink, const json_t *status)
+{
+    struct status_rest rest = {.lags = json_object()};
+
+    ask_query(settings, LAG_QUERY, &rest);
+    ask_query(settings, "* | limit 1", &rest);
+    if (put_head(sink, status, rest.end))
+        (void)put_tables(sink, status, rest.lags);
+    json_decref(rest.lags);
+    json_decref(rest.end);
 }
 
 static int answer(const struct status_settings *settings, struct slice body)
@@ -182,7 +250,7 @@ static int answer(const struct status_settings *settings, struct slice body)
     if (settings->json)
         (void)sink_put(&sink, body);
     else
-        (void)show(&sink, status);
+        show(settings, &sink, status);
     json_decref(status);
     return sink_finish(&sink) ? exit_code : DENDRO_ERROR;
 }

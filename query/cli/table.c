@@ -67,7 +67,7 @@ static enum table_kind kind_of(const char *type)
 {
     static const struct {
         const char *type;
-        int kind;
+        enum table_kind kind;
     } kinds[] = {{"int", TABLE_NUMBER},
                  {"float", TABLE_NUMBER},
                  {"duration", TABLE_DURATION},

@@ -67,7 +67,7 @@ static const struct option rows[] = {
      .min = 100 * MILLISECOND_NS, .max = 3600 * SECOND_NS, .preset = "10s", .value_name = "TIME",
      .help = "between two samples of a counter"},
     {.type = OPTION_GROUP, .help = "Reading"},
-    {.name = "state", .type = OPTION_TEXT, .offset = AT(state), .preset = "/var/lib/dendro/state",
+    {.name = "state", .type = OPTION_TEXT, .offset = AT(state), .preset = "/var/lib/dendro/shipper",
      .value_name = "DIR", .help = "directory for positions"},
     {.name = "poll_interval", .type = OPTION_DURATION, .offset = AT(poll_ns),
      .min = 5 * MILLISECOND_NS, .max = 2 * SECOND_NS, .preset = "200ms", .value_name = "TIME",

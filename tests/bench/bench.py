@@ -258,12 +258,12 @@ def bench(top: pathlib.Path, args) -> int:
     started = restart_ms(collector)
     print(f"start to serving: {started:.0f} ms")
     peer = VictoriaLogs.from_environment(top / "victorialogs")
-    if peer:
-        peer.start()
-        print(f"VictoriaLogs {peer.version()}: " + peer.ingest(files, raw))
-    else:
-        print("VictoriaLogs: skipped, DENDRO_BENCH_VICTORIALOGS does not name its binary")
     try:
+        if peer:
+            peer.start()
+            print(f"VictoriaLogs {peer.version()}: " + peer.ingest(files, raw))
+        else:
+            print("VictoriaLogs: skipped, DENDRO_BENCH_VICTORIALOGS does not name its binary")
         run_queries(collector, peer, top / "corpus", sample_id(files), args.runs)
         print(f"peak RSS of the collector after the queries: {peak_rss_mib(collector.process.pid):.0f} MiB")
     finally:

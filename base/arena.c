@@ -16,12 +16,31 @@ struct arena_chunk {
     _Alignas(max_align_t) char bytes[];
 };
 
+static struct arena_chunk *take_spare(struct arena *arena, size_t needed)
+{
+    struct arena_chunk **at = &arena->spares;
+    struct arena_chunk *chunk;
+
+    while (*at != NULL && (*at)->size < needed)
+        at = &(*at)->next;
+    chunk = *at;
+    if (chunk == NULL)
+        return NULL;
+    *at = chunk->next;
+    chunk->next = arena->chunks;
+    chunk->used = 0;
+    arena->chunks = chunk;
+    return chunk;
+}
+
 static struct arena_chunk *chunk_new(struct arena *arena, size_t needed)
 {
     size_t size = arena->chunks == NULL ? ARENA_CHUNK_SIZE_MIN : arena->chunks->size * 2;
-    struct arena_chunk *chunk;
+    struct arena_chunk *chunk = take_spare(arena, needed);
     size_t total;
 
+    if (chunk != NULL)
+        return chunk;
     if (size > ARENA_CHUNK_SIZE_MAX)
         size = ARENA_CHUNK_SIZE_MAX;
     if (size < needed)
@@ -38,7 +57,7 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t needed)
     return chunk;
 }
 
-void *arena_alloc(struct arena *arena, size_t size, size_t align, size_t count)
+void *arena_take(struct arena *arena, size_t size, size_t align, size_t count)
 {
     struct arena_chunk *chunk = arena->chunks;
     size_t bytes;
@@ -61,13 +80,21 @@ void *arena_alloc(struct arena *arena, size_t size, size_t align, size_t count)
     memory = chunk->bytes + at;
     arena->used += at + bytes - chunk->used;
     chunk->used = at + bytes;
-    memset(memory, 0, bytes);
+    return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size, size_t align, size_t count)
+{
+    void *memory = arena_take(arena, size, align, count);
+
+    if (memory != NULL)
+        memset(memory, 0, size * count);
     return memory;
 }
 
 struct slice arena_copy(struct arena *arena, struct slice text)
 {
-    char *copy = arena_alloc(arena, 1, 1, text.len);
+    char *copy = arena_take(arena, 1, 1, text.len);
 
     if (copy == NULL)
         return (struct slice){NULL, 0};
@@ -85,37 +112,54 @@ char *arena_copy_text(struct arena *arena, struct slice text)
     return copy;
 }
 
-void arena_reset(struct arena *arena)
+static void free_chunks(struct arena_chunk *chunk)
 {
-    struct arena_chunk *largest = NULL;
     struct arena_chunk *next;
 
-    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->next)
-        if (largest == NULL || chunk->size > largest->size)
-            largest = chunk;
-    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
+    for (; chunk != NULL; chunk = next) {
         next = chunk->next;
-        if (chunk != largest)
-            free(chunk);
+        free(chunk);
     }
-    arena->chunks = largest;
+}
+
+static struct arena_chunk *largest_of(struct arena_chunk *chunk)
+{
+    struct arena_chunk *largest = chunk;
+
+    for (; chunk != NULL; chunk = chunk->next)
+        if (chunk->size > largest->size)
+            largest = chunk;
+    return largest;
+}
+
+void arena_reset(struct arena *arena)
+{
+    struct arena_chunk *largest = largest_of(arena->chunks);
+    struct arena_chunk *next;
+
+    arena->allocated = 0;
+    for (struct arena_chunk *chunk = arena->spares; chunk != NULL; chunk = chunk->next)
+        arena->allocated += chunk->size + sizeof(*chunk);
+    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
+        size_t size = chunk->size + sizeof(*chunk);
+
+        next = chunk->next;
+        if (arena->kept_max == 0 ? chunk != largest : arena->allocated + size > arena->kept_max) {
+            free(chunk);
+            continue;
+        }
+        chunk->next = arena->spares;
+        arena->spares = chunk;
+        arena->allocated += size;
+    }
+    arena->chunks = NULL;
     arena->used = 0;
     arena->failed = false;
-    arena->allocated = 0;
-    if (largest != NULL) {
-        largest->next = NULL;
-        largest->used = 0;
-        arena->allocated = largest->size + sizeof(*largest);
-    }
 }
 
 void arena_release(struct arena *arena)
 {
-    struct arena_chunk *next;
-
-    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
-        next = chunk->next;
-        free(chunk);
-    }
+    free_chunks(arena->chunks);
+    free_chunks(arena->spares);
     *arena = arena_empty(arena->size_max);
 }

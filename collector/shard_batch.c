@@ -29,6 +29,7 @@ static uint16_t format_index(void *user, const struct format *format)
 void shard_batch_init(struct shard_batch *batch)
 {
     *batch = (struct shard_batch){.arena = arena_empty(BATCH_ARENA_MAX)};
+    batch->arena.kept_max = BATCH_ARENA_KEPT;
     shard_batch_reset(batch, 0);
 }
 
@@ -62,7 +63,7 @@ static bool grow(struct shard_batch *batch, void *list, size_t size, uint32_t co
 
     if (count < *capacity)
         return true;
-    grown = arena_alloc(&batch->arena, size, _Alignof(max_align_t), wanted);
+    grown = arena_take(&batch->arena, size, _Alignof(max_align_t), wanted);
     if (grown == NULL)
         return false;
     if (count > 0)
@@ -99,6 +100,7 @@ uint32_t shard_batch_source(struct shard_batch *batch, struct source *source)
     batch->states[index] = source;
     batch->sources[index] = source->about;
     batch->started[index] = source->position.offset;
+    batch->watermarks[index] = (struct watermark){0};
     batch->moved[index] = false;
     batch->source_count++;
     batch->touched = true;

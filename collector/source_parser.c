@@ -198,7 +198,7 @@ static bool sink_reserve(struct event_sink *sink)
 
     if (sink->count < sink->capacity)
         return true;
-    events = arena_new(sink->arena, struct event, capacity);
+    events = arena_take(sink->arena, sizeof(*events), _Alignof(struct event), capacity);
     if (events == NULL)
         return false;
     if (sink->count > 0)
@@ -257,7 +257,8 @@ static enum status sink_full(const struct event_sink *sink, struct error *err)
  * that the formats made are in the sink's arena already. */
 static struct event_field *copy_fields(const struct parsed_event *parsed, struct arena *arena)
 {
-    struct event_field *fields = arena_new(arena, struct event_field, parsed->field_count);
+    struct event_field *fields = arena_take(arena, sizeof(*fields), _Alignof(struct event_field),
+                                            parsed->field_count);
 
     if (fields != NULL && parsed->field_count > 0)
         memcpy(fields, parsed->fields, parsed->field_count * sizeof(*fields));

@@ -63,12 +63,12 @@ static bool gather_rows(struct gather *gather, const struct chunk *chunk)
 
     for (uint32_t i = 0; i < chunk->row_count; i++) {
         const struct chunk_row *row = &chunk->rows[i];
-        struct event *event = arena_new(&out->arena, struct event, 1);
+        struct event *event = arena_take(&out->arena, sizeof(*event), _Alignof(struct event), 1);
         struct chunk_fields walk;
         struct event_field *fields;
 
         chunk_fields_begin(chunk, row, &walk);
-        fields = arena_new(&out->arena, struct event_field, walk.left + 1);
+        fields = arena_take(&out->arena, sizeof(*fields), _Alignof(struct event_field), walk.left);
         if (event == NULL || fields == NULL)
             return false;
         chunk_event(chunk, row, fields, event);

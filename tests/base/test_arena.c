@@ -91,11 +91,34 @@ static void test_copies(void **unused)
     arena_release(&arena);
 }
 
+/* What a reset keeps is bounded, counted, and used before anything is taken from the heap. */
+static void test_kept_chunks(void **unused)
+{
+    struct arena arena = arena_empty(8 << 20);
+    size_t allocated;
+
+    (void)unused;
+    arena.kept_max = 2 << 20;
+    for (int i = 0; i < 40; i++)
+        assert_non_null(arena_take(&arena, 1, 1, 100000));
+    arena_reset(&arena);
+    allocated = arena.allocated;
+    assert_true(allocated > 0 && allocated <= 2 << 20);
+    assert_int_equal(arena.used, 0);
+    for (int i = 0; i < 5; i++)
+        assert_non_null(arena_take(&arena, 1, 1, 100000));
+    assert_int_equal(arena.allocated, allocated);
+    arena_reset(&arena);
+    assert_int_equal(arena.allocated, allocated);
+    arena_release(&arena);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_aligned_and_zeroed),  cmocka_unit_test(test_maximum),
         cmocka_unit_test(test_absurd_sizes),        cmocka_unit_test(test_larger_than_a_chunk),
+        cmocka_unit_test(test_kept_chunks),
         cmocka_unit_test(test_copies),
     };
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define MEMORY_DEFAULT ((uint64_t)512 << 20)
-#define SEAL_SIZE_DEFAULT ((uint64_t)32 << 20)
+#define SEAL_SIZE_DEFAULT ((uint64_t)24 << 20)
 #define SEAL_AGE_DEFAULT (120 * NS_PER_S)
 
 /* ---- opening ---- */

@@ -22,7 +22,7 @@ struct store_options {
     struct io *io;             /* NULL: io_system() */
     uint32_t shard_count;      /* 0: one per processor, at most 16 */
     uint64_t memory_max;       /* bytes, whole process share of the store; 0: 512 MiB */
-    uint64_t seal_size;        /* raw bytes of a head that start a seal; 0: 32 MiB */
+    uint64_t seal_size;        /* raw bytes of a head that start a seal; 0: 24 MiB */
     int64_t seal_age_ns;       /* age of a head that starts a seal; 0: 120 s */
     int64_t retention_ns;      /* rows older than this go; 0: keep for ever */
     uint64_t retention_bytes;  /* size of all segments; oldest go first; 0: no limit */

@@ -13,6 +13,9 @@
 #ifndef DENDRO_VERSION
 #define DENDRO_VERSION "unknown"
 #endif
+#ifndef DENDRO_BUILD
+#define DENDRO_BUILD "unknown"
+#endif
 
 #define SERVER_DEFAULT "http://127.0.0.1:7600"
 
@@ -224,7 +227,7 @@ int dendro_main(int argc, char **argv)
         return DENDRO_FOUND;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        (void)printf("dendro %s\n", DENDRO_VERSION);
+        (void)printf("dendro %s\nbuild: %s\n", DENDRO_VERSION, DENDRO_BUILD);
         return DENDRO_FOUND;
     }
     for (size_t i = 0; i < COUNT_OF(commands); i++)

@@ -312,13 +312,16 @@ static enum status put_bracket(struct translator *t)
 
 /* ---- escapes ---- */
 
-/* Means the same for basic and extended expressions. */
+/* Means the same for basic and extended expressions. What matches no byte is in a group: it can be
+ * repeated in grep, and in PCRE2 only so. */
 static const struct {
     char letter;
     const char *text;
 } escapes[] = {
-    {'w', "\\w"}, {'W', "\\W"}, {'s', "\\s"},        {'S', "\\S"},         {'b', "\\b"},
-    {'B', "\\B"}, {'`', "\\A"}, {'<', "\\b(?=\\w)"}, {'>', "\\b(?<=\\w)"}, {'\'', "\\z"},
+    {'w', "\\w"},     {'W', "\\W"},      {'s', "\\s"},
+    {'S', "\\S"},     {'b', "(?:\\b)"},  {'B', "(?:\\B)"},
+    {'`', "(?:\\A)"}, {'\'', "(?:\\z)"}, {'<', "(?:\\b(?=\\w))"},
+    {'>', "(?:\\b(?<=\\w))"},
 };
 
 static enum status put_common_escape(struct translator *t, char c)
@@ -380,13 +383,9 @@ static enum status put_escape(struct translator *t)
 
 static void put_anchor(struct translator *t, char c)
 {
-    bool start = t->at_start;
-
     put_atom(t, c == '^' ? "(?:^)" : "(?:$)");
-    if (c == '^') { /* a star behind it is plain in basic expressions */
-        t->at_start = start;
-        t->atom = t->options->extended ? t->atom : ATOM_NONE;
-    }
+    if (c == '^' && !t->options->extended) /* a star behind it is plain, as is another ^ */
+        t->atom = ATOM_NONE;
 }
 
 /* Basic: ^ at the start of a branch, $ at the end of one; else they are plain. */

@@ -112,7 +112,9 @@ def other_cases(checks, collector):
     run(["query", "--geo", "test,nowhere", "* | stats count()"], 3)
     run(["fields", "--values", "level", "--output", "raw"], 2)
     run(["explain", "error"], 0)
-    run(["status"], 0)
+    shown = run(["status"], 0)
+    for word in (b"shippers (1)", b"connected", b" used, ", b"/app.log"):
+        checks.failed += word not in shown
     run(["status", "--json"], 0)
     piped = subprocess.run(f"{programs()}/query/cli/dendro grep --server {collector.url} '' </dev/null | head -n 1; "
                            "echo ${PIPESTATUS[0]}", shell=True, executable="/bin/bash", capture_output=True)

@@ -36,7 +36,7 @@ QUERIES = [
     ("id as a word", "{id} | stats count() as n", ["-c", "-F", "{id}"], "\"{id}\" | stats count() as n"),
     ("common word, counted", "duration | stats count() as n", ["-c", "-w", "duration"], None),
     ("phrase, rows returned", "\"upstream timed out\" | fields _time, _msg", ["-F", "upstream timed out"], None),
-    ("case-insensitive substring", "i(*WORKER timeout*) | stats count() as n", ["-c", "-i", "-F", "worker timeout"],
+    ("case-insensitive substring", "i(*\"WORKER timeout\"*) | stats count() as n", ["-c", "-i", "-F", "worker timeout"],
      "~\"(?i)worker timeout\" | stats count() as n"),
     ("regex, alternation", "~\"(Connection refused|prematurely closed)\" | stats count() as n",
      ["-c", "(Connection refused|prematurely closed)"], None),

@@ -7,6 +7,7 @@
 
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
+#include "store/slot.h"
 
 struct filtering {
     struct segment_block *block;
@@ -77,25 +78,6 @@ static enum status test_by_text(const struct term_test *test, uint64_t *active)
     return status;
 }
 
-static const int64_t powers[] = {1,
-                                 10,
-                                 100,
-                                 1000,
-                                 10000,
-                                 100000,
-                                 1000000,
-                                 10000000,
-                                 100000000,
-                                 1000000000,
-                                 10000000000,
-                                 100000000000,
-                                 1000000000000,
-                                 10000000000000,
-                                 100000000000000,
-                                 1000000000000000,
-                                 10000000000000000,
-                                 100000000000000000};
-
 /* Numbers that are surely too short, or another number, leave before the others become text. */
 static enum status test_numbers(const struct term_test *test, const struct segment_column *column,
                                 uint64_t *active)
@@ -119,10 +101,11 @@ static enum status test_numbers(const struct term_test *test, const struct segme
              i = next_set(active, i + 1, test->row_count))
             if ((uint64_t)values->numbers[i] != wanted)
                 bit_clear(active, i);
-    } else if (is_int && text.len > 1 && text.len <= COUNT_OF(powers)) {
+    } else if (is_int && text.len > 1 && text.len <= POWERS_OF_TEN_COUNT) {
         for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
              i = next_set(active, i + 1, test->row_count))
-            if (values->numbers[i] >= 0 && values->numbers[i] < powers[text.len - 1])
+            if (values->numbers[i] >= 0 &&
+                values->numbers[i] < (int64_t)powers_of_ten[text.len - 1])
                 bit_clear(active, i);
     }
     if (exact && column->kind.type == SLOT_IPV4 && test->term->test != TEST_EQUAL)

@@ -5,6 +5,27 @@
 
 #include <math.h>
 
+const uint64_t powers_of_ten[POWERS_OF_TEN_COUNT] = {
+    1,
+    10,
+    100,
+    1000,
+    10000,
+    100000,
+    1000000,
+    10000000,
+    100000000,
+    1000000000,
+    10000000000,
+    100000000000,
+    1000000000000,
+    10000000000000,
+    100000000000000,
+    1000000000000000,
+    10000000000000000,
+    100000000000000000,
+};
+
 enum { INT_DIGITS_MAX = 18 };
 
 /* Bytes of a text of up to three bytes as one number. */
@@ -183,28 +204,11 @@ static bool int_kind(struct slice digits, bool negative, size_t readable, uint64
 static bool decimal_kind(struct slice text, size_t whole, size_t fraction, uint64_t *value,
                          struct slot_kind *out)
 {
-    static const uint64_t powers[] = {1,
-                                      10,
-                                      100,
-                                      1000,
-                                      10000,
-                                      100000,
-                                      1000000,
-                                      10000000,
-                                      100000000,
-                                      1000000000,
-                                      10000000000,
-                                      100000000000,
-                                      1000000000000,
-                                      10000000000000,
-                                      100000000000000,
-                                      1000000000000000,
-                                      10000000000000000};
     uint64_t mantissa;
 
     if (fraction == 0 || whole + fraction > DECIMAL_DIGITS_MAX)
         return false;
-    mantissa = digits_value(text.data + whole, whole, whole) * powers[fraction] +
+    mantissa = digits_value(text.data + whole, whole, whole) * powers_of_ten[fraction] +
                digits_value(text.data + whole + 1 + fraction, fraction, whole + 1 + fraction);
     *value = decimal_make(mantissa, (unsigned)fraction);
     *out = (struct slot_kind){SLOT_DECIMAL,
@@ -301,34 +305,16 @@ static size_t write_padded(uint64_t value, unsigned digits, char *out)
 
 static size_t write_decimal(uint64_t value, unsigned padded, char *out)
 {
-    static const uint64_t powers[] = {1,
-                                      10,
-                                      100,
-                                      1000,
-                                      10000,
-                                      100000,
-                                      1000000,
-                                      10000000,
-                                      100000000,
-                                      1000000000,
-                                      10000000000,
-                                      100000000000,
-                                      1000000000000,
-                                      10000000000000,
-                                      100000000000000,
-                                      1000000000000000,
-                                      10000000000000000,
-                                      100000000000000000};
     unsigned scale = decimal_scale(value);
     uint64_t mantissa = decimal_mantissa(value);
     size_t len;
 
-    if (scale >= COUNT_OF(powers)) /* only in a damaged page */
+    if (scale >= POWERS_OF_TEN_COUNT) /* only in a damaged page */
         scale = 0;
-    len = padded > 0 ? write_padded(mantissa / powers[scale], padded, out)
-                     : write_digits(mantissa / powers[scale], out);
+    len = padded > 0 ? write_padded(mantissa / powers_of_ten[scale], padded, out)
+                     : write_digits(mantissa / powers_of_ten[scale], out);
     out[len++] = '.';
-    return len + write_padded(mantissa % powers[scale], scale, out + len);
+    return len + write_padded(mantissa % powers_of_ten[scale], scale, out + len);
 }
 
 static size_t write_ipv4(uint64_t value, char *out)

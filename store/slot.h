@@ -31,6 +31,10 @@ enum { SLOT_UPPER = 0x80, HEX_BYTES_MIN = 4, HEX_BYTES_MAX = 32 };
 /* Longest text of a slot that is not SLOT_TEXT: 64 hex digits. */
 enum { SLOT_WRITE_MAX = 64 };
 
+/* 10^0 to 10^17: a decimal slot has at most 18 digits. */
+enum { POWERS_OF_TEN_COUNT = 18 };
+extern const uint64_t powers_of_ten[POWERS_OF_TEN_COUNT];
+
 struct slot_kind {
     uint8_t type; /* enum slot_type */
     uint8_t param;

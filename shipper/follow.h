@@ -34,6 +34,7 @@ struct follow_counters {
     uint64_t unreadable;          /* failed attempts to open or read */
     uint64_t scans;
     uint64_t full; /* files not followed: the table is full or no memory */
+    uint64_t vacant_dropped; /* empty files not held open any more: there are too many */
 };
 
 struct follow {
@@ -46,6 +47,7 @@ struct follow {
     struct follow_loss *losses;
     uint32_t loss_count, loss_capacity;
     uint32_t open_count;     /* descriptors held */
+    uint32_t vacant_count;   /* of these: of empty files */
     int64_t now_ns, wall_ns; /* of this step */
     int64_t next_expand_ns, started_ns;
     uint64_t alarm_told_s; /* diag_limited() */

@@ -227,6 +227,8 @@ static void link_older(struct follow *follow, struct source *source)
 
         if (other == source || strcmp(other->gen.path, source->gen.path) != 0)
             continue;
+        if (!other->succeeded)
+            other->since_ns = follow->now_ns; /* its writers may need a moment to leave it */
         other->succeeded = true;
         if (gen_id_given(other->gen.gen_id)) {
             memcpy(source->previous.generation, other->gen.gen_id, GEN_ID_SIZE);
@@ -265,7 +267,7 @@ static bool inode_was_used(struct follow *follow, const struct file_key *key)
     return false;
 }
 
-static void begin_new(struct follow *follow, struct candidate *candidate)
+struct source *identify_begin(struct follow *follow, struct candidate *candidate)
 {
     struct slice first = candidate_first(candidate), text;
     char bytes[TAIL_SIZE_MAX];
@@ -283,7 +285,7 @@ static void begin_new(struct follow *follow, struct candidate *candidate)
         follow->counters.full++;
         if (diag_limited(&follow->alarm_told_s, 10))
             diag_warn("%s is not read: no room for another source", candidate->path);
-        return;
+        return NULL;
     }
     source->settings = candidate->settings;
     source->loss_reason = LOSS_DELETED;
@@ -300,6 +302,7 @@ static void begin_new(struct follow *follow, struct candidate *candidate)
     } else {
         source_enter(follow, source, SOURCE_NEW, "new file, its first line is not complete");
     }
+    return source;
 }
 
 static void note_skip(struct follow *follow, struct candidate *candidate, enum skip_reason reason,
@@ -311,43 +314,55 @@ static void note_skip(struct follow *follow, struct candidate *candidate, enum s
         candidate->directory->busy = true;
 }
 
-void identify_new(struct follow *follow, struct candidate *candidate)
+static void forget_skip(struct follow *follow, const struct candidate *candidate)
+{
+    struct skipped_file *skipped = skip_list_find(&follow->skipped, &candidate->info);
+
+    if (skipped != NULL)
+        skip_list_remove(&follow->skipped, skipped);
+}
+
+enum verdict identify_by_content(struct follow *follow, struct candidate *candidate)
 {
     struct source *source = NULL;
     int64_t never = INT64_MAX - follow->now_ns;
-    struct skipped_file *skipped;
 
-    if (candidate->first_len == 0) {
-        note_skip(follow, candidate, SKIP_EMPTY, never);
-        return;
-    }
     switch (best_match(follow, candidate, &source)) {
     case MATCH_ADOPT:
         adopt(follow, source, candidate);
-        break;
+        forget_skip(follow, candidate);
+        return VERDICT_ADOPTED;
     case MATCH_HOLD:
         note_skip(follow, candidate, SKIP_HELD, 0);
-        return;
+        return VERDICT_HELD;
     case MATCH_LIVE:
         note_skip(follow, candidate, SKIP_LIVE, 0);
-        return;
+        return VERDICT_SKIPPED;
     case MATCH_DELIVERED:
         source->gen.last_seen_ns = follow->wall_ns;
         note_skip(follow, candidate, SKIP_DELIVERED, never);
-        return;
+        return VERDICT_SKIPPED;
     case MATCH_NONE:
-        if (candidate->settings == NULL) {
-            note_skip(follow, candidate, SKIP_STRANGER, 2 * follow->settings->scan_cold_ns);
-            return;
-        }
-        if (candidate->content.gz != NULL && !candidate->settings->backfill) {
-            note_skip(follow, candidate, SKIP_BACKFILL, never);
-            return;
-        }
-        begin_new(follow, candidate);
         break;
     }
-    skipped = skip_list_find(&follow->skipped, &candidate->info);
-    if (skipped != NULL)
-        skip_list_remove(&follow->skipped, skipped);
+    if (candidate->settings == NULL) {
+        note_skip(follow, candidate, SKIP_STRANGER, 2 * follow->settings->scan_cold_ns);
+        return VERDICT_SKIPPED;
+    }
+    if (candidate->content.gz != NULL && !candidate->settings->backfill) {
+        note_skip(follow, candidate, SKIP_BACKFILL, never);
+        return VERDICT_SKIPPED;
+    }
+    forget_skip(follow, candidate);
+    return VERDICT_NEW;
+}
+
+void identify_new(struct follow *follow, struct candidate *candidate)
+{
+    if (candidate->first_len > 0) {
+        if (identify_by_content(follow, candidate) == VERDICT_NEW)
+            (void)identify_begin(follow, candidate);
+    } else if (!vacant_hold(follow, candidate)) {
+        note_skip(follow, candidate, SKIP_EMPTY, INT64_MAX - follow->now_ns);
+    }
 }

@@ -163,7 +163,7 @@ static void became_shorter(struct follow *follow, struct source *source, uint64_
     (void)follow_truncated(follow, source, RESET_SHORTER, begin_after_cut(source, first, size));
 }
 
-static void poll_source(struct follow *follow, struct source *source)
+void poll_source(struct follow *follow, struct source *source)
 {
     bool hot = follow->now_ns - source->grew_ns < HOT_FOR_NS;
     struct io_info info;
@@ -197,6 +197,8 @@ static void poll_source(struct follow *follow, struct source *source)
                follow->now_ns - source->grew_ns >= source->settings->idle_ns) {
         source->readable = true; /* a line without an end; or reserved space, looked at again */
     }
+    if (source->vacant && !vacant_decide(follow, source, &info))
+        return;
     if (source->state == SOURCE_NEW && source->settings != NULL && source_reopen(follow, source))
         give_id(follow, source);
     look_for_end(follow, source);
@@ -221,9 +223,11 @@ void follow_poll_due(struct follow *follow)
     for (uint32_t i = 0; i < follow->sources.count; i++) {
         struct source *source = follow->sources.items[i];
 
-        if (source->state <= SOURCE_FOLLOWED && follow->now_ns >= source->next_poll_ns)
+        if (source->state <= SOURCE_FOLLOWED && !source->abandoned &&
+            follow->now_ns >= source->next_poll_ns)
             poll_source(follow, source);
     }
+    vacant_drop(follow);
     if (follow->open_count > OPEN_FILES_MAX)
         close_idle(follow);
 }

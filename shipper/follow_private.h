@@ -39,11 +39,33 @@ void follow_scan_due(struct follow *follow);
  * descriptor out of it. */
 bool identify_known(struct follow *follow, struct candidate *candidate); /* false: not known */
 void identify_new(struct follow *follow, struct candidate *candidate);
+enum verdict {
+    VERDICT_NEW,     /* no known file: the caller begins it */
+    VERDICT_ADOPTED, /* a source goes on in it */
+    VERDICT_HELD,    /* cannot be said yet */
+    VERDICT_SKIPPED, /* is not read; the skip list has the reason */
+};
+/* Is a file with bytes, whose marks are not known, a part of a known one? */
+enum verdict identify_by_content(struct follow *follow, struct candidate *candidate);
+/* Make a source of it, whatever it is; NULL: no room. */
+struct source *identify_begin(struct follow *follow, struct candidate *candidate);
 /* Where a file that became shorter than our position begins anew: at its new end if its first
  * bytes are the same (an editor, sed -i), else at 0. */
 uint64_t begin_after_cut(const struct source *source, struct slice first, uint64_t size);
 
 /* follow_poll.c */
 void follow_poll_due(struct follow *follow);
+/* Look at it now: growth, truncation, its end. */
+void poll_source(struct follow *follow, struct source *source);
+
+/* follow_vacant.c */
+/* Hold the empty file open as a vacant source; false: it is none to hold, or there is no room. */
+bool vacant_hold(struct follow *follow, struct candidate *candidate);
+/* Once it has bytes: what is it? True: a file of its own, not vacant any more. */
+bool vacant_decide(struct follow *follow, struct source *source, const struct io_info *info);
+/* Before a scan of `directory` begins new files: those that were there first come first. */
+void vacant_look(struct follow *follow, const struct set_directory *directory);
+/* Take those out of the table that are over; no scan and no poll is running. */
+void vacant_drop(struct follow *follow);
 
 #endif

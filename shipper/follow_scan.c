@@ -236,6 +236,8 @@ static void note_absent(struct scan *scan, struct source *source)
     case SOURCE_NEW:
     case SOURCE_ASKING:
     case SOURCE_FOLLOWED:
+        if (!source->rotated)
+            source->since_ns = follow->now_ns;
         source->rotated = true;
         if (!content_is_open(&source->content))
             source_enter(follow, source, SOURCE_ORPHAN, "its file is not at its path");
@@ -309,6 +311,7 @@ static void scan_directory(struct follow *follow, struct set_directory *director
     if (scan.count > 1)
         qsort(scan.items, scan.count, sizeof(*scan.items), older_first);
     identify(&scan, true);
+    vacant_look(follow, directory);
     identify(&scan, false);
     for (uint32_t i = 0; i < follow->sources.count && status == STATUS_OK; i++) {
         struct source *source = follow->sources.items[i];

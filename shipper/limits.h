@@ -13,6 +13,7 @@ enum shipper_limits {
     LINE_SIZE_CEILING = 2 * 1024 * 1024, /* line + batch must fit a frame of 4 MiB as sent */
     NUL_RUN_MIN = 64,                    /* fewer NULs are data; holes come in blocks of 512 */
     OPEN_FILES_MAX = 512,                /* descriptors kept for idle files; half of 1024 */
+    VACANT_FILES_MAX = 128,              /* empty files held open; fewer are written to at once */
     SOURCES_MAX = 65536,                 /* followed and remembered generations */
     SOURCE_SETTINGS_MAX = 256,           /* --source options */
     DIRECTORY_ENTRIES_MAX = 65536,       /* of one directory, looked at in one scan */

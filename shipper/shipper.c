@@ -119,9 +119,11 @@ void shipper_free(struct shipper *shipper)
  * growth, or when it is finished. */
 static bool is_drained(const struct shipper *shipper, const struct source *older)
 {
+    bool still_empty = older->vacant && older->size == 0;
+
     if (older->state == SOURCE_FINISHED)
         return true;
-    return older->state == SOURCE_FOLLOWED && !older->readable &&
+    return (older->state == SOURCE_FOLLOWED || still_empty) && !older->readable &&
            shipper->now_ns - older->grew_ns >= 2 * shipper->settings->poll_ns;
 }
 
@@ -273,6 +275,8 @@ bool shipper_is_idle(const struct shipper *shipper)
     for (uint32_t i = 0; i < sources->count; i++) {
         const struct source *source = sources->items[i];
 
+        if (source->vacant && source->size == 0)
+            continue;
         if (source->state <= SOURCE_FOLLOWED &&
             (source->readable || source->state < SOURCE_FOLLOWED))
             return false;

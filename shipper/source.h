@@ -1,6 +1,7 @@
 /* shipper/source.h -- one followed file generation, and the table of all of them.
  *
- *   NEW       file open, the first line is not complete: no gen_id yet
+ *   NEW       file open, the first line is not complete: no gen_id yet. While `vacant` the file
+ *             had no byte yet, so that what it is cannot be said, either
  *   ASKING    has its gen_id; the collector has not said yet how far it has this source
  *   FOLLOWED  is read
  *   ORPHAN    known from before, its file is not found (yet), or was truncated
@@ -64,6 +65,8 @@ struct source {
     bool dirty;                    /* differs from the checkpoint */
     bool checkpointed;             /* the checkpoint has a record of it */
     bool has_previous;
+    bool vacant;                /* NEW: its file was empty whenever we looked */
+    bool abandoned;             /* vacant, and to be taken out of the table */
     bool readable;              /* bytes to read, as far as we know */
     bool final_due, final_sent; /* the range that says "no more" */
     bool unreadable;            /* permission or I/O trouble */

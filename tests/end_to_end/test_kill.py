@@ -24,9 +24,16 @@ class Writer(threading.Thread):
         self.path, self.style = path, style
         self.random, self.stopping = random.Random(seed), threading.Event()
         self.written: list[bytes] = []
+        self.latest_ms = 0
+
+    def stamp(self) -> str:
+        """One reading of the clock per line, never before that of the line above it: answers are sorted by stamp."""
+        self.latest_ms = max(self.latest_ms, time.time_ns() // 1000000)
+        seconds, ms = divmod(self.latest_ms, 1000)
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds)) + f",{ms:03d}"
 
     def line(self, number: int) -> bytes:
-        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()) + f",{time.time_ns() // 1000000 % 1000:03d}"
+        stamp = self.stamp()
         text = f"{stamp} INFO [writer] {self.path.stem} {number} {'x' * self.random.randrange(200)}".encode()
         return text + b" %08x\n" % zlib.crc32(text)
 

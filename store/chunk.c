@@ -349,37 +349,58 @@ bool chunk_fields_next(struct chunk_fields *walk, const struct chunk_binding **b
     return true;
 }
 
+/* A number of the fields section; chunk_new() has read it once. */
+static inline uint64_t next_number(const unsigned char **at)
+{
+    uint64_t value = *(*at)++;
+
+    if (value < 0x80)
+        return value;
+    value &= 0x7f;
+    for (unsigned shift = 7;; shift += 7) {
+        uint64_t byte = *(*at)++;
+
+        value |= (byte & 0x7f) << shift;
+        if (byte < 0x80)
+            return value;
+    }
+}
+
+uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struct event_field *out)
+{
+    const unsigned char *at = (const unsigned char *)chunk->fields.data + fields_at;
+    uint32_t count = (uint32_t)next_number(&at);
+
+    for (uint32_t i = 0; i < count && out != NULL; i++) {
+        const struct chunk_binding *binding = &chunk->bindings[next_number(&at)];
+        uint32_t number = (uint32_t)next_number(&at);
+
+        out[i] = (struct event_field){
+            .field = binding->field, .type = binding->type, .unit = binding->unit};
+        if (binding->computed) {
+            out[i].text = (struct slice){(const char *)at, number};
+            at += number;
+        } else {
+            out[i].start = number;
+            out[i].len = (uint32_t)next_number(&at);
+        }
+    }
+    return count;
+}
+
 void chunk_event(const struct chunk *chunk, const struct chunk_row *row,
                  struct event_field *fields, struct event *out)
 {
-    const struct chunk_binding *binding;
-    struct chunk_fields walk;
-    struct slice value;
-    uint32_t count = 0;
-
-    chunk_fields_begin(chunk, row, &walk);
-    while (chunk_fields_next(&walk, &binding, &value)) {
-        struct event_field *field = &fields[count++];
-
-        *field = (struct event_field){
-            .field = binding->field, .type = binding->type, .unit = binding->unit};
-        if (binding->computed) {
-            field->text = value;
-        } else {
-            field->start = (uint32_t)(value.data - walk.text.data);
-            field->len = (uint32_t)value.len;
-        }
-    }
     *out = (struct event){
         .time_ns = row->time_ns,
-        .bytes = walk.text,
+        .bytes = chunk_row_text(chunk, row),
         .offset = row->offset,
         .source = row->source,
         .source_len = row->source_len,
         .format = row->format,
         .level = row->level,
         .flags = row->flags,
-        .field_count = count,
+        .field_count = chunk_event_fields(chunk, row->fields_at, fields),
         .fields = fields,
     };
 }

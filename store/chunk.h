@@ -43,7 +43,6 @@ enum {
     CHUNK_SIZE_MAX = 64 << 20,  /* a batch: 8 MiB of frame, expanded; see DELIVERY.md 4.1 */
     CHUNK_ROWS_MAX = 1 << 20,
     CHUNK_TABLE_COUNT_MAX = 65536, /* sources, formats, bindings, series, ... of one batch */
-    EVENT_FIELDS_MAX = 1024,
     SAMPLE_LABELS_MAX = 128,
     LOSS_REASON_SIZE_MAX = 64,
 };
@@ -154,6 +153,10 @@ void chunk_fields_begin(const struct chunk *chunk, const struct chunk_row *row,
                         struct chunk_fields *walk);
 bool chunk_fields_next(struct chunk_fields *walk, const struct chunk_binding **binding,
                        struct slice *value);
+
+/* The fields at `fields_at` of the chunk's fields as an event has them: their count. `out` has room
+ * for EVENT_FIELDS_MAX; NULL: only count. */
+uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struct event_field *out);
 
 /* The row as an event with the fields in `fields` (EVENT_FIELDS_MAX of room). Its source and
  * format are the chunk's own indexes. */

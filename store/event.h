@@ -118,6 +118,8 @@ struct event_field {
     struct slice text;
 };
 
+enum { EVENT_FIELDS_MAX = 1024 }; /* more fields are refused */
+
 enum event_flags {
     EVENT_PARTIAL = 1,       /* the line had no newline yet when it was sent */
     EVENT_CONTINUED = 2,     /* continues an event that was stored before it */

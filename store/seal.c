@@ -128,6 +128,8 @@ static enum status make_segments(struct seal *seal, struct error *err)
             .names = &seal->store->names,
             .source_count = rows->source_count,
             .format_count = rows->format_count,
+            .fields = seal_row_fields,
+            .fields_user = &seal->rows,
         };
 
         content.row_count = count_of_day(rows->rows + first, rows->row_count - first, day, last);

@@ -1,9 +1,13 @@
-/* store/seal_rows.c -- the rows of a head, sorted. */
+/* store/seal_rows.c -- the rows of a head, sorted.
+ *
+ * The rows of one source arrive in their order, so that sorting is a merge of as many lists as there
+ * are sources. Fields stay packed in the chunks: in the open they would take twice the memory of the
+ * lines, and each is wanted once, while its line is at hand. */
 #include "store/seal_rows.h"
 
 #include <stdlib.h>
 
-/* A head of 64 MiB of very short lines: rows and fields may take ten times their text. */
+/* Of the labels of samples. */
 #define SEAL_ARENA_SIZE_MAX ((size_t)2 << 30)
 
 struct gather {
@@ -14,6 +18,16 @@ struct gather {
     struct slice *series_texts;
     uint32_t series_capacity;
     uint32_t *sample_series; /* number of each sample's series */
+    struct segment_row *arrived; /* rows in order of arrival */
+    struct source_queue *queues; /* by source */
+};
+
+/* Rows of one source that are not merged yet. */
+struct source_queue {
+    uint64_t row_count;
+    uint32_t *next, *end; /* indexes of rows that arrived */
+    int64_t last_order_ns;
+    uint64_t last_sequence;
 };
 
 struct sort_sample {
@@ -57,30 +71,38 @@ static bool index_sources(struct gather *gather, const struct chunk *chunk)
     return true;
 }
 
-static bool gather_rows(struct gather *gather, const struct chunk *chunk)
+/* `packed` of a row: the number of its chunk in the head, and where its fields begin there. */
+static uint64_t pack_place(uint32_t chunk, uint32_t fields_at)
+{
+    return (uint64_t)chunk << 32 | fields_at;
+}
+
+void seal_row_fields(void *user, const struct segment_row *row, struct event_field *out)
+{
+    const struct seal_rows *rows = user;
+
+    (void)chunk_event_fields(rows->head->chunks[row->packed >> 32], (uint32_t)row->packed, out);
+}
+
+static void gather_rows(struct gather *gather, uint32_t chunk_index)
 {
     struct seal_rows *out = gather->out;
+    const struct chunk *chunk = out->head->chunks[chunk_index];
 
     for (uint32_t i = 0; i < chunk->row_count; i++) {
         const struct chunk_row *row = &chunk->rows[i];
-        struct event *event = arena_take(&out->arena, sizeof(*event), _Alignof(struct event), 1);
-        struct chunk_fields walk;
-        struct event_field *fields;
+        struct event *event = &out->events[out->row_count];
 
-        chunk_fields_begin(chunk, row, &walk);
-        fields = arena_take(&out->arena, sizeof(*fields), _Alignof(struct event_field), walk.left);
-        if (event == NULL || fields == NULL)
-            return false;
-        chunk_event(chunk, row, fields, event);
+        chunk_event(chunk, row, NULL, event);
         event->source = gather->source_index[chunk->source_numbers[row->source]] - 1;
         event->format = (uint16_t)(gather->format_index[chunk->formats[row->format].number] - 1);
-        out->rows[out->row_count++] = (struct segment_row){
+        gather->arrived[out->row_count++] = (struct segment_row){
             .event = event,
             .order_time_ns = row->order_ns,
             .sequence = chunk_row_sequence(chunk, i),
+            .packed = pack_place(chunk_index, row->fields_at),
         };
     }
-    return true;
 }
 
 /* Number of the series over the whole head; MAP_NONE without memory. */
@@ -150,17 +172,6 @@ static bool gather_samples(struct gather *gather, const struct chunk *chunk)
     return fine;
 }
 
-static int compare_rows(const void *a, const void *b)
-{
-    const struct segment_row *left = a, *right = b;
-
-    if (left->order_time_ns != right->order_time_ns)
-        return left->order_time_ns < right->order_time_ns ? -1 : 1;
-    if (left->event->source != right->event->source)
-        return left->event->source < right->event->source ? -1 : 1;
-    return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
-}
-
 static int compare_samples(const void *a, const void *b)
 {
     const struct sort_sample *left = a, *right = b;
@@ -218,13 +229,120 @@ static bool sort_samples(struct gather *gather)
     return fine;
 }
 
-/* A head mostly is in order already: sources that write at the same time interleave little. */
-static bool rows_are_sorted(const struct seal_rows *rows)
+static int compare_rows(const void *a, const void *b)
 {
-    for (uint64_t i = 1; i < rows->row_count; i++)
-        if (compare_rows(&rows->rows[i - 1], &rows->rows[i]) > 0)
-            return false;
-    return true;
+    const struct segment_row *left = a, *right = b;
+
+    if (left->order_time_ns != right->order_time_ns)
+        return left->order_time_ns < right->order_time_ns ? -1 : 1;
+    if (left->event->source != right->event->source)
+        return left->event->source < right->event->source ? -1 : 1;
+    return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
+}
+
+/* Count the rows of each source; false if those of one are not in order. */
+static bool fill_queues(struct gather *gather)
+{
+    bool in_order = true;
+
+    for (uint32_t i = 0; i < gather->out->source_count; i++)
+        gather->queues[i].last_order_ns = INT64_MIN;
+    for (uint64_t i = 0; i < gather->out->row_count; i++) {
+        const struct segment_row *row = &gather->arrived[i];
+        struct source_queue *queue = &gather->queues[row->event->source];
+
+        in_order = in_order && row->order_time_ns >= queue->last_order_ns &&
+                   (row->sequence > queue->last_sequence || queue->row_count == 0);
+        queue->last_order_ns = row->order_time_ns;
+        queue->last_sequence = row->sequence;
+        queue->row_count++;
+    }
+    return in_order;
+}
+
+/* Lists of the rows of each source, one behind the other in `lists`. */
+static void list_rows(struct gather *gather, uint32_t *lists)
+{
+    for (uint32_t i = 0; i < gather->out->source_count; i++) {
+        gather->queues[i].next = gather->queues[i].end = lists;
+        lists += gather->queues[i].row_count;
+    }
+    for (uint32_t i = 0; i < gather->out->row_count; i++)
+        *gather->queues[gather->arrived[i].event->source].end++ = i;
+}
+
+struct merge_entry {
+    int64_t order_ns; /* of the source's next row */
+    uint32_t source;
+};
+
+static bool comes_before(struct merge_entry a, struct merge_entry b)
+{
+    return a.order_ns < b.order_ns || (a.order_ns == b.order_ns && a.source < b.source);
+}
+
+/* Put `entry` at `at` or, while one below it comes first, deeper. */
+static void sift_down(struct merge_entry *heap, uint32_t count, uint32_t at,
+                      struct merge_entry entry)
+{
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+
+        if (child + 1 < count && comes_before(heap[child + 1], heap[child]))
+            child++;
+        if (child >= count || !comes_before(heap[child], entry))
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = entry;
+}
+
+static void merge_lists(struct gather *gather, struct merge_entry *heap)
+{
+    struct segment_row *out = gather->out->rows;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < gather->out->source_count; i++)
+        if (gather->queues[i].row_count > 0)
+            heap[count++] = (struct merge_entry){
+                gather->arrived[*gather->queues[i].next].order_time_ns, i};
+    for (uint32_t i = count; i-- > 0;)
+        sift_down(heap, count, i, heap[i]);
+    while (count > 0) {
+        struct source_queue *queue = &gather->queues[heap[0].source];
+        struct merge_entry entry = heap[0];
+
+        *out++ = gather->arrived[*queue->next++];
+        if (queue->next < queue->end)
+            entry.order_ns = gather->arrived[*queue->next].order_time_ns;
+        else
+            entry = heap[--count];
+        if (count > 0)
+            sift_down(heap, count, 0, entry);
+    }
+}
+
+static bool sort_rows(struct gather *gather)
+{
+    struct seal_rows *out = gather->out;
+    uint32_t *lists = malloc((out->row_count + 1) * sizeof(*lists));
+    struct merge_entry *heap = malloc(((size_t)out->source_count + 1) * sizeof(*heap));
+    bool fine;
+
+    gather->queues = calloc((size_t)out->source_count + 1, sizeof(*gather->queues));
+    fine = lists != NULL && heap != NULL && gather->queues != NULL;
+    if (fine && fill_queues(gather)) {
+        list_rows(gather, lists);
+        merge_lists(gather, heap);
+    } else if (fine) {
+        memcpy(out->rows, gather->arrived, out->row_count * sizeof(*out->rows));
+        qsort(out->rows, out->row_count, sizeof(*out->rows), compare_rows);
+    }
+    free(lists);
+    free(heap);
+    free(gather->queues);
+    return fine;
 }
 
 static bool gather_head(struct gather *gather, const struct head *head)
@@ -239,18 +357,21 @@ static bool gather_head(struct gather *gather, const struct head *head)
     gather->sample_series = calloc(head->sample_count + 1, sizeof(*gather->sample_series));
     out->formats = calloc((size_t)name_table_count(gather->tables->formats) + 1,
                           sizeof(*out->formats));
-    out->rows = calloc(head->row_count + 1, sizeof(*out->rows));
+    out->events = malloc((head->row_count + 1) * sizeof(*out->events));
+    out->rows = malloc((head->row_count + 1) * sizeof(*out->rows));
+    gather->arrived = malloc((head->row_count + 1) * sizeof(*gather->arrived));
     out->samples = malloc((head->sample_count + 1) * sizeof(*out->samples));
     if (gather->source_index == NULL || gather->format_index == NULL ||
-        gather->sample_series == NULL || out->formats == NULL || out->rows == NULL ||
-        out->samples == NULL)
+        gather->sample_series == NULL || out->formats == NULL || out->events == NULL ||
+        out->rows == NULL || gather->arrived == NULL || out->samples == NULL)
         return false;
-    for (uint32_t i = 0; i < head->count && fine; i++)
-        fine = index_sources(gather, head->chunks[i]) && gather_rows(gather, head->chunks[i]) &&
-               gather_samples(gather, head->chunks[i]);
-    if (fine && !rows_are_sorted(out))
-        qsort(out->rows, out->row_count, sizeof(*out->rows), compare_rows);
-    return fine && sort_samples(gather);
+    for (uint32_t i = 0; i < head->count && fine; i++) {
+        fine = index_sources(gather, head->chunks[i]);
+        if (fine)
+            gather_rows(gather, i);
+        fine = fine && gather_samples(gather, head->chunks[i]);
+    }
+    return fine && sort_rows(gather) && sort_samples(gather);
 }
 
 enum status seal_rows_of(const struct head *head, const struct chunk_tables *tables,
@@ -259,8 +380,9 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
     struct gather gather = {.tables = tables, .out = out, .series = map_empty(UINT32_MAX - 1)};
     bool fine;
 
-    *out = (struct seal_rows){.arena = arena_empty(SEAL_ARENA_SIZE_MAX)};
-    fine = gather_head(&gather, head);
+    *out = (struct seal_rows){.head = head, .arena = arena_empty(SEAL_ARENA_SIZE_MAX)};
+    fine = head->row_count < UINT32_MAX && gather_head(&gather, head);
+    free(gather.arrived);
     free(gather.source_index);
     free(gather.format_index);
     free(gather.sample_series);
@@ -275,6 +397,7 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
 void seal_rows_release(struct seal_rows *rows)
 {
     arena_release(&rows->arena);
+    free(rows->events);
     free(rows->rows);
     free(rows->samples);
     free(rows->sources);

@@ -7,7 +7,9 @@
 #include "store/segment.h"
 
 struct seal_rows {
-    struct arena arena;
+    const struct head *head;
+    struct arena arena;              /* of samples */
+    struct event *events;            /* in order of arrival, without their fields */
     struct segment_row *rows;        /* by (order time, source, sequence) */
     struct segment_sample *samples;  /* by (metric and labels, time) */
     uint64_t row_count, sample_count;
@@ -19,5 +21,8 @@ struct seal_rows {
 enum status seal_rows_of(const struct head *head, const struct chunk_tables *tables,
                          struct seal_rows *out, struct error *err) WARN_UNUSED;
 void seal_rows_release(struct seal_rows *rows);
+
+/* segment_content.fields of these rows, with them as `user`. */
+void seal_row_fields(void *user, const struct segment_row *row, struct event_field *out);
 
 #endif

@@ -26,6 +26,7 @@ struct segment_row {
     const struct event *event; /* its source and format index the tables of segment_content */
     int64_t order_time_ns;     /* see block.h */
     uint64_t sequence;         /* arrival number */
+    uint64_t packed;           /* for segment_content.fields */
 };
 
 struct segment_sample {
@@ -49,7 +50,22 @@ struct segment_content {
     const struct segment_names *names;
     uint64_t row_count, sample_count;
     uint32_t source_count, format_count;
+    /* NULL: the events carry their fields. Else those of all rows in the open would take more memory
+     * than the lines: it writes the event->field_count fields of a row to `out`. */
+    void (*fields)(void *user, const struct segment_row *row, struct event_field *out);
+    void *fields_user;
 };
+
+/* Fields of a row; `room` has space for EVENT_FIELDS_MAX and may hold them. */
+static inline const struct event_field *segment_row_fields(const struct segment_content *content,
+                                                           const struct segment_row *row,
+                                                           struct event_field *room)
+{
+    if (content->fields == NULL)
+        return row->event->fields;
+    content->fields(content->fields_user, row, room);
+    return room;
+}
 
 struct segment_summary {
     uint64_t rows, samples, raw_bytes, file_bytes;

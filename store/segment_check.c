@@ -103,26 +103,30 @@ static bool column_says(const struct column *column, uint32_t row, struct slice 
     }
 }
 
-static bool is_first_place(const struct event *event, uint32_t at)
+static bool is_first_place(const struct event_field *fields, uint32_t at)
 {
     for (uint32_t i = 0; i < at; i++)
-        if (event->fields[i].field == event->fields[at].field)
+        if (fields[i].field == fields[at].field)
             return false;
     return true;
 }
 
 static enum status check_fields(struct check *check, struct segment_block *block, uint32_t at,
-                                const struct event *event)
+                                const struct segment_row *row)
 {
+    const struct event *event = row->event;
+    struct event_field room[EVENT_FIELDS_MAX];
+    const struct event_field *fields = segment_row_fields(check->content, row, room);
+
     for (uint32_t k = 0; k < event->field_count; k++) {
-        const struct event_field *field = &event->fields[k];
+        const struct event_field *field = &fields[k];
         struct slice text = field->text.data != NULL
                                 ? field->text
                                 : slice_sub(event->bytes, field->start, field->len);
         struct column column;
         enum status status;
 
-        if (!is_first_place(event, k))
+        if (!is_first_place(fields, k))
             continue;
         status = block_column(&block->base, field->field, true, &column, check->err);
         if (status != STATUS_OK)
@@ -143,7 +147,7 @@ static enum status check_block_fields(struct check *check, struct segment_block 
     for (uint32_t i = 0; i < block->base.row_count; i += FIELD_CHECK_STEP)
         bit_set(block->base.selected, i);
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i += FIELD_CHECK_STEP)
-        status = check_fields(check, block, i, check->content->rows[rows[i]].event);
+        status = check_fields(check, block, i, &check->content->rows[rows[i]]);
     return status;
 }
 

@@ -101,6 +101,14 @@ static void transpose(const struct gathering *gathering)
     }
 }
 
+static struct slice computed_text(const struct gathering *gathering, uint32_t i, size_t field)
+{
+    const struct segment_content *content = gathering->rows->content;
+    struct event_field room[EVENT_FIELDS_MAX];
+
+    return segment_row_fields(content, &content->rows[gathering->order[i]], room)[field].text;
+}
+
 static struct slice text_at(const struct gathering *gathering, uint32_t column, uint32_t i)
 {
     uint64_t ref;
@@ -109,7 +117,7 @@ static struct slice text_at(const struct gathering *gathering, uint32_t column, 
         return column == 1 ? gathering->blobs[i] : event_of(gathering, i)->bytes;
     ref = gathering->words[(size_t)column * WORDS_MAX][i];
     if ((ref & COMPUTED_REF) != 0)
-        return event_of(gathering, i)->fields[ref & UINT16_MAX].text;
+        return computed_text(gathering, i, ref & UINT16_MAX);
     if ((ref & WORD_REF) != 0)
         return member_of(gathering, gathering->order[i])->columns[column].word;
     return text_of_ref(gathering->rows->bytes[gathering->order[i]], ref);

@@ -119,18 +119,20 @@ static enum status make_blobs(struct segment_writer *writer)
     const struct shaped_rows *rows = &writer->rows;
     uint64_t first = rows->family_start[rows->set.family_count];
     uint64_t count = rows->family_start[rows->set.family_count + 1] - first;
+    struct event_field room[EVENT_FIELDS_MAX];
     size_t at = 0;
 
     writer->blobs = calloc(count + 1, sizeof(*writer->blobs));
     if (writer->blobs == NULL)
         return no_memory(writer);
     for (uint64_t i = 0; i < count; i++) {
-        const struct event *event = writer->content->rows[rows->order[first + i]].event;
+        const struct segment_row *row = &writer->content->rows[rows->order[first + i]];
+        const struct event_field *fields = segment_row_fields(writer->content, row, room);
         size_t start = writer->blob_bytes.len;
 
-        for (uint32_t k = 0; k < event->field_count; k++)
-            if (!segment_field_append(&writer->blob_bytes, &event->fields[k],
-                                     segment_field_number(writer, event->fields[k].field)))
+        for (uint32_t k = 0; k < row->event->field_count; k++)
+            if (!segment_field_append(&writer->blob_bytes, &fields[k],
+                                     segment_field_number(writer, fields[k].field)))
                 return no_memory(writer);
         writer->blobs[i].len = writer->blob_bytes.len - start;
     }

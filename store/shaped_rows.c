@@ -73,12 +73,14 @@ static void sample_rows(struct field_sampler *sampler, const struct segment_cont
 {
     uint64_t stride = content->row_count / SAMPLE_ROWS + 1;
     size_t pairs = (size_t)FIELDS_TRACKED * content->format_count;
+    struct event_field room[EVENT_FIELDS_MAX];
 
     for (uint64_t row = 0; row < content->row_count; row += stride) {
         const struct event *event = content->rows[row].event;
+        const struct event_field *fields = segment_row_fields(content, &content->rows[row], room);
 
         for (uint32_t i = 0; i < event->field_count; i++)
-            sample_field(sampler, event, &event->fields[i]);
+            sample_field(sampler, event, &fields[i]);
     }
     for (size_t pair = 0; pair < pairs; pair++)
         sampler->whole[pair] = sampler->total[pair] >= WHOLE_SAMPLES_MIN &&
@@ -153,14 +155,13 @@ static void prefetch(const struct segment_content *content, uint64_t row)
     event = content->rows[row + PREFETCH_LINE].event;
     for (size_t i = 0; i < event->bytes.len && i < 256; i += 64)
         __builtin_prefetch(event->bytes.data + i);
-    for (size_t i = 0; i < event->field_count * sizeof(event->fields[0]) && i < 512; i += 64)
-        __builtin_prefetch((const char *)event->fields + i);
 }
 
 static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sampler)
 {
     const struct segment_content *content = rows->content;
     struct line_shape *shape = malloc(sizeof(*shape));
+    struct event_field room[EVENT_FIELDS_MAX];
     uint32_t *last = malloc((content->source_count + 1) * sizeof(*last)); /* template per source */
 
     if (shape == NULL || last == NULL) {
@@ -170,7 +171,8 @@ static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sa
     }
     memset(last, 0xff, content->source_count * sizeof(*last));
     for (uint64_t row = 0; row < content->row_count; row++) {
-        const struct event *event = content->rows[row].event;
+        struct event whole = *content->rows[row].event;
+        const struct event *event = &whole;
         struct shape_rules rules = {sampler->whole + (size_t)event->format * FIELDS_TRACKED,
                                     FIELDS_TRACKED};
 
@@ -183,6 +185,7 @@ static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sa
             free(last);
             return false;
         }
+        whole.fields = segment_row_fields(content, &content->rows[row], room);
         if (!shape_read(shape, event, &rules))
             continue;
         rows->templates[row] =

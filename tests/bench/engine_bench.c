@@ -212,7 +212,9 @@ static void take_events(struct bench *bench, struct bench_file *file)
         if (event->time_ns > file->order_ns)
             file->order_ns = event->time_ns;
         bench->rows[bench->row_count++] =
-            (struct segment_row){event, file->order_ns, bench->sequence++};
+            (struct segment_row){.event = event,
+                                 .order_time_ns = file->order_ns,
+                                 .sequence = bench->sequence++};
         bench->raw_bytes += event->bytes.len + 1;
     }
 }

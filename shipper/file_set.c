@@ -4,6 +4,7 @@
 #include "base/diag.h"
 #include "shipper/glob.h"
 #include "shipper/limits.h"
+#include "shipper/rotated_name.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -238,11 +239,23 @@ struct scan {
     uint32_t entries;
 };
 
+static void match_before(const struct file_set *set, struct found_file *file,
+                         char before[GLOB_SIZE_MAX])
+{
+    size_t at = 0;
+
+    while (file->before == NULL && rotated_name_before(file->path, &at, before)) {
+        file->before_settings = file_set_match(set, before);
+        if (file->before_settings != NULL)
+            file->before = before;
+    }
+}
+
 static bool scan_name(void *user, const char *name)
 {
     struct scan *scan = user;
     struct io *io = scan->set->io;
-    char path[GLOB_SIZE_MAX];
+    char path[GLOB_SIZE_MAX], before[GLOB_SIZE_MAX];
     struct found_file file = {.path = path};
     int len = snprintf(path, sizeof(path), "%s/%s", scan->directory->path, name);
 
@@ -251,7 +264,10 @@ static bool scan_name(void *user, const char *name)
     if (len < 0 || (size_t)len >= sizeof(path))
         return true;
     file.settings = file_set_match(scan->set, path);
-    if (file.settings == NULL && (!scan->directory->wants_siblings || name[0] == '.'))
+    if (file.settings == NULL && scan->directory->wants_rotated)
+        match_before(scan->set, &file, before);
+    if (file.settings == NULL && file.before == NULL &&
+        (!scan->directory->wants_siblings || name[0] == '.'))
         return true;
     if (io->path->info(io, path, &file.info) == 0 && S_ISREG(file.info.mode))
         scan->visit(scan->user, &file);

@@ -25,7 +25,10 @@ struct set_directory {
     bool hint;             /* something happened there: scan soon */
     bool open_to_all;      /* anybody may create names in it: links there are not followed */
     bool watched;          /* the watcher has it; the caller's to set */
+    int64_t mtime_ns;        /* of the directory at its last scan; the caller's to set */
+    int64_t scanned_wall_ns; /* wall clock at its last scan; the caller's to set */
     bool wants_siblings;   /* a file is missing: show names that match no pattern, too */
+    bool wants_rotated;    /* show names that may have matched before a rotation */
     bool busy;             /* the last scan left something to look at again soon */
     bool started;          /* was scanned once */
 };
@@ -34,6 +37,8 @@ struct found_file {
     const char *path;
     struct io_info info;                    /* of the file that the path leads to */
     const struct source_settings *settings; /* NULL: matches no pattern */
+    const char *before; /* the name that may have matched before a rotation; NULL: none */
+    const struct source_settings *before_settings; /* of `before` */
 };
 
 /* Errors: INVALID (a pattern is not absolute, or too long), NO_MEMORY. */
@@ -50,8 +55,8 @@ struct set_directory *file_set_directory(struct file_set *set, uint32_t index);
 struct set_directory *file_set_directory_of(struct file_set *set, const char *path);
 
 typedef void file_set_visit(void *user, const struct found_file *file);
-/* Call `visit` for every regular file of the directory that matches a pattern (with
- * wants_siblings: for every regular file). Errors: NOT_FOUND, IO. */
+/* Call `visit` for every regular file of the directory that matches a pattern; with wants_rotated
+ * also for those whose name before a rotation may have matched, with wants_siblings for all. Errors: NOT_FOUND, IO. */
 enum status file_set_scan(struct file_set *set, struct set_directory *directory,
                           file_set_visit *visit, void *user, struct error *err) WARN_UNUSED;
 

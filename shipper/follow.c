@@ -18,7 +18,7 @@ enum status follow_new(struct io *io, const struct shipper_settings *settings, s
     follow->io = io;
     follow->settings = settings;
     follow->started_ns = follow->now_ns = io_mono_ns(io);
-    follow->wall_ns = io_wall_ns(io);
+    follow->wall_ns = follow->known_wall_ns = io_wall_ns(io);
     follow->first_start = true;
     status = file_set_new(io, settings->sources, settings->source_count, &follow->files, err);
     if (status == STATUS_OK)
@@ -164,12 +164,30 @@ static int by_path_and_age(const void *a, const void *b)
     return (left->gen.trunc_no > right->gen.trunc_no) - (left->gen.trunc_no < right->gen.trunc_no);
 }
 
+/* A generation is saved when it changes: the latest of them was seen before we stopped, and none
+ * before we started for the first time. */
+static void know_since(struct follow *follow)
+{
+    int64_t first = INT64_MAX, last = 0, known;
+
+    for (uint32_t i = 0; i < follow->sources.count; i++) {
+        const struct generation *gen = &follow->sources.items[i]->gen;
+
+        first = gen->first_seen_ns < first ? gen->first_seen_ns : first;
+        last = gen->last_seen_ns > last ? gen->last_seen_ns : last;
+    }
+    known = last - FILE_TIME_MARGIN_NS > first ? last - FILE_TIME_MARGIN_NS : first;
+    if (last > 0 && known < follow->known_wall_ns)
+        follow->known_wall_ns = known;
+}
+
 void follow_restored(struct follow *follow)
 {
     uint32_t count = follow->sources.count;
     struct source **sorted = count > 1 ? malloc(count * sizeof(struct source *)) : NULL;
     struct source *older = NULL;
 
+    know_since(follow);
     if (sorted == NULL)
         return; /* without the links, generations may overtake each other */
     memcpy(sorted, follow->sources.items, count * sizeof(struct source *));

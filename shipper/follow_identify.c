@@ -140,7 +140,8 @@ static enum match match_live(struct follow *follow, const struct source *source,
         return MATCH_LIVE;
     if (candidate->info.size >= source->read_off && !same_tail(follow, source, candidate))
         return MATCH_NONE; /* begins the same, but is another file */
-    return is_young(follow, candidate) ? MATCH_HOLD : MATCH_NONE;
+    /* One that was never seen at the name of the other is a copy, however long both live on. */
+    return is_young(follow, candidate) || candidate->before != NULL ? MATCH_HOLD : MATCH_NONE;
 }
 
 static enum match match_finished(struct follow *follow, const struct source *source,
@@ -149,7 +150,7 @@ static enum match match_finished(struct follow *follow, const struct source *sou
     char more;
     bool there = source->absent_scans == 0 && source->directory_id != 0;
 
-    if (candidate->content.gz == NULL && there)
+    if (candidate->content.gz == NULL && candidate->before == NULL && there)
         return MATCH_NONE; /* two files that live side by side stay two */
     if (!same_tail(follow, source, candidate))
         return is_young(follow, candidate) && candidate->content.gz != NULL ? MATCH_LIVE
@@ -179,6 +180,14 @@ static enum match match(struct follow *follow, const struct source *source,
     return MATCH_NONE;
 }
 
+/* The first bytes of a copy that is being made may be fewer than those that we know. */
+static bool may_become(struct follow *follow, const struct source *source,
+                       const struct candidate *candidate)
+{
+    return candidate->before != NULL && source->gen.prefix_len > candidate->first_len &&
+           strcmp(source->gen.path, candidate->before) == 0 && is_young(follow, candidate);
+}
+
 static enum match best_match(struct follow *follow, struct candidate *candidate,
                              struct source **found)
 {
@@ -188,9 +197,10 @@ static enum match best_match(struct follow *follow, struct candidate *candidate,
         struct source *source = follow->sources.items[i];
         enum match now;
 
-        if (!same_first(&source->gen, candidate))
-            continue;
-        now = match(follow, source, candidate);
+        if (same_first(&source->gen, candidate))
+            now = match(follow, source, candidate);
+        else
+            now = may_become(follow, source, candidate) ? MATCH_HOLD : MATCH_NONE;
         if (now > best) {
             best = now;
             *found = source;
@@ -219,14 +229,40 @@ static void adopt(struct follow *follow, struct source *source, struct candidate
 
 /* ---- rule 5 ---- */
 
-/* The generation that had this name before is drained first, so that order holds. */
+static bool waits_for(const struct source *source, const struct source *older)
+{
+    while (source != NULL && source != older)
+        source = source->older;
+    return source != NULL;
+}
+
+static void wait_for(struct source *source, struct source *older)
+{
+    if (waits_for(older, source))
+        return; /* each would wait for the other */
+    if (source->older != NULL)
+        source->older->waiters--;
+    source->older = older;
+    older->waiters++;
+}
+
+/* The generation that had this name before is drained first, so that order holds. A rotated file
+ * that we had missed comes before the one that has the name now. */
 static void link_older(struct follow *follow, struct source *source)
 {
+    bool missed = source->rotated;
+
     for (uint32_t i = 0; i < follow->sources.count; i++) {
         struct source *other = follow->sources.items[i];
 
         if (other == source || strcmp(other->gen.path, source->gen.path) != 0)
             continue;
+        if (missed && !other->rotated && other->state <= SOURCE_FOLLOWED) {
+            source->succeeded = true;
+            if (other->older == NULL)
+                wait_for(other, source);
+            continue;
+        }
         if (!other->succeeded)
             other->since_ns = follow->now_ns; /* its writers may need a moment to leave it */
         other->succeeded = true;
@@ -235,12 +271,8 @@ static void link_older(struct follow *follow, struct source *source)
             source->previous.truncations = other->gen.trunc_no;
             source->has_previous = true;
         }
-        if (other->state == SOURCE_FINISHED)
-            continue;
-        if (source->older != NULL)
-            source->older->waiters--;
-        source->older = other;
-        other->waiters++;
+        if (other->state != SOURCE_FINISHED)
+            wait_for(source, other);
     }
 }
 
@@ -274,7 +306,8 @@ struct source *identify_begin(struct follow *follow, struct candidate *candidate
     struct generation gen = {.key = candidate->key,
                              .first_seen_ns = follow->wall_ns,
                              .last_seen_ns = follow->wall_ns,
-                             .path = candidate->path};
+                             .path = candidate->before != NULL ? candidate->before
+                                                               : candidate->path};
     bool replaced = inode_was_used(follow, &candidate->key);
     struct source *source;
 
@@ -308,10 +341,20 @@ struct source *identify_begin(struct follow *follow, struct candidate *candidate
 static void note_skip(struct follow *follow, struct candidate *candidate, enum skip_reason reason,
                       int64_t wait_ns)
 {
-    (void)skip_list_put(&follow->skipped, &candidate->info, reason, follow->now_ns,
-                        follow->now_ns + wait_ns);
-    if (reason == SKIP_HELD || reason == SKIP_LIVE)
+    struct skipped_file *skipped = skip_list_put(&follow->skipped, &candidate->info, reason,
+                                                 follow->now_ns, follow->now_ns + wait_ns);
+
+    if (skipped != NULL)
+        skipped->missed_since_ns = candidate->missed_since_ns;
+    if (reason == SKIP_LIVE)
         candidate->directory->busy = true;
+}
+
+static void hold(struct follow *follow, struct candidate *candidate)
+{
+    if (is_young(follow, candidate))
+        candidate->directory->busy = true;
+    note_skip(follow, candidate, SKIP_HELD, 0);
 }
 
 static void forget_skip(struct follow *follow, const struct candidate *candidate)
@@ -333,7 +376,7 @@ enum verdict identify_by_content(struct follow *follow, struct candidate *candid
         forget_skip(follow, candidate);
         return VERDICT_ADOPTED;
     case MATCH_HOLD:
-        note_skip(follow, candidate, SKIP_HELD, 0);
+        hold(follow, candidate);
         return VERDICT_HELD;
     case MATCH_LIVE:
         note_skip(follow, candidate, SKIP_LIVE, 0);
@@ -349,7 +392,12 @@ enum verdict identify_by_content(struct follow *follow, struct candidate *candid
         note_skip(follow, candidate, SKIP_STRANGER, 2 * follow->settings->scan_cold_ns);
         return VERDICT_SKIPPED;
     }
-    if (candidate->content.gz != NULL && !candidate->settings->backfill) {
+    if (candidate->before != NULL && candidate->content.gz != NULL && is_young(follow, candidate)) {
+        hold(follow, candidate); /* gzip(1) dates it back when it is whole */
+        return VERDICT_HELD;
+    }
+    if (candidate->content.gz != NULL && candidate->before == NULL &&
+        !candidate->settings->backfill) {
         note_skip(follow, candidate, SKIP_BACKFILL, never);
         return VERDICT_SKIPPED;
     }
@@ -357,11 +405,19 @@ enum verdict identify_by_content(struct follow *follow, struct candidate *candid
     return VERDICT_NEW;
 }
 
+static void note_missed(struct follow *follow, const struct candidate *candidate)
+{
+    follow->counters.missed++;
+    diag_info("%s is read as a rotated %s that was not seen before", candidate->path,
+              candidate->before);
+}
+
 void identify_new(struct follow *follow, struct candidate *candidate)
 {
     if (candidate->first_len > 0) {
-        if (identify_by_content(follow, candidate) == VERDICT_NEW)
-            (void)identify_begin(follow, candidate);
+        if (identify_by_content(follow, candidate) == VERDICT_NEW &&
+            identify_begin(follow, candidate) != NULL && candidate->before != NULL)
+            note_missed(follow, candidate);
     } else if (!vacant_hold(follow, candidate)) {
         note_skip(follow, candidate, SKIP_EMPTY, INT64_MAX - follow->now_ns);
     }

@@ -5,6 +5,9 @@
 #include "shipper/follow.h"
 #include "shipper/limits.h"
 
+/* The time of a file system is the tick that a change began in, and may lie behind the clock. */
+#define FILE_TIME_MARGIN_NS SECOND_NS
+
 /* A file that a scan found and no source has yet. */
 struct candidate {
     const char *path;
@@ -14,6 +17,8 @@ struct candidate {
     struct file_key key;
     struct content content;
     bool link;
+    const char *before; /* its name before a rotation that we missed; NULL: none */
+    int64_t missed_since_ns; /* with `before`: see skip_list.h */
     char first[PREFIX_SIZE_MAX]; /* first bytes, decompressed */
     size_t first_len;
 };

@@ -16,6 +16,8 @@ enum { SCAN_REST_FACTOR = 4 };
 
 struct found {
     char *path;
+    char *before;            /* see struct candidate */
+    int64_t missed_since_ns; /* the same */
     struct io_info info;
     const struct source_settings *settings;
 };
@@ -26,6 +28,8 @@ struct scan {
     struct found *items;
     uint32_t count, capacity;
     int64_t started_ns;
+    int64_t known_wall_ns; /* files from before this moment are known, or not wanted */
+    bool births;           /* a file that began before it was known then */
     bool has_empty;
 };
 
@@ -72,8 +76,9 @@ static bool is_read(const struct source *source, const struct found_file *file)
            (file->info.size == source->gen.acked_off || content_name_is_gz(file->path));
 }
 
-static void collect(struct scan *scan, const struct found_file *file)
+static void collect(struct scan *scan, const struct found_file *file, int64_t missed_since_ns)
 {
+    bool missed = missed_since_ns != 0;
     struct found *item;
 
     if (scan->count == scan->capacity) {
@@ -86,9 +91,39 @@ static void collect(struct scan *scan, const struct found_file *file)
         scan->capacity = capacity;
     }
     item = &scan->items[scan->count];
-    *item = (struct found){strdup(file->path), file->info, file->settings};
-    if (item->path != NULL)
+    *item = (struct found){.path = strdup(file->path),
+                           .info = file->info,
+                           .missed_since_ns = missed_since_ns,
+                           .settings = missed ? file->before_settings : file->settings};
+    if (missed)
+        item->before = strdup(file->before);
+    if (item->path != NULL && (!missed || item->before != NULL)) {
         scan->count++;
+        return;
+    }
+    free(item->path);
+    free(item->before);
+}
+
+/* A file may be filled and renamed between two scans, or while we are stopped, so that it is never
+ * seen at the name that a pattern matches. It is told by its name, and by its time: what was there
+ * before is known. What it is not (a copy, say) is left to identify_by_content(). */
+static int64_t missed_since(const struct scan *scan, const struct found_file *file,
+                            const struct skipped_file *skipped)
+{
+    const struct io_info *info = &file->info;
+    int64_t since = scan->known_wall_ns;
+
+    if (file->settings != NULL || file->before == NULL)
+        return 0;
+    if (skipped == NULL && scan->births && info->birth_ns != 0 && info->birth_ns <= since)
+        return 0;
+    if (skipped != NULL)
+        since = skipped->missed_since_ns;
+    /* Known at its first name, and not read: its bytes are news. */
+    if (since == 0 && (skipped->reason == SKIP_EMPTY || skipped->reason == SKIP_UNREADABLE))
+        since = 1;
+    return since != 0 && info->mtime_ns > since ? since : 0;
 }
 
 static void on_file(void *user, const struct found_file *file)
@@ -98,12 +133,20 @@ static void on_file(void *user, const struct found_file *file)
     struct file_key key = file_key_of(&file->info);
     struct source *source = source_table_find(&follow->sources, &key);
     struct skipped_file *skipped;
+    int64_t missed;
 
     if (source != NULL && is_read(source, file)) {
         note_name(scan, source, file);
         return;
     }
     skipped = skip_list_find(&follow->skipped, &file->info);
+    missed = source == NULL ? missed_since(scan, file, skipped) : 0;
+    if (source == NULL && file->settings == NULL && missed == 0 && !scan->directory->wants_siblings) {
+        /* Not next time, either, when what is known has another date. */
+        (void)skip_list_put(&follow->skipped, &file->info, SKIP_STRANGER, follow->now_ns,
+                            follow->now_ns);
+        return;
+    }
     if (skipped != NULL) {
         bool same = skipped->size == file->info.size && skipped->mtime_ns == file->info.mtime_ns;
 
@@ -112,7 +155,7 @@ static void on_file(void *user, const struct found_file *file)
         if (follow->now_ns < skipped->next_look_ns && (same || skipped->reason == SKIP_UNREADABLE))
             return;
     }
-    collect(scan, file);
+    collect(scan, file, missed);
 }
 
 /* ---- candidates ---- */
@@ -121,9 +164,11 @@ static void skip(struct scan *scan, const struct found *item, enum skip_reason r
                  int64_t wait_ns)
 {
     struct follow *follow = scan->follow;
+    struct skipped_file *skipped = skip_list_put(&follow->skipped, &item->info, reason,
+                                                 follow->now_ns, follow->now_ns + wait_ns);
 
-    (void)skip_list_put(&follow->skipped, &item->info, reason, follow->now_ns,
-                        follow->now_ns + wait_ns);
+    if (skipped != NULL)
+        skipped->missed_since_ns = item->missed_since_ns;
 }
 
 static void refuse(struct scan *scan, const struct found *item, const struct error *err)
@@ -159,6 +204,8 @@ static bool open_candidate(struct scan *scan, const struct found *item, struct c
 
     *out = (struct candidate){.path = item->path,
                               .settings = item->settings,
+                              .before = item->before,
+                              .missed_since_ns = item->missed_since_ns,
                               .directory = scan->directory,
                               .content = content_closed()};
     status =
@@ -292,6 +339,24 @@ static void schedule(struct scan *scan)
     directory->started = true;
 }
 
+/* Rotated files are looked for when names may have changed since the last scan, and at the first. */
+static void look_for_missed(struct scan *scan)
+{
+    struct follow *follow = scan->follow;
+    struct set_directory *directory = scan->directory;
+    struct io_info info = {.mtime_ns = directory->mtime_ns};
+    const char *path = directory->path[0] == '\0' ? "/" : directory->path;
+    int64_t known = directory->scanned_wall_ns - FILE_TIME_MARGIN_NS;
+
+    (void)follow->io->path->info(follow->io, path, &info);
+    directory->wants_rotated = !directory->started || directory->busy ||
+                               info.mtime_ns != directory->mtime_ns || info.mtime_ns > known;
+    scan->known_wall_ns = directory->started ? known : follow->known_wall_ns;
+    scan->births = directory->started || follow->first_start;
+    directory->mtime_ns = info.mtime_ns;
+    directory->scanned_wall_ns = follow->wall_ns;
+}
+
 static void scan_directory(struct follow *follow, struct set_directory *directory)
 {
     struct scan scan = {
@@ -300,6 +365,7 @@ static void scan_directory(struct follow *follow, struct set_directory *director
     enum status status;
 
     follow->counters.scans++;
+    look_for_missed(&scan);
     directory->hint = directory->busy = false;
     for (uint32_t i = 0; i < follow->sources.count; i++)
         follow->sources.items[i]->seen = false;
@@ -321,8 +387,10 @@ static void scan_directory(struct follow *follow, struct set_directory *director
     }
     directory->wants_siblings = has_orphan(&scan);
     schedule(&scan);
-    for (uint32_t i = 0; i < scan.count; i++)
+    for (uint32_t i = 0; i < scan.count; i++) {
         free(scan.items[i].path);
+        free(scan.items[i].before);
+    }
     free(scan.items);
 }
 

@@ -40,7 +40,7 @@ bool vacant_hold(struct follow *follow, struct candidate *candidate)
 {
     struct source *source;
 
-    if (candidate->settings == NULL || content_name_is_gz(candidate->path) ||
+    if (candidate->settings == NULL || candidate->before != NULL || content_name_is_gz(candidate->path) ||
         candidate->info.size > 0)
         return false;
     if (follow->vacant_count >= VACANT_FILES_MAX)

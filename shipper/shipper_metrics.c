@@ -77,6 +77,7 @@ static void add_delivery(struct shipper *shipper)
         {"dendro_shipper_nul_bytes_total", tail->nul_bytes},
         {"dendro_shipper_sources", follow->sources.count},
         {"dendro_shipper_open_files", follow->open_count},
+        {"dendro_shipper_missed_files_total", follow->counters.missed},
         {"dendro_shipper_vacant_files", follow->vacant_count},
         {"dendro_shipper_vacant_dropped_total", follow->counters.vacant_dropped},
         {"dendro_shipper_aliases_total", follow->counters.aliases},

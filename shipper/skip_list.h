@@ -30,6 +30,9 @@ struct skipped_file {
     int64_t birth_ns, mtime_ns;
     uint64_t size;
     enum skip_reason reason;
+    /* A rotated file that was never seen before, if it was written to after this moment (wall
+     * clock); 0: that it is not, whatever happens. */
+    int64_t missed_since_ns;
     int64_t first_ns;     /* monotonic: skipped for this reason since */
     int64_t changed_ns;   /* monotonic: size or mtime last changed */
     int64_t next_look_ns; /* monotonic: not before, unless it changes */

@@ -106,6 +106,7 @@ static int open_node(struct sim_io *sim, const char *path, int flags)
         if (dir == NULL)
             return -ENOENT;
         node = sim_disk_create(&sim->disk, dir, name, false, sim->wall_ns);
+        dir->mtime_ns = sim->wall_ns;
     }
     if (node->is_dir && (flags & IO_WRITE))
         return -EISDIR;
@@ -344,6 +345,7 @@ static int rename_node(struct sim_io *sim, const char *from, const char *to)
     if (there != NULL && there->cached_names.count > 0)
         return -ENOTEMPTY;
     sim_disk_name(&sim->disk, from_dir, from_name, to_dir, to_name, node);
+    from_dir->mtime_ns = to_dir->mtime_ns = sim->wall_ns;
     return 0;
 }
 
@@ -368,6 +370,7 @@ static int remove_node(struct sim_io *sim, const char *path, bool is_dir)
     if (node->cached_names.count > 0)
         return -ENOTEMPTY;
     sim_disk_name(&sim->disk, dir, name, NULL, NULL, node);
+    dir->mtime_ns = sim->wall_ns;
     return 0;
 }
 
@@ -400,6 +403,7 @@ static int link_node(struct sim_io *sim, const char *from, const char *to)
     if (sim_disk_lookup(dir, name) != NULL)
         return -EEXIST;
     sim_disk_name(&sim->disk, NULL, NULL, dir, name, node);
+    dir->mtime_ns = sim->wall_ns;
     return 0;
 }
 
@@ -421,6 +425,7 @@ static int make_dir_node(struct sim_io *sim, const char *path)
     if (dir == NULL)
         return -ENOENT;
     (void)sim_disk_create(&sim->disk, dir, name, true, sim->wall_ns);
+    dir->mtime_ns = sim->wall_ns;
     return 0;
 }
 

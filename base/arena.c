@@ -1,6 +1,8 @@
 /* base/arena.c -- chunks that double in size; the newest serves until it is full. */
 #include "base/arena.h"
 
+#include "base/spare.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -48,7 +50,7 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t needed)
     if (__builtin_add_overflow(size, sizeof(*chunk), &total) ||
         total > arena->size_max - arena->allocated)
         return NULL;
-    chunk = malloc(total);
+    chunk = spare_take(total);
     if (chunk == NULL)
         return NULL;
     *chunk = (struct arena_chunk){.next = arena->chunks, .size = size};
@@ -118,7 +120,7 @@ static void free_chunks(struct arena_chunk *chunk)
 
     for (; chunk != NULL; chunk = next) {
         next = chunk->next;
-        free(chunk);
+        spare_give(chunk);
     }
 }
 
@@ -145,7 +147,7 @@ void arena_reset(struct arena *arena)
 
         next = chunk->next;
         if (arena->kept_max == 0 ? chunk != largest : arena->allocated + size > arena->kept_max) {
-            free(chunk);
+            spare_give(chunk);
             continue;
         }
         chunk->next = arena->spares;

@@ -3,6 +3,7 @@
 #include "base/diag.h"
 #include "base/http_server.h"
 #include "base/io.h"
+#include "base/spare.h"
 #include "collector/collector.h"
 #include "query/api/api.h"
 
@@ -21,6 +22,7 @@ enum {
     CONFIG_ARENA_MAX = 64 << 20,
     ALLOCATOR_ARENAS = 2,               /* not eight per processor: each keeps what it once had */
     ALLOCATOR_MAPPED_SIZE = 256 << 10,  /* larger ones go back to the system when they are freed */
+    SPARE_SIZE = 64 << 20,              /* about what a seal takes; see base/spare.h */
     ALLOCATOR_KEPT_SIZE = 4 << 20,      /* free memory at the end of a heap */
 };
 
@@ -202,6 +204,7 @@ int main(int argc, char **argv)
     int exit_code = CLI_EXIT_OK;
 
     bound_allocator();
+    spare_keep(SPARE_SIZE);
     (void)umask(027);
     diag_init("dendro-collector", DIAG_INFO);
     status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,

@@ -5,6 +5,8 @@
  * lines, and each is wanted once, while its line is at hand. */
 #include "store/seal_rows.h"
 
+#include "base/spare.h"
+
 #include <stdlib.h>
 
 /* Of the labels of samples. */
@@ -326,7 +328,7 @@ static void merge_lists(struct gather *gather, struct merge_entry *heap)
 static bool sort_rows(struct gather *gather)
 {
     struct seal_rows *out = gather->out;
-    uint32_t *lists = malloc((out->row_count + 1) * sizeof(*lists));
+    uint32_t *lists = spare_take((out->row_count + 1) * sizeof(*lists));
     struct merge_entry *heap = malloc(((size_t)out->source_count + 1) * sizeof(*heap));
     bool fine;
 
@@ -339,7 +341,7 @@ static bool sort_rows(struct gather *gather)
         memcpy(out->rows, gather->arrived, out->row_count * sizeof(*out->rows));
         qsort(out->rows, out->row_count, sizeof(*out->rows), compare_rows);
     }
-    free(lists);
+    spare_give(lists);
     free(heap);
     free(gather->queues);
     return fine;
@@ -357,9 +359,9 @@ static bool gather_head(struct gather *gather, const struct head *head)
     gather->sample_series = calloc(head->sample_count + 1, sizeof(*gather->sample_series));
     out->formats = calloc((size_t)name_table_count(gather->tables->formats) + 1,
                           sizeof(*out->formats));
-    out->events = malloc((head->row_count + 1) * sizeof(*out->events));
-    out->rows = malloc((head->row_count + 1) * sizeof(*out->rows));
-    gather->arrived = malloc((head->row_count + 1) * sizeof(*gather->arrived));
+    out->events = spare_take((head->row_count + 1) * sizeof(*out->events));
+    out->rows = spare_take((head->row_count + 1) * sizeof(*out->rows));
+    gather->arrived = spare_take((head->row_count + 1) * sizeof(*gather->arrived));
     out->samples = malloc((head->sample_count + 1) * sizeof(*out->samples));
     if (gather->source_index == NULL || gather->format_index == NULL ||
         gather->sample_series == NULL || out->formats == NULL || out->events == NULL ||
@@ -382,7 +384,7 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
 
     *out = (struct seal_rows){.head = head, .arena = arena_empty(SEAL_ARENA_SIZE_MAX)};
     fine = head->row_count < UINT32_MAX && gather_head(&gather, head);
-    free(gather.arrived);
+    spare_give(gather.arrived);
     free(gather.source_index);
     free(gather.format_index);
     free(gather.sample_series);
@@ -397,8 +399,8 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
 void seal_rows_release(struct seal_rows *rows)
 {
     arena_release(&rows->arena);
-    free(rows->events);
-    free(rows->rows);
+    spare_give(rows->events);
+    spare_give(rows->rows);
     free(rows->samples);
     free(rows->sources);
     free(rows->formats);

@@ -5,6 +5,7 @@
 #include "store/segment_gather.h"
 
 #include "base/hash.h"
+#include "base/spare.h"
 
 #include <stdlib.h>
 
@@ -161,7 +162,7 @@ static bool gather_texts(const struct gathering *gathering, uint32_t column,
                          struct gathered_column *out)
 {
     out->class = CLASS_TEXTS;
-    out->texts = malloc((gathering->row_count + 1) * sizeof(*out->texts));
+    out->texts = spare_take((gathering->row_count + 1) * sizeof(*out->texts));
     for (uint32_t i = 0; i < gathering->row_count && out->texts != NULL; i++)
         out->texts[i] = text_at(gathering, column, i);
     return out->texts != NULL;
@@ -261,7 +262,7 @@ static bool gather_numbers(const struct gathering *gathering, uint32_t column,
     out->class = CLASS_NUMBERS;
     if (out->kind.type == SLOT_DECIMAL) {
         out->class = CLASS_DECIMALS;
-        out->scales = malloc((count + 1) * sizeof(*out->scales));
+        out->scales = spare_take((count + 1) * sizeof(*out->scales));
         if (out->scales == NULL)
             return false;
         for (uint32_t i = 0; i < count; i++) {
@@ -285,7 +286,7 @@ static bool gather_column(const struct gathering *gathering, uint32_t column,
     if (out->kind.type == SLOT_TEXT &&
         (gathering->family == NULL || is_mostly_distinct(gathering, column)))
         return gather_texts(gathering, column, out);
-    out->numbers = malloc((gathering->row_count + 1) * sizeof(*out->numbers));
+    out->numbers = spare_take((gathering->row_count + 1) * sizeof(*out->numbers));
     if (out->numbers == NULL)
         return false;
     if (out->kind.type == SLOT_TEXT)
@@ -302,7 +303,7 @@ static uint64_t *allocate_words(struct gathering *gathering)
 
     for (uint32_t c = 0; c < gathering->column_count; c++)
         total += slot_words(kind_of(gathering, c));
-    all = malloc((total * gathering->row_count + 1) * sizeof(*all));
+    all = spare_take((total * gathering->row_count + 1) * sizeof(*all));
     gathering->words =
         calloc((size_t)gathering->column_count * WORDS_MAX + 1, sizeof(*gathering->words));
     for (uint32_t c = 0; c < gathering->column_count && all != NULL && gathering->words != NULL;
@@ -324,7 +325,7 @@ static bool gather(struct gathering *gathering, struct gathered *out)
         transpose(gathering);
     for (uint32_t c = 0; c < gathering->column_count && fine; c++)
         fine = gather_column(gathering, c, &out->columns[c]);
-    free(all);
+    spare_give(all);
     free(gathering->words);
     return fine;
 }
@@ -356,9 +357,9 @@ bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_
 void gathered_release(struct gathered *gathered)
 {
     for (uint32_t i = 0; gathered->columns != NULL && i < gathered->column_count; i++) {
-        free(gathered->columns[i].numbers);
-        free(gathered->columns[i].scales);
-        free(gathered->columns[i].texts);
+        spare_give(gathered->columns[i].numbers);
+        spare_give(gathered->columns[i].scales);
+        spare_give(gathered->columns[i].texts);
         free(gathered->columns[i].list);
     }
     free(gathered->columns);

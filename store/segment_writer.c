@@ -9,6 +9,7 @@
 #include "base/byteorder.h"
 #include "base/diag.h"
 #include "base/hash.h"
+#include "base/spare.h"
 #include "store/segment_check.h"
 #include "store/segment_fields.h"
 #include "store/zstd_context.h"
@@ -302,9 +303,9 @@ static bool put_section(struct segment_writer *writer, const struct block_part *
             return false;
     if (part->first + part->count == gathered->row_count) /* the last rows: keep only the lists */
         for (uint32_t c = 0; c < gathered->column_count; c++) {
-            free(gathered->columns[c].numbers);
-            free(gathered->columns[c].scales);
-            free(gathered->columns[c].texts);
+            spare_give(gathered->columns[c].numbers);
+            spare_give(gathered->columns[c].scales);
+            spare_give(gathered->columns[c].texts);
             gathered->columns[c].numbers = gathered->columns[c].scales = NULL;
             gathered->columns[c].texts = NULL;
         }
@@ -486,12 +487,12 @@ static enum status allocate(struct segment_writer *writer)
 
     writer->sources = calloc(content->source_count + 1, sizeof(*writer->sources));
     writer->expected_ranks = calloc(content->source_count + 1, sizeof(*writer->expected_ranks));
-    writer->ranks = malloc((content->row_count + 1) * sizeof(*writer->ranks));
-    writer->times = malloc((content->row_count + 1) * sizeof(*writer->times));
-    writer->order_distances = malloc((content->row_count + 1) * sizeof(*writer->order_distances));
-    writer->row_sources = malloc((content->row_count + 1) * sizeof(*writer->row_sources));
-    writer->levels = malloc(content->row_count + 1);
-    writer->flags = malloc(content->row_count + 1);
+    writer->ranks = spare_take((content->row_count + 1) * sizeof(*writer->ranks));
+    writer->times = spare_take((content->row_count + 1) * sizeof(*writer->times));
+    writer->order_distances = spare_take((content->row_count + 1) * sizeof(*writer->order_distances));
+    writer->row_sources = spare_take((content->row_count + 1) * sizeof(*writer->row_sources));
+    writer->levels = spare_take(content->row_count + 1);
+    writer->flags = spare_take(content->row_count + 1);
     writer->numbers = malloc(BLOCK_ROWS_MAX * sizeof(*writer->numbers));
     return writer->sources == NULL || writer->expected_ranks == NULL || writer->ranks == NULL ||
                    writer->times == NULL || writer->order_distances == NULL ||
@@ -511,12 +512,12 @@ static void release(struct segment_writer *writer)
         gathered_release(&writer->gathered[i]);
     free(writer->gathered);
     free(writer->sources);
-    free(writer->ranks);
-    free(writer->times);
-    free(writer->order_distances);
-    free(writer->row_sources);
-    free(writer->levels);
-    free(writer->flags);
+    spare_give(writer->ranks);
+    spare_give(writer->times);
+    spare_give(writer->order_distances);
+    spare_give(writer->row_sources);
+    spare_give(writer->levels);
+    spare_give(writer->flags);
     free(writer->expected_ranks);
     free(writer->field_numbers);
     free(writer->blobs);

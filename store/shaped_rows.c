@@ -2,6 +2,7 @@
 #include "store/shaped_rows.h"
 
 #include "base/hash.h"
+#include "base/spare.h"
 #include "store/kernels/kernels.h"
 
 #include <stdlib.h>
@@ -95,7 +96,7 @@ static bool reserve_values(struct shaped_rows *rows, size_t extra)
     if (rows->value_count + extra <= capacity)
         return true;
     capacity = capacity == 0 ? 1 << 16 : capacity * 2;
-    grown = realloc(rows->values, capacity * sizeof(*grown));
+    grown = spare_grow(rows->values, rows->value_count * sizeof(*grown), capacity * sizeof(*grown));
     if (grown == NULL)
         return false;
     rows->values = grown;
@@ -215,7 +216,7 @@ static bool order_rows(struct shaped_rows *rows)
     uint32_t groups = rows->set.family_count + 1;
     uint64_t *at;
 
-    rows->order = malloc((row_count + 1) * sizeof(*rows->order));
+    rows->order = spare_take((row_count + 1) * sizeof(*rows->order));
     rows->family_start = calloc(groups + 1, sizeof(*rows->family_start));
     at = calloc(groups, sizeof(*at));
     if (rows->order == NULL || rows->family_start == NULL || at == NULL) {
@@ -243,9 +244,9 @@ static bool make(struct shaped_rows *rows, bool plain)
     struct field_sampler sampler;
     bool fine;
 
-    rows->templates = malloc((count + 1) * sizeof(*rows->templates));
-    rows->first_value = malloc((count + 1) * sizeof(*rows->first_value));
-    rows->bytes = malloc((count + 1) * sizeof(*rows->bytes));
+    rows->templates = spare_take((count + 1) * sizeof(*rows->templates));
+    rows->first_value = spare_take((count + 1) * sizeof(*rows->first_value));
+    rows->bytes = spare_take((count + 1) * sizeof(*rows->bytes));
     if (rows->templates == NULL || rows->first_value == NULL || rows->bytes == NULL)
         return false;
     if (plain) {
@@ -291,11 +292,11 @@ void shaped_rows_release(struct shaped_rows *rows)
 {
     template_table_release(&rows->table);
     family_set_release(&rows->set);
-    free(rows->templates);
-    free(rows->first_value);
-    free(rows->values);
-    free(rows->bytes);
-    free(rows->order);
+    spare_give(rows->templates);
+    spare_give(rows->first_value);
+    spare_give(rows->values);
+    spare_give(rows->bytes);
+    spare_give(rows->order);
     free(rows->family_start);
     *rows = (struct shaped_rows){0};
 }

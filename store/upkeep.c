@@ -2,6 +2,7 @@
 #include "store/store_impl.h"
 
 #include "base/diag.h"
+#include "base/spare.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -192,6 +193,7 @@ static void work(struct store *store)
     store_check_space(store);
     while (status == STATUS_OK)
         status = store_seal_one(store, false, &err);
+    spare_trim(now);
     if (now < store->retention_at_ns)
         return;
     store->retention_at_ns = now + RETENTION_EVERY_S * NS_PER_S;

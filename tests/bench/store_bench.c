@@ -6,6 +6,7 @@
  * Lines look like those of gunicorn, with 9 fields, 400 tenants and a distinct id each; one batch is
  * 1,000 lines of one source. The generator's own processor time is taken off. Sizes are bytes of the lines without newlines; MB is 10^6. */
 #include "base/diag.h"
+#include "base/spare.h"
 #include "store/scan.h"
 #include "store/store.h"
 
@@ -254,6 +255,7 @@ int main(int argc, char **argv)
     double wall, processor, generator = 0;
     uint64_t sent;
 
+    spare_keep((size_t)64 << 20); /* as the collector */
     options.shard_count = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 0;
     if (store_open(&options, &store, &err) != STATUS_OK) {
         diag_error("%s", err.message);

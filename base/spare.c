@@ -1,0 +1,196 @@
+/* base/spare.c -- a short list of large pieces of memory, newest first. */
+#include "base/spare.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define KEEPS false
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define KEEPS false
+#endif
+#endif
+#ifndef KEEPS
+#define KEEPS true
+#endif
+
+/* Stands before the memory that it describes. */
+struct spare {
+    size_t size; /* bytes behind it */
+    int64_t given_ns;
+    struct spare *newer, *older; /* while it waits */
+    _Alignas(max_align_t) char bytes[];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct spare *newest, *oldest;
+    size_t kept, kept_max;
+    int64_t now_ns;
+} spares = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct spare *spare_of(void *memory)
+{
+    return (struct spare *)((char *)memory - offsetof(struct spare, bytes));
+}
+
+/* Up to the next eighth of a power of two, so that pieces of about the same size replace each other. */
+static size_t round_size(size_t size)
+{
+    size_t step;
+
+    if (size < SPARE_SIZE_MIN)
+        return size;
+    step = (size_t)1 << (60 - __builtin_clzl(size)); /* 63 - clz: the highest bit */
+    return (size + step - 1) & ~(step - 1);
+}
+
+static void take_out(struct spare *spare)
+{
+    *(spare->newer == NULL ? &spares.newest : &spare->newer->older) = spare->older;
+    *(spare->older == NULL ? &spares.oldest : &spare->older->newer) = spare->newer;
+    spares.kept -= spare->size;
+}
+
+static void put_in(struct spare *spare)
+{
+    spare->given_ns = spares.now_ns;
+    spare->newer = NULL;
+    spare->older = spares.newest;
+    *(spares.newest == NULL ? &spares.oldest : &spares.newest->newer) = spare;
+    spares.newest = spare;
+    spares.kept += spare->size;
+}
+
+/* The smallest that waits with `size` bytes, but not much more; NULL: none. */
+static struct spare *find(size_t size)
+{
+    struct spare *best = NULL;
+
+    if (size < SPARE_SIZE_MIN)
+        return NULL;
+    (void)pthread_mutex_lock(&spares.lock);
+    for (struct spare *spare = spares.newest; spare != NULL; spare = spare->older)
+        if (spare->size >= size && spare->size - size <= size / 2 &&
+            (best == NULL || spare->size < best->size)) {
+            best = spare;
+            if (best->size == size)
+                break;
+        }
+    if (best != NULL)
+        take_out(best);
+    (void)pthread_mutex_unlock(&spares.lock);
+    return best;
+}
+
+void *spare_take(size_t size)
+{
+    size_t rounded = round_size(size);
+    struct spare *spare = size > SPARE_SIZE_MAX ? NULL : find(rounded);
+
+    if (spare == NULL && size <= SPARE_SIZE_MAX) {
+        spare = malloc(sizeof(*spare) + rounded);
+        if (spare != NULL)
+            spare->size = rounded;
+    }
+    return spare == NULL ? NULL : spare->bytes;
+}
+
+/* Unlink the oldest ones while more than `kept_max` bytes wait, or they came before `before_ns`. */
+static struct spare *take_old(size_t kept_max, int64_t before_ns)
+{
+    struct spare *list = NULL;
+
+    while (spares.oldest != NULL &&
+           (spares.kept > kept_max || spares.oldest->given_ns < before_ns)) {
+        struct spare *spare = spares.oldest;
+
+        take_out(spare);
+        spare->older = list;
+        list = spare;
+    }
+    return list;
+}
+
+static void free_list(struct spare *list)
+{
+    while (list != NULL) {
+        struct spare *spare = list;
+
+        list = spare->older;
+        free(spare);
+    }
+}
+
+void spare_keep(size_t size_max)
+{
+    struct spare *old;
+
+    (void)pthread_mutex_lock(&spares.lock);
+    spares.kept_max = KEEPS ? size_max : 0;
+    old = take_old(spares.kept_max, INT64_MIN);
+    (void)pthread_mutex_unlock(&spares.lock);
+    free_list(old);
+}
+
+void spare_give(void *memory)
+{
+    struct spare *spare = memory == NULL ? NULL : spare_of(memory), *old;
+
+    if (spare == NULL || spare->size < SPARE_SIZE_MIN) {
+        free(spare);
+        return;
+    }
+    (void)pthread_mutex_lock(&spares.lock);
+    put_in(spare);
+    old = take_old(spares.kept_max, INT64_MIN);
+    (void)pthread_mutex_unlock(&spares.lock);
+    free_list(old);
+}
+
+void *spare_grow(void *memory, size_t used, size_t size)
+{
+    struct spare *from = memory == NULL ? NULL : spare_of(memory), *to;
+    size_t rounded = round_size(size);
+
+    if (from != NULL && from->size >= size)
+        return memory;
+    if (size > SPARE_SIZE_MAX)
+        return NULL;
+    to = find(rounded);
+    if (to != NULL) {
+        if (used > 0)
+            memcpy(to->bytes, memory, used);
+        spare_give(memory);
+        return to->bytes;
+    }
+    to = realloc(from, sizeof(*to) + rounded);
+    if (to == NULL)
+        return NULL;
+    to->size = rounded;
+    return to->bytes;
+}
+
+void spare_trim(int64_t mono_ns)
+{
+    struct spare *old;
+
+    (void)pthread_mutex_lock(&spares.lock);
+    spares.now_ns = mono_ns;
+    old = take_old(SIZE_MAX, mono_ns - SPARE_KEPT_NS);
+    (void)pthread_mutex_unlock(&spares.lock);
+    free_list(old);
+}
+
+size_t spare_kept(void)
+{
+    size_t kept;
+
+    (void)pthread_mutex_lock(&spares.lock);
+    kept = spares.kept;
+    (void)pthread_mutex_unlock(&spares.lock);
+    return kept;
+}

@@ -1,0 +1,36 @@
+/* base/spare.h -- large pieces of memory that are used again instead of going back to the system.
+ *
+ * The system clears and maps every page at its first touch, and takes it back when a large piece is
+ * freed: for work that takes and frees the same tens of megabytes several times per second (parsing,
+ * sealing) that was a quarter of all processor time. Here what is given back waits for some seconds
+ * for the next one who needs about as much.
+ *
+ * A program must ask for it by spare_keep(). Builds with AddressSanitizer keep nothing in any case, so
+ * that it sees every use after spare_give().
+ * Thread safety: any thread. */
+#ifndef DENDRO_BASE_SPARE_H
+#define DENDRO_BASE_SPARE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SPARE_SIZE_MIN = 256 << 10 }; /* smaller pieces the allocator keeps by itself */
+#define SPARE_SIZE_MAX ((size_t)1 << 38) /* a larger piece is a mistake in arithmetic: refused */
+#define SPARE_KEPT_NS 10000000000LL  /* then the system gets it: an idle process is small */
+
+/* Keep up to `size_max` bytes; at first 0. */
+void spare_keep(size_t size_max);
+
+/* As malloc(): not cleared; NULL without memory. */
+void *spare_take(size_t size);
+/* As free(), for what spare_take() and spare_grow() gave. */
+void spare_give(void *memory);
+/* As realloc() to a larger size; the first `used` bytes are kept. NULL: `memory` is as it was. */
+void *spare_grow(void *memory, size_t used, size_t size);
+
+/* To be called now and then: give to the system what nobody wanted for SPARE_KEPT_NS. */
+void spare_trim(int64_t mono_ns);
+/* Bytes that wait. */
+size_t spare_kept(void);
+
+#endif

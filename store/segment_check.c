@@ -3,6 +3,7 @@
 #include "store/segment_check.h"
 
 #include "store/segment_block.h"
+#include "store/segment_compare.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,11 +13,9 @@ enum { FIELD_CHECK_STEP = 64 };
 
 struct check {
     struct segment *segment;
+    const struct segment_writer *writer; /* has what each row should be */
     const struct segment_content *content;
-    const struct shaped_rows *rows;
-    uint8_t *seen; /* per row of the content: was it read back */
     uint32_t *next; /* per family: rows that were read back */
-    struct buf line;
     struct error *err;
 };
 
@@ -69,24 +68,30 @@ static enum status load(struct segment_block *block, struct arrays *out, struct 
     return status == STATUS_OK && out->sequences == NULL ? err->status : status;
 }
 
-static enum status check_row(struct check *check, struct segment_block *block, uint32_t section,
-                             const struct arrays *arrays, uint32_t at,
-                             const struct segment_row *row)
+/* What is not text of a section's rows: one pass without branches, then one look at the differences. */
+static enum status check_arrays(struct check *check, const struct arrays *arrays, uint32_t first,
+                                const uint32_t *rows, uint32_t count)
 {
-    const struct event *event = row->event;
+    const struct segment_writer *writer = check->writer;
+    uint64_t time = 0, position = 0, level = 0;
 
-    buf_reset(&check->line);
-    if (!segment_append_line(block, section, at, &check->line))
-        return error_set(check->err, STATUS_NO_MEMORY, "no memory to check a segment");
-    if (!slice_equal(buf_slice(&check->line), event->bytes))
-        return differs(check, "text");
-    if (arrays->times[at] != event->time_ns || arrays->orders[at] != row->order_time_ns)
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = rows[i], at = first + i;
+        int64_t order = (int64_t)((uint64_t)writer->times[row] +
+                                  (uint64_t)writer->order_distances[row]);
+
+        time |= (uint64_t)(arrays->times[at] ^ writer->times[row]);
+        time |= (uint64_t)(arrays->orders[at] ^ order);
+        position |= arrays->sequences[at] ^ writer->sequences[row];
+        position |= arrays->sources[at] ^ writer->row_sources[row];
+        level |= (uint64_t)(arrays->levels[at] ^ writer->levels[row]);
+        level |= (uint64_t)(arrays->flags[at] ^ writer->flags[row]);
+    }
+    if (time != 0)
         return differs(check, "time");
-    if (arrays->sequences[at] != row->sequence || arrays->sources[at] != event->source)
+    if (position != 0)
         return differs(check, "position");
-    if (arrays->levels[at] != event->level || arrays->flags[at] != event->flags)
-        return differs(check, "level or flags");
-    return STATUS_OK;
+    return level == 0 ? STATUS_OK : differs(check, "level or flags");
 }
 
 static bool column_says(const struct column *column, uint32_t row, struct slice text)
@@ -151,48 +156,43 @@ static enum status check_block_fields(struct check *check, struct segment_block 
     return status;
 }
 
-enum { PREFETCH_EVENT = 12, PREFETCH_LINE = 6 };
-
-/* Rows of a family lie anywhere in memory. */
-static void prefetch(const struct check *check, const uint32_t *order, uint32_t count, uint32_t i)
+/* The rows that a section should have, in its order; NULL: it has more than are left. */
+static const uint32_t *expect_rows(struct check *check, const struct segment_section *section)
 {
-    if (i + PREFETCH_EVENT < count)
-        __builtin_prefetch(check->content->rows[order[i + PREFETCH_EVENT]].event);
-    if (i + PREFETCH_LINE < count && check->rows->bytes != NULL)
-        for (size_t at = 0; at < 256; at += 64)
-            __builtin_prefetch(check->rows->bytes[order[i + PREFETCH_LINE]] + at);
+    const struct shaped_rows *rows = &check->writer->rows;
+    const uint64_t *start = &rows->family_start[section->family];
+    uint32_t done;
+
+    if (section->family > rows->set.family_count)
+        return NULL;
+    done = check->next[section->family];
+    check->next[section->family] += section->row_count;
+    return done + section->row_count > start[1] - start[0] ? NULL : rows->order + start[0] + done;
 }
 
 static enum status check_events(struct check *check, struct segment_block *block)
 {
-    uint32_t *rows = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
+    struct line_list lines = {check->writer->rows.bytes, check->writer->sizes};
+    uint32_t *all = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
     struct arrays arrays;
     enum status status = load(block, &arrays, check->err);
 
-    if (status == STATUS_OK && rows == NULL)
+    if (status == STATUS_OK && all == NULL)
         status = error_set(check->err, STATUS_NO_MEMORY, "no memory to check a segment");
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
-        const uint64_t *start = &check->rows->family_start[section->family];
-        const uint32_t *order;
+        const uint32_t *rows = expect_rows(check, section);
 
-        if (section->family > check->rows->set.family_count ||
-            check->next[section->family] + section->row_count > start[1] - start[0])
+        if (rows == NULL)
             return differs(check, "count of rows");
+        memcpy(all + section->first_row, rows, section->row_count * sizeof(*rows));
         status = segment_block_load(block, k, check->err);
-        order = check->rows->order + start[0] + check->next[section->family];
-        check->next[section->family] += section->row_count;
-        for (uint32_t i = 0; i < section->row_count && status == STATUS_OK; i++) {
-            uint32_t row = order[i];
-
-            prefetch(check, order, section->row_count, i);
-            check->seen[row] = 1;
-            rows[section->first_row + i] = row;
-            status = check_row(check, block, k, &arrays, section->first_row + i,
-                               &check->content->rows[row]);
-        }
+        if (status == STATUS_OK && !segment_lines_equal(block, k, &lines, rows))
+            status = differs(check, "text");
+        if (status == STATUS_OK)
+            status = check_arrays(check, &arrays, section->first_row, rows, section->row_count);
     }
-    return status == STATUS_OK ? check_block_fields(check, block, rows) : status;
+    return status == STATUS_OK ? check_block_fields(check, block, all) : status;
 }
 
 static enum status check_samples(struct check *check, struct segment_block *block, uint64_t *at)
@@ -236,8 +236,8 @@ static enum status check_blocks(struct check *check)
     }
     if (status == STATUS_OK && samples != check->content->sample_count)
         return differs(check, "count of samples");
-    for (uint64_t i = 0; i < check->content->row_count && status == STATUS_OK; i++)
-        if (!check->seen[i])
+    for (uint32_t i = 0; i <= check->writer->rows.set.family_count && status == STATUS_OK; i++)
+        if (check->next[i] != segment_family_rows(check->writer, i)) /* and none was read twice */
             status = differs(check, "count of rows");
     return status;
 }
@@ -245,6 +245,7 @@ static enum status check_blocks(struct check *check)
 /* Anchors and lengths give the offsets: followed from row to row, without rendering again. */
 static enum status check_offsets(const struct check *check)
 {
+    const struct segment_writer *writer = check->writer;
     const struct segment *segment = check->segment;
     uint64_t *expected = calloc(segment->source_count + 1, 3 * sizeof(*expected));
     enum status status = STATUS_OK;
@@ -252,25 +253,25 @@ static enum status check_offsets(const struct check *check)
     if (expected == NULL)
         return error_set(check->err, STATUS_NO_MEMORY, "no memory to check a segment");
     for (uint64_t i = 0; i < check->content->row_count && status == STATUS_OK; i++) {
-        const struct event *event = check->content->rows[i].event;
-        const struct segment_source_entry *source = &segment->sources[event->source];
-        uint64_t *offset = &expected[3 * (size_t)event->source], *rank = offset + 1,
+        uint32_t number = writer->row_sources[i];
+        const struct segment_source_entry *source = &segment->sources[number];
+        uint64_t *offset = &expected[3 * (size_t)number], *rank = offset + 1,
                  *anchor = offset + 2;
 
         if (*anchor < source->anchor_count && source->anchors[*anchor].rank == *rank)
             *offset += source->anchors[(*anchor)++].offset;
-        if (*offset != event->offset)
+        if (*offset != writer->offsets[i])
             status = differs(check, "offset");
-        *offset += event->bytes.len + source->tail;
+        *offset += writer->sizes[i] + source->tail;
         ++*rank;
     }
     free(expected);
     return status;
 }
 
-enum status segment_check(struct io *io, const char *path, const struct segment_content *content,
-                         const struct shaped_rows *rows, struct error *err)
+enum status segment_check(const struct segment_writer *writer, struct error *err)
 {
+    const struct segment_content *content = writer->content;
     struct segment_names names = {
         .field = plain_field,
         .field_name = plain_field_name,
@@ -278,17 +279,15 @@ enum status segment_check(struct io *io, const char *path, const struct segment_
         .user = (void *)(uintptr_t)content->names,
     };
     struct error local = {0};
-    struct check check = {.content = content,
-                          .rows = rows,
-                          .line = buf_empty(SEGMENT_PAGE_SIZE_MAX),
-                          .err = err == NULL ? &local : err};
-    enum status status = segment_open(io, path, &names, &check.segment, check.err);
+    struct check check = {
+        .writer = writer, .content = content, .err = err == NULL ? &local : err};
+    enum status status =
+        segment_open(writer->io, writer->path, &names, &check.segment, check.err);
 
     if (status != STATUS_OK)
         return status;
-    check.seen = calloc(content->row_count + 1, sizeof(*check.seen));
-    check.next = calloc(rows->set.family_count + 1, sizeof(*check.next));
-    if (check.seen == NULL || check.next == NULL)
+    check.next = calloc(writer->rows.set.family_count + 1, sizeof(*check.next));
+    if (check.next == NULL)
         status = error_set(check.err, STATUS_NO_MEMORY, "no memory to check a segment");
     else if (check.segment->source_count != content->source_count)
         status = differs(&check, "count of sources");
@@ -296,9 +295,7 @@ enum status segment_check(struct io *io, const char *path, const struct segment_
         status = check_blocks(&check);
     if (status == STATUS_OK)
         status = check_offsets(&check);
-    free(check.seen);
     free(check.next);
-    buf_release(&check.line);
     segment_close(check.segment);
     return status;
 }

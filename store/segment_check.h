@@ -3,12 +3,11 @@
 #ifndef DENDRO_STORE_SEGMENT_CHECK_H
 #define DENDRO_STORE_SEGMENT_CHECK_H
 
-#include "store/segment_format.h"
-#include "store/shaped_rows.h"
+#include "store/segment_writer.h"
 
-/* `rows` gives the order of the file: by family, as the writer made it. Every line, time, position,
- * level and flag is compared, and the fields of a sample of the rows. CORRUPT: a difference. */
-enum status segment_check(struct io *io, const char *path, const struct segment_content *content,
-                         const struct shaped_rows *rows, struct error *err) WARN_UNUSED;
+/* The file that `writer` has made, against the content that it was made of: every line, time,
+ * position, level and flag is compared, and the fields of a sample of the rows. CORRUPT: a
+ * difference. */
+enum status segment_check(const struct segment_writer *writer, struct error *err) WARN_UNUSED;
 
 #endif

@@ -95,6 +95,9 @@ static enum status account_rows(struct segment_writer *writer)
         writer->order_distances[i] =
             (int64_t)((uint64_t)row->order_time_ns - (uint64_t)row->event->time_ns);
         writer->row_sources[i] = row->event->source;
+        writer->sequences[i] = row->sequence;
+        writer->offsets[i] = row->event->offset;
+        writer->sizes[i] = (uint32_t)row->event->bytes.len;
         writer->levels[i] = row->event->level;
         writer->flags[i] = row->event->flags;
         if (!account_source(source, row))
@@ -342,7 +345,7 @@ static enum status put_large_family(struct segment_writer *writer, uint32_t fami
 
         *part = (struct block_part){.family = family, .first = first};
         while (first + part->count < count && part->count < BLOCK_ROWS_MAX && bytes < bytes_max)
-            bytes += writer->content->rows[part_row(writer, part, part->count++)].event->bytes.len;
+            bytes += writer->sizes[part_row(writer, part, part->count++)];
         plan->part_count = 1;
         plan->row_count = part->count;
         status = put_block(writer, plan);
@@ -491,12 +494,16 @@ static enum status allocate(struct segment_writer *writer)
     writer->times = spare_take((content->row_count + 1) * sizeof(*writer->times));
     writer->order_distances = spare_take((content->row_count + 1) * sizeof(*writer->order_distances));
     writer->row_sources = spare_take((content->row_count + 1) * sizeof(*writer->row_sources));
+    writer->sequences = spare_take((content->row_count + 1) * sizeof(*writer->sequences));
+    writer->offsets = spare_take((content->row_count + 1) * sizeof(*writer->offsets));
+    writer->sizes = spare_take((content->row_count + 1) * sizeof(*writer->sizes));
     writer->levels = spare_take(content->row_count + 1);
     writer->flags = spare_take(content->row_count + 1);
     writer->numbers = malloc(BLOCK_ROWS_MAX * sizeof(*writer->numbers));
     return writer->sources == NULL || writer->expected_ranks == NULL || writer->ranks == NULL ||
                    writer->times == NULL || writer->order_distances == NULL ||
-                   writer->row_sources == NULL || writer->levels == NULL ||
+                   writer->row_sources == NULL || writer->sequences == NULL ||
+                   writer->offsets == NULL || writer->sizes == NULL || writer->levels == NULL ||
                    writer->flags == NULL || writer->numbers == NULL
                ? no_memory(writer)
                : STATUS_OK;
@@ -516,6 +523,9 @@ static void release(struct segment_writer *writer)
     spare_give(writer->times);
     spare_give(writer->order_distances);
     spare_give(writer->row_sources);
+    spare_give(writer->sequences);
+    spare_give(writer->offsets);
+    spare_give(writer->sizes);
     spare_give(writer->levels);
     spare_give(writer->flags);
     free(writer->expected_ranks);
@@ -584,7 +594,7 @@ static enum status write_once(struct io *io, const char *path,
                                                .sequence_min = UINT64_MAX};
     status = write_content(writer, plain);
     if (status == STATUS_OK)
-        status = segment_check(io, path, content, &writer->rows, err);
+        status = segment_check(writer, err);
     *out = writer->summary;
     release(writer);
     free(writer);

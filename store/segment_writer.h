@@ -34,7 +34,8 @@ struct segment_writer {
     struct source_state *sources;
     /* Of each row of the content: gathered in one pass, since events lie anywhere in memory. */
     int64_t *ranks, *times, *order_distances;
-    uint32_t *row_sources;
+    uint64_t *sequences, *offsets;
+    uint32_t *row_sources, *sizes; /* sizes: of the lines */
     uint8_t *levels, *flags;
     int64_t *expected_ranks;      /* per source: in the block at hand */
     uint32_t *field_numbers;      /* process number -> number in the file + 1 */

@@ -13,14 +13,14 @@ import tempfile
 import time
 
 from stack.pipeline import Collector, Shipper, programs, stored_bytes, wait_for_bytes
-from stack.service import Failed, wait_until
+from stack.service import PATIENCE_S, Failed, wait_until
 
 COLLECTOR = programs() / "collector/dendro-collector"
 SHIPPER = programs() / "shipper/dendro-shipper"
 DENDRO = programs() / "query/cli/dendro"
 
 
-def ends(command, code, *words, timeout=20):
+def ends(command, code, *words, timeout=PATIENCE_S):
     """The program must end by itself with `code` and say all of `words`."""
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=timeout,
                           stdin=subprocess.DEVNULL)
@@ -107,10 +107,10 @@ def unreadable_file(top):
         subprocess.run(["chown", "-R", "nobody:nogroup", str(top / "shipper")], check=True)
     shipper.start()
     try:
-        wait_for_bytes(collector, {str(logs / "good.log"): good}, 30)
-        wait_until("the unreadable file is named", lambda: "bad.log" in (top / "shipper/output").read_text(), 20)
+        wait_for_bytes(collector, {str(logs / "good.log"): good})
+        wait_until("the unreadable file is named", lambda: "bad.log" in (top / "shipper/output").read_text())
         os.chmod(logs / "bad.log", 0o644)
-        wait_for_bytes(collector, {str(logs / "bad.log"): bad}, 90)
+        wait_for_bytes(collector, {str(logs / "bad.log"): bad})
     finally:
         shipper.stop()
         collector.stop()
@@ -153,8 +153,8 @@ def broken_peers(top):
             attacks.append(bytes(good))
         data = b""
         for number, attack in enumerate(attacks):
-            with socket.create_connection(("127.0.0.1", collector.wire), timeout=10) as peer:
-                peer.settimeout(5)
+            with socket.create_connection(("127.0.0.1", collector.wire), timeout=PATIENCE_S) as peer:
+                peer.settimeout(PATIENCE_S)
                 peer.sendall(attack)
                 if number < 2 or number == 4:  # must be told to go: an empty read or a NACK and then the end
                     try:
@@ -163,7 +163,7 @@ def broken_peers(top):
                     except TimeoutError:
                         raise Failed(f"attack {number} is not sent away") from None
             data += write_lines(logs / "app.log", 5, f"attack{number}")
-        wait_for_bytes(collector, {str(logs / "app.log"): data}, 30)
+        wait_for_bytes(collector, {str(logs / "app.log"): data})
         said = (top / "collector/output").read_text(errors="replace")
         if "version" not in said:
             raise Failed(f"a wire version of the future left no word in the diag: {said[-500:]}")
@@ -184,7 +184,7 @@ def disk_full(top):
         collector = Collector(disk / "collector").start()
         shipper = Shipper(top / "shipper", collector, [f"role=web,path={logs}/*.log"]).start()
         data = write_lines(logs / "app.log", 1000, "before")
-        wait_for_bytes(collector, {str(logs / "app.log"): data}, 30)
+        wait_for_bytes(collector, {str(logs / "app.log"): data})
         room = os.statvfs(disk)
         filler = disk / "filler"
         with open(filler, "wb") as file:
@@ -194,14 +194,14 @@ def disk_full(top):
             except OSError:
                 pass
         print(f"    filled: {room.f_bavail * room.f_frsize >> 20} MiB were free")
-        wait_until("/ready says why not", lambda: not_ready(collector), 30)
+        wait_until("/ready says why not", lambda: not_ready(collector))
         data += write_lines(logs / "app.log", 1000, "while full")
         time.sleep(3)
         if stored_bytes(collector, logs / "app.log") != data[:len(data) // 2] and collector.process.poll() is not None:
             raise Failed("the collector did not keep serving while the disk was full")
         filler.unlink()
         data += write_lines(logs / "app.log", 1000, "after")
-        wait_for_bytes(collector, {str(logs / "app.log"): data}, 60)
+        wait_for_bytes(collector, {str(logs / "app.log"): data})
     finally:
         for service in (shipper, collector):
             if service is not None:
@@ -231,8 +231,8 @@ def corrupt_segment(top):
         for round_number in range(2):
             path = logs / f"app{round_number}.log"
             data[round_number] = write_lines(path, 5000, f"round{round_number}")
-            wait_for_bytes(collector, {str(path): data[round_number]}, 30)
-            wait_until("the rows are sealed", lambda: b"\ndendro_store_head_raw_bytes 0\n" in collector.get("/metrics"), 30)
+            wait_for_bytes(collector, {str(path): data[round_number]})
+            wait_until("the rows are sealed", lambda: b"\ndendro_store_head_raw_bytes 0\n" in collector.get("/metrics"))
         collector.stop()
         segments = sorted((path for path in collector.data.rglob("*") if path.suffix == ".seg"), key=lambda p: p.stat().st_mtime)
         if len(segments) < 2:

@@ -83,12 +83,12 @@ def main() -> int:
                 victim.kill()
                 kills[victim.name.removeprefix("dendro-")] += 1
                 time.sleep(dice.random() * 0.2)
-                victim.start(30)
+                victim.start()
             for writer in writers:
                 writer.stopping.set()
                 writer.join()
             print(f"killed {kills}; {sum(len(w.written) for w in writers)} lines written", flush=True)
-            wait_for_bytes(collector, {str(w.path): b"".join(w.written) for w in writers}, 60)
+            wait_for_bytes(collector, {str(w.path): b"".join(w.written) for w in writers})
         finally:
             for writer in writers:
                 writer.stopping.set()

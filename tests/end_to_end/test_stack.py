@@ -16,7 +16,7 @@ import urllib.request
 from stack import rotate
 from stack.pipeline import Collector, Shipper, wait_for_bytes
 from stack.servers import Celery, Elasticsearch, Gunicorn, Postgres, Redis, elastic_archive
-from stack.service import Failed, wait_until
+from stack.service import PATIENCE_S, Failed, wait_until
 
 TENANTS = ["river-clinic", "lake-ngo", "north-health"]
 ROUNDS = int(os.environ.get('DENDRO_STACK_ROUNDS', 6))           # bursts of load; a rotation between each two
@@ -39,7 +39,7 @@ class Load:
                       "restore": (f"/a/{tenant}/phone/restore/?since={number}", None),
                       "report": (f"/a/{tenant}/reports/", None), "missing": (f"/no/such/{number}", None)}[kind]
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.base + path, data=body), timeout=60) as answer:
+            with urllib.request.urlopen(urllib.request.Request(self.base + path, data=body), timeout=PATIENCE_S) as answer:
                 status = answer.status
                 answer.read()  # gunicorn logs no request whose client hangs up before the end
         except urllib.error.HTTPError as error:
@@ -58,7 +58,7 @@ class Load:
 def quiet(celery: Celery):
     """Wait until the worker has nothing left to do."""
     wait_until("celery is idle", lambda: celery.redis.cli("llen", celery.queue).strip() == "0"
-               and not any(next(iter(celery.inspect(what).values())) for what in ("active", "reserved")), 60)
+               and not any(next(iter(celery.inspect(what).values())) for what in ("active", "reserved")))
 
 
 def check_equal(what: str, ours, theirs):

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import urllib.request
 
-from .service import Failed, Service, free_port, wait_until
+from .service import PATIENCE_S, Failed, Service, free_port, wait_until
 
 
 def programs() -> pathlib.Path:
@@ -68,6 +68,12 @@ class Shipper(Service):
         self.state = folder / "state"
         self.extra = list(extra)
 
+    def ready(self):
+        """It answers only after its first look at all sources: what was there then is followed from now on."""
+        done = subprocess.run([str(programs() / "shipper/dendro-shipper"), "status", "--state", str(self.state)],
+                              capture_output=True, text=True, timeout=PATIENCE_S, stdin=subprocess.DEVNULL)
+        return done.stdout.startswith("collector ")
+
     def command(self):
         words = [str(programs() / "shipper/dendro-shipper"), "--collector", f"127.0.0.1:{self.collector.wire}", "--state",
                  str(self.state), "--geo", self.collector.geo, "--host", self.host, *self.extra]
@@ -81,20 +87,23 @@ def stored_bytes(collector: Collector, path) -> bytes:
     return collector.dendro("grep", "-h", "--source", str(path), "", check=(0, 1), binary=True)
 
 
-def wait_for_bytes(collector: Collector, expected: dict[str, bytes], seconds=90):
-    """Wait until each source gives back exactly the bytes of its files, in file order."""
+def wait_for_bytes(collector: Collector, expected: dict[str, bytes]):
+    """Wait until each source gives back exactly the bytes of its files, in file order. A slow machine may take its time: we
+    give up only when nothing more arrives."""
     for path, content in expected.items():
         got = b""
 
-        def same():
+        def moves():
             nonlocal got
-            got = stored_bytes(collector, path)
-            return got == content
+            collector.check_alive()
+            before, got = got, stored_bytes(collector, path)
+            return got == content or len(got) != len(before)
 
-        try:
-            wait_until(path, same, seconds, every=0.5)
-        except Failed:
-            raise Failed(f"{path}: {describe_difference(content, got)}") from None
+        while got != content:
+            try:
+                wait_until(path, moves, PATIENCE_S, every=0.5)
+            except Failed as error:
+                raise Failed(f"{error}: {describe_difference(content, got)}") from None
 
 
 def describe_difference(wanted: bytes, got: bytes) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.request
 
-from .service import Service, as_user, free_port, wait_until
+from .service import PATIENCE_S, Failed, Service, as_user, free_port, wait_until
 
 CLINIC = pathlib.Path(__file__).resolve().parents[1] / "clinic"
 PYTHON = "/usr/bin/python3"  # Debian's, which sees Debian's python3-* packages
@@ -31,7 +31,7 @@ class Redis(Service):
 
     def cli(self, *words):
         return subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True,
-                              check=True, timeout=10).stdout
+                              check=True, timeout=PATIENCE_S).stdout
 
 
 class Postgres(Service):
@@ -47,7 +47,7 @@ class Postgres(Service):
         self.logs = folder / "pg_log"
         self.bin = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
 
-    def start(self, seconds=60):
+    def start(self, seconds=PATIENCE_S):
         if not self.data.exists():
             subprocess.run(as_user(self.user) + [self.bin / "initdb", "-D", self.data, "-A", "trust", "-U", "postgres",
                            "-E", "UTF8", "--no-sync"], check=True, capture_output=True, cwd=self.folder)
@@ -75,7 +75,7 @@ fsync = off
     def command(self):
         return [str(self.bin / "postgres"), "-D", str(self.data)]
 
-    def stop(self, how=signal.SIGINT, seconds=30):
+    def stop(self, how=signal.SIGINT, seconds=PATIENCE_S):
         super().stop(how, seconds)
 
     def ready(self):
@@ -83,7 +83,8 @@ fsync = off
 
     def sql(self, text, database="postgres"):
         return subprocess.run(["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database, "-qAt",
-                               "-v", "ON_ERROR_STOP=1", "-c", text], capture_output=True, text=True, check=True, timeout=30).stdout
+                               "-v", "ON_ERROR_STOP=1", "-c", text], capture_output=True, text=True, check=True,
+                              timeout=PATIENCE_S).stdout
 
 
 class Site(Service):
@@ -109,6 +110,7 @@ class Gunicorn(Site):
 
     def command(self):
         return [PYTHON, "-m", "gunicorn", "clinic_site:application", "--bind", f"127.0.0.1:{self.port}", "--workers", "2",
+                "--timeout", str(PATIENCE_S),
                 "--access-logfile", str(self.access), "--error-logfile", str(self.error), "--log-level", "debug",
                 "--access-logformat", '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(D)s']
 
@@ -135,18 +137,21 @@ class Celery(Site):
 
     def inspect(self, what):
         program = ("import json, clinic_tasks; "
-                   f"print(json.dumps(clinic_tasks.app.control.inspect(timeout=5).{what}()))")
+                   f"print(json.dumps(clinic_tasks.app.control.inspect(timeout=10).{what}()))")
         import json
 
-        return json.loads(subprocess.run([PYTHON, "-c", program], env=self.environment(), capture_output=True, text=True,
-                                         check=True, timeout=30).stdout.splitlines()[-1])
+        answer = json.loads(subprocess.run([PYTHON, "-c", program], env=self.environment(), capture_output=True, text=True,
+                                         check=True, timeout=PATIENCE_S).stdout.splitlines()[-1])
+        if answer is None:
+            raise Failed(f"no worker answers what is {what}")
+        return answer
 
     def ready(self):
         return bool(self.inspect("ping"))
 
     def task_totals(self) -> dict[str, int]:
         """The worker's own count of accepted tasks by name."""
-        return next(iter(self.inspect("stats").values()))["total"]
+        return next(iter(wait_until("the worker counts", lambda: self.inspect("stats")).values()))["total"]
 
 
 ELASTIC_VERSION = "7.17.28"
@@ -196,7 +201,7 @@ xpack.security.enabled: false
         return {**os.environ, "ES_JAVA_HOME": str(java), "ES_JAVA_OPTS": "-Xms300m -Xmx300m", "HOME": str(self.folder),
                 "TZ": "UTC"}
 
-    def start(self, seconds=180):
+    def start(self, seconds=5 * PATIENCE_S):
         return super().start(seconds)
 
     def ready(self):
@@ -208,5 +213,5 @@ xpack.security.enabled: false
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method,
                                          data=None if body is None else json.dumps(body).encode(),
                                          headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)

@@ -8,6 +8,9 @@ import subprocess
 import time
 
 
+PATIENCE_S = 120  # without any progress; every wait ends as soon as its condition holds
+
+
 class Failed(Exception):
     """A service did not come up, or a check did not hold; the text says which and why."""
 
@@ -22,7 +25,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until(what: str, check, seconds: float = 60, every: float = 0.1):
+def wait_until(what: str, check, seconds: float = PATIENCE_S, every: float = 0.1):
     """Call `check` until it gives something true; its last error is part of the failure."""
     deadline = time.monotonic() + seconds
     last = "never true"
@@ -75,7 +78,7 @@ class Service:
                 as_user(self.user, self.group) + self.command(), cwd=self.folder, env=self.environment(),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
 
-    def start(self, seconds: float = 60):
+    def start(self, seconds: float = PATIENCE_S):
         self.spawn()
         try:
             wait_until(f"{self.name} is up", self._alive_and_ready, seconds)
@@ -84,9 +87,12 @@ class Service:
             raise Failed(f"{error}\n--- end of its output:\n{tail}") from None
         return self
 
-    def _alive_and_ready(self) -> bool:
+    def check_alive(self):
         if self.process is None or self.process.poll() is not None:
             raise Ended(f"{self.name} ended with {self.process.returncode if self.process else None}")
+
+    def _alive_and_ready(self) -> bool:
+        self.check_alive()
         return self.ready()
 
     def kill(self):
@@ -95,7 +101,7 @@ class Service:
             self.process.kill()
             self.process.wait()
 
-    def stop(self, how: int = signal.SIGTERM, seconds: float = 20):
+    def stop(self, how: int = signal.SIGTERM, seconds: float = PATIENCE_S):
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(how)

@@ -132,7 +132,7 @@ def main() -> int:
         collector = Collector(top / "collector").start()
         shipper = Shipper(top / "shipper", collector, [f"role=web,path={log}"]).start()
         try:
-            wait_for_bytes(collector, {str(log): whole(lines)}, 60)
+            wait_for_bytes(collector, {str(log): whole(lines)})
             checks = Checks(collector.url)
             grep_cases(checks, lines, f"test/web1:{log}".encode())
             other_cases(checks, collector)

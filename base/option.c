@@ -27,7 +27,8 @@ static bool name_equal(struct slice given, const char *name)
 const struct option *option_find(const struct option_table *table, struct slice name)
 {
     for (size_t i = 0; i < table->count; i++)
-        if (name_equal(name, table->rows[i].name))
+        if (name_equal(name, table->rows[i].name) ||
+            (table->rows[i].alias != NULL && name_equal(name, table->rows[i].alias)))
             return &table->rows[i];
     return NULL;
 }

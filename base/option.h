@@ -79,6 +79,7 @@ struct table_list {
 
 struct option {
     const char *name;
+    const char *alias; /* another spelling that is understood; NULL: none */
     char letter; /* of the short flag; 0: none */
     enum option_type type;
     unsigned flags;
@@ -115,7 +116,7 @@ struct option_seen {
 enum status option_presets(const struct option_table *table, void *base, struct arena *arena,
                            struct error *err) WARN_UNUSED;
 
-/* The row of a name; '-' and '_' are the same. NULL if there is none. */
+/* The row of a name or an alias; '-' and '_' are the same. NULL if there is none. */
 const struct option *option_find(const struct option_table *table, struct slice name);
 /* STATUS_INVALID: unknown key "x"; did you mean "y"? */
 enum status option_unknown(const struct option_table *table, struct slice name,

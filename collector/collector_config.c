@@ -71,7 +71,7 @@ static const struct option collector_rows[] = {
     {.name = "derive", .type = OPTION_TABLE, .flags = OPTION_FILE_ONLY,
      .offset = offsetof(struct collector_config, derive), .table = &derive_option_table,
      .help = "rules for tenant, url_group, route, path_group and referer_group"},
-    {.name = "sources", .type = OPTION_TABLES, .offset = offsetof(struct collector_config, sources),
+    {.name = "sources", .alias = "source", .type = OPTION_TABLES, .offset = offsetof(struct collector_config, sources),
      .table = &source_options, .value_name = "path=GLOB,format=NAME,...",
      .help = "settings by path; the first that matches counts"},
     {.type = OPTION_GROUP, .help = "General"},

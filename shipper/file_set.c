@@ -31,19 +31,36 @@ struct walk {
     unsigned depth;
 };
 
+enum status file_set_check(const char *pattern, struct error *err)
+{
+    size_t len = strlen(pattern);
+
+    if (pattern[0] != '/')
+        return error_set(err, STATUS_INVALID,
+                         "source path \"%.100s\" is relative: expected an absolute path, "
+                         "such as /var/log/app/*.log",
+                         pattern);
+    if (len >= GLOB_SIZE_MAX)
+        return error_set(err, STATUS_INVALID, "source path \"%.60s...\": %zu bytes, at most %d",
+                         pattern, len, GLOB_SIZE_MAX - 1);
+    if (pattern[len - 1] == '/')
+        return error_set(err, STATUS_INVALID,
+                         "source path \"%.60s\" is a directory: expected its files; did you mean "
+                         "\"%.60s*.log\"?",
+                         pattern, pattern);
+    return STATUS_OK;
+}
+
 enum status file_set_new(struct io *io, const struct source_settings *sources, uint32_t count,
                          struct file_set **out, struct error *err)
 {
     struct file_set *set;
 
     for (uint32_t i = 0; i < count; i++) {
-        size_t len = strlen(sources[i].path);
+        enum status status = file_set_check(sources[i].path, err);
 
-        if (sources[i].path[0] != '/' || len >= GLOB_SIZE_MAX || sources[i].path[len - 1] == '/')
-            return error_set(
-                err, STATUS_INVALID,
-                "source path \"%.200s\": expected an absolute path or pattern of files",
-                sources[i].path);
+        if (status != STATUS_OK)
+            return status;
     }
     set = calloc(1, sizeof(*set));
     if (set != NULL)

@@ -41,7 +41,10 @@ struct found_file {
     const struct source_settings *before_settings; /* of `before` */
 };
 
-/* Errors: INVALID (a pattern is not absolute, or too long), NO_MEMORY. */
+/* Can `pattern` lead to files? INVALID: it is not absolute, or too long, or names a directory. */
+enum status file_set_check(const char *pattern, struct error *err) WARN_UNUSED;
+
+/* Errors: INVALID (see file_set_check()), NO_MEMORY. */
 enum status file_set_new(struct io *io, const struct source_settings *sources, uint32_t count,
                          struct file_set **out, struct error *err) WARN_UNUSED;
 void file_set_free(struct file_set *set);

@@ -103,6 +103,7 @@ void source_attach(struct follow *follow, struct source *source, struct candidat
     source->directory_id = candidate->directory->id;
     source->next_poll_ns = follow->now_ns;
     source->grew_ns = follow->now_ns;
+    source_note_size(source, follow->now_ns);
     source->readable = true;
     source->deleted = source->unreadable = false;
     source->gen.last_seen_ns = follow->wall_ns;
@@ -304,7 +305,7 @@ static void lose_file(struct follow *follow, struct source *source, const char *
 }
 
 struct source *follow_truncated(struct follow *follow, struct source *source,
-                                enum reset_reason reason, uint64_t from)
+                                enum reset_reason reason, struct cut cut)
 {
     struct generation gen = source->gen;
     char bytes[TAIL_SIZE_MAX];
@@ -313,8 +314,9 @@ struct source *follow_truncated(struct follow *follow, struct source *source,
     gen.trunc_no++;
     gen.prefix_len = 0;
     gen.prefix_hash = 0;
-    gen.begin_off = gen.acked_off = from;
-    gen.acked_tail = tail_hash(bytes_before(follow, &source->content, from, bytes));
+    gen.begin_off = cut.from;
+    gen.acked_off = cut.same;
+    gen.acked_tail = tail_hash(bytes_before(follow, &source->content, cut.same, bytes));
     gen.size_seen = 0;
     gen.first_seen_ns = gen.last_seen_ns = follow->wall_ns;
     gen.finished = false;

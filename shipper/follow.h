@@ -78,10 +78,16 @@ void follow_hint(struct follow *follow, const char *directory);
  * NACK: decides where reading goes on. */
 void follow_answer(struct follow *follow, struct source *source,
                    const struct source_answer *answer);
+/* Where a file goes on that is not what we read from. Whether we read the bytes of [same, from)
+ * cannot be told: they become a LOSS. */
+struct cut {
+    uint64_t same; /* up to here it has the bytes that we read */
+    uint64_t from; /* from here it is read */
+};
 /* The file is not what we read from: `source` becomes an orphan, its file begins anew as the next
- * truncation. `from`: where the new one begins. Gives the new source or NULL (no memory). */
+ * truncation. Gives the new source or NULL (no memory). */
 struct source *follow_truncated(struct follow *follow, struct source *source,
-                                enum reset_reason reason, uint64_t from);
+                                enum reset_reason reason, struct cut cut);
 /* A new epoch: every source is asked for again. `finished_too`: the collector's store is another
  * one, so what was delivered may be needed again. */
 void follow_ask_all(struct follow *follow, bool finished_too);

@@ -48,11 +48,28 @@ static void go_on_at(struct follow *follow, struct source *source, uint64_t offs
     source_enter(follow, source, SOURCE_FOLLOWED, decision);
 }
 
+/* What is between our position and the beginning was in the file when it had been cut, and cannot
+ * be told from what we had read (struct cut). */
+static void report_gap(struct follow *follow, struct source *source)
+{
+    uint64_t from = source->read_off, to = source->gen.begin_off;
+
+    diag_warn("%s: bytes %llu to %llu may be lost: it was cut in place", source->gen.path,
+              (unsigned long long)from, (unsigned long long)to);
+    follow_add_loss(follow, source, from, to, LOSS_TRUNCATED);
+    source_move(source, to, TAIL_HASH_UNKNOWN);
+}
+
 static void begin(struct follow *follow, struct source *source)
 {
     uint64_t offset = source->gen.begin_off;
 
     source->begun = false;
+    if (source->gen.acked_off < offset) {
+        source_enter(follow, source, SOURCE_FOLLOWED, "goes on behind the place where it was cut");
+        report_gap(follow, source);
+        return;
+    }
     if (source->gen.acked_off > offset)
         diag_warn("%s: the collector does not know it: sent again from byte %llu", source->gen.path,
                   (unsigned long long)offset);
@@ -84,7 +101,7 @@ static void refuse(struct follow *follow, struct source *source,
     source->gen.acked_off = watermark->durable_offset;
     source->gen.acked_tail = watermark->tail_hash;
     source_move(source, watermark->durable_offset, watermark->tail_hash);
-    if (follow_truncated(follow, source, RESET_REFUSED, 0) != NULL)
+    if (follow_truncated(follow, source, RESET_REFUSED, (struct cut){0, 0}) != NULL)
         source->gen.size_seen = watermark->durable_offset; /* beyond it we have seen nothing */
 }
 

@@ -20,15 +20,25 @@ enum match {
     MATCH_ADOPT,
 };
 
-uint64_t begin_after_cut(const struct source *source, struct slice first, uint64_t size)
+struct cut cut_of(struct follow *follow, const struct source *source, struct content *content,
+                  struct slice first, uint64_t size)
 {
     const struct generation *gen = &source->gen;
+    uint32_t count = source->marks != NULL ? source->marks->count : 0;
 
     /* A short prefix would take two logs with the same banner for one. */
     if (size == 0 || gen->prefix_len < NUL_RUN_MIN || first.len < gen->prefix_len ||
         prefix_hash(slice_first(first, gen->prefix_len)) != gen->prefix_hash)
-        return 0;
-    return size;
+        return (struct cut){0, 0};
+    while (count > 0) {
+        const struct tail_mark *mark = &source->marks->marks[--count];
+        char bytes[TAIL_SIZE_MAX];
+
+        if (mark->offset <= size && mark->offset >= gen->prefix_len &&
+            tail_hash(bytes_before(follow, content, mark->offset, bytes)) == mark->tail)
+            return (struct cut){mark->offset, size};
+    }
+    return (struct cut){gen->prefix_len, size};
 }
 
 /* ---- rule 1 ---- */
@@ -79,6 +89,7 @@ static enum reset_reason check(struct follow *follow, const struct source *sourc
 bool identify_known(struct follow *follow, struct candidate *candidate)
 {
     struct source *source = source_table_find(&follow->sources, &candidate->key);
+    struct cut cut = {0, 0};
     uint64_t size_seen;
     enum reset_reason reason;
 
@@ -93,11 +104,10 @@ bool identify_known(struct follow *follow, struct candidate *candidate)
         return true;
     }
     source->gen.size_seen = size_seen;
-    (void)follow_truncated(
-        follow, source, reason,
-        reason == RESET_SHORTER
-            ? begin_after_cut(source, candidate_first(candidate), candidate->info.size)
-            : 0);
+    if (reason == RESET_SHORTER)
+        cut = cut_of(follow, source, &source->content, candidate_first(candidate),
+                     candidate->info.size);
+    (void)follow_truncated(follow, source, reason, cut);
     source_close(follow, source); /* only if there was no memory for the new one */
     return true;
 }

@@ -18,6 +18,7 @@ static void note_growth(struct follow *follow, struct source *source, const stru
     source->mtime_ns = info->mtime_ns;
     source->grew_ns = follow->now_ns;
     source->readable = info->size > source->read_off;
+    source_note_size(source, follow->now_ns);
     if (info->size > source->gen.size_seen)
         source->gen.size_seen = info->size;
     directory = file_set_directory_of(follow->files, source_path(source));
@@ -160,7 +161,8 @@ static void became_shorter(struct follow *follow, struct source *source, uint64_
 
     if (source_reopen(follow, source))
         first = read_first(follow, source, bytes);
-    (void)follow_truncated(follow, source, RESET_SHORTER, begin_after_cut(source, first, size));
+    (void)follow_truncated(follow, source, RESET_SHORTER,
+                           cut_of(follow, source, &source->content, first, size));
 }
 
 void poll_source(struct follow *follow, struct source *source)
@@ -188,7 +190,7 @@ void poll_source(struct follow *follow, struct source *source)
         if (source->gen.prefix_len < PREFIX_SIZE_MAX && info.size > source->gen.prefix_len &&
             source->state != SOURCE_NEW && source_reopen(follow, source) &&
             !grow_prefix(follow, source)) {
-            (void)follow_truncated(follow, source, RESET_TAIL, 0);
+            (void)follow_truncated(follow, source, RESET_TAIL, (struct cut){0, 0});
             return;
         }
     } else if (info.size <= source->read_off) {

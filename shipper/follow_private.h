@@ -55,8 +55,9 @@ enum verdict identify_by_content(struct follow *follow, struct candidate *candid
 /* Make a source of it, whatever it is; NULL: no room. */
 struct source *identify_begin(struct follow *follow, struct candidate *candidate);
 /* Where a file that became shorter than our position begins anew: at its new end if its first
- * bytes are the same (an editor, sed -i), else at 0. */
-uint64_t begin_after_cut(const struct source *source, struct slice first, uint64_t size);
+ * bytes are the same (an editor), else at 0. */
+struct cut cut_of(struct follow *follow, const struct source *source, struct content *content,
+                  struct slice first, uint64_t size);
 
 /* follow_poll.c */
 void follow_poll_due(struct follow *follow);

@@ -1,6 +1,7 @@
 /* shipper/options.c -- option tables, and the rules that are about more than one option. */
 #include "shipper/options.h"
 
+#include "shipper/file_set.h"
 #include "shipper/limits.h"
 
 #include <unistd.h>
@@ -57,7 +58,7 @@ static const struct option rows[] = {
     {.name = "token", .type = OPTION_TEXT, .flags = OPTION_FILE_ONLY | OPTION_SECRET,
      .offset = AT(token), .help = "shown to the collector"},
     {.type = OPTION_GROUP, .help = "Sources"},
-    {.name = "source", .letter = 's', .type = OPTION_TABLES, .table = &source_table,
+    {.name = "source", .alias = "sources", .letter = 's', .type = OPTION_TABLES, .table = &source_table,
      .offset = AT(source_list), .value_name = "KEY=VALUE,...",
      .help = "follow files: role=ROLE[,format=FORMAT],path=GLOB; also zone, line_prefix, "
              "log_format, duration_unit, start_at, backfill, idle, line_max; may be repeated"},
@@ -175,6 +176,9 @@ static enum status finish_source(struct source_settings *source, struct error *e
 
     if (source->path == NULL || source->role == NULL || source->role[0] == '\0')
         return error_set(err, STATUS_INVALID, "a source needs role=ROLE and path=GLOB");
+    status = file_set_check(source->path, err);
+    if (status != STATUS_OK)
+        return status;
     source->label_count = 0;
     for (size_t i = 0; i < COUNT_OF(own) && status == STATUS_OK; i++)
         status = add_label(source, own[i].name, own[i].value, err);

@@ -102,31 +102,47 @@ static void add_delivery(struct shipper *shipper)
                          slice_of(reset_reason_name(reason)));
 }
 
+static void add_source(struct metric_set *set, const struct source *source, double lag_bytes,
+                       double lag_seconds)
+{
+    const struct {
+        const char *name;
+        double value;
+    } values[] = {
+        {"dendro_shipper_lag_bytes", lag_bytes},
+        {"dendro_shipper_lag_seconds", lag_seconds},
+        {"dendro_shipper_read_offset_bytes", (double)source->read_off},
+        {"dendro_shipper_acked_offset_bytes", (double)source->gen.acked_off},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(values); i++) /* `source` is a column of every row: "host" */
+        metric_add_label(set, values[i].name, values[i].value, "path", slice_of(source->gen.path));
+}
+
 static void add_sources(struct shipper *shipper)
 {
     struct source_table *sources = &shipper->follow->sources;
     struct metric_set *set = &shipper->metrics;
     uint64_t lag_sum = 0;
+    double wait_max = 0;
     uint32_t listed = 0;
 
     for (uint32_t i = 0; i < sources->count; i++) {
-        const struct source *source = sources->items[i];
+        struct source *source = sources->items[i];
         uint64_t end = source->size > source->read_off ? source->size : source->read_off;
         uint64_t lag = end - source->gen.acked_off;
-        struct slice path = slice_of(source->gen.path);
+        double wait = (double)source_lag_ns(source, shipper->now_ns) / (double)SECOND_NS;
 
         if (source->state > SOURCE_FOLLOWED || source->content.gz != NULL)
             continue;
         lag_sum += lag;
+        wait_max = wait > wait_max ? wait : wait_max;
         if (source->rotated || ++listed > SOURCE_SERIES_MAX)
             continue; /* two generations of one path would be one series */
-        metric_add_label(set, "dendro_shipper_lag_bytes", (double)lag, "source", path);
-        metric_add_label(set, "dendro_shipper_read_offset_bytes", (double)source->read_off,
-                         "source", path);
-        metric_add_label(set, "dendro_shipper_acked_offset_bytes", (double)source->gen.acked_off,
-                         "source", path);
+        add_source(set, source, (double)lag, wait);
     }
     metric_add(set, "dendro_shipper_lag_bytes_sum", (double)lag_sum);
+    metric_add(set, "dendro_shipper_lag_seconds_max", wait_max);
     shipper->session.backlog_size = lag_sum;
 }
 

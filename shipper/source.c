@@ -86,6 +86,7 @@ static void source_free(struct source *source, struct io *io)
     content_close(io, &source->content);
     free((void *)(uintptr_t)source->gen.path);
     free(source->where);
+    free(source->marks);
     free(source);
 }
 
@@ -144,6 +145,32 @@ void source_table_rekey(struct source_table *table, struct source *source,
     chain_out(table, source);
     source->gen.key = *key;
     chain_in(table, source);
+}
+
+void source_mark(struct source *source)
+{
+    if (source->read_tail == TAIL_HASH_UNKNOWN)
+        return;
+    if (source->marks == NULL)
+        source->marks = calloc(1, sizeof(*source->marks));
+    if (source->marks != NULL)
+        tail_marks_add(source->marks, source->read_off, source->read_tail);
+}
+
+void source_note_size(struct source *source, int64_t now_ns)
+{
+    if (source->lag_off > source->gen.acked_off)
+        return; /* older bytes wait */
+    source->lag_off = source->size;
+    source->lag_ns = now_ns;
+}
+
+int64_t source_lag_ns(struct source *source, int64_t now_ns)
+{
+    if (source->size <= source->gen.acked_off)
+        return 0;
+    source_note_size(source, source->grew_ns); /* what waited when we last looked was acked since */
+    return now_ns - source->lag_ns;
 }
 
 bool source_set_where(struct source *source, const char *path)

@@ -18,6 +18,7 @@
 #include "shipper/content.h"
 #include "shipper/identity.h"
 #include "shipper/settings.h"
+#include "shipper/tail_marks.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,6 +43,9 @@ struct source {
     uint64_t read_off;             /* next byte to read */
     uint64_t read_tail;            /* tail_hash() of what is before read_off */
     uint64_t scan_off;             /* no newline in [read_off, scan_off) */
+    struct tail_marks *marks;      /* positions that were read; NULL: none yet, or no memory */
+    uint64_t lag_off;              /* the oldest growth that is not acked ends here, */
+    int64_t lag_ns;                /* and was seen then (monotonic) */
     uint64_t size;                 /* as last seen */
     uint64_t size_before;          /* as seen before it last grew */
     int64_t mtime_ns;              /* as last seen */
@@ -106,6 +110,11 @@ struct source *source_table_find_id(const struct source_table *table, const uint
 /* Change the key of a source that found its bytes in another file. */
 void source_table_rekey(struct source_table *table, struct source *source,
                         const struct file_key *key);
+/* It was read up to read_off: remember the hash of what is before. */
+void source_mark(struct source *source);
+/* It has grown to `size`; then, how long do its oldest bytes wait to be acked? 0: none waits. */
+void source_note_size(struct source *source, int64_t now_ns);
+int64_t source_lag_ns(struct source *source, int64_t now_ns);
 /* Its present path; false: no memory. */
 bool source_set_where(struct source *source, const char *path);
 

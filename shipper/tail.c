@@ -61,6 +61,7 @@ static void advance(struct turn *turn, size_t len)
     struct slice seen = slice_make(turn->reader->bytes, turn->look_back + len);
 
     source_move(turn->source, turn->source->read_off + len, tail_hash(seen));
+    source_mark(turn->source);
     turn->reader->counters.bytes += len;
 }
 
@@ -106,7 +107,7 @@ static bool read_piece(struct turn *turn, enum tail_result *result)
         return false;
     }
     if (!looks_same(turn, (size_t)got)) {
-        (void)follow_truncated(turn->follow, source, RESET_TAIL, 0);
+        (void)follow_truncated(turn->follow, source, RESET_TAIL, (struct cut){0, 0});
         (void)idle(turn);
         return false;
     }

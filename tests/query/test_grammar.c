@@ -198,7 +198,7 @@ static const struct example {
     {"15", "metric:=node_filesystem_avail_bytes _time:30d | stats by (host, mountpoint) "
            "forecast(value, 30d) as left | where left:<0", false},
     {"16", "metric:=dendro_shipper_lag_bytes _time:5m | last 1 by (_time) partition by (host, "
-           "source) | sort by (value desc) limit 20", false},
+           "path) | sort by (value desc) limit 20", false},
     {"18", "user:=nurse4 _time:[2026-03-02T08:00, 2026-03-02T12:00) | sort by (_time) | fields "
            "_time, host, method, path, status, duration", false},
     {"18 audit", "role:=audit action:=query query:*nurse4*", false},

@@ -415,6 +415,85 @@ static void test_row_15_shrinks_but_not_to_zero(void **unused)
     rig_release(&rig);
 }
 
+/* Cut in place and appended to before we look: what of it is new cannot be told. Every byte that is
+ * not delivered lies in the gap, which begins where the file is known to be the same. */
+static void test_row_15_appended_before_we_look(void **unused)
+{
+    static const struct {
+        const char *name;
+        unsigned kept; /* lines of 25 bytes */
+        const char *appended;
+        uint64_t from, to;
+    } cases[] = {
+        {"at a place where we had read to", 50, "new\n", 25 * 50, 25 * 50 + 4},
+        {"between two such places", 60, "new\n", 25 * 50, 25 * 60 + 4},
+        {"before the first of them", 45, "new\n", 1024, 25 * 45 + 4},
+        {"nothing was appended", 50, "", 0, 0},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+
+        print_message("  %s\n", cases[i].name);
+        start(&rig, "/log/app.log");
+        rig_lines(&rig, LOG, "a line of this length", 10, 59); /* 50 lines */
+        rig_run(&rig, 3000);
+        rig_lines(&rig, LOG, "a line of this length", 10, 59);
+        rig_run(&rig, 3000);
+        rig_truncate(&rig, LOG, 25 * cases[i].kept);
+        rig_append(&rig, LOG, cases[i].appended);
+        rig_run(&rig, 3000);
+        rig_kill(&rig); /* the gap is not forgotten */
+        rig_start(&rig);
+        rig_run(&rig, 3000);
+        rig_append(&rig, LOG, "later\n");
+        rig_run(&rig, 3000);
+        assert_int_equal(rig.fake->line_count, 101);
+        assert_string_equal(rig.fake->lines[100].bytes, "later");
+        assert_int_equal(rig.fake->loss_count, cases[i].to > 0);
+        if (cases[i].to > 0) {
+            assert_int_equal(rig.fake->losses[0].from, cases[i].from);
+            assert_int_equal(rig.fake->losses[0].to, cases[i].to);
+            assert_int_equal(rig.fake->losses[0].reason, LOSS_TRUNCATED);
+        }
+        assert_int_equal(rig.fake->nacks_sent, 0);
+        rig_release(&rig);
+    }
+}
+
+/* The collector is away when it happens, and the shipper is killed before it hears of the gap. */
+static void test_row_15_gap_without_a_collector(void **unused)
+{
+    struct rig rig;
+
+    (void)unused;
+    start(&rig, "/log/app.log");
+    rig_lines(&rig, LOG, "a line of this length", 10, 99);
+    rig_run(&rig, 3000);
+    rig.fake->window_size = 0;
+    fake_collector_cut(rig.fake);
+    rig_run(&rig, 1000);
+    rig_truncate(&rig, LOG, 25 * 50);
+    rig_append(&rig, LOG, "new\n");
+    rig_run(&rig, 3000);
+    rig_kill(&rig);
+    rig_start(&rig);
+    rig_run(&rig, 3000);
+    assert_int_equal(rig.fake->loss_count, 0);
+    rig.fake->window_size = 1 << 20;
+    fake_collector_cut(rig.fake);
+    rig_run(&rig, 90000);
+    rig_append(&rig, LOG, "later\n");
+    rig_run(&rig, 3000);
+    assert_int_equal(rig.fake->line_count, 91);
+    assert_string_equal(rig.fake->lines[90].bytes, "later");
+    assert_int_equal(rig.fake->loss_count, 1);
+    assert_int_equal(rig.fake->losses[0].from, 1024);
+    assert_int_equal(rig.fake->losses[0].to, 25 * 50 + 4);
+    rig_release(&rig);
+}
+
 /* Descriptors of quiet files are closed, and their files are not forgotten: they are appended to,
  * and rotated, while closed. */
 static void test_row_19_more_files_than_descriptors(void **unused)
@@ -597,6 +676,8 @@ int main(void)
         cmocka_unit_test(test_row_11_nul_run),
         cmocka_unit_test(test_row_12_bytes_are_kept),
         cmocka_unit_test(test_row_15_shrinks_but_not_to_zero),
+        cmocka_unit_test(test_row_15_appended_before_we_look),
+        cmocka_unit_test(test_row_15_gap_without_a_collector),
         cmocka_unit_test(test_row_19_more_files_than_descriptors),
         cmocka_unit_test(test_row_22_restart_during_rotation),
         cmocka_unit_test(test_row_23_start_at),

@@ -16,7 +16,7 @@ enum status host_metrics_new(struct io *io, struct host_metrics **out,
                              struct error *err) WARN_UNUSED;
 void host_metrics_free(struct host_metrics *metrics); /* NULL does nothing */
 
-/* Add a sample of everything to `set`. */
+/* Add a sample of everything to `set`; of sockets and processes by state once a minute. */
 void host_metrics_read(struct host_metrics *metrics, struct metric_set *set);
 
 /* ---- parsers of one file each, for tests: text in, samples out; odd lines are left out ---- */

@@ -19,16 +19,18 @@ static const char *const state_names[TCP_STATES] = {
     [9] = "last_ack",    [10] = "listen",   [11] = "closing",
 };
 
-static bool ask(int fd, unsigned char family)
+/* The older request answers for IPv4 and IPv6 in one walk over the kernel's table; by family
+ * (SOCK_DIAG_BY_FAMILY) it would be two, each as long. */
+static bool ask(int fd)
 {
     struct {
         struct nlmsghdr head;
-        struct inet_diag_req_v2 body;
+        struct inet_diag_req body;
     } request = {
         .head = {.nlmsg_len = sizeof(request),
-                 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                 .nlmsg_type = TCPDIAG_GETSOCK,
                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .body = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = ~0U},
+        .body = {.idiag_family = AF_INET, .idiag_states = ~0U},
     };
 
     return send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request);
@@ -52,12 +54,12 @@ static enum answer count_states(const struct nlmsghdr *message, size_t len,
     return ANSWER_MORE;
 }
 
-static bool count_family(int fd, unsigned char family, uint64_t counts[TCP_STATES])
+static bool count_all(int fd, uint64_t counts[TCP_STATES])
 {
     _Alignas(struct nlmsghdr) static char reply[REPLY_SIZE];
     enum answer answer = ANSWER_MORE;
 
-    if (!ask(fd, family))
+    if (!ask(fd))
         return false;
     while (answer == ANSWER_MORE) {
         ssize_t got = recv(fd, reply, sizeof(reply), 0);
@@ -81,8 +83,7 @@ void host_read_sockets(struct metric_set *set)
     if (fd < 0)
         return;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-    fine = count_family(fd, AF_INET, counts);
-    fine = fine && count_family(fd, AF_INET6, counts);
+    fine = count_all(fd, counts);
     for (size_t i = 1; fine && i < TCP_STATES; i++)
         metric_add_label(set, "node_tcp_connection_states", (double)counts[i], "state",
                          slice_of(state_names[i]));

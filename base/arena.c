@@ -3,12 +3,14 @@
 
 #include "base/spare.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 enum {
     ARENA_CHUNK_SIZE_MIN = 4096,
-    ARENA_CHUNK_SIZE_MAX = 1 << 20, /* a larger single object gets a chunk of its own size */
+    /* With its header a megabyte. A larger single object gets a chunk of its own size. */
+    ARENA_CHUNK_SIZE_MAX = (1 << 20) - 32,
 };
 
 struct arena_chunk {
@@ -17,6 +19,7 @@ struct arena_chunk {
     size_t used;
     _Alignas(max_align_t) char bytes[];
 };
+static_assert(sizeof(struct arena_chunk) + ARENA_CHUNK_SIZE_MAX == 1 << 20, "a piece of even size");
 
 static struct arena_chunk *take_spare(struct arena *arena, size_t needed)
 {

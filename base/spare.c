@@ -1,6 +1,8 @@
 /* base/spare.c -- a short list of large pieces of memory, newest first. */
 #include "base/spare.h"
 
+#include "base/memory_budget.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 struct spare {
     size_t size; /* bytes behind it */
     int64_t given_ns;
+    enum memory_class class;     /* that is charged for it; while it waits, MEMORY_SPARES is */
     struct spare *newer, *older; /* while it waits */
     _Alignas(max_align_t) char bytes[];
 };
@@ -35,6 +38,11 @@ static struct {
 static struct spare *spare_of(void *memory)
 {
     return (struct spare *)((char *)memory - offsetof(struct spare, bytes));
+}
+
+static size_t whole_size(const struct spare *spare)
+{
+    return sizeof(*spare) + spare->size;
 }
 
 /* Up to the next eighth of a power of two, so that pieces of about the same size replace each other. */
@@ -86,16 +94,41 @@ static struct spare *find(size_t size)
     return best;
 }
 
+/* Charge one that has waited to the class of this thread, which may have no room for it. */
+static struct spare *wake_up(struct spare *spare)
+{
+    memory_budget_discharge(MEMORY_SPARES, whole_size(spare));
+    spare->class = memory_budget_current();
+    if (memory_budget_try(spare->class, whole_size(spare)))
+        return spare;
+    free(spare);
+    return NULL;
+}
+
+static struct spare *make(size_t size)
+{
+    enum memory_class class = memory_budget_current();
+    struct spare *spare;
+
+    if (!memory_budget_try(class, sizeof(*spare) + size))
+        return NULL;
+    spare = malloc(sizeof(*spare) + size);
+    if (spare == NULL)
+        memory_budget_discharge(class, sizeof(*spare) + size);
+    else
+        *spare = (struct spare){.size = size, .class = class};
+    return spare;
+}
+
 void *spare_take(size_t size)
 {
     size_t rounded = round_size(size);
     struct spare *spare = size > SPARE_SIZE_MAX ? NULL : find(rounded);
 
-    if (spare == NULL && size <= SPARE_SIZE_MAX) {
-        spare = malloc(sizeof(*spare) + rounded);
-        if (spare != NULL)
-            spare->size = rounded;
-    }
+    if (spare != NULL)
+        spare = wake_up(spare);
+    else if (size <= SPARE_SIZE_MAX)
+        spare = make(rounded);
     return spare == NULL ? NULL : spare->bytes;
 }
 
@@ -121,13 +154,26 @@ static void free_list(struct spare *list)
         struct spare *spare = list;
 
         list = spare->older;
+        memory_budget_discharge(MEMORY_SPARES, whole_size(spare));
         free(spare);
     }
+}
+
+static void reclaim(size_t wanted)
+{
+    struct spare *old;
+
+    (void)pthread_mutex_lock(&spares.lock);
+    old = take_old(spares.kept > wanted ? spares.kept - wanted : 0, INT64_MIN);
+    (void)pthread_mutex_unlock(&spares.lock);
+    free_list(old);
 }
 
 void spare_keep(size_t size_max)
 {
     struct spare *old;
+
+    memory_budget_reclaimer(reclaim);
 
     (void)pthread_mutex_lock(&spares.lock);
     spares.kept_max = KEEPS ? size_max : 0;
@@ -140,15 +186,35 @@ void spare_give(void *memory)
 {
     struct spare *spare = memory == NULL ? NULL : spare_of(memory), *old;
 
-    if (spare == NULL || spare->size < SPARE_SIZE_MIN) {
+    if (spare == NULL)
+        return;
+    if (spare->size < SPARE_SIZE_MIN) {
+        memory_budget_discharge(spare->class, whole_size(spare));
         free(spare);
         return;
     }
+    memory_budget_move(spare->class, MEMORY_SPARES, whole_size(spare));
     (void)pthread_mutex_lock(&spares.lock);
     put_in(spare);
     old = take_old(spares.kept_max, INT64_MIN);
     (void)pthread_mutex_unlock(&spares.lock);
     free_list(old);
+}
+
+/* By realloc(): the class that it was charged to takes the rest, too. */
+static struct spare *enlarge(struct spare *from, size_t size)
+{
+    size_t more = size - from->size;
+    struct spare *to;
+
+    if (!memory_budget_try(from->class, more))
+        return NULL;
+    to = realloc(from, sizeof(*to) + size);
+    if (to == NULL)
+        memory_budget_discharge(from->class, more);
+    else
+        to->size = size;
+    return to;
 }
 
 void *spare_grow(void *memory, size_t used, size_t size)
@@ -160,18 +226,19 @@ void *spare_grow(void *memory, size_t used, size_t size)
         return memory;
     if (size > SPARE_SIZE_MAX)
         return NULL;
-    to = find(rounded);
+    to = from == NULL ? NULL : find(rounded);
+    if (to != NULL)
+        to = wake_up(to);
     if (to != NULL) {
         if (used > 0)
             memcpy(to->bytes, memory, used);
         spare_give(memory);
         return to->bytes;
     }
-    to = realloc(from, sizeof(*to) + rounded);
-    if (to == NULL)
-        return NULL;
-    to->size = rounded;
-    return to->bytes;
+    if (from == NULL)
+        return spare_take(size);
+    to = enlarge(from, rounded);
+    return to == NULL ? NULL : to->bytes;
 }
 
 void spare_trim(int64_t mono_ns)

@@ -5,8 +5,10 @@
  * sealing) that was a quarter of all processor time. Here what is given back waits for some seconds
  * for the next one who needs about as much.
  *
- * A program must ask for it by spare_keep(). Builds with AddressSanitizer keep nothing in any case, so
- * that it sees every use after spare_give().
+ * All of it is charged to the class of the thread that takes it (base/memory_budget.h). When that has
+ * no room, there is none, as without memory. A program must ask by spare_keep() for anything to be
+ * kept; it is given up when the process needs the room. Builds with AddressSanitizer keep nothing in
+ * any case, so that it sees every use after spare_give().
  * Thread safety: any thread. */
 #ifndef DENDRO_BASE_SPARE_H
 #define DENDRO_BASE_SPARE_H

@@ -6,6 +6,8 @@
  * since libmicrohttpd is called on the loop thread only. */
 #include "base/http_private.h"
 
+#include "base/memory_budget.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,6 +29,7 @@ void http_stream_release(struct http_stream *stream)
 {
     if (stream->response != NULL)
         MHD_destroy_response(stream->response);
+    memory_budget_discharge(MEMORY_CONNECTIONS, stream->counted);
     buf_release(&stream->pending);
     buf_release(&stream->sending);
     buf_release(&stream->encoded);
@@ -204,6 +207,15 @@ enum status http_stream_begin(struct http_stream *stream, const struct http_answ
                           HTTP_STREAM_READY);
 }
 
+/* The lock is held. */
+static void count_memory(struct http_stream *stream)
+{
+    size_t size = stream->pending.capacity + stream->sending.capacity;
+
+    memory_budget_charge(MEMORY_CONNECTIONS, size - stream->counted); /* they only grow */
+    stream->counted = size;
+}
+
 /* Append to what the client gets. The last piece may go over the limit: it is bounded by the
  * caller's piece, and a piece larger than the limit could otherwise never be sent. */
 static enum status append(struct http_stream *stream, struct slice bytes, size_t size_max,
@@ -218,6 +230,7 @@ static enum status append(struct http_stream *stream, struct slice bytes, size_t
         status = STATUS_CANCELLED;
     else if (!buf_append_slice(&stream->pending, bytes))
         status = STATUS_NO_MEMORY;
+    count_memory(stream);
     if (status == STATUS_NO_MEMORY)
         stream->state = HTTP_STREAM_ABORTED;
     if (status != STATUS_CANCELLED)

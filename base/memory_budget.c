@@ -179,9 +179,9 @@ bool memory_budget_try(enum memory_class class, size_t size)
     return false;
 }
 
-bool memory_budget_over(enum memory_class class)
+bool memory_budget_over(enum memory_class class, size_t size)
 {
-    return !class_has_room(class, 1) || !process_has_room(1);
+    return !class_has_room(class, size) || !process_has_room(size);
 }
 
 void memory_budget_reclaimer(memory_reclaim *reclaim)
@@ -211,7 +211,7 @@ bool memory_budget_wait(size_t size, int64_t deadline_ns, bool (*stop)(const voi
 {
     const struct timespec step = {.tv_nsec = WAIT_STEP_NS};
 
-    while (!class_has_room(MEMORY_QUERIES, size) || !process_has_room(size)) {
+    while (memory_budget_over(MEMORY_QUERIES, size)) {
         if (mono_ns() >= deadline_ns || (stop != NULL && stop(user))) {
             (void)atomic_fetch_add(&budget.classes[MEMORY_QUERIES].refused, 1);
             return false;

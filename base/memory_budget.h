@@ -65,8 +65,9 @@ void memory_budget_discharge(enum memory_class class, size_t size);
 /* The memory goes on under another class. */
 void memory_budget_move(enum memory_class from, enum memory_class to, size_t size);
 
-/* Is the class at its limit, or the process at its own? Who can wait or shrink then does. */
-bool memory_budget_over(enum memory_class class);
+/* Would `size` more bytes take the class over its limit, or the process over its own? Who can wait
+ * or shrink then does. */
+bool memory_budget_over(enum memory_class class, size_t size);
 
 /* Give back up to `wanted` bytes of what is only kept. Called on any thread, whatever locks it
  * holds but the reclaimer's own: it must not take memory. */

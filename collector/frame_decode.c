@@ -3,6 +3,8 @@
  * nothing undecodable is acknowledged and nothing undecodable blocks its lane. */
 #include "collector/worker.h"
 
+#include "base/memory_budget.h"
+
 static bool charge(struct pipeline *pipeline, size_t size)
 {
     size_t used = atomic_load(&pipeline->inflated_size);
@@ -79,6 +81,7 @@ bool frame_decode(struct worker *worker, struct pipeline_frame *frame)
     if (!charge(pipeline, size))
         return false;
     frame->inflated_size = size;
+    memory_budget_charge(MEMORY_RECEIVED, size);
     status = inflate(worker, frame, &raw, &err);
     if (status == STATUS_OK) {
         code = NACK_SCHEMA;

@@ -3,6 +3,7 @@
 #include "base/diag.h"
 #include "base/http_server.h"
 #include "base/io.h"
+#include "base/memory_budget.h"
 #include "base/spare.h"
 #include "collector/collector.h"
 #include "query/api/api.h"
@@ -210,6 +211,8 @@ int main(int argc, char **argv)
     status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,
                                    &err);
     if (status == STATUS_OK && !program.config.check) {
+        memory_budget_set(program.config.memory_max);
+        (void)memory_budget_enter(MEMORY_CONNECTIONS); /* the loop's */
         exit_code = run(&program);
     } else if (status != STATUS_OK && status != STATUS_END) {
         (void)fprintf(stderr, "dendro-collector: %s\n", err.message);

@@ -3,6 +3,7 @@
 
 #include "base/diag.h"
 #include "base/hash.h"
+#include "base/memory_budget.h"
 #include "collector/worker.h"
 
 #include <stdio.h>
@@ -59,6 +60,7 @@ void frame_part_done(struct pipeline *pipeline, struct pipeline_frame *frame)
     buf_release(&frame->raw);
     atomic_fetch_sub(&pipeline->inflated_size, frame->inflated_size);
     atomic_fetch_sub(&pipeline->queued_size, frame->body.len);
+    memory_budget_discharge(MEMORY_RECEIVED, frame->inflated_size + frame->body.len);
     if (pipeline->closing) {
         pipeline_frame_free(frame);
         return;
@@ -77,6 +79,7 @@ void pipeline_submit(struct pipeline *pipeline, struct pipeline_frame *frame)
 
     assert(frame->header.type == FRAME_BATCH || frame->header.type == FRAME_LOSS);
     atomic_fetch_add(&pipeline->queued_size, frame->body.len);
+    memory_budget_charge(MEMORY_RECEIVED, frame->body.len);
     worker_put_frame(&pipeline->workers[index], frame);
 }
 

@@ -5,6 +5,7 @@
 #include "collector/worker.h"
 
 #include "base/diag.h"
+#include "base/memory_budget.h"
 
 #include <errno.h>
 #include <time.h>
@@ -348,6 +349,7 @@ static void *run(void *user)
 {
     struct worker *worker = user;
 
+    (void)memory_budget_enter(MEMORY_PARSING);
     while (!stopping(worker))
         if (!worker_step(worker))
             wait_for_work(worker);

@@ -7,6 +7,7 @@
 #include "query/plan.h"
 
 #include "base/io.h"
+#include "base/memory_budget.h"
 #include "query/limits.h"
 #include "query/operators/merge.h"
 
@@ -189,6 +190,7 @@ static void *worker_main(void *user)
 {
     struct worker *worker = user;
 
+    (void)memory_budget_enter(MEMORY_QUERIES);
     worker->status = scan_unordered(worker);
     return NULL;
 }

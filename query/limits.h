@@ -20,6 +20,8 @@
 
 /* Of a run (API.md section 2, "Limits"). */
 #define QUERY_MEMORY_MAX       (32u << 20)
+#define QUERY_START_SIZE       (8u << 20)  /* free for all queries together, or none is begun */
+#define QUERY_ADMISSION_NS     10000000000 /* wait for it: then others are many, or long */
 #define QUERY_WORKERS_MAX      8u          /* beyond that the disk decides */
 #define QUERY_GROUPS_MAX       (1u << 26)  /* index range; memory is the real limit */
 #define SUBQUERY_VALUES_MAX    100000u     /* values of in(query): a filter, not a table */

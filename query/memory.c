@@ -1,6 +1,8 @@
 /* query/memory.c -- counted memory. */
 #include "query/memory.h"
 
+#include "base/memory_budget.h"
+
 #include <stdlib.h>
 
 void memory_init(struct memory *memory, size_t size_max)
@@ -10,15 +12,26 @@ void memory_init(struct memory *memory, size_t size_max)
     memory->size_max = size_max;
 }
 
+enum status memory_short(struct error *err)
+{
+    return error_set(err, STATUS_TOO_LARGE,
+                     "the queries that run now need more than %llu MiB of memory (key memory): try "
+                     "again when others have ended, or narrow its filters",
+                     (unsigned long long)memory_budget_limit(MEMORY_QUERIES) >> 20);
+}
+
 enum status memory_exceeded(const struct memory *memory, struct error *err)
 {
+    if (memory_budget_over(MEMORY_QUERIES, MEMORY_PIECE_SIZE))
+        return memory_short(err);
     return error_set(err, STATUS_TOO_LARGE,
                      "the query needs more than %zu MiB of memory (key query.memory): "
                      "narrow its filters, group by fewer values, or add a limit",
                      memory->size_max >> 20);
 }
 
-enum status memory_take(struct memory *memory, size_t size, struct error *err)
+/* In the limit of the query only: arenas charge the process themselves. */
+static enum status count_up(struct memory *memory, size_t size, struct error *err)
 {
     size_t used = atomic_fetch_add(&memory->used, size) + size;
     size_t peak = atomic_load(&memory->peak);
@@ -32,9 +45,25 @@ enum status memory_take(struct memory *memory, size_t size, struct error *err)
     return STATUS_OK;
 }
 
-void memory_give(struct memory *memory, size_t size)
+static void count_down(struct memory *memory, size_t size)
 {
     atomic_fetch_sub(&memory->used, size);
+}
+
+enum status memory_take(struct memory *memory, size_t size, struct error *err)
+{
+    enum status status = count_up(memory, size, err);
+
+    if (status != STATUS_OK || memory_budget_try(MEMORY_QUERIES, size))
+        return status;
+    count_down(memory, size);
+    return memory_short(err);
+}
+
+void memory_give(struct memory *memory, size_t size)
+{
+    count_down(memory, size);
+    memory_budget_discharge(MEMORY_QUERIES, size);
 }
 
 void pool_init(struct pool *pool, struct memory *memory)
@@ -52,7 +81,7 @@ void *pool_alloc(struct pool *pool, size_t size, size_t align, size_t count, str
         return NULL;
     }
     if (grown > 0) {
-        if (memory_take(pool->memory, grown, err) != STATUS_OK)
+        if (count_up(pool->memory, grown, err) != STATUS_OK)
             return NULL;
         pool->counted = pool->arena.allocated;
     }
@@ -78,7 +107,7 @@ void pool_reset(struct pool *pool)
 {
     arena_reset(&pool->arena);
     if (pool->counted > pool->arena.allocated) {
-        memory_give(pool->memory, pool->counted - pool->arena.allocated);
+        count_down(pool->memory, pool->counted - pool->arena.allocated);
         pool->counted = pool->arena.allocated;
     }
 }
@@ -87,7 +116,7 @@ void pool_release(struct pool *pool)
 {
     if (pool->memory == NULL)
         return;
-    memory_give(pool->memory, pool->counted);
+    count_down(pool->memory, pool->counted);
     arena_release(&pool->arena);
     pool->counted = 0;
 }

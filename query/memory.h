@@ -16,12 +16,18 @@ struct memory {
     size_t size_max;
 };
 
+/* The smallest piece that pools take, and so the least that a query must still be able to get. */
+enum { MEMORY_PIECE_SIZE = 1 << 20 };
+
 void memory_init(struct memory *memory, size_t size_max);
-/* TOO_LARGE names the limit and the key that raises it. */
+/* Of the heap, and of all queries together (MEMORY_QUERIES of base/memory_budget.h). TOO_LARGE names
+ * the limit and the key that raises it. */
 enum status memory_take(struct memory *memory, size_t size, struct error *err) WARN_UNUSED;
 void memory_give(struct memory *memory, size_t size);
 /* The sentence of memory_take(), for limits that are noticed elsewhere. */
 enum status memory_exceeded(const struct memory *memory, struct error *err);
+/* The other one: the query is within its limit, but there is no room in that of all. */
+enum status memory_short(struct error *err);
 
 struct pool {
     struct memory *memory;

@@ -2,6 +2,7 @@
 #include "query/query.h"
 
 #include "base/io.h"
+#include "base/memory_budget.h"
 #include "base/time_stamp.h"
 #include "query/grammar.h"
 #include "query/limits.h"
@@ -215,6 +216,7 @@ static enum status run_plan(struct run *run, const struct plan *plan, struct err
         status = STATUS_OK;
     if (status == STATUS_OK)
         status = result_sink_finish(sink, err);
+    status = run_explain_error(run, status, err);
     if (result_sink_has_head(sink))
         send_end(run, plan, status, err);
     if (status != STATUS_OK)
@@ -227,6 +229,7 @@ enum status query_run(const struct query *query, struct store *store,
                       const struct query_options *options, const struct query_receiver *receiver,
                       struct query_problem *problem)
 {
+    enum memory_class before = memory_budget_enter(MEMORY_QUERIES);
     struct run run;
     struct plan *plan;
     struct error err = {0};
@@ -234,12 +237,19 @@ enum status query_run(const struct query *query, struct store *store,
 
     *problem = (struct query_problem){.line = 1};
     status = run_init(&run, store, options, receiver, problem, &err);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        (void)memory_budget_enter(before);
         return problem_from_error(problem, &err);
-    status = plan_make(&run, &query->tree, request_range(options), options->order, &plan);
+    }
+    status = run_admit(&run, &err);
+    if (status != STATUS_OK)
+        (void)fail_before_head(&run, status, &err);
+    if (status == STATUS_OK)
+        status = plan_make(&run, &query->tree, request_range(options), options->order, &plan);
     if (status == STATUS_OK)
         status = run_plan(&run, plan, &err);
     run_release(&run);
+    (void)memory_budget_enter(before);
     return status;
 }
 

@@ -2,6 +2,7 @@
 #include "query/run.h"
 
 #include "base/io.h"
+#include "base/memory_budget.h"
 #include "query/limits.h"
 
 #include <stdarg.h>
@@ -63,6 +64,30 @@ void run_release(struct run *run)
     arena_release(&run->arena);
     zone_free(run->zone);
     pthread_mutex_destroy(&run->lock);
+}
+
+static bool is_cancelled(const void *user)
+{
+    const struct query_options *options = user;
+
+    return options->cancel != NULL && atomic_load(options->cancel);
+}
+
+enum status run_admit(struct run *run, struct error *err)
+{
+    const struct query_options *options = run->options;
+    int64_t until_ns = run->start_mono_ns + QUERY_ADMISSION_NS;
+
+    if (options->deadline_ns != 0 && options->deadline_ns < until_ns)
+        until_ns = options->deadline_ns;
+    if (memory_budget_wait(QUERY_START_SIZE, until_ns, is_cancelled, options))
+        return STATUS_OK;
+    return is_cancelled(options) ? run_check(run, err) : memory_short(err);
+}
+
+enum status run_explain_error(const struct run *run, enum status status, struct error *err)
+{
+    return status == STATUS_NO_MEMORY ? memory_exceeded(&run->memory, err) : status;
 }
 
 int64_t run_block_deadline(const struct query_options *options)

@@ -46,6 +46,12 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
                      struct error *err) WARN_UNUSED;
 void run_release(struct run *run);
 
+/* Wait until there is memory to begin with. Errors: TOO_LARGE after QUERY_ADMISSION_NS, CANCELLED. */
+enum status run_admit(struct run *run, struct error *err) WARN_UNUSED;
+/* The status and sentence for the user of an error that ended the run: what found no memory below
+ * us could not know whose limit it was. */
+enum status run_explain_error(const struct run *run, enum status status, struct error *err);
+
 /* The time that work inside a block has to look at; 0: none. A deadline that moves is looked at by
  * run_check() only. */
 int64_t run_block_deadline(const struct query_options *options);

@@ -2,6 +2,7 @@
 #include "store/chunk.h"
 
 #include "base/byteorder.h"
+#include "base/memory_budget.h"
 
 #include <stdlib.h>
 
@@ -87,6 +88,7 @@ static enum status make_arrays(struct chunk *chunk, struct error *err)
                          chunk->format_count * sizeof(struct chunk_format) +
                          chunk->binding_count * sizeof(struct chunk_binding) +
                          chunk->series_count * sizeof(struct slice);
+    memory_budget_charge(MEMORY_HEADS, chunk->memory_size);
     return STATUS_OK;
 }
 
@@ -309,6 +311,7 @@ void chunk_unref(struct chunk *chunk)
     free(chunk->bindings);
     free(chunk->series);
     free(chunk->data);
+    memory_budget_discharge(MEMORY_HEADS, chunk->memory_size);
     free(chunk);
 }
 

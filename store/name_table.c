@@ -2,6 +2,8 @@
  * (1 MiB of address space, touched as it fills), so that nothing moves under a reader. */
 #include "store/name_table.h"
 
+#include "base/memory_budget.h"
+
 #include <stdlib.h>
 
 #define TEXTS_SIZE_MAX ((size_t)NAME_COUNT_MAX * (NAME_SIZE_MAX + 16))
@@ -56,14 +58,17 @@ static uint32_t add_name(struct name_table *table, struct slice name)
 uint32_t name_table_get(struct name_table *table, struct slice name)
 {
     uint32_t number = name_table_find(table, name);
+    enum memory_class before;
 
     if (number != NAME_TABLE_NONE)
         return number;
+    before = memory_budget_enter(MEMORY_REGISTRY);
     (void)pthread_rwlock_wrlock(&table->lock);
     number = map_get(&table->numbers, name); /* another thread may have been faster */
     if (number == MAP_NONE)
         number = add_name(table, name);
     (void)pthread_rwlock_unlock(&table->lock);
+    (void)memory_budget_enter(before);
     return number;
 }
 

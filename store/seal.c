@@ -5,6 +5,7 @@
 #include "store/store_impl.h"
 
 #include "base/diag.h"
+#include "base/memory_budget.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -491,12 +492,14 @@ static void note_failure(struct store *store, struct head *head, enum status sta
 
 enum status store_seal_one(struct store *store, bool all, struct error *err)
 {
+    enum memory_class before;
     struct head *head;
     struct error local = {0};
     enum status status;
 
     if (err == NULL)
         err = &local;
+    before = memory_budget_enter(MEMORY_SEALS);
     (void)pthread_mutex_lock(&store->manifest_lock);
     head = pick(store, all);
     status = head == NULL ? STATUS_END : seal_head(store, head, err);
@@ -504,5 +507,6 @@ enum status store_seal_one(struct store *store, bool all, struct error *err)
         note_failure(store, head, status, err);
     head_unref(head);
     (void)pthread_mutex_unlock(&store->manifest_lock);
+    (void)memory_budget_enter(before);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "base/byteorder.h"
 #include "base/hash.h"
+#include "base/memory_budget.h"
 #include "store/segment_page_writer.h"
 #include "store/id_pool.h"
 #include "store/source_table.h"
@@ -132,11 +133,13 @@ enum status segment_open(struct io *io, const char *path,
                                 struct error *err)
 {
     struct segment *segment = calloc(1, sizeof(*segment));
+    enum memory_class before;
     struct footer footer = {0};
     enum status status;
 
     if (segment == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory to open segment %s", path);
+    before = memory_budget_enter(MEMORY_CATALOG);
     segment->io = io;
     segment->names = names;
     segment->fd = -1;
@@ -156,6 +159,7 @@ enum status segment_open(struct io *io, const char *path,
         *out = segment;
     else
         segment_close(segment);
+    (void)memory_budget_enter(before);
     return status;
 }
 
@@ -174,6 +178,7 @@ void segment_close(struct segment *segment)
         if (page == NULL)
             continue;
         (void)atomic_fetch_sub(&pool_kept_bytes, page_memory(&segment->pool[i]));
+        memory_budget_discharge(MEMORY_PAGES, page_memory(&segment->pool[i]));
         text_page_release(page);
         free(page);
     }
@@ -380,6 +385,7 @@ static bool keep_pool_page(struct segment *segment, uint32_t index, struct text_
         *kept = *page;
     if (kept != NULL &&
         atomic_compare_exchange_strong(&segment->pool_pages[index], &expected, kept)) {
+        memory_budget_charge(MEMORY_PAGES, size);
         *out = kept;
         return true;
     }

@@ -1,6 +1,8 @@
 /* store/source_state.c -- states of sources, by identity. */
 #include "store/source_state.h"
 
+#include "base/memory_budget.h"
+
 #include <stdlib.h>
 
 #define STATES_SIZE_MAX ((size_t)SOURCE_COUNT_MAX * (sizeof(struct source_state) + 64))
@@ -53,6 +55,7 @@ static bool index_grow(uint32_t needed, uint32_t *capacity, void **array, size_t
 struct source_state *source_states_get(struct source_states *states, const struct source_id *id)
 {
     struct source_state *state = source_states_find(states, id), *newest;
+    enum memory_class before;
 
     if (state != NULL)
         return state;
@@ -60,7 +63,9 @@ struct source_state *source_states_get(struct source_states *states, const struc
                     sizeof(struct source_state *)))
         return NULL;
     newest = source_states_latest(states, id->shipper, id->generation);
+    before = memory_budget_enter(MEMORY_REGISTRY);
     state = arena_new(&states->memory, struct source_state, 1);
+    (void)memory_budget_enter(before);
     if (state == NULL)
         return NULL;
     state->id = *id;

@@ -1,6 +1,8 @@
 /* store/source_table.c -- sources <-> numbers; the key of a source is its encoding. */
 #include "store/source_table.h"
 
+#include "base/memory_budget.h"
+
 #define TEXTS_SIZE_MAX ((size_t)1 << 30)
 enum { ENCODED_SIZE_MAX = 64 + 4 * (SOURCE_TEXT_SIZE_MAX + VARINT_SIZE_MAX) };
 
@@ -94,11 +96,14 @@ uint32_t source_table_get(struct source_table *table, const struct event_source 
     number = map_get(&table->numbers, buf_slice(&key));
     (void)pthread_rwlock_unlock(&table->lock);
     if (number == MAP_NONE) {
+        enum memory_class before = memory_budget_enter(MEMORY_REGISTRY);
+
         (void)pthread_rwlock_wrlock(&table->lock);
         number = map_get(&table->numbers, buf_slice(&key));
         if (number == MAP_NONE)
             number = add_source(table, buf_slice(&key));
         (void)pthread_rwlock_unlock(&table->lock);
+        (void)memory_budget_enter(before);
     }
     buf_release(&key);
     return number;

@@ -4,6 +4,7 @@
 #include "collector/inputs/native_private.h"
 
 #include "base/diag.h"
+#include "base/memory_budget.h"
 
 #include <string.h>
 
@@ -11,7 +12,8 @@ const uint32_t latency_bounds_ms[LATENCY_BUCKETS] = { 1,  2,   5,   10,  20,   5
                                                       100, 200, 500, 1000, 2000, 5000 };
 
 /* Equal parts of the budget for all connections and lanes: with few shippers the window is what a
- * fast link needs, with thousands it is one small batch, and reading stops before memory does. */
+ * fast link needs, with thousands it is one small batch, and reading stops before memory does. When
+ * the process is short of memory, each lane only keeps going. */
 struct lane_credit native_credit(const struct native *native, const struct native_lane *lane)
 {
     uint16_t frames = lane == NULL ? LANE_FRAMES_START : lane->window.frames;
@@ -20,6 +22,8 @@ struct lane_credit native_credit(const struct native *native, const struct nativ
 
     if (native->draining)
         return (struct lane_credit){0};
+    if (memory_budget_over(MEMORY_RECEIVED, LANE_WINDOW_MIN))
+        return (struct lane_credit){LANE_WINDOW_MIN, LANE_FRAMES_MIN};
     if (window < LANE_WINDOW_MIN)
         window = LANE_WINDOW_MIN;
     if (window > LANE_WINDOW_MAX)

@@ -1,5 +1,6 @@
 /* query/api/metrics.c -- /metrics in Prometheus text format 0.0.4: process, store, HTTP, queries,
  * and what the hooks add. Names of the process follow the Prometheus client libraries. */
+#include "base/memory_budget.h"
 #include "query/api/api_private.h"
 #include "store/store.h"
 
@@ -82,6 +83,58 @@ static void write_process(const struct api *api, struct buf *out)
                "# HELP dendro_build_info Version of this program.\n"
                "# TYPE dendro_build_info gauge\ndendro_build_info{version=\"%s\"} 1\n",
                api->options.version == NULL ? "" : api->options.version);
+}
+
+/* One family of metrics with a value per class; those without one (0) are left out of limits. */
+static void write_classes(struct buf *out, const char *name, const char *type, const char *help,
+                          uint64_t (*value)(const struct memory_class_state *state), bool zeros)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    for (int class = 0; class < MEMORY_CLASS_COUNT; class++) {
+        struct memory_class_state state;
+
+        memory_budget_state((enum memory_class)class, &state);
+        if (zeros || value(&state) > 0)
+            buf_printf(out, "%s{class=\"%s\"} %" PRIu64 "\n", name, state.name, value(&state));
+    }
+}
+
+static uint64_t used_of(const struct memory_class_state *state)
+{
+    return state->used;
+}
+
+static uint64_t peak_of(const struct memory_class_state *state)
+{
+    return state->peak;
+}
+
+static uint64_t limit_of(const struct memory_class_state *state)
+{
+    return state->limit;
+}
+
+static void write_memory(struct buf *out)
+{
+    struct memory_class_state queries;
+
+    memory_budget_state(MEMORY_QUERIES, &queries);
+    write_classes(out, "dendro_memory_bytes", "gauge", "Memory taken, by what it is for.", used_of,
+                  true);
+    write_classes(out, "dendro_memory_peak_bytes", "gauge", "The most that it was.", peak_of, true);
+    write_classes(out, "dendro_memory_limit_bytes", "gauge",
+                  "Share of a class in the limit of the process; they do not add up to it.",
+                  limit_of, false);
+    {
+        const struct metric_row rows[] = {
+            {"dendro_memory_total_limit_bytes", "gauge", "Limit of the process (key memory).",
+             (double)memory_budget_total()},
+            {"dendro_memory_refused_total", "counter", "Times that a query got no memory.",
+             (double)queries.refused},
+        };
+
+        write_rows(out, rows, COUNT_OF(rows));
+    }
 }
 
 static void write_store(const struct api *api, struct buf *out)
@@ -181,6 +234,7 @@ void api_serve_metrics(void *user, struct http_request *request)
     struct buf out = buf_empty(METRICS_SIZE_MAX);
 
     write_process(api, &out);
+    write_memory(&out);
     write_store(api, &out);
     write_http(api, &out);
     write_queries(api, &out);

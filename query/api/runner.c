@@ -1,6 +1,7 @@
 /* query/api/runner.c -- a bounded queue and the threads that empty it. */
 #include "query/api/runner.h"
 
+#include "base/memory_budget.h"
 #include "query/api/api_private.h"
 
 #include <pthread.h>
@@ -33,6 +34,7 @@ static void *run_thread(void *user)
 {
     struct runner *runner = user;
 
+    (void)memory_budget_enter(MEMORY_QUERIES);
     pthread_mutex_lock(&runner->lock);
     for (;;) {
         while (runner->first == NULL && !runner->stopping)

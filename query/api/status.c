@@ -1,4 +1,5 @@
 /* query/api/status.c -- /dendro/v1/status, /fleet and /geos: what is here and how it is. */
+#include "base/memory_budget.h"
 #include "query/api/api_private.h"
 #include "store/store.h"
 
@@ -84,6 +85,34 @@ static void write_store(const struct api *api, struct json_writer *json)
     jsonw_end_object(json);
 }
 
+static void write_memory(struct json_writer *json)
+{
+    jsonw_key(json, "memory");
+    jsonw_object(json);
+    jsonw_key(json, "limit");
+    jsonw_u64(json, memory_budget_total());
+    jsonw_key(json, "used");
+    jsonw_u64(json, memory_budget_used());
+    jsonw_key(json, "classes");
+    jsonw_object(json);
+    for (int class = 0; class < MEMORY_CLASS_COUNT; class++) {
+        struct memory_class_state state;
+
+        memory_budget_state((enum memory_class)class, &state);
+        jsonw_key(json, state.name);
+        jsonw_object(json);
+        jsonw_key(json, "used");
+        jsonw_u64(json, state.used);
+        jsonw_key(json, "peak");
+        jsonw_u64(json, state.peak);
+        jsonw_key(json, "limit");
+        jsonw_u64(json, state.limit);
+        jsonw_end_object(json);
+    }
+    jsonw_end_object(json);
+    jsonw_end_object(json);
+}
+
 static void write_source(struct store *store, const struct event_source *source,
                          struct json_writer *json)
 {
@@ -144,6 +173,7 @@ void api_serve_status(void *user, struct http_request *request)
     jsonw_object(&json);
     write_node(api, &json);
     write_store(api, &json);
+    write_memory(&json);
     write_sources(api->options.store, &json);
     for (size_t i = 0; i < api->status.count; i++)
         api->status.items[i].call.status(api->status.items[i].user, &json);

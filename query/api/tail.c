@@ -10,6 +10,7 @@
  * still, and the store keeps the rows. */
 #include "query/api/tail.h"
 
+#include "base/memory_budget.h"
 #include "base/units.h"
 #include "query/api/api_private.h"
 #include "query/api/pick.h"
@@ -483,6 +484,7 @@ static void *run_tail(void *user)
     const char *lost = NULL;
     uint64_t seen;
 
+    (void)memory_budget_enter(MEMORY_QUERIES);
     pthread_mutex_lock(&server->lock);
     seen = server->change_count;
     pthread_mutex_unlock(&server->lock);

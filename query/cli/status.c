@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { STATUS_SIZE_MAX = 80 << 20, GAPS_SHOWN_MAX = 10 };
+enum { STATUS_SIZE_MAX = 80 << 20, GAPS_SHOWN_MAX = 10, MEMORY_SHOWN_MIN = 1 << 20 };
 
 /* What each shipper says of itself every 10 s. One that has not for 5 minutes is gone. */
 #define LAG_QUERY                                                                                  \
@@ -94,6 +94,32 @@ static void put_store(struct buf *out, const json_t *store)
     buf_printf(out, "%s to %s\n", text_of(store, "oldest"), text_of(store, "newest"));
 }
 
+/* What is counted, by class, as far as it is worth a word. */
+static void put_memory(struct buf *out, json_t *memory)
+{
+    double limit = json_number_value(json_object_get(memory, "limit"));
+    const char *name, *before = ": ";
+    json_t *class;
+
+    if (memory == NULL) /* an older collector */
+        return;
+    buf_append_text(out, "memory    ");
+    put_bytes(out, memory, "used");
+    if (limit > 0) {
+        buf_append_text(out, " of ");
+        table_print_bytes(out, limit);
+    }
+    json_object_foreach(json_object_get(memory, "classes"), name, class)
+    {
+        if (json_number_value(json_object_get(class, "used")) < MEMORY_SHOWN_MIN)
+            continue;
+        buf_printf(out, "%s%s ", before, name);
+        put_bytes(out, class, "used");
+        before = ", ";
+    }
+    buf_append_byte(out, '\n');
+}
+
 /* Counters that should be 0. */
 static void put_troubles(struct buf *out, const json_t *store)
 {
@@ -138,6 +164,7 @@ static bool put_head(struct sink *sink, const json_t *status, const json_t *end)
 
     put_node(&out, json_object_get(status, "node"));
     put_store(&out, json_object_get(status, "store"));
+    put_memory(&out, json_object_get(status, "memory"));
     put_troubles(&out, json_object_get(status, "store"));
     put_gaps(&out, end);
     terminal_escape(&shown, buf_slice(&out));

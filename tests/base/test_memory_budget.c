@@ -109,8 +109,8 @@ static void test_queries_are_refused_at_their_limit(void **unused)
     assert_int_equal(state.used, 128 * MIB);
     assert_int_equal(state.peak >= 128 * MIB, 1);
     assert_int_equal(state.refused >= 1, 1);
-    assert_true(memory_budget_over(MEMORY_QUERIES));
-    assert_false(memory_budget_over(MEMORY_HEADS));
+    assert_true(memory_budget_over(MEMORY_QUERIES, 1));
+    assert_false(memory_budget_over(MEMORY_HEADS, 1));
     memory_budget_discharge(MEMORY_QUERIES, 1);
     assert_true(memory_budget_try(MEMORY_QUERIES, 1));
     memory_budget_discharge(MEMORY_QUERIES, 128 * MIB);
@@ -121,11 +121,11 @@ static void test_ingest_is_never_refused(void **unused)
     (void)unused;
     memory_budget_set(512 * MIB);
     assert_true(memory_budget_try(MEMORY_HEADS, 600 * MIB));
-    assert_true(memory_budget_over(MEMORY_HEADS));
-    assert_true(memory_budget_over(MEMORY_RECEIVED)); /* the process is over its limit */
+    assert_true(memory_budget_over(MEMORY_HEADS, 1));
+    assert_true(memory_budget_over(MEMORY_RECEIVED, 1)); /* the process is over its limit */
     assert_false(memory_budget_try(MEMORY_QUERIES, 1));
     memory_budget_discharge(MEMORY_HEADS, 600 * MIB);
-    assert_false(memory_budget_over(MEMORY_RECEIVED));
+    assert_false(memory_budget_over(MEMORY_RECEIVED, 1));
 }
 
 static size_t pages;

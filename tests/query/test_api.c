@@ -30,6 +30,7 @@ static const struct plain_case {
     {"/metrics", 200, "\ndendro_store_rows 8\n"},
     {"/metrics", 200, "# TYPE dendro_query_duration_seconds histogram\n"},
     {"/metrics", 200, "process_resident_memory_bytes "},
+    {"/metrics", 200, "\ndendro_memory_bytes{class=\"queries\"} "},
     {"/dendro/v1/status", 200, "\"node\":{\"name\":\"node1\",\"geo\":\"us\",\"version\":\"0.1.0\""},
     {"/dendro/v1/status", 200, "\"rows\":8,"},
     {"/dendro/v1/status", 200, "\"oldest\":\"2026-03-02T13:59:01Z\""},

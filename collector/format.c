@@ -12,6 +12,7 @@ const char *const extra_field_names[EXTRA_COUNT] = {
     [EXTRA_ERROR_CLASS] = "error_class",
     [EXTRA_EXIT_CODE] = "exit_code",
     [EXTRA_FACILITY] = "facility",
+    [EXTRA_FD] = "fd",
     [EXTRA_HITS] = "hits",
     [EXTRA_HOSTNAME] = "hostname",
     [EXTRA_NODE] = "node",

@@ -27,6 +27,7 @@ enum extra_field {
     EXTRA_ERROR_CLASS,
     EXTRA_EXIT_CODE,
     EXTRA_FACILITY,
+    EXTRA_FD,
     EXTRA_HITS,
     EXTRA_HOSTNAME, /* that a syslog relay or a virtual host names; `host` is the shipper's */
     EXTRA_NODE,

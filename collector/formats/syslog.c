@@ -4,6 +4,8 @@
  *   <PRI>1 TIME HOST APP PROCID MSGID SD [BOM]message       RFC 5424
  * The message is read by the format that its tag names: its time is the sender's and wins over that
  * of the relay. */
+#include "collector/formats/syslog.h"
+
 #include "collector/formats/formats.h"
 #include "collector/formats/level_word.h"
 #include "collector/formats/scan.h"
@@ -35,6 +37,11 @@ static const struct {
     {SLICE_INIT("gunicorn"), {&format_gunicorn_error, &format_gunicorn_access, NULL}},
     {SLICE_INIT("couchdb"), {&format_couchdb, NULL, NULL}},
 };
+
+struct slice syslog_facility_name(unsigned facility)
+{
+    return facility < FACILITY_COUNT ? facility_names[facility] : (struct slice){NULL, 0};
+}
 
 struct syslog_line {
     int64_t time_ns;
@@ -176,6 +183,28 @@ static bool split(const struct format_context *context, struct slice line, struc
     return split_3164(context, rest, out);
 }
 
+/* The fields from `first` on are spans of `message`: make them spans of the event, or computed texts
+ * where the message is one. */
+static void place_fields(struct slice event, struct slice message, uint32_t first,
+                         struct parsed_event *out)
+{
+    uintptr_t at = (uintptr_t)message.data - (uintptr_t)event.data; /* wraps if it is before */
+    bool inside = at <= event.len && message.len <= event.len - at;
+
+    for (uint32_t i = first; i < out->field_count; i++) {
+        struct event_field *field = &out->fields[i];
+
+        if (field->text.data != NULL)
+            continue;
+        if (inside) {
+            field->start += (uint32_t)at;
+            continue;
+        }
+        field->text = slice_sub(message, field->start, field->len);
+        field->start = field->len = 0;
+    }
+}
+
 /* Parse `message` as `format`; on failure `out` is as it was. */
 static bool parse_inner(const struct format *format, const struct format_context *context,
                         struct slice event, struct slice message, struct parsed_event *out)
@@ -200,29 +229,27 @@ static bool parse_inner(const struct format *format, const struct format_context
         out->time_ns = time_ns;
         out->has_time = has_time;
     }
-    for (uint32_t i = count; i < out->field_count; i++)
-        if (out->fields[i].text.data == NULL)
-            out->fields[i].start += (uint32_t)(message.data - event.data);
+    place_fields(event, message, count, out);
     return true;
 }
 
-static void add_inner(const struct format_context *context, struct slice event,
-                      const struct syslog_line *line, struct parsed_event *out)
+bool syslog_message_add(const struct format_context *context, struct slice event, struct slice app,
+                        struct slice message, struct parsed_event *out)
 {
-    struct slice message = line->message;
     struct slice chunk;
 
     for (size_t i = 0; i < COUNT_OF(inner_formats); i++) {
-        if (!slice_starts(line->app, inner_formats[i].tag))
+        if (!slice_starts(app, inner_formats[i].tag))
             continue;
         if (inner_formats[i].inner[0] == &format_postgres_stderr && message.len > 0 &&
             message.data[0] == '[' && take_bracketed(&message, &chunk)) /* [N-M] */
             (void)take_byte(&message, ' ');
         for (unsigned j = 0; j < INNER_MAX && inner_formats[i].inner[j] != NULL; j++)
             if (parse_inner(inner_formats[i].inner[j], context, event, message, out))
-                return;
-        return;
+                return true;
+        return false;
     }
+    return false;
 }
 
 static enum status parse(const struct format_context *context, struct slice event,
@@ -240,9 +267,9 @@ static enum status parse(const struct format_context *context, struct slice even
     if (line.has_priority) {
         out->level = (uint8_t)level_of_severity(line.priority % 8);
         parsed_text(out, context->extra[EXTRA_FACILITY], FIELD_TEXT,
-                    facility_names[line.priority / 8]);
+                    syslog_facility_name(line.priority / 8));
     }
-    add_inner(context, event, &line, out);
+    (void)syslog_message_add(context, event, line.app, line.message, out);
     return STATUS_OK;
 }
 

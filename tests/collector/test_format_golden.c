@@ -46,6 +46,12 @@ static const struct golden_case {
     {"kafka", 40, 0, false},
     {"zookeeper", 40, 0, false},
     {"django_runserver", 40, 0, false},
+    {"celery_events", 40, 0, false},
+    {"commcare_timing", 40, 0, false},
+    {"formplayer_bodies", 40, 0, false},
+    {"jvm_gc", 40, 0, false},
+    {"memcached", 40, 0, false},
+    {"journald", 40, 0, false},
 };
 
 static uint16_t format_index(void *user, const struct format *format)

@@ -134,11 +134,13 @@ static bool take_old_head(struct slice *rest, struct slice *stamp)
     return true;
 }
 
-/* The number that ends before `end`. */
+/* The number that ends before `end`; empty if `end` is SIZE_MAX, not found. */
 static struct slice number_before(struct slice text, size_t end)
 {
     size_t start = end;
 
+    if (end > text.len)
+        return slice_first(text, 0);
     while (start > 0 && (is_digit(text.data[start - 1]) || text.data[start - 1] == '.' ||
                          text.data[start - 1] == ','))
         start--;
@@ -167,7 +169,7 @@ static struct slice old_pause(struct slice text)
         end = at + found;
         at = end + 1;
     }
-    return end == SIZE_MAX ? slice_first(text, 0) : number_before(text, end);
+    return number_before(text, end);
 }
 
 /* Seconds; a decimal comma becomes a point. */

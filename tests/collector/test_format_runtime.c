@@ -96,6 +96,13 @@ static const struct format_case jvm_gc_cases[] = {
      .event = "2026-04-02T09:20:11.318+0000: 138.7: Total time for which application threads were "
               "stopped: 0.0061 seconds, Stopping threads took: 0.00004 seconds",
      .time = T318, .level = LEVEL_INFO, .fields = {"duration=0.0061 s"}},
+    {.name = "JDK 8: a figure without its unit",
+     .event = "2026-04-02T09:20:11.318+0000: 138.7: Total time for which application threads were "
+              "stopped: 0.0061s",
+     .time = T318, .level = LEVEL_INFO},
+    {.name = "JDK 8: cut behind real=",
+     .event = "2026-04-02T09:20:11.318+0000: 138.7: [GC (x) 1K->1K(2K), 0.1 secs] [Times: real=0.01",
+     .time = T318, .level = LEVEL_INFO},
     {.name = "JDK 8: only the uptime, and a decimal comma",
      .event = "138,712: [Full GC (System.gc()) 2048K->1024K(9216K), 0,0061094 secs]",
      .level = LEVEL_INFO, .fields = {"~duration=0.0061094 s"}},

@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
+
+enum { STANDING_S_MAX = 10 }; /* of a reader, when memory is short */
 
 bool http_stream_init(struct http_stream *stream)
 {
@@ -216,16 +219,37 @@ static void count_memory(struct http_stream *stream)
     stream->counted = size;
 }
 
+/* Wait for a second at most; the lock is held. Who stands still holds the memory of its query, and the
+ * newest rows that it sees: when the process has none left, it is cut off. The condition is on the wall
+ * clock; a jump of it makes one wait longer, until the reader goes on. */
+static void wait_for_room(struct http_stream *stream, unsigned *stood_s)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    if (pthread_cond_timedwait(&stream->room, &stream->lock, &until) == 0) {
+        *stood_s = 0;
+        return;
+    }
+    if (++*stood_s >= STANDING_S_MAX && memory_budget_over(MEMORY_OTHER, 0)) {
+        atomic_store(&stream->cancelled, true);
+        stream->state = HTTP_STREAM_ABORTED;
+        wake_loop(stream);
+    }
+}
+
 /* Append to what the client gets. The last piece may go over the limit: it is bounded by the
  * caller's piece, and a piece larger than the limit could otherwise never be sent. */
 static enum status append(struct http_stream *stream, struct slice bytes, size_t size_max,
                           bool wait)
 {
     enum status status = STATUS_OK;
+    unsigned stood_s = 0;
 
     pthread_mutex_lock(&stream->lock);
     while (wait && waiting_size(stream) >= size_max && !atomic_load(&stream->cancelled))
-        pthread_cond_wait(&stream->room, &stream->lock);
+        wait_for_room(stream, &stood_s);
     if (atomic_load(&stream->cancelled))
         status = STATUS_CANCELLED;
     else if (!buf_append_slice(&stream->pending, bytes))

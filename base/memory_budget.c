@@ -9,7 +9,7 @@
 
 enum {
     SHARES = 512,           /* the limits below are in MiB of the default total */
-    UNCOUNTED_SHARE = 64,   /* program, stacks, small pieces, holes of the allocator */
+    UNCOUNTED_SHARE = 80,   /* program, stacks, small pieces, holes of the allocator */
     WAIT_STEP_NS = 20000000, /* between two looks: short beside a query that waits for another */
 };
 

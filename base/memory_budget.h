@@ -3,8 +3,8 @@
  * Whoever takes memory that matters charges it to a class. Most do not say so themselves: a thread
  * enters the class that it works for, and what arenas (base/arena.h) and large pieces
  * (base/spare.h) take from then on is charged there, and discharged there wherever it is freed.
- * What lives in buffers is charged by hand. Small pieces are not counted at all: an eighth of the
- * total is kept for them, for the program itself and for what the allocator cannot use.
+ * What lives in buffers is charged by hand. Small pieces are not counted at all: a part of the total,
+ * 80 of 512 MiB, is kept for them, for the program itself and for what the allocator cannot use.
  *
  * Limits are shares of the total, and add up to more than it, since the classes do not all need
  * theirs at once. When the rest gets short, in this order: what is only kept is given back

@@ -4,6 +4,7 @@
  * backend/server Tw/Tc/Tt bytes ts2 ac/fc/bc/sc/rc sq/bq Times are ms, -1 for a phase that was not
  * reached; + says that logging was earlier than the end. */
 #include "collector/formats/formats.h"
+#include "collector/formats/haproxy_notice.h"
 #include "collector/formats/request_line.h"
 #include "collector/formats/scan.h"
 #include "collector/formats/stamp.h"
@@ -118,7 +119,7 @@ static enum status parse(const struct format_context *context, struct slice even
     struct haproxy_line line;
 
     if (!split(context, event, &line))
-        return STATUS_INVALID;
+        return haproxy_notice_parse(context, event, out) ? STATUS_OK : STATUS_INVALID;
     out->time_ns = line.time_ns;
     out->has_time = true;
     out->level = (uint8_t)level_of_status(line.status);
@@ -145,7 +146,7 @@ static unsigned detect(struct slice line)
     (void)take_byte(&rest, ' ');
     if (!take_word(&rest, &word) || slice_find_byte(word, ':') == SIZE_MAX ||
         !stamp_shaped(rest, "[00/###/0000:00:00:00.000] "))
-        return 0;
+        return haproxy_notice_detect(line);
     return slice_find_byte(slice_sub(rest, 27, 200), '/') == SIZE_MAX ? 0 : 92;
 }
 

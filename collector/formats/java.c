@@ -128,14 +128,53 @@ static bool split_zookeeper(struct slice *rest, struct java_line *out)
     return true;
 }
 
-/* `message (logger)`: on the last line before the trace. */
+static bool is_class_name(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_lower(text.data[i]) && !is_upper(text.data[i]) && !is_digit(text.data[i]) &&
+            text.data[i] != '.' && text.data[i] != '_' && text.data[i] != '$')
+            return false;
+    return text.len > 0;
+}
+
+/* `message (logger)`: on the last line before the trace; most messages are one line. */
 static void split_kafka(struct java_line *out)
 {
-    struct slice line = first_line(out->rest, NULL);
-    size_t open = slice_find_last_byte(line, '(');
+    struct slice rest = out->rest;
 
-    if (open != SIZE_MAX && ends_with(line, ")"))
-        out->logger = slice_sub(line, open + 1, line.len - open - 2);
+    do {
+        struct slice line = first_line(rest, &rest);
+        size_t open = slice_find_last_byte(line, '(');
+        struct slice name = slice_sub(line, open == SIZE_MAX ? line.len : open + 1, line.len);
+
+        if (ends_with(name, ")"))
+            name.len--;
+        else
+            name.len = 0;
+        if (is_class_name(name)) {
+            out->logger = name;
+            return;
+        }
+    } while (rest.len > 0 && !starts_with(rest, "\tat "));
+}
+
+/* The request log: `totalTime:12.3,`, and as JSON `"totalTimeMs":12.3,`. */
+static void add_total_time(struct slice event, struct slice message, struct parsed_event *out)
+{
+    size_t at = find_literal(message, "totalTime:");
+    size_t skip = sizeof("totalTime:") - 1;
+
+    if (!starts_with(message, "Completed request:"))
+        return;
+    if (at == SIZE_MAX) {
+        at = find_literal(message, "\"totalTimeMs\":");
+        skip = sizeof("\"totalTimeMs\":") - 1;
+    }
+    if (at == SIZE_MAX)
+        return;
+    message = slice_from(message, at + skip);
+    add_duration(out, FIELD_ID_DURATION, UNIT_MILLISECONDS, event,
+                 slice_first(message, slice_find_byte(message, ',')));
 }
 
 static bool split_layout(struct slice rest, bool bracket, struct java_line *out)
@@ -217,6 +256,8 @@ static enum status parse(const struct format_context *context, struct slice even
     add_text(out, FIELD_ID_LOGGER, event, line.logger);
     add_int(out, FIELD_ID_PID, event, line.pid);
     add_request(event, line.rest, out);
+    if (line.layout == LAYOUT_KAFKA)
+        add_total_time(event, first_line(line.rest, NULL), out);
     if (first_line(line.rest, NULL).len < line.rest.len && trace_java_exception(line.rest, &type))
         add_text(out, FIELD_ID_EXCEPTION, event, type);
     return STATUS_OK;
@@ -268,7 +309,7 @@ const struct format format_java = {
 const struct format format_kafka = {
     .name = "kafka",
     JAVA_FUNCTIONS,
-    .fields = "logger exception",
+    .fields = "logger duration exception",
     .detect = detect_kafka,
 };
 

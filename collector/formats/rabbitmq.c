@@ -2,12 +2,22 @@
  *   =LEVEL REPORT==== D-Mon-YYYY::HH:MM:SS ===       up to 3.6; the message is on the next lines
  *   YYYY-MM-DD HH:MM:SS.mmm [level] <0.1.0> message  3.7, 3.8
  *   YYYY-MM-DD HH:MM:SS.uuuuuu+00:00 [level] <0.1.0> message
- *       3.9 and later; each line of a message repeats the whole prefix
- * Its JSON is read by the format json. */
+ *       3.9 and later; each line of a message repeats the whole prefix. The time may also be
+ *       seconds or microseconds since the epoch, and all of it an object per line */
 #include "collector/formats/formats.h"
+#include "collector/formats/json_fields.h"
 #include "collector/formats/level_word.h"
 #include "collector/formats/scan.h"
 #include "collector/formats/stamp.h"
+#include "collector/formats/structured.h"
+
+/* Since the epoch, in seconds to microseconds. */
+static bool is_epoch(struct slice line)
+{
+    size_t digits = count_digits(slice_first(line, 20));
+
+    return digits >= 10 && digits <= 16 && starts_with(slice_from(line, digits), " [");
+}
 
 /* Length of `time [level] <pid> ` at the front of a 3.7+ line; 0 if it is none. */
 static size_t prefix_len(struct slice line)
@@ -16,7 +26,7 @@ static size_t prefix_len(struct slice line)
     size_t end;
 
     if (!stamp_shaped(line, "0000-00-00 00:00:00.000") &&
-        !stamp_shaped(line, "0000-00-00T00:00:00.000"))
+        !stamp_shaped(line, "0000-00-00T00:00:00.000") && !is_epoch(line))
         return 0;
     at = find_literal(slice_first(line, 48), " [");
     if (at == SIZE_MAX)
@@ -35,13 +45,18 @@ static bool is_report(struct slice line)
            find_literal(slice_first(line, 40), " REPORT==== ") != SIZE_MAX;
 }
 
+static bool is_object(struct slice line)
+{
+    return starts_with(line, "{") && find_literal(line, "\"domain\":\"rabbitmq") != SIZE_MAX;
+}
+
 static enum line_kind line_kind(const struct format_context *context, struct slice open,
                                 struct slice line)
 {
     size_t len;
 
     (void)context;
-    if (is_report(line))
+    if (is_report(line) || is_object(line))
         return LINE_STARTS;
     len = prefix_len(line);
     if (len == 0)
@@ -108,6 +123,33 @@ static enum status parse_report(const struct format_context *context, struct sli
     return STATUS_OK;
 }
 
+static enum status parse_object(const struct format_context *context, struct slice event,
+                                struct parsed_event *out)
+{
+    enum { TIME, LEVEL, MESSAGE, PID, COUNT };
+    static const struct slice keys[COUNT] = {SLICE_INIT("time"), SLICE_INIT("level"),
+                                             SLICE_INIT("msg"), SLICE_INIT("pid")};
+    struct json_token tokens[COUNT];
+    struct slice values[COUNT];
+    uint64_t present;
+    enum level level;
+
+    if (!json_fields_collect(event, keys, COUNT, tokens, &present))
+        return STATUS_INVALID;
+    for (unsigned i = 0; i < COUNT; i++)
+        values[i] = (present >> i & 1) != 0 ? json_fields_text(&tokens[i], context->arena)
+                                            : slice_first(event, 0);
+    level = level_of_word(values[LEVEL]);
+    if (level == LEVEL_COUNT || !structured_time(context, values[TIME], &out->time_ns))
+        return STATUS_INVALID;
+    out->has_time = true;
+    out->level = (uint8_t)level;
+    add_text(out, FIELD_ID_PID, event, values[PID]);
+    add_connection(event, values[MESSAGE], out);
+    add_queue(event, values[MESSAGE], out);
+    return STATUS_OK;
+}
+
 static enum status parse(const struct format_context *context, struct slice event,
                          struct parsed_event *out)
 {
@@ -117,7 +159,11 @@ static enum status parse(const struct format_context *context, struct slice even
 
     if (is_report(event))
         return parse_report(context, event, out);
-    if (prefix_len(event) == 0 || !stamp_take(context, stamp_parse_iso, &rest, &out->time_ns) ||
+    if (starts_with(event, "{"))
+        return parse_object(context, event, out);
+    if (prefix_len(event) == 0 ||
+        !stamp_take(context, is_epoch(event) ? stamp_parse_epoch : stamp_parse_iso, &rest,
+                    &out->time_ns) ||
         !take_byte(&rest, ' ') || !take_bracketed(&rest, &word))
         return STATUS_INVALID;
     level = level_of_word(word);
@@ -133,7 +179,7 @@ static enum status parse(const struct format_context *context, struct slice even
 
 static unsigned detect(struct slice line)
 {
-    return is_report(line) ? 95 : prefix_len(line) > 0 ? 88 : 0;
+    return is_report(line) ? 95 : is_object(line) ? 93 : prefix_len(line) > 0 ? 88 : 0;
 }
 
 const struct format format_rabbitmq = {

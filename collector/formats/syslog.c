@@ -57,6 +57,16 @@ static enum status compile(const struct format_settings *settings, struct arena 
     return format_postgres_stderr.compile(settings, arena, out, err);
 }
 
+/* `NNN ` in front of a priority: how TCP frames messages (RFC 6587, 3.4.1). */
+static void skip_octet_count(struct slice *rest)
+{
+    struct slice at = *rest;
+    struct slice digits;
+
+    if (take_digits(&at, &digits) && digits.len <= 5 && starts_with(at, " <"))
+        *rest = slice_from(at, 1);
+}
+
 /* `<PRI>`, 0 to 191, with leading zeros. */
 static bool take_priority(struct slice *rest, struct syslog_line *out)
 {
@@ -64,6 +74,7 @@ static bool take_priority(struct slice *rest, struct syslog_line *out)
     struct slice digits;
     uint64_t value;
 
+    skip_octet_count(&at);
     if (!take_byte(&at, '<'))
         return true;
     if (!take_digits(&at, &digits) || digits.len > 5 || !slice_to_u64(digits, &value) ||

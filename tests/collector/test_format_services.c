@@ -26,6 +26,26 @@ static const struct format_case haproxy_cases[] = {
      .time = "2026-04-02T09:20:11.318000Z", .level = LEVEL_INFO,
      .fields = {"client=10.0.0.1", "backend=be", "server=s1", "duration=5007 ms", "bytes=212 B",
                 "termination=--"}},
+    {.name = "a session that failed before it began",
+     .event = "10.31.4.18:40022 [02/Apr/2026:09:20:11.318] web-in/1: SSL handshake failure",
+     .time = "2026-04-02T09:20:11.318000Z", .level = LEVEL_WARNING,
+     .fields = {"client=10.31.4.18"}},
+    {.name = "the default log line",
+     .event = "Connect from 10.0.0.1:33317 to 10.0.0.2:8080 (www/HTTP)", .level = LEVEL_INFO,
+     .fields = {"client=10.0.0.1"}},
+    {.name = "a server is down",
+     .event = "Server hq/web1 is DOWN, reason: Layer4 timeout, check duration: 2001ms. 1 active "
+              "and 0 backup servers left.",
+     .level = LEVEL_ALERT, .fields = {"backend=hq", "server=web1", "duration=2001 ms"}},
+    {.name = "a server is up", .event = "Server hq/web1 is UP, reason: Layer7 check passed",
+     .level = LEVEL_NOTICE, .fields = {"backend=hq", "server=web1"}},
+    {.name = "going down", .event = "Server hq/web1 is going DOWN for maintenance.",
+     .level = LEVEL_ALERT, .fields = {"backend=hq", "server=web1"}},
+    {.name = "none is left", .event = "backend hq has no server available!",
+     .level = LEVEL_EMERG, .fields = {"backend=hq"}},
+    {.name = "a proxy starts", .event = "Proxy hq started.", .level = LEVEL_NOTICE,
+     .fields = {"backend=hq"}},
+    {.name = "a sentence about a server", .event = "Server is DOWN", .refused = true},
     {.name = "Borked", .event = "Borked", .refused = true},
 };
 
@@ -70,6 +90,23 @@ static const struct format_case redis_cases[] = {
      .event = "4410:M 02 Apr 2026 09:20:11.871 # === REDIS BUG REPORT START\nstack",
      .time = "2026-04-02T09:20:11.871000Z", .level = LEVEL_WARNING,
      .fields = {"pid=4410", "role_code=M"}},
+    {.name = "Valkey: logfmt",
+     .event = "pid=4410 role=primary timestamp=\"02 Apr 2026 09:20:11.871\" level=notice "
+              "message=\"Ready to accept connections tcp\"",
+     .time = "2026-04-02T09:20:11.871000Z", .level = LEVEL_NOTICE,
+     .fields = {"pid=4410", "role_code=primary"}},
+    {.name = "Valkey: logfmt with ISO time",
+     .event = "pid=4410 role=RDB/AOF timestamp=\"2026-04-02T11:20:11.871+02:00\" level=warning "
+              "message=\"x\"",
+     .time = "2026-04-02T09:20:11.871000Z", .level = LEVEL_WARNING,
+     .fields = {"pid=4410", "role_code=RDB/AOF"}},
+    {.name = "Valkey: ISO time", .event = "4410:M 2026-04-02T09:20:11.871+00:00 * x",
+     .time = "2026-04-02T09:20:11.871000Z", .level = LEVEL_NOTICE,
+     .fields = {"pid=4410", "role_code=M"}},
+    {.name = "Valkey: milliseconds", .event = "4410:M 1775121611871 # x",
+     .time = "2026-04-02T09:20:11.871000Z", .level = LEVEL_WARNING,
+     .fields = {"pid=4410", "role_code=M"}},
+    {.name = "logfmt of another program", .event = "pid=1 level=info message=x", .refused = true},
     {.name = "Borked", .event = "Borked", .refused = true},
 };
 
@@ -87,6 +124,21 @@ static const struct format_case rabbitmq_cases[] = {
               "10.0.0.2:5672, vhost: '/', user: 'celery') queue 'q1' in vhost '/'",
      .time = "2026-04-02T09:20:11.123456Z", .level = LEVEL_NOTICE,
      .fields = {"pid=<0.1.0>", "client=10.0.0.1", "user=celery", "queue=q1"}},
+    {.name = "seconds since the epoch", .event = "1775121611 [warning] <0.1.0> x", .time = T11,
+     .level = LEVEL_WARNING, .fields = {"pid=<0.1.0>"}},
+    {.name = "microseconds since the epoch", .event = "1775121611123456 [erro] <0.1.0> x",
+     .time = "2026-04-02T09:20:11.123456Z", .level = LEVEL_ERROR, .fields = {"pid=<0.1.0>"}},
+    {.name = "JSON",
+     .event = "{\"time\":\"2026-04-02 09:20:11.123456+00:00\",\"level\":\"warning\",\"msg\":"
+              "\"closing connection <0.9.0> (10.0.0.1:5 -> 10.0.0.2:5672, vhost: '/', user: 'x')\","
+              "\"pid\":\"<0.9.0>\",\"domain\":\"rabbitmq.connection\"}",
+     .time = "2026-04-02T09:20:11.123456Z", .level = LEVEL_WARNING,
+     .fields = {"client=10.0.0.1", "user=x", "pid=<0.9.0>"}},
+    {.name = "JSON: the time is a number",
+     .event = "{\"time\":1775121611,\"level\":\"info\",\"msg\":\"x\",\"domain\":\"rabbitmq\"}",
+     .time = T11, .level = LEVEL_INFO},
+    {.name = "JSON: cut", .event = "{\"time\":1,\"level\":\"info\",\"domain\":\"rabbitmq\"",
+     .refused = true},
     {.name = "Borked", .event = "Borked", .refused = true},
 };
 
@@ -122,6 +174,27 @@ static const struct format_case kafka_cases[] = {
      .event = "[2026-04-02 09:20:11,123] INFO [Log partition=t-0] Rolled (kafka.log.Log$)",
      .time = "2026-04-02T09:20:11.123000Z", .level = LEVEL_INFO,
      .fields = {"logger=kafka.log.Log$"}},
+    {.name = "the message goes on: logger on its last line",
+     .event = "[2026-04-02 09:20:11,123] INFO KafkaConfig values: \n\tadvertised.listeners = "
+              "null\n\tsasl.x = (a b)\n (kafka.server.KafkaConfig)",
+     .time = "2026-04-02T09:20:11.123000Z", .level = LEVEL_INFO,
+     .fields = {"logger=kafka.server.KafkaConfig"}, .detected_as_other = true},
+    {.name = "a trace behind the logger",
+     .event = "[2026-04-02 09:20:11,123] ERROR Failed (kafka.server.X)\njava.io.IOException: no "
+              "(really)\n\tat a.B.c(B.java:4)",
+     .time = "2026-04-02T09:20:11.123000Z", .level = LEVEL_ERROR,
+     .fields = {"logger=kafka.server.X", "exception=java.io.IOException"}},
+    {.name = "request log",
+     .event = "[2026-04-02 09:20:11,123] DEBUG Completed request:RequestHeader(apiKey=FETCH) -- {}, "
+              "from connection 1;totalTime:12.3,requestQueueTime:0.1,securityProtocol:PLAINTEXT "
+              "(kafka.request.logger)",
+     .time = "2026-04-02T09:20:11.123000Z", .level = LEVEL_DEBUG,
+     .fields = {"logger=kafka.request.logger", "duration=12.3 ms"}},
+    {.name = "request log as JSON",
+     .event = "[2026-04-02 09:20:11,123] DEBUG Completed request:{\"isForwarded\":false,"
+              "\"totalTimeMs\":12.345,\"requestQueueTimeMs\":0.1} (kafka.request.logger)",
+     .time = "2026-04-02T09:20:11.123000Z", .level = LEVEL_DEBUG,
+     .fields = {"logger=kafka.request.logger", "duration=12.345 ms"}},
 };
 
 static const struct format_case zookeeper_cases[] = {

@@ -30,6 +30,7 @@ struct io_info {
     int64_t mtime_ns;
     uint32_t mode;       /* st_mode */
     uint32_t links;      /* 0: deleted while open */
+    bool remote;         /* other hosts write, too: sizes may be old, notifications do not come */
 };
 
 enum io_open_flags {

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <linux/magic.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -129,9 +130,25 @@ static void info_of_statx(const struct statx *from, struct io_info *out)
         out->birth_ns = from->stx_btime.tv_sec * 1000000000LL + from->stx_btime.tv_nsec;
 }
 
+/* statfs(2), linux/magic.h, and for those that are not in there the kernel's own headers. */
+static bool is_remote(const struct statfs *from)
+{
+    static const uint32_t types[] = {
+        NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, SMB2_SUPER_MAGIC,  CIFS_SUPER_MAGIC, CODA_SUPER_MAGIC,
+        AFS_SUPER_MAGIC, V9FS_MAGIC,      CEPH_SUPER_MAGIC, FUSE_SUPER_MAGIC,
+        0x01161970 /* GFS2 */,            0x0bd00bd0 /* Lustre */, 0x7461636f /* OCFS2 */,
+    };
+
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if ((uint32_t)from->f_type == types[i])
+            return true;
+    return false;
+}
+
 static void fsid_of(const struct statfs *from, struct io_info *out)
 {
     memcpy(&out->fsid, &from->f_fsid, sizeof(out->fsid));
+    out->remote = is_remote(from);
 }
 
 static int system_info(struct io *io, int fd, struct io_info *out)

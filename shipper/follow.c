@@ -96,6 +96,8 @@ void source_attach(struct follow *follow, struct source *source, struct candidat
     candidate->content = content_closed();
     source->settings = candidate->settings != NULL ? candidate->settings : source->settings;
     source->follow_link = candidate->link;
+    source->remote = candidate->info.remote;
+    source->shrunk_ns = 0;
     source->size = candidate->info.size;
     source->mtime_ns = candidate->info.mtime_ns;
     source->absent_scans = 0;
@@ -335,6 +337,7 @@ struct source *follow_truncated(struct follow *follow, struct source *source,
     source->where = NULL;
     fresh->settings = source->settings;
     fresh->follow_link = source->follow_link;
+    fresh->remote = source->remote;
     fresh->directory_id = source->directory_id;
     fresh->seen = source->seen;
     fresh->rotated = source->rotated;

@@ -99,6 +99,11 @@ void source_trouble(struct follow *follow, struct source *source, int errno_valu
     if (source->retry_wait_ns > RETRY_OPEN_MAX_NS)
         source->retry_wait_ns = RETRY_OPEN_MAX_NS;
     source->next_poll_ns = follow->now_ns + source->retry_wait_ns;
+    if (errno_value == ESTALE) { /* the server does not know the descriptor: by its path again */
+        source_close(follow, source);
+        source->next_poll_ns = follow->now_ns;
+        source->retry_wait_ns = 0;
+    }
     if (diag_limited(&follow->alarm_told_s, 10))
         diag_warn("source_unreadable: %s: %s", source_path(source), strerror(errno_value));
 }
@@ -128,6 +133,24 @@ bool source_reopen(struct follow *follow, struct source *source)
     return false;
 }
 
+/* Opening a file of a server asks it for the present size (close-to-open consistency). */
+static void refresh(struct follow *follow, const struct source *source)
+{
+    int fd = follow->io->file->open(follow->io, source_path(source), IO_READ | IO_NO_BLOCK);
+
+    io_close(follow->io, &fd);
+}
+
+/* Sizes from a server may be old ones: a smaller one counts when it is still there after a while. */
+static bool is_believed(struct follow *follow, struct source *source)
+{
+    if (!source->remote)
+        return true;
+    if (source->shrunk_ns == 0)
+        source->shrunk_ns = follow->now_ns;
+    return follow->now_ns - source->shrunk_ns >= SHRINK_BELIEVED_NS;
+}
+
 /* What the file is like now; false: cannot be said, or it is not there. */
 static bool look(struct follow *follow, struct source *source, struct io_info *info)
 {
@@ -135,6 +158,8 @@ static bool look(struct follow *follow, struct source *source, struct io_info *i
     struct file_key key;
     int failed;
 
+    if (source->remote)
+        refresh(follow, source);
     if (content_is_open(&source->content)) {
         failed = io->file->info(io, source->content.fd, info);
     } else {
@@ -170,7 +195,9 @@ void poll_source(struct follow *follow, struct source *source)
     bool hot = follow->now_ns - source->grew_ns < HOT_FOR_NS;
     struct io_info info;
 
-    source->next_poll_ns = follow->now_ns + (hot ? follow->settings->poll_ns : POLL_COLD_NS);
+    source->next_poll_ns = follow->now_ns + (hot             ? follow->settings->poll_ns
+                                             : source->remote ? POLL_REMOTE_NS
+                                                              : POLL_COLD_NS);
     if (source->content.gz != NULL) { /* a finished file: only its end is of interest */
         source->size = source->read_off;
         source->succeeded = true;
@@ -182,9 +209,11 @@ void poll_source(struct follow *follow, struct source *source)
     source->deleted = info.links == 0;
     source->rotated = source->rotated || source->deleted;
     if (info.size < source->read_off || info.size < source->gen.prefix_len) {
-        became_shorter(follow, source, info.size);
+        if (is_believed(follow, source))
+            became_shorter(follow, source, info.size);
         return;
     }
+    source->shrunk_ns = 0;
     if (info.size != source->size || info.mtime_ns != source->mtime_ns) {
         note_growth(follow, source, &info);
         if (source->gen.prefix_len < PREFIX_SIZE_MAX && info.size > source->gen.prefix_len &&

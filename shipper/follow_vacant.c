@@ -83,11 +83,16 @@ static struct candidate candidate_of(struct source *source, const struct io_info
 bool vacant_decide(struct follow *follow, struct source *source, const struct io_info *info)
 {
     struct set_directory *directory = file_set_directory_of(follow->files, source_path(source));
-    struct candidate candidate = candidate_of(source, info, directory);
     enum verdict verdict = VERDICT_NEW; /* its directory is gone: nothing to compare it with */
-    ssize_t got = content_read(follow->io, &candidate.content, candidate.first,
-                               sizeof(candidate.first), 0);
+    struct candidate candidate;
+    ssize_t got;
 
+    if (!source_reopen(follow, source)) { /* a server forgot it, and its path leads elsewhere */
+        let_go(follow, source);
+        return false;
+    }
+    candidate = candidate_of(source, info, directory);
+    got = content_read(follow->io, &candidate.content, candidate.first, sizeof(candidate.first), 0);
     candidate.first_len = got > 0 ? (size_t)got : 0;
     if (candidate.first_len == 0) {
         if (is_over(follow, source))

@@ -46,6 +46,8 @@ enum shipper_limits {
 #define BATCH_AGE_NS         (200 * MILLISECOND_NS) /* a line waits at most this long for company */
 #define POLL_HOT_NS          (200 * MILLISECOND_NS) /* look at a file that grew lately */
 #define POLL_COLD_NS         (2 * SECOND_NS)        /* and at any other (DELIVERY 3.2 row 17) */
+#define POLL_REMOTE_NS       (1 * SECOND_NS)            /* and at any on a network file system */
+#define SHRINK_BELIEVED_NS   (2 * SECOND_NS)            /* there, a smaller size must last so long */
 #define HOT_FOR_NS           (10 * SECOND_NS)       /* "lately" */
 #define SCAN_HOT_NS          (1 * SECOND_NS)        /* directories with a file that is missing */
 #define SCAN_COLD_NS         (10 * SECOND_NS)

@@ -52,6 +52,7 @@ struct source {
     int64_t next_poll_ns, grew_ns; /* monotonic */
     int64_t since_ns;              /* in this state, or at this name */
     int64_t retry_wait_ns;         /* between attempts to open it again */
+    int64_t shrunk_ns;             /* on a network file system: first seen smaller; 0 not */
     uint32_t in_flight;            /* ranges batched or sent, and not acked */
     uint32_t absent_scans;         /* scans of its directory in a row that did not find it */
     uint32_t waiters;              /* sources that name it as `older` */
@@ -74,6 +75,7 @@ struct source {
     bool readable;              /* bytes to read, as far as we know */
     bool final_due, final_sent; /* the range that says "no more" */
     bool unreadable;            /* permission or I/O trouble */
+    bool remote;                /* on a network file system (DELIVERY 3.2 row 16) */
     bool follow_link;           /* its name is a symbolic link */
     const char *decision;       /* last identity decision; static text */
 };

@@ -494,6 +494,68 @@ static void test_row_15_gap_without_a_collector(void **unused)
     rig_release(&rig);
 }
 
+/* An old size from the server is no truncation, if it does not last. */
+static void test_row_16_old_sizes_of_a_server(void **unused)
+{
+    static const struct {
+        const char *name;
+        bool remote, cut;
+        int64_t wait_ms;
+        uint64_t truncations;
+    } cases[] = {
+        {"a server's size is old for a second", true, false, 1000, 0},
+        {"it is smaller for good", true, true, 5000, 1},
+        {"a local size is what it is", false, false, 1000, 1},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+
+        print_message("  %s\n", cases[i].name);
+        rig_init(&rig, "/log/app.log");
+        sim_io_faults(rig.sim)->remote = cases[i].remote;
+        rig_start(&rig);
+        rig_lines(&rig, LOG, "line", 1, 10);
+        rig_run(&rig, 3000);
+        if (cases[i].cut)
+            rig_truncate(&rig, LOG, 20);
+        else
+            sim_io_faults(rig.sim)->info_size_max = 20;
+        rig_run(&rig, cases[i].wait_ms);
+        sim_io_faults(rig.sim)->info_size_max = 0;
+        rig_lines(&rig, LOG, "line", 11, 12);
+        rig_run(&rig, 30000);
+        assert_int_equal(fake_collector_source(rig.fake, LOG, 1) != NULL, cases[i].truncations > 0);
+        if (cases[i].truncations == 0)
+            expect_numbered(&rig, LOG, "line", 12);
+        rig_release(&rig);
+    }
+}
+
+static void test_row_16_the_server_forgot_the_file(void **unused)
+{
+    struct rig rig;
+
+    (void)unused;
+    rig_init(&rig, "/log/app.log");
+    sim_io_faults(rig.sim)->remote = true;
+    rig_start(&rig);
+    rig_lines(&rig, LOG, "line", 1, 10);
+    rig_run(&rig, 3000);
+    sim_io_stale(rig.sim); /* the same file is still there */
+    rig_lines(&rig, LOG, "line", 11, 12);
+    rig_run(&rig, 5000);
+    expect_numbered(&rig, LOG, "line", 12);
+    rig_unlink(&rig, LOG); /* another one has its name */
+    sim_io_stale(rig.sim);
+    rig_lines(&rig, LOG, "line", 13, 14);
+    rig_run(&rig, 30000);
+    expect_numbered(&rig, LOG, "line", 14);
+    assert_int_equal(rig.fake->loss_count, 0);
+    rig_release(&rig);
+}
+
 /* Descriptors of quiet files are closed, and their files are not forgotten: they are appended to,
  * and rotated, while closed. */
 static void test_row_19_more_files_than_descriptors(void **unused)
@@ -678,6 +740,8 @@ int main(void)
         cmocka_unit_test(test_row_15_shrinks_but_not_to_zero),
         cmocka_unit_test(test_row_15_appended_before_we_look),
         cmocka_unit_test(test_row_15_gap_without_a_collector),
+        cmocka_unit_test(test_row_16_old_sizes_of_a_server),
+        cmocka_unit_test(test_row_16_the_server_forgot_the_file),
         cmocka_unit_test(test_row_19_more_files_than_descriptors),
         cmocka_unit_test(test_row_22_restart_during_rotation),
         cmocka_unit_test(test_row_23_start_at),

@@ -18,6 +18,7 @@ enum { SIM_FD_MAX = 4096, SIM_FD_FIRST = 3 };
 struct sim_fd {
     struct sim_node *node; /* NULL: free */
     int flags;
+    bool stale;
 };
 
 struct sim_io {
@@ -72,7 +73,7 @@ static int fd_new(struct sim_io *sim, struct sim_node *node, int flags)
 {
     for (int fd = SIM_FD_FIRST; fd < SIM_FD_MAX; fd++)
         if (sim->fds[fd].node == NULL) {
-            sim->fds[fd] = (struct sim_fd){node, flags};
+            sim->fds[fd] = (struct sim_fd){node, flags, false};
             node->opens++;
             return fd;
         }
@@ -147,6 +148,8 @@ static ssize_t read_node(struct sim_io *sim, int fd, void *data, size_t len, uin
 
     if (file == NULL || !(file->flags & IO_READ))
         return -EBADF;
+    if (file->stale)
+        return -ESTALE;
     if (file->node->is_dir)
         return -EISDIR;
     if (++sim->counts.reads == sim->faults.read_fails_at)
@@ -281,10 +284,13 @@ static int sim_allocate(struct io *io, int fd, uint64_t size)
     return (int)leave(sim, failed < 0 ? failed : resize_node(sim, fd, size, true));
 }
 
-static void info_fill(const struct sim_node *node, struct io_info *out)
+static void info_fill(const struct sim_io *sim, const struct sim_node *node, struct io_info *out)
 {
+    uint64_t size_max = sim->faults.info_size_max;
+
     *out = (struct io_info){
-        .size = node->cached.size,
+        .size = size_max > 0 && node->cached.size > size_max ? size_max : node->cached.size,
+        .remote = sim->faults.remote,
         .fsid = SIM_FSID,
         .inode = node->inode,
         .generation = node->inode + 1, /* inode numbers are never used twice here */
@@ -303,8 +309,10 @@ static int sim_info(struct io *io, int fd, struct io_info *out)
 
     if (failed == 0 && file == NULL)
         failed = -EBADF;
+    if (failed == 0 && file->stale)
+        failed = -ESTALE;
     if (failed == 0)
-        info_fill(file->node, out);
+        info_fill(sim, file->node, out);
     return (int)leave(sim, failed);
 }
 
@@ -489,7 +497,7 @@ static int sim_path_info(struct io *io, const char *path, struct io_info *out)
     if (failed == 0 && node == NULL)
         failed = -ENOENT;
     if (failed == 0)
-        info_fill(node, out);
+        info_fill(sim, node, out);
     return (int)leave(sim, failed);
 }
 
@@ -649,6 +657,12 @@ void sim_io_kill(struct sim_io *sim)
     sim->faults.crash_after = 0;
     sim->crashed = false;
     (void)pthread_mutex_unlock(&sim->lock);
+}
+
+void sim_io_stale(struct sim_io *sim)
+{
+    for (int fd = SIM_FD_FIRST; fd < SIM_FD_MAX; fd++)
+        sim->fds[fd].stale = sim->fds[fd].node != NULL;
 }
 
 void sim_io_advance(struct sim_io *sim, int64_t ns)

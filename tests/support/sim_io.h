@@ -38,6 +38,8 @@ struct sim_faults {
     uint64_t disk_size;      /* bytes of all files together: then short writes, then -ENOSPC */
     size_t write_size_max;   /* longer writes are short */
     size_t read_size_max;    /* longer reads are short */
+    uint64_t info_size_max;  /* larger files are said to have this size: what a server said before */
+    bool remote;             /* the disk is a server's */
     int64_t call_ns;         /* every call moves both clocks on by this */
 };
 
@@ -66,6 +68,9 @@ size_t sim_io_open_count(struct sim_io *sim); /* descriptors not closed: to find
 void sim_io_crash(struct sim_io *sim, enum sim_crash mode);
 /* kill -9: descriptors and locks are gone, every write is still there and still pending. */
 void sim_io_kill(struct sim_io *sim);
+
+/* The server forgot all open files: reading and looking at them answers -ESTALE. */
+void sim_io_stale(struct sim_io *sim);
 
 /* Both clocks, `ns` >= 0; and the wall clock alone, anywhere. */
 void sim_io_advance(struct sim_io *sim, int64_t ns);

@@ -42,6 +42,7 @@ void segment_file_unref(struct segment_file *file)
 {
     if (file == NULL || atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel) != 1)
         return;
+    segment_cache_remove(file);
     close_segment(file);
     if (atomic_load_explicit(&file->dropped, memory_order_relaxed))
         file_remove(file->io, file->path);
@@ -60,6 +61,8 @@ enum status segment_file_pin(struct segment_file *file, struct segment **out, st
             atomic_fetch_add_explicit(file->open_count, 1, memory_order_relaxed);
         else
             file->segment = NULL;
+    } else if (file->pins == 0) {
+        segment_cache_remove(file);
     }
     if (status == STATUS_OK) {
         file->pins++;
@@ -72,10 +75,10 @@ enum status segment_file_pin(struct segment_file *file, struct segment **out, st
 void segment_file_unpin(struct segment_file *file)
 {
     (void)pthread_mutex_lock(&file->lock);
-    if (--file->pins == 0 &&
-        atomic_load_explicit(file->open_count, memory_order_relaxed) > SEGMENTS_OPEN_MAX)
-        close_segment(file);
+    if (--file->pins == 0)
+        segment_cache_add(file);
     (void)pthread_mutex_unlock(&file->lock);
+    segment_cache_trim();
 }
 
 struct catalog *catalog_new(const struct catalog *old, struct segment_file *const *added,

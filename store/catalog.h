@@ -3,8 +3,8 @@
  * A catalog never changes; a commit makes a new one. Whoever holds a reference to a catalog keeps
  * its files, also those that were dropped since: they are unlinked by the last holder.
  *
- * A segment file is opened when somebody pins it, and may be closed when nobody does: at most
- * SEGMENTS_OPEN_MAX unpinned files stay open.
+ * A segment file is opened when somebody pins it. When nobody does any more it goes to the cache of
+ * open segments, which may close it.
  *
  * Thread safety: any thread. */
 #ifndef DENDRO_STORE_CATALOG_H
@@ -13,11 +13,10 @@
 #include "store/manifest_edit.h"
 #include "store/paths.h"
 #include "store/segment.h"
+#include "store/segment_cache.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-enum { SEGMENTS_OPEN_MAX = 256 }; /* a quarter of the usual limit of 1,024 descriptors */
 
 struct segment_file {
     atomic_uint refs;
@@ -29,6 +28,7 @@ struct segment_file {
     pthread_mutex_t lock; /* of what follows */
     struct segment *segment;
     unsigned pins;
+    struct segment_cache_links cache; /* in it while open and not pinned */
     atomic_bool dropped; /* unlink when the last reference goes */
 };
 

@@ -314,6 +314,7 @@ static enum status push_blocks(struct scan *scan, uint32_t file, struct error *e
             scan->cost.blocks_skipped++;
             continue;
         }
+        snapshot_file_use(&scan->snapshot->files[file], 1); /* if it fails, so does the scan */
         status = push(scan,
                       (struct unit){.kind = UNIT_BLOCK,
                                     .first = file,
@@ -329,9 +330,11 @@ static enum status expand(struct scan *scan, uint32_t index, struct error *err)
 {
     struct snapshot_file *file = &scan->snapshot->files[index];
     enum status status = segment_file_pin(file->file, &file->segment, err);
+    bool pinned = status == STATUS_OK;
 
     if (status == STATUS_OK) {
         file->pinned = true;
+        snapshot_file_use(file, 1);
         status = segment_plan_make(file->segment, &scan->options, &scan->plans[index], err);
     }
     if (status == STATUS_CORRUPT || status == STATUS_IO || status == STATUS_NOT_FOUND ||
@@ -345,6 +348,8 @@ static enum status expand(struct scan *scan, uint32_t index, struct error *err)
     scan->expanding--;
     (void)pthread_cond_broadcast(&scan->grown);
     (void)pthread_mutex_unlock(&scan->lock);
+    if (pinned)
+        snapshot_file_leave(file);
     return status == STATUS_END ? STATUS_OK : status;
 }
 
@@ -489,7 +494,9 @@ static enum status run_unit(struct scan *scan, const struct unit *unit, struct b
     }
     if (status != STATUS_OK)
         *out = NULL;
-    else
+    if (status != STATUS_OK && unit->kind == UNIT_BLOCK)
+        snapshot_file_leave(&scan->snapshot->files[unit->first]);
+    if (status == STATUS_OK)
         cost.rows_selected += (*out)->selected_count;
     add_cost(scan, &cost);
     return status == STATUS_END ? STATUS_OK : status;
@@ -514,8 +521,11 @@ enum status scan_next(struct scan *scan, struct block **out, struct error *err)
             status = run_unit(scan, &unit, out, err);
     } while (status == STATUS_OK && *out == NULL);
     if (status == STATUS_OK) {
-        (*out)->owner = snapshot_ref(scan->snapshot);
-        (*out)->owner_release = snapshot_unref;
+        struct snapshot *snapshot = snapshot_ref(scan->snapshot);
+        bool of_file = unit.kind == UNIT_BLOCK;
+
+        (*out)->owner = of_file ? (void *)&snapshot->files[unit.first] : snapshot;
+        (*out)->owner_release = of_file ? snapshot_file_release : snapshot_unref;
     }
     return status;
 }

@@ -5,6 +5,7 @@
 #include "base/byteorder.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "store/segment_cache.h"
 #include "store/segment_page_writer.h"
 #include "store/id_pool.h"
 #include "store/source_table.h"
@@ -14,12 +15,6 @@
 #include <stdlib.h>
 
 #define DIRECTORY_ARENA_MAX ((size_t)512 << 20)
-/* Pool pages kept decoded by all segments of the process: 1 TB of raw lines has about 5 GB of
- * strings, so this is a cache; what does not fit is decoded again by each scan. */
-#define POOL_KEPT_MAX ((size_t)96 << 20)
-
-static atomic_size_t pool_kept_bytes;
-
 struct footer {
     uint64_t region_size[REGION_COUNT];
     uint64_t directory_offset, directory_size, directory_raw_size;
@@ -177,8 +172,7 @@ void segment_close(struct segment *segment)
 
         if (page == NULL)
             continue;
-        (void)atomic_fetch_sub(&pool_kept_bytes, page_memory(&segment->pool[i]));
-        memory_budget_discharge(MEMORY_PAGES, page_memory(&segment->pool[i]));
+        segment_cache_drop(page_memory(&segment->pool[i]));
         text_page_release(page);
         free(page);
     }
@@ -376,21 +370,18 @@ static bool keep_pool_page(struct segment *segment, uint32_t index, struct text_
     size_t size = page_memory(&segment->pool[index]);
     struct text_page *expected = NULL, *kept;
 
-    if (atomic_fetch_add(&pool_kept_bytes, size) + size > POOL_KEPT_MAX) {
-        (void)atomic_fetch_sub(&pool_kept_bytes, size);
+    if (!segment_cache_keep(size))
         return false;
-    }
     kept = malloc(sizeof(*kept));
     if (kept != NULL)
         *kept = *page;
     if (kept != NULL &&
         atomic_compare_exchange_strong(&segment->pool_pages[index], &expected, kept)) {
-        memory_budget_charge(MEMORY_PAGES, size);
         *out = kept;
         return true;
     }
     free(kept);
-    (void)atomic_fetch_sub(&pool_kept_bytes, size);
+    segment_cache_drop(size);
     return false;
 }
 

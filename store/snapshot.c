@@ -47,7 +47,8 @@ static void fill(struct snapshot *snapshot, struct store *store)
     }
     snapshot->catalog = catalog_ref(store->catalog);
     for (uint32_t i = 0; i < snapshot->catalog->count; i++)
-        snapshot->files[i].file = snapshot->catalog->files[i];
+        snapshot->files[i] =
+            (struct snapshot_file){.snapshot = snapshot, .file = snapshot->catalog->files[i]};
 }
 
 enum status snapshot_new(struct store *store, struct snapshot **out, struct error *err)
@@ -75,6 +76,28 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot)
 {
     atomic_fetch_add_explicit(&snapshot->refs, 1, memory_order_relaxed);
     return snapshot;
+}
+
+void snapshot_file_use(struct snapshot_file *file, unsigned count)
+{
+    atomic_fetch_add_explicit(&file->users, count, memory_order_relaxed);
+}
+
+void snapshot_file_leave(struct snapshot_file *file)
+{
+    if (atomic_fetch_sub_explicit(&file->users, 1, memory_order_acq_rel) != 1)
+        return;
+    file->pinned = false;
+    file->segment = NULL;
+    segment_file_unpin(file->file);
+}
+
+void snapshot_file_release(void *user)
+{
+    struct snapshot_file *file = user;
+
+    snapshot_file_leave(file);
+    snapshot_unref(file->snapshot);
 }
 
 void snapshot_unref(void *user)

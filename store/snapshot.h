@@ -13,8 +13,10 @@ struct snapshot_open {
 };
 
 struct snapshot_file {
+    struct snapshot *snapshot;
     struct segment_file *file; /* kept by the catalog */
-    struct segment *segment;   /* once pinned */
+    struct segment *segment;   /* while pinned */
+    atomic_uint users;         /* who plans it, its blocks to come, and blocks in use */
     bool pinned;
 };
 
@@ -29,6 +31,13 @@ struct snapshot {
     struct catalog *catalog;
     struct snapshot_file *files; /* one per file of the catalog */
 };
+
+/* Use a file, which must be pinned: `count` more. The last one to leave unpins it, so that a scan of
+ * thousands of segments keeps those open that it works on. */
+void snapshot_file_use(struct snapshot_file *file, unsigned count);
+void snapshot_file_leave(struct snapshot_file *file);
+/* As the owner of a block: leave the file, and give up a reference to the snapshot. */
+void snapshot_file_release(void *user);
 
 enum status snapshot_new(struct store *store, struct snapshot **out,
                          struct error *err) WARN_UNUSED;

@@ -2,6 +2,7 @@
  * and what the hooks add. Names of the process follow the Prometheus client libraries. */
 #include "base/memory_budget.h"
 #include "query/api/api_private.h"
+#include "store/segment_cache.h"
 #include "store/store.h"
 
 #include <dirent.h>
@@ -137,6 +138,25 @@ static void write_memory(struct buf *out)
     }
 }
 
+static void write_cache(struct buf *out)
+{
+    struct segment_cache_stats s;
+
+    segment_cache_stats(&s);
+    {
+        const struct metric_row rows[] = {
+            {"dendro_store_segments_cached", "gauge", "Segments kept open for the next query.",
+             (double)s.cached},
+            {"dendro_store_segment_cache_hits_total", "counter", "Segments that were still open.",
+             (double)s.hits},
+            {"dendro_store_segment_cache_evicted_total", "counter",
+             "Segments closed for want of memory or descriptors.", (double)s.evicted},
+        };
+
+        write_rows(out, rows, COUNT_OF(rows));
+    }
+}
+
 static void write_store(const struct api *api, struct buf *out)
 {
     struct store_stats s;
@@ -236,6 +256,7 @@ void api_serve_metrics(void *user, struct http_request *request)
     write_process(api, &out);
     write_memory(&out);
     write_store(api, &out);
+    write_cache(&out);
     write_http(api, &out);
     write_queries(api, &out);
     for (size_t i = 0; i < api->metrics.count; i++)

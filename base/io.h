@@ -29,6 +29,7 @@ struct io_info {
     int64_t birth_ns;    /* from statx(2); 0 if unknown */
     int64_t mtime_ns;
     uint32_t mode;       /* st_mode */
+    uint32_t owner;      /* user id */
     uint32_t links;      /* 0: deleted while open */
     bool remote;         /* other hosts write, too: sizes may be old, notifications do not come */
 };
@@ -42,6 +43,9 @@ enum io_open_flags {
     IO_NO_FOLLOW = 32, /* ELOOP if the last component is a link */
     IO_NO_BLOCK = 64,  /* never wait for the peer of a FIFO */
     IO_DIRECTORY = 128,
+    /* The path is ROOT/./REST, and with all links resolved it must lead below ROOT: -EXDEV. Nothing
+     * is opened before that is known, so that no link can make us open a device. */
+    IO_BENEATH = 256,
 };
 
 struct io_file_ops { /* all answer -errno on failure; fd is the table's own number */

@@ -6,11 +6,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <linux/magic.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -20,6 +22,46 @@
 static int answer(int result)
 {
     return result < 0 ? -errno : result;
+}
+
+static bool is_below(const char *path, const char *root)
+{
+    size_t len = strlen(root);
+
+    if (len == 1)
+        return true; /* "/" */
+    return strncmp(path, root, len) == 0 && path[len] == '/';
+}
+
+/* The kernel resolves the whole path once, into a descriptor that can only be named (O_PATH); what
+ * it was resolved to is read from there. openat2(2) with RESOLVE_BENEATH would refuse every absolute
+ * link, also one that leads to a file beside it. */
+static int open_beneath(const char *path, int mode)
+{
+    const char *mark = strstr(path, "/./");
+    char root[PATH_MAX], real_root[PATH_MAX], found[PATH_MAX], name[32];
+    size_t root_len = mark == NULL ? 0 : (size_t)(mark - path);
+    int pinned, fd = -EXDEV;
+    ssize_t len;
+
+    if (mark == NULL || root_len >= sizeof(root))
+        return -EINVAL;
+    memcpy(root, path, root_len);
+    if (root_len == 0)
+        root[root_len++] = '/';
+    root[root_len] = '\0';
+    if (realpath(root, real_root) == NULL)
+        return -errno;
+    pinned = open(path, O_PATH | O_CLOEXEC);
+    if (pinned < 0)
+        return -errno;
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", pinned);
+    len = readlink(name, found, sizeof(found) - 1);
+    found[len > 0 ? len : 0] = '\0';
+    if (is_below(found, real_root))
+        fd = answer(open(name, (mode & ~O_NOFOLLOW) | O_CLOEXEC));
+    (void)close(pinned);
+    return fd;
 }
 
 static int system_open(struct io *io, const char *path, int flags)
@@ -36,6 +78,8 @@ static int system_open(struct io *io, const char *path, int flags)
     for (size_t i = 0; i < COUNT_OF(table); i++)
         if (flags & table[i].ours)
             mode |= table[i].theirs;
+    if (flags & IO_BENEATH)
+        return open_beneath(path, mode);
     do
         fd = open(path, mode | O_CLOEXEC, 0640);
     while (fd < 0 && errno == EINTR);
@@ -124,6 +168,7 @@ static void info_of_statx(const struct statx *from, struct io_info *out)
         .inode = from->stx_ino,
         .mtime_ns = from->stx_mtime.tv_sec * 1000000000LL + from->stx_mtime.tv_nsec,
         .mode = from->stx_mode,
+        .owner = from->stx_uid,
         .links = from->stx_nlink,
     };
     if (from->stx_mask & STATX_BTIME)

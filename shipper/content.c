@@ -3,8 +3,10 @@
 
 #include "base/compress.h"
 #include "base/message.h"
+#include "shipper/limits.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -20,16 +22,17 @@ struct gz_reader {
     char bytes[GZ_INPUT_SIZE];
 };
 
-enum status content_open(struct io *io, const char *path, bool follow_link, struct content *out,
-                         struct io_info *info, int *errno_value, struct error *err)
+/* Look at what was opened; `fd` may be -errno. */
+static enum status take_file(struct io *io, const char *path, int fd, struct content *out,
+                             struct io_info *info, int *errno_value, struct error *err)
 {
-    int flags = IO_READ | IO_NO_BLOCK | (follow_link ? 0 : IO_NO_FOLLOW);
-    int fd = io->file->open(io, path, flags);
     int failed;
 
     *errno_value = fd < 0 ? -fd : 0;
     if (fd == -ELOOP)
         return error_set(err, STATUS_INVALID, "%s is a symbolic link", path);
+    if (fd == -EXDEV)
+        return error_set(err, STATUS_INVALID, "%s leads out of the directory of its pattern", path);
     if (fd < 0)
         return error_set_errno(err, -fd, "cannot open %s", path);
     failed = io->file->info(io, fd, info);
@@ -41,6 +44,27 @@ enum status content_open(struct io *io, const char *path, bool follow_link, stru
     *errno_value = -failed;
     return failed != 0 ? error_set_errno(err, -failed, "cannot look at %s", path)
                        : error_set(err, STATUS_INVALID, "%s is not a regular file", path);
+}
+
+enum status content_open(struct io *io, const char *path, bool follow_link, struct content *out,
+                         struct io_info *info, int *errno_value, struct error *err)
+{
+    int flags = IO_READ | IO_NO_BLOCK | (follow_link ? 0 : IO_NO_FOLLOW);
+
+    return take_file(io, path, io->file->open(io, path, flags), out, info, errno_value, err);
+}
+
+enum status content_open_beneath(struct io *io, const char *path, uint32_t root_len,
+                                 struct content *out, struct io_info *info, int *errno_value,
+                                 struct error *err)
+{
+    char marked[GLOB_SIZE_MAX + 2];
+    int len = snprintf(marked, sizeof(marked), "%.*s/.%s", (int)root_len, path, path + root_len);
+    int fd = len < 0 || (size_t)len >= sizeof(marked)
+                 ? -ENAMETOOLONG
+                 : io->file->open(io, marked, IO_READ | IO_NO_BLOCK | IO_BENEATH);
+
+    return take_file(io, path, fd, out, info, errno_value, err);
 }
 
 static void gz_free(struct gz_reader *gz)

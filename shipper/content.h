@@ -30,6 +30,11 @@ static inline struct content content_closed(void)
  * Errors: INVALID (not a regular file, or a link), NOT_FOUND, IO; errno in *errno_value. */
 enum status content_open(struct io *io, const char *path, bool follow_link, struct content *out,
                          struct io_info *info, int *errno_value, struct error *err) WARN_UNUSED;
+/* As content_open(), but the file must lie below the first `root_len` bytes of its path, whatever
+ * links lead to it. errno is EXDEV if it does not. */
+enum status content_open_beneath(struct io *io, const char *path, uint32_t root_len,
+                                 struct content *out, struct io_info *info, int *errno_value,
+                                 struct error *err) WARN_UNUSED;
 /* Treat it as gzip from here on. */
 enum status content_inflate(struct content *content, struct error *err) WARN_UNUSED;
 void content_close(struct io *io, struct content *content);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { DEPTH_MAX = 24 }; /* of a pattern, and of what ** may reach: ends loops of links */
 
@@ -29,6 +30,8 @@ struct walk {
     char path[GLOB_SIZE_MAX]; /* the directory reached, without a slash at its end */
     size_t len;
     unsigned depth;
+    uint32_t root_len; /* of the pattern */
+    bool follow_links;
 };
 
 enum status file_set_check(const char *pattern, struct error *err)
@@ -118,6 +121,50 @@ struct set_directory *file_set_directory_of(struct file_set *set, const char *pa
 
 /* ---- expansion ---- */
 
+/* Up to the directory before the first component with a wildcard: that much the operator named. */
+static uint32_t root_len_of(const char *pattern)
+{
+    size_t wildcard = strcspn(pattern, "*?[");
+    struct slice fixed = slice_first(slice_of(pattern), wildcard);
+    size_t slash = slice_find_last_byte(fixed, '/');
+
+    return slash == SIZE_MAX ? 0 : (uint32_t)slash;
+}
+
+/* May somebody else than root and we create names in one of the directories from the root of the
+ * pattern down to this one? */
+static bool is_open_to_others(struct walk *walk)
+{
+    struct io *io = walk->set->io;
+
+    for (size_t at = walk->root_len; at <= walk->len; at++) {
+        struct io_info info;
+        char end = walk->path[at];
+        int failed;
+
+        if (end != '/' && end != '\0')
+            continue;
+        walk->path[at] = '\0';
+        failed = io->path->info(io, at == 0 ? "/" : walk->path, &info);
+        walk->path[at] = end;
+        if (failed != 0 || (info.mode & S_IWOTH) != 0 ||
+            (info.owner != 0 && info.owner != (uint32_t)geteuid()))
+            return true;
+    }
+    return false;
+}
+
+/* What is reached over several patterns is as safe as the safest. */
+static void note_safety(struct walk *walk, struct set_directory *directory, bool first)
+{
+    bool open = !walk->follow_links && walk->root_len > 0 && is_open_to_others(walk);
+
+    if (!first && (!directory->open_to_others || (open && walk->root_len >= directory->root_len)))
+        return;
+    directory->open_to_others = open;
+    directory->root_len = walk->root_len;
+}
+
 static void reach(struct walk *walk)
 {
     struct file_set *set = walk->set;
@@ -129,7 +176,7 @@ static void reach(struct walk *walk)
         return;
     for (uint32_t i = 0; i < set->count; i++)
         if (strcmp(set->directories[i].path, walk->path) == 0) {
-            set->directories[i].open_to_all = (info.mode & S_IWOTH) != 0;
+            note_safety(walk, &set->directories[i], !set->kept[i]);
             set->kept[i] = true;
             return;
         }
@@ -145,8 +192,8 @@ static void reach(struct walk *walk)
     set->directories[set->count++] =
         (struct set_directory){.path = copy,
                                .id = ++set->last_id,
-                               .open_to_all = (info.mode & S_IWOTH) != 0,
                                .hint = true};
+    note_safety(walk, &set->directories[set->count - 1], true);
 }
 
 static bool walk_enter(struct walk *walk, struct slice name)
@@ -225,7 +272,9 @@ void file_set_expand(struct file_set *set)
 
     memset(set->kept, 0, set->count * sizeof(*set->kept));
     for (uint32_t i = 0; i < set->source_count; i++) {
-        struct walk walk = {.set = set};
+        struct walk walk = {.set = set,
+                            .root_len = root_len_of(set->sources[i].path),
+                            .follow_links = set->sources[i].follow_links};
 
         walk_pattern(&walk, slice_of(set->sources[i].path));
     }

@@ -23,7 +23,8 @@ struct set_directory {
     int64_t hot_until_ns;  /* monotonic; the caller's to set */
     int64_t next_scan_ns;  /* monotonic; the caller's to set */
     bool hint;             /* something happened there: scan soon */
-    bool open_to_all;      /* anybody may create names in it: links there are not followed */
+    bool open_to_others;   /* other users can make links that lead to its files, or to it */
+    uint32_t root_len;     /* of its path: the directory in front of the pattern's first wildcard */
     bool watched;          /* the watcher has it; the caller's to set */
     int64_t mtime_ns;        /* of the directory at its last scan; the caller's to set */
     int64_t scanned_wall_ns; /* wall clock at its last scan; the caller's to set */

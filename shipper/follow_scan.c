@@ -194,6 +194,25 @@ static bool is_gzip(struct follow *follow, struct content *content)
            magic[0] == 0x1f && magic[1] == 0x8b; /* RFC 1952, 2.3.1 */
 }
 
+/* Links that only root and we can make are followed anywhere, others within the pattern's root. */
+static enum status open_path(struct scan *scan, struct candidate *out, int *errno_value,
+                             struct error *err)
+{
+    struct io *io = scan->follow->io;
+    enum status status;
+
+    if (scan->directory->open_to_others) {
+        out->link = true;
+        return content_open_beneath(io, out->path, scan->directory->root_len, &out->content,
+                                    &out->info, errno_value, err);
+    }
+    status = content_open(io, out->path, false, &out->content, &out->info, errno_value, err);
+    if (*errno_value != ELOOP)
+        return status;
+    out->link = true;
+    return content_open(io, out->path, true, &out->content, &out->info, errno_value, err);
+}
+
 static bool open_candidate(struct scan *scan, const struct found *item, struct candidate *out)
 {
     struct follow *follow = scan->follow;
@@ -208,16 +227,10 @@ static bool open_candidate(struct scan *scan, const struct found *item, struct c
                               .missed_since_ns = item->missed_since_ns,
                               .directory = scan->directory,
                               .content = content_closed()};
-    status =
-        content_open(follow->io, item->path, false, &out->content, &out->info, &errno_value, &err);
-    if (errno_value == ELOOP && scan->directory->open_to_all) {
+    status = open_path(scan, out, &errno_value, &err);
+    if (errno_value == EXDEV) {
         skip(scan, item, SKIP_LINK, follow->settings->scan_cold_ns);
         return false;
-    }
-    if (errno_value == ELOOP) {
-        out->link = true;
-        status = content_open(follow->io, item->path, true, &out->content, &out->info, &errno_value,
-                              &err);
     }
     if (status == STATUS_NOT_FOUND)
         return false;

@@ -35,6 +35,9 @@ static const struct option source_rows[] = {
      .help = "first start: whole files or their end; auto: the end of those older than an hour"},
     {.name = "backfill", .type = OPTION_BOOL, .offset = offsetof(struct source_settings, backfill),
      .help = "read .gz files that are not known yet"},
+    {.name = "follow_links", .type = OPTION_BOOL,
+     .offset = offsetof(struct source_settings, follow_links),
+     .help = "follow links that other users can make out of the directory in front of the pattern"},
     {.name = "idle", .type = OPTION_DURATION, .offset = offsetof(struct source_settings, idle_ns),
      .min = 10 * MILLISECOND_NS, .max = 3600 * SECOND_NS, .preset = "5s", .value_name = "TIME",
      .help = "send a line without an end after this"},
@@ -61,7 +64,8 @@ static const struct option rows[] = {
     {.name = "source", .alias = "sources", .letter = 's', .type = OPTION_TABLES, .table = &source_table,
      .offset = AT(source_list), .value_name = "KEY=VALUE,...",
      .help = "follow files: role=ROLE[,format=FORMAT],path=GLOB; also zone, line_prefix, "
-             "log_format, duration_unit, start_at, backfill, idle, line_max; may be repeated"},
+             "log_format, duration_unit, start_at, backfill, follow_links, idle, line_max; may be "
+             "repeated"},
     {.name = "host_metrics", .type = OPTION_BOOL, .offset = AT(host_metrics), .preset = "true",
      .help = "send counters of the host"},
     {.name = "metrics_interval", .type = OPTION_DURATION, .offset = AT(metrics_ns),

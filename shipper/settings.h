@@ -27,6 +27,7 @@ struct source_settings {
     struct text_map extra_labels;
     int start_at;    /* enum start_at */
     bool backfill;   /* read .gz files that are new to us */
+    bool follow_links; /* also those that others can make, wherever they lead */
     int64_t idle_ns; /* a line without an end is sent after this */
     uint64_t line_size_max;
     struct wire_label labels[SOURCE_LABELS_MAX]; /* all of the above, as they travel */

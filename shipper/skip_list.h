@@ -16,7 +16,7 @@ enum skip_reason {
     SKIP_DELIVERED,  /* copy of a file that was delivered whole */
     SKIP_BACKFILL,   /* compressed, unknown, and backfill is off */
     SKIP_STRANGER,   /* matches no pattern, and is no part of a known file */
-    SKIP_LINK,       /* a link in a directory where anybody may make links */
+    SKIP_LINK,       /* others can make the link, and it leads out of the pattern's directory */
     SKIP_UNREADABLE, /* cannot be opened */
     SKIP_REASON_COUNT
 };

@@ -27,6 +27,7 @@ struct set_directory {
     uint32_t root_len;     /* of its path: the directory in front of the pattern's first wildcard */
     bool watched;          /* the watcher has it; the caller's to set */
     int64_t mtime_ns;        /* of the directory at its last scan; the caller's to set */
+    int64_t next_rotated_ns; /* monotonic: look at rotated files again; the caller's to set */
     int64_t scanned_wall_ns; /* wall clock at its last scan; the caller's to set */
     bool wants_siblings;   /* a file is missing: show names that match no pattern, too */
     bool wants_rotated;    /* show names that may have matched before a rotation */

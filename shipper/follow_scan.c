@@ -352,7 +352,8 @@ static void schedule(struct scan *scan)
     directory->started = true;
 }
 
-/* Rotated files are looked for when names may have changed since the last scan, and at the first. */
+/* Rotated files are looked for when names may have changed since the last scan, and at the first; and
+ * once a minute, since a program that was not told of the rotation goes on writing to them. */
 static void look_for_missed(struct scan *scan)
 {
     struct follow *follow = scan->follow;
@@ -363,7 +364,10 @@ static void look_for_missed(struct scan *scan)
 
     (void)follow->io->path->info(follow->io, path, &info);
     directory->wants_rotated = !directory->started || directory->busy ||
-                               info.mtime_ns != directory->mtime_ns || info.mtime_ns > known;
+                               info.mtime_ns != directory->mtime_ns || info.mtime_ns > known ||
+                               follow->now_ns >= directory->next_rotated_ns;
+    if (directory->wants_rotated)
+        directory->next_rotated_ns = follow->now_ns + SCAN_ROTATED_NS;
     scan->known_wall_ns = directory->started ? known : follow->known_wall_ns;
     scan->births = directory->started || follow->first_start;
     directory->mtime_ns = info.mtime_ns;

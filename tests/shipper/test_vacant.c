@@ -270,6 +270,30 @@ static void test_late_lines_in_a_quiet_file(void **unused)
     rig_release(&rig);
 }
 
+/* Nobody told the program of the rotation: it writes a line now and then to the renamed file, long
+ * after that was read to its end. */
+static void test_writer_that_never_reopens(void **unused)
+{
+    struct rig rig;
+
+    (void)unused;
+    rig_init(&rig, LOG);
+    rig_start(&rig);
+    rig_lines(&rig, LOG, "line", 1, 3);
+    rig_run(&rig, 3000);
+    rig_rename(&rig, LOG, "/log/app.log.1");
+    rig_append(&rig, LOG, "");
+    for (unsigned i = 4; i <= 7; i++) {
+        rig_run(&rig, 300 * 1000);
+        assert_true(fake_collector_source(rig.fake, LOG, 0)->final);
+        rig_lines(&rig, "/log/app.log.1", "line", i, i);
+    }
+    rig_run(&rig, 90000);
+    expect_numbered(&rig, 7);
+    assert_int_equal(rig.fake->loss_count, 0);
+    rig_release(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_more_empty_files_than_are_held),
         cmocka_unit_test(test_empty_files_that_went),
         cmocka_unit_test(test_late_lines_in_a_quiet_file),
+        cmocka_unit_test(test_writer_that_never_reopens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

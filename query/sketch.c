@@ -1,40 +1,12 @@
 /* query/sketch.c -- logarithmic buckets in two arrays that grow to the range of the values. */
 #include "query/sketch.h"
 
+#include "store/sketch_bucket.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MANTISSA_BITS = 5, BUCKETS_PER_OCTAVE = 1 << MANTISSA_BITS, DOUBLE_MANTISSA_BITS = 52 };
-
-/* Smaller magnitudes count as zero: a subnormal has no leading one to take bits from. */
-#define MAGNITUDE_MIN 2.2250738585072014e-308
-
-/* The exponent and the first mantissa bits of a double are its bucket, in one shift. */
-static int32_t index_of(double magnitude)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &magnitude, sizeof(bits));
-    return (int32_t)(bits >> (DOUBLE_MANTISSA_BITS - MANTISSA_BITS));
-}
-
-static double lower_edge(int32_t index)
-{
-    uint64_t bits = (uint64_t)index << (DOUBLE_MANTISSA_BITS - MANTISSA_BITS);
-    double edge;
-
-    memcpy(&edge, &bits, sizeof(edge));
-    return edge;
-}
-
-static double middle(int32_t index)
-{
-    double low = lower_edge(index), high = lower_edge(index + 1);
-
-    return isfinite(high) ? low + (high - low) / 2 : low;
-}
 
 /* Make room for buckets [first, last], in whole octaves. */
 static enum status side_reserve(struct sketch_side *side, int32_t first, int32_t last,
@@ -52,8 +24,8 @@ static enum status side_reserve(struct sketch_side *side, int32_t first, int32_t
         first = first < side->first ? first : side->first;
         last = last > old_last ? last : old_last;
     }
-    first &= ~(BUCKETS_PER_OCTAVE - 1);
-    last |= BUCKETS_PER_OCTAVE - 1;
+    first &= ~(SKETCH_BUCKETS_PER_OCTAVE - 1);
+    last |= SKETCH_BUCKETS_PER_OCTAVE - 1;
     count = (uint32_t)(last - first + 1);
     status = memory_take(memory, (size_t)(count - side->count) * sizeof(*grown), err);
     if (status != STATUS_OK)
@@ -73,7 +45,7 @@ static enum status side_reserve(struct sketch_side *side, int32_t first, int32_t
 static enum status side_add(struct sketch_side *side, double magnitude, uint64_t count,
                             struct memory *memory, struct error *err)
 {
-    int32_t index = index_of(magnitude);
+    int32_t index = sketch_bucket_of(magnitude);
     uint32_t at = (uint32_t)(index - side->first);
 
     if (side->count == 0 || index < side->first || at >= side->count) {
@@ -92,9 +64,9 @@ enum status sketch_add(struct sketch *sketch, double value, uint64_t count, stru
     enum status status = STATUS_OK;
 
     assert(isfinite(value));
-    if (value >= MAGNITUDE_MIN)
+    if (value >= SKETCH_MAGNITUDE_MIN)
         status = side_add(&sketch->positive, value, count, memory, err);
-    else if (value <= -MAGNITUDE_MIN)
+    else if (value <= -SKETCH_MAGNITUDE_MIN)
         status = side_add(&sketch->negative, -value, count, memory, err);
     else
         sketch->zero_count += count;
@@ -161,7 +133,7 @@ double sketch_quantile(const struct sketch *sketch, double phi)
     for (uint32_t i = sketch->negative.count; i > 0; i--) {
         seen += sketch->negative.buckets[i - 1];
         if (seen >= rank)
-            return clamp(sketch, -middle(sketch->negative.first + (int32_t)i - 1));
+            return clamp(sketch, -sketch_bucket_middle(sketch->negative.first + (int32_t)i - 1));
     }
     seen += sketch->zero_count;
     if (seen >= rank)
@@ -169,7 +141,7 @@ double sketch_quantile(const struct sketch *sketch, double phi)
     for (uint32_t i = 0; i < sketch->positive.count; i++) {
         seen += sketch->positive.buckets[i];
         if (seen >= rank)
-            return clamp(sketch, middle(sketch->positive.first + (int32_t)i));
+            return clamp(sketch, sketch_bucket_middle(sketch->positive.first + (int32_t)i));
     }
     return sketch->max;
 }
@@ -180,15 +152,15 @@ void sketch_buckets(const struct sketch *sketch, sketch_visit *visit, void *user
 
     for (uint32_t i = side->count; i > 0; i--)
         if (side->buckets[i - 1] > 0)
-            visit(user, -lower_edge(side->first + (int32_t)i),
-                  -lower_edge(side->first + (int32_t)i - 1), side->buckets[i - 1]);
+            visit(user, -sketch_bucket_low(side->first + (int32_t)i),
+                  -sketch_bucket_low(side->first + (int32_t)i - 1), side->buckets[i - 1]);
     if (sketch->zero_count > 0)
         visit(user, 0, 0, sketch->zero_count);
     side = &sketch->positive;
     for (uint32_t i = 0; i < side->count; i++)
         if (side->buckets[i] > 0)
-            visit(user, lower_edge(side->first + (int32_t)i),
-                  lower_edge(side->first + (int32_t)i + 1), side->buckets[i]);
+            visit(user, sketch_bucket_low(side->first + (int32_t)i),
+                  sketch_bucket_low(side->first + (int32_t)i + 1), side->buckets[i]);
 }
 
 void sketch_release(struct sketch *sketch, struct memory *memory)

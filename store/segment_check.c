@@ -4,6 +4,7 @@
 
 #include "store/segment_block.h"
 #include "store/segment_compare.h"
+#include "store/segment_rollup.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@ struct check {
     const struct segment_writer *writer; /* has what each row should be */
     const struct segment_content *content;
     uint32_t *next; /* per family: rows that were read back */
+    struct rollup_recount rollup;
     struct error *err;
 };
 
@@ -230,8 +232,11 @@ static enum status check_blocks(struct check *check)
         status = segment_block_new(check->segment, i, &block, check->err);
         if (status != STATUS_OK)
             return status;
-        status = block->base.samples ? check_samples(check, block, &samples)
-                                     : check_events(check, block);
+        if (!block->base.samples)
+            status = rollup_recount_block(&check->rollup, block, check->err);
+        if (status == STATUS_OK)
+            status = block->base.samples ? check_samples(check, block, &samples)
+                                         : check_events(check, block);
         block_release(&block->base);
     }
     if (status == STATUS_OK && samples != check->content->sample_count)
@@ -292,10 +297,15 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
     else if (check.segment->source_count != content->source_count)
         status = differs(&check, "count of sources");
     if (status == STATUS_OK)
+        status = rollup_recount_init(&check.rollup, check.segment, check.err);
+    if (status == STATUS_OK)
         status = check_blocks(&check);
+    if (status == STATUS_OK)
+        status = rollup_recount_compare(&check.rollup, check.segment, check.err);
     if (status == STATUS_OK)
         status = check_offsets(&check);
     free(check.next);
+    rollup_recount_release(&check.rollup);
     segment_close(check.segment);
     return status;
 }

@@ -568,7 +568,31 @@ static bool take_series(struct parser *parser)
     for (uint32_t i = 0; i < segment->series_count && segment->series != NULL; i++)
         if (!take_one_series(parser, &segment->series[i]))
             return false;
-    return segment->series != NULL && parser->rest.len == 0;
+    return segment->series != NULL;
+}
+
+/* Segments of version 2 end before it. */
+static bool take_rollups(struct parser *parser)
+{
+    struct segment_rollups *rollups = &parser->segment->rollups;
+    uint32_t count, number;
+
+    rollups->kept = parser->segment->version > 2;
+    if (!rollups->kept)
+        return true;
+    if (!take_page(parser, &rollups->counts) || !take_count(parser, &count))
+        return false;
+    rollups->fields = parser_new(parser, struct segment_rollup_field, count);
+    if (rollups->fields == NULL)
+        return false;
+    rollups->field_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!take_below(parser, parser->segment->field_count, &number) ||
+            !take_page(parser, &rollups->fields[i].page))
+            return false;
+        rollups->fields[i].field = parser->segment->fields[number];
+    }
+    return true;
 }
 
 enum status segment_directory_parse(struct segment *segment, struct slice directory,
@@ -582,7 +606,8 @@ enum status segment_directory_parse(struct segment *segment, struct slice direct
     }
     if (take_summary(&parser) && take_names(&parser) && take_sources(&parser) &&
         take_families(&parser) && take_blocks(&parser) && take_lists(&parser) &&
-        take_pool(&parser) && take_ids(&parser) && take_series(&parser)) {
+        take_pool(&parser) && take_ids(&parser) && take_series(&parser) &&
+        take_rollups(&parser) && parser.rest.len == 0) {
         segment->pages = parser.pages;
         segment->page_count = parser.page_count;
         segment->pages_checked = parser_new(&parser, atomic_uchar, parser.page_count);

@@ -4,6 +4,7 @@
 
 #include "base/byteorder.h"
 #include "store/gram_filter.h"
+#include "store/segment_rollup.h"
 #include "store/source_table.h"
 
 #include <stdlib.h>
@@ -279,7 +280,7 @@ enum status segment_directory_make(struct segment_writer *writer)
            buf_append_slice(out, buf_slice(&writer->blocks)) &&
            buf_append_slice(out, buf_slice(&writer->samples.blocks)) && put_lists(writer) &&
            put_pool(writer) && put_ids(writer) &&
-           buf_append_slice(out, buf_slice(&writer->samples.series));
+           buf_append_slice(out, buf_slice(&writer->samples.series)) && segment_rollup_put(writer);
     tail = writer->directory;
     writer->directory = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
     fine = fine && put_summary(writer) && put_names(writer) && put_sources(writer) &&

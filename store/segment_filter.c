@@ -7,6 +7,7 @@
 
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
+#include "store/segment_rollup.h"
 #include "store/slot.h"
 
 struct filtering {
@@ -509,7 +510,8 @@ enum status segment_block(struct segment *segment, const struct segment_plan *pl
 }
 
 /* Every array and column of a block once. */
-static enum status verify_block(struct segment_block *block, struct error *err)
+static enum status verify_block(struct segment_block *block, struct rollup_recount *rollup,
+                                struct error *err)
 {
     enum status status = STATUS_OK;
     uint32_t count;
@@ -525,6 +527,8 @@ static enum status verify_block(struct segment_block *block, struct error *err)
 
         status = block_column(&block->base, fields[i], true, &column, err);
     }
+    if (status == STATUS_OK && !block->base.samples)
+        status = rollup_recount_block(rollup, block, err);
     return status;
 }
 
@@ -556,24 +560,31 @@ enum status segment_verify(struct segment *segment,
                                   uint64_t *problems, struct error *err)
 {
     uint64_t before = *problems;
+    struct rollup_recount rollup;
+    struct error problem = {0};
+    enum status status;
 
     if (verify_pages(segment, visit, user, problems) != STATUS_OK)
         return error_set(err, STATUS_NO_MEMORY, "no memory to verify segment %s", segment->path);
-    for (uint32_t i = 0; i < segment->block_count && *problems == before; i++) {
+    status = rollup_recount_init(&rollup, segment, &problem);
+    for (uint32_t i = 0; i < segment->block_count && status == STATUS_OK && *problems == before;
+         i++) {
         struct segment_block *block;
-        struct error problem = {0};
-        enum status status = segment_block_new(segment, i, &block, err);
 
+        status = segment_block_new(segment, i, &block, &problem);
         if (status != STATUS_OK)
-            return status;
-        status = verify_block(block, &problem);
+            break;
+        status = verify_block(block, &rollup, &problem);
         block_release(&block->base);
-        if (status == STATUS_NO_MEMORY)
-            return error_set(err, status, "%s", problem.message);
-        if (status != STATUS_OK) {
-            visit(user, problem.message);
-            ++*problems;
-        }
+    }
+    if (status == STATUS_OK && *problems == before)
+        status = rollup_recount_compare(&rollup, segment, &problem);
+    rollup_recount_release(&rollup);
+    if (status == STATUS_NO_MEMORY)
+        return error_set(err, status, "%s", problem.message);
+    if (status != STATUS_OK) {
+        visit(user, problem.message);
+        ++*problems;
     }
     return STATUS_OK;
 }

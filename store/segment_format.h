@@ -1,4 +1,4 @@
-/* store/segment_format.h -- layout of a segment file of the template engine, version 2.
+/* store/segment_format.h -- layout of a segment file of the template engine, version 3.
  * Integers are little-endian; "text" is a varint length and bytes; varints are LEB128.
  *
  *   offset  size  field
@@ -6,23 +6,24 @@
  *        8     4  version      readers refuse a version they do not know
  *       12     4  reserved     0
  *       16        regions, one behind the other, each a row of pages: POOL (strings and their grams),
- *                 CODES, NUMBERS, IDS, TEXTS: what a query touches most comes first
+ *                 CODES, NUMBERS, IDS, TEXTS, ROLLUP: what a query touches most comes first
  *                 directory    one zstd frame
  *   end-128    8  seed         of the page hashes; from the summary, so equal input gives equal files
- *   end-120   40  region_size  of each of the five regions
+ *   end-120   40  region_size  of the first five regions
  *   end-80     8  directory_offset
  *   end-72     8  directory_size      stored
  *   end-64     8  directory_raw_size
  *   end-56    16  directory_hash      XXH3-128 of the stored directory with `seed`; it holds the hash
  *                                     of every page, so it stands for the whole file (footer_hash)
- *   end-40    24  reserved     0
+ *   end-40     8  region_size  of ROLLUP
+ *   end-32    16  reserved     0
  *   end-16     4  version
  *   end-12     4  reserved     0
  *   end -8     8  magic        "DNSEGEND"
  *
  * Page entry: varint size << 4 | kind << 1 | in_line.
  *   in_line 1  `size` bytes follow: the page itself, guarded by the directory's hash
- *   kind 0..4  a region: u32 hash follows: low half of XXH3-64 with seed + 8 * offset + region.
+ *   kind 0..5  a region: u32 hash follows: low half of XXH3-64 with seed + 8 * offset + region.
  *              Offsets are not kept: each page of a region begins where the one before it ends
  *   kind 7     `size` is the number of an earlier page entry of this directory that is the same page
  *
@@ -45,6 +46,9 @@
  *   pool       string count, page count, each: strings, raw size, page, page of its grams
  *   ids        pool count, each: kind (2 bytes), ids, page of heads, pages of the rest
  *   series     count, each: source, text of the metric, label count, name and value texts
+ *   rollups    page of counts (empty: none), field count, each: field, page of values: rollup.h
+ *
+ * Version 2 is the same without ROLLUP and without `rollups`.
  *
  * The sequence expected is the one before it in the source + 1; the offset expected is the one before
  * it + the length of its event + tail. The rank of a row counts the rows of its source before it, in
@@ -63,7 +67,8 @@
 #include <stdatomic.h>
 
 enum {
-    SEGMENT_VERSION = 2,
+    SEGMENT_VERSION = 3,
+    SEGMENT_VERSION_MIN = 2,            /* that this program reads */
     SEGMENT_HEADER_SIZE = 16,
     SEGMENT_FOOTER_SIZE = 128,
     SEGMENT_DIRECTORY_SIZE_MAX = 256 << 20,
@@ -83,6 +88,7 @@ enum page_region {
     REGION_NUMBERS,
     REGION_IDS,
     REGION_TEXTS,
+    REGION_ROLLUP,
     REGION_COUNT,
     PAGE_AGAIN = 7, /* not a region: see above */
 };
@@ -208,11 +214,33 @@ struct segment_series {
     const struct label *labels;
 };
 
+struct rollup_kept;
+struct segment_rollup_field {
+    field_id field;
+    struct page_ref page;
+    _Atomic(struct rollup_kept *) values_kept; /* decoded */
+};
+
+struct segment_rollups {
+    bool kept; /* false: a segment of version 2 */
+    struct page_ref counts;
+    struct segment_rollup_field *fields;
+    uint32_t field_count;
+    _Atomic(struct rollup_kept *) counts_kept;
+};
+
+/* Where the footer has the size of a region. */
+static inline unsigned segment_footer_region(unsigned region)
+{
+    return region < REGION_ROLLUP ? 8 + 8 * region : 88;
+}
+
 struct segment {
     struct io *io;
     const struct segment_names *names;
     int fd;
     uint64_t seed;
+    uint32_t version;
     uint64_t region_start[REGION_COUNT]; /* in the file */
     struct segment_summary summary;
     struct arena arena; /* all that follows */
@@ -225,6 +253,7 @@ struct segment {
     struct segment_pool_page *pool;
     struct segment_ids *ids;
     struct segment_series *series;
+    struct segment_rollups rollups; /* segment_rollup.h */
     const struct page_ref *pages; /* every page entry once, for segment_verify() */
     atomic_uchar *pages_checked; /* by page entry: 1 if its hash was right once */
     uint32_t page_count;

@@ -7,6 +7,7 @@
 #include "base/memory_budget.h"
 #include "store/segment_cache.h"
 #include "store/segment_page_writer.h"
+#include "store/segment_rollup.h"
 #include "store/id_pool.h"
 #include "store/source_table.h"
 #include "store/zstd_context.h"
@@ -37,11 +38,13 @@ static enum status check_footer(struct segment *segment, const char *header,
 {
     if (memcmp(header, SEGMENT_MAGIC, 8) != 0 || memcmp(bytes + 120, SEGMENT_END_MAGIC, 8) != 0)
         return segment_corrupt(segment, "magic", err);
-    if (get_le32(header + 8) != SEGMENT_VERSION || get_le32(bytes + 112) != SEGMENT_VERSION)
-        return error_set(err, STATUS_INVALID, "segment %s has version %u, this program knows %d",
-                         segment->path, get_le32(bytes + 112), SEGMENT_VERSION);
-    if (get_le32(header + 12) != 0 || get_le64(bytes + 88) != 0 || get_le64(bytes + 96) != 0 ||
-        get_le64(bytes + 104) != 0 || get_le32(bytes + 116) != 0)
+    segment->version = get_le32(bytes + 112);
+    if (get_le32(header + 8) != segment->version || segment->version < SEGMENT_VERSION_MIN ||
+        segment->version > SEGMENT_VERSION)
+        return error_set(err, STATUS_INVALID, "segment %s has version %u, this program knows %d to %d",
+                         segment->path, segment->version, SEGMENT_VERSION_MIN, SEGMENT_VERSION);
+    if (get_le32(header + 12) != 0 || get_le64(bytes + 96) != 0 || get_le64(bytes + 104) != 0 ||
+        get_le32(bytes + 116) != 0)
         return segment_corrupt(segment, "reserved bytes", err);
     return STATUS_OK;
 }
@@ -69,7 +72,7 @@ static enum status read_footer(struct segment *segment, struct footer *footer,
         return status;
     segment->seed = get_le64(bytes);
     for (unsigned i = 0; i < REGION_COUNT; i++) {
-        footer->region_size[i] = get_le64(bytes + 8 + 8 * i);
+        footer->region_size[i] = get_le64(bytes + segment_footer_region(i));
         if (footer->region_size[i] > info.size - at)
             return segment_corrupt(segment, "footer", err);
         at += footer->region_size[i];
@@ -179,6 +182,7 @@ void segment_close(struct segment *segment)
     for (uint32_t i = 0; segment->offsets != NULL && i < segment->source_count; i++)
         free(segment->offsets[i]);
     free(segment->offsets);
+    segment_rollups_release(segment);
     (void)pthread_mutex_destroy(&segment->offsets_lock);
     io_close(segment->io, &segment->fd);
     arena_release(&segment->arena);

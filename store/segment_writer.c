@@ -12,6 +12,7 @@
 #include "base/spare.h"
 #include "store/segment_check.h"
 #include "store/segment_fields.h"
+#include "store/segment_rollup.h"
 #include "store/zstd_context.h"
 
 #include <stdlib.h>
@@ -304,7 +305,8 @@ static bool put_section(struct segment_writer *writer, const struct block_part *
     for (uint32_t c = 0; c < gathered->column_count; c++)
         if (!put_column(writer, &gathered->columns[c], part))
             return false;
-    if (part->first + part->count == gathered->row_count) /* the last rows: keep only the lists */
+    if (part->first + part->count == gathered->row_count) { /* the last rows: keep only the lists */
+        segment_rollup_add(writer, part->family);
         for (uint32_t c = 0; c < gathered->column_count; c++) {
             spare_give(gathered->columns[c].numbers);
             spare_give(gathered->columns[c].scales);
@@ -312,6 +314,7 @@ static bool put_section(struct segment_writer *writer, const struct block_part *
             gathered->columns[c].numbers = gathered->columns[c].scales = NULL;
             gathered->columns[c].texts = NULL;
         }
+    }
     return true;
 }
 
@@ -428,7 +431,7 @@ static enum status put_footer(struct file_out *out, struct slice directory,
 
     put_le64(footer, writer->pages.seed);
     for (unsigned i = 0; i < REGION_COUNT; i++)
-        put_le64(footer + 8 + 8 * i, writer->pages.regions[i].len);
+        put_le64(footer + segment_footer_region(i), writer->pages.regions[i].len);
     put_le64(footer + 48, directory_offset);
     put_le64(footer + 56, directory.len);
     put_le64(footer + 64, writer->directory.len);
@@ -539,6 +542,7 @@ static void release(struct segment_writer *writer)
     gather_pools_release(&writer->pools);
     page_writer_release(&writer->pages);
     segment_samples_release(&writer->samples);
+    segment_rollup_release(writer);
     shaped_rows_release(&writer->rows);
 }
 
@@ -557,6 +561,7 @@ static enum status write_content(struct segment_writer *writer, bool plain)
     writer->gathered = calloc(writer->rows.set.family_count + 1, sizeof(*writer->gathered));
     if (writer->gathered == NULL)
         return no_memory(writer);
+    segment_rollup_begin(writer);
     status = make_blobs(writer);
     if (status == STATUS_OK)
         status = put_blocks(writer);

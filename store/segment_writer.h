@@ -6,6 +6,7 @@
 #define DENDRO_STORE_SEGMENT_WRITER_H
 
 #include "store/segment_gather.h"
+#include "store/rollup_build.h"
 #include "store/segment_page_writer.h"
 #include "store/segment_samples.h"
 #include "store/segment_format.h"
@@ -50,6 +51,8 @@ struct segment_writer {
     struct buf blocks;            /* entries of blocks */
     uint32_t block_count;
     struct segment_samples samples;
+    uint32_t *origins;            /* of the rollup, by source */
+    struct rollup_builder rollup;
     int64_t *numbers;             /* BLOCK_ROWS_MAX of them */
     struct buf directory;
 };

@@ -1,0 +1,97 @@
+/* store/rollup.h -- what the rows of a segment add up to: numbers of rows by minute, and sums and
+ * sketches of durations and sizes by five minutes.
+ *
+ * Rows are told apart by family, origin (the first source of the segment with the same geo, host and
+ * role), format and level; values by family and origin. So every filter that a scan decides for
+ * whole families, origins, formats or levels, and every group by them, is answered without rows.
+ *
+ * A builder takes the rows of one family after the other and makes two kinds of pages:
+ *
+ *   counts    varints: units, cells, zigzag first minute; then by unit: zigzag family - the one
+ *             before, zigzag origin - the one before, format, level, cells; then by cell: minutes
+ *             since the cell before it in its unit (of the first one: since the first minute), rows
+ *   values    of one field; varints: families, cells, buckets, zigzag first five minutes; by family:
+ *             zigzag number - the one before, cells; by cell: zigzag origin - the one before, slot,
+ *             values, sum, smallest, largest - smallest, buckets; then by bucket: bucket - the one
+ *             before it in its cell, values. Bucket 0 counts zeros; others: sketch_bucket.h
+ *
+ * each as a varint size and a zstd frame. All values of one kind stand together, since that
+ * compresses better. What would be too large, or has a negative value, is not kept: absence is an
+ * answer ("look at the rows"), a wrong number never is.
+ *
+ * Thread safety: decoded pages are read-only data. */
+#ifndef DENDRO_STORE_ROLLUP_H
+#define DENDRO_STORE_ROLLUP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "store/event.h"
+
+#define ROLLUP_COUNT_NS ((int64_t)60 * 1000000000)
+#define ROLLUP_VALUE_NS (5 * ROLLUP_COUNT_NS)
+
+enum {
+    ROLLUP_SLOTS_MAX = 1 << 16,   /* minutes of a segment: 45 days, where one has a day */
+    ROLLUP_ORIGINS_MAX = 1 << 20, /* sources of a segment */
+    ROLLUP_FIELDS_MAX = 8,        /* durations and sizes of one family */
+    ROLLUP_NAMES_MAX = 32,        /* of one segment */
+    ROLLUP_BUCKETS_MAX = 1 << 16, /* numbers of buckets: SKETCH_BUCKET_COUNT */
+    ROLLUP_PAGE_MAX = 8 << 20,    /* raw */
+};
+
+/* ---- pages in memory ---- */
+
+struct rollup_unit {
+    uint32_t family, origin, format, level;
+    uint32_t first_cell, cell_count;
+};
+
+struct rollup_cell {
+    uint32_t slot; /* minutes since rollup_counts.first_slot; ascending in a unit */
+    uint32_t rows;
+};
+
+struct rollup_counts {
+    int64_t first_slot; /* minutes since the Unix epoch */
+    const struct rollup_unit *units;
+    const struct rollup_cell *cells;
+    uint32_t unit_count, cell_count;
+};
+
+struct rollup_bucket {
+    uint32_t bucket, values; /* ascending; bucket 0: zeros */
+};
+
+struct rollup_value {
+    uint32_t family, origin, slot; /* five minutes since rollup_values.first_slot */
+    uint32_t first_bucket, bucket_count;
+    uint64_t values;
+    int64_t sum, min, max;
+};
+
+struct rollup_values {
+    int64_t first_slot; /* in units of five minutes since the Unix epoch */
+    const uint32_t *families; /* those that are rolled up */
+    const struct rollup_value *cells; /* by family */
+    const struct rollup_bucket *buckets;
+    uint32_t family_count, cell_count, bucket_count;
+};
+
+/* What numbers of a page must stay below. */
+struct rollup_bounds {
+    uint32_t families, origins, formats;
+};
+
+/* False: damaged, or no memory (`arena` has failed). Arrays live in `arena`. */
+bool rollup_counts_decode(struct slice page, const struct rollup_bounds *bounds,
+                          struct arena *arena, struct rollup_counts *out);
+bool rollup_values_decode(struct slice page, const struct rollup_bounds *bounds,
+                          struct arena *arena, struct rollup_values *out);
+
+/* Slot of a time, in steps of `step_ns` since the Unix epoch. */
+static inline int64_t rollup_slot(int64_t time_ns, int64_t step_ns)
+{
+    return time_ns / step_ns - (time_ns % step_ns < 0);
+}
+
+#endif

@@ -44,10 +44,19 @@ void segment_file_unref(struct segment_file *file)
         return;
     segment_cache_remove(file);
     close_segment(file);
-    if (atomic_load_explicit(&file->dropped, memory_order_relaxed))
+    if (atomic_load_explicit(&file->dropped, memory_order_relaxed)) {
         file_remove(file->io, file->path);
+        if (file->leaving != NULL)
+            atomic_fetch_sub(file->leaving, 1);
+    }
     (void)pthread_mutex_destroy(&file->lock);
     free(file);
+}
+
+void segment_file_leave(struct segment_file *file, atomic_uint *leaving)
+{
+    file->leaving = leaving; /* read by the last holder only */
+    atomic_fetch_add(leaving, 1);
 }
 
 enum status segment_file_pin(struct segment_file *file, struct segment **out, struct error *err)

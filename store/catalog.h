@@ -30,6 +30,8 @@ struct segment_file {
     unsigned pins;
     struct segment_cache_links cache; /* in it while open and not pinned */
     atomic_bool dropped; /* unlink when the last reference goes */
+    int64_t erase_retry_ns; /* an erasure failed on it; 0: not. State lock */
+    atomic_uint *leaving; /* NULL, or the count of dropped files that somebody still holds */
 };
 
 enum status segment_file_new(struct io *io, const char *dir, const struct manifest_segment *entry,
@@ -37,6 +39,8 @@ enum status segment_file_new(struct io *io, const char *dir, const struct manife
                              struct segment_file **out, struct error *err) WARN_UNUSED;
 struct segment_file *segment_file_ref(struct segment_file *file);
 void segment_file_unref(struct segment_file *file);
+/* A flagged file is out of the catalog for good: count it in `leaving` until it is unlinked. */
+void segment_file_leave(struct segment_file *file, atomic_uint *leaving);
 
 /* Open it if needed, and keep it open until segment_file_unpin(). */
 enum status segment_file_pin(struct segment_file *file, struct segment **out,

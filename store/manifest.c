@@ -62,7 +62,8 @@ static enum status read_header(struct manifest *manifest, struct slice file, uin
         get_le64(file.data + 24) != hash64(file.data, 24) || get_le64(file.data + 16) != number)
         return error_set(err, STATUS_CORRUPT, "the header of manifest %" PRIu64 " is damaged",
                          number);
-    if (get_le32(file.data + 8) != MANIFEST_VERSION)
+    if (get_le32(file.data + 8) > MANIFEST_VERSION ||
+        get_le32(file.data + 8) < MANIFEST_VERSION_OLDEST)
         return error_set(err, STATUS_INVALID,
                          "the store in %s has version %u, this program knows version %d: "
                          "use the newer program",

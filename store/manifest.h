@@ -29,7 +29,8 @@
 #include "store/paths.h"
 
 enum {
-    MANIFEST_VERSION = 1,
+    MANIFEST_VERSION = 2,
+    MANIFEST_VERSION_OLDEST = 1, /* read, and written again as the newest at the start */
     MANIFEST_HEADER_SIZE = 32,
     MANIFEST_RECORD_HEADER_SIZE = 32,
     MANIFEST_ROLL_SIZE = 4 << 20,  /* a start reads at most this much history */

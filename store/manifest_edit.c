@@ -12,6 +12,8 @@ enum entry_kind {
     ENTRY_SOURCE,
     ENTRY_LOSS,
     ENTRY_FIELD,
+    ENTRY_REWRITTEN,
+    ENTRY_ERASURE,
 };
 
 static bool put_words(struct buf *out, const uint64_t *words, size_t count)
@@ -65,7 +67,11 @@ bool manifest_put_segment(struct buf *out, const struct manifest_segment *segmen
         summary->footer_hash.high,
     };
 
-    return buf_append_byte(out, ENTRY_SEGMENT) && put_words(out, words, COUNT_OF(words));
+    const uint64_t more[] = {segment->number, segment->level, segment->erasure};
+
+    return buf_append_byte(out, ENTRY_SEGMENT) && put_words(out, words, COUNT_OF(words)) &&
+           ((segment->level == 0 && segment->erasure == 0) ||
+            (buf_append_byte(out, ENTRY_REWRITTEN) && put_words(out, more, COUNT_OF(more))));
 }
 
 bool manifest_put_drop(struct buf *out, uint64_t number)
@@ -91,6 +97,29 @@ bool manifest_put_field(struct buf *out, struct slice name)
 {
     return buf_append_byte(out, ENTRY_FIELD) && buf_append_varint(out, name.len) &&
            buf_append_slice(out, name);
+}
+
+static bool put_text(struct buf *out, struct slice text)
+{
+    return buf_append_varint(out, text.len) && buf_append_slice(out, text);
+}
+
+bool manifest_put_erasure(struct buf *out, const struct manifest_erasure *erasure)
+{
+    const uint64_t words[] = {
+        erasure->number,
+        (uint64_t)erasure->requested_ns,
+        (uint64_t)erasure->finished_ns,
+        (uint64_t)erasure->time_min_ns,
+        (uint64_t)erasure->time_max_ns,
+        erasure->sequence_max,
+        erasure->rows,
+        erasure->samples,
+        erasure->segments,
+    };
+
+    return buf_append_byte(out, ENTRY_ERASURE) && put_words(out, words, COUNT_OF(words)) &&
+           put_text(out, erasure->filter) && put_text(out, erasure->by);
 }
 
 static bool visit_counters(struct slice *rest, const struct manifest_visitor *visitor)
@@ -188,6 +217,41 @@ static bool visit_field(struct slice *rest, const struct manifest_visitor *visit
     return true;
 }
 
+static bool visit_rewritten(struct slice *rest, const struct manifest_visitor *visitor)
+{
+    uint64_t words[3];
+
+    if (!take_words(rest, words, COUNT_OF(words)))
+        return false;
+    visitor->rewritten(visitor->user, words[0], words[1], words[2]);
+    return true;
+}
+
+static bool visit_erasure(struct slice *rest, const struct manifest_visitor *visitor)
+{
+    uint64_t words[9];
+    struct manifest_erasure erasure;
+
+    if (!take_words(rest, words, COUNT_OF(words)))
+        return false;
+    erasure = (struct manifest_erasure){
+        .number = words[0],
+        .requested_ns = (int64_t)words[1],
+        .finished_ns = (int64_t)words[2],
+        .time_min_ns = (int64_t)words[3],
+        .time_max_ns = (int64_t)words[4],
+        .sequence_max = words[5],
+        .rows = words[6],
+        .samples = words[7],
+        .segments = words[8],
+    };
+    if (!take_text(rest, &erasure.filter) || !take_text(rest, &erasure.by) ||
+        erasure.filter.len > MANIFEST_TEXT_SIZE_MAX || erasure.by.len > MANIFEST_TEXT_SIZE_MAX)
+        return false;
+    visitor->erasure(visitor->user, &erasure);
+    return true;
+}
+
 enum status manifest_visit(struct slice record, const struct manifest_visitor *visitor,
                            struct error *err)
 {
@@ -195,7 +259,8 @@ enum status manifest_visit(struct slice record, const struct manifest_visitor *v
         [ENTRY_COUNTERS] = visit_counters, [ENTRY_SEALED] = visit_sealed,
         [ENTRY_SEGMENT] = visit_segment,   [ENTRY_DROP] = visit_drop,
         [ENTRY_SOURCE] = visit_source,     [ENTRY_LOSS] = visit_loss,
-        [ENTRY_FIELD] = visit_field,
+        [ENTRY_FIELD] = visit_field,       [ENTRY_REWRITTEN] = visit_rewritten,
+        [ENTRY_ERASURE] = visit_erasure,
     };
     struct slice rest = record;
     uint8_t kind;

@@ -9,6 +9,13 @@
  *      5  source      watermark, u8 whether it counts, u64 order time of its newest sealed row
  *      6  loss        source, then the loss
  *      7  field       text: a name that rows of some segment have
+ *      8  rewritten   u64 number of a segment, u64 level, u64 number of the last erasure that was
+ *                     applied to it; segments without this entry: 0 and 0
+ *      9  erasure     u64 number, requested, finished (0: not yet), time_min, time_max,
+ *                     sequence_max, rows, samples, segments; text filter, text by. A later one with
+ *                     the same number replaces it
+ *
+ * Kinds 8 and 9 came with version 2 of the manifest.
  *
  * Thread safety: pure functions. */
 #ifndef DENDRO_STORE_MANIFEST_EDIT_H
@@ -30,10 +37,25 @@ struct manifest_segment {
     uint64_t number;
     int64_t day; /* since 1970-01-01: the folder it is in */
     struct segment_summary summary;
+    uint64_t level;   /* how often its rows were written again by compaction */
+    uint64_t erasure; /* the last one that was applied to it; 0: none */
+};
+
+enum { MANIFEST_TEXT_SIZE_MAX = 64 << 10 }; /* of a filter */
+
+/* The order to erase rows, and what became of it. */
+struct manifest_erasure {
+    uint64_t number;
+    int64_t requested_ns, finished_ns; /* wall clock; 0: not finished */
+    int64_t time_min_ns, time_max_ns;  /* rows with time_min <= _time < time_max */
+    uint64_t sequence_max;             /* rows that arrived later are not meant */
+    uint64_t rows, samples, segments;  /* erased so far; segments written again or dropped */
+    struct slice filter, by;
 };
 
 bool manifest_put_counters(struct buf *out, const struct manifest_counters *counters);
 bool manifest_put_sealed(struct buf *out, uint16_t shard, uint64_t record_number);
+/* With its level and erasure. */
 bool manifest_put_segment(struct buf *out, const struct manifest_segment *segment);
 bool manifest_put_drop(struct buf *out, uint64_t number);
 bool manifest_put_source(struct buf *out, const struct watermark *watermark, bool has_watermark,
@@ -42,6 +64,7 @@ bool manifest_put_loss(struct buf *out, const struct event_source *source,
                        const struct loss *loss);
 
 bool manifest_put_field(struct buf *out, struct slice name);
+bool manifest_put_erasure(struct buf *out, const struct manifest_erasure *erasure);
 
 /* Everything is borrowed for the call. */
 struct manifest_visitor {
@@ -53,6 +76,8 @@ struct manifest_visitor {
                    int64_t order_ns);
     void (*loss)(void *user, const struct event_source *source, const struct loss *loss);
     void (*field)(void *user, struct slice name);
+    void (*rewritten)(void *user, uint64_t number, uint64_t level, uint64_t erasure);
+    void (*erasure)(void *user, const struct manifest_erasure *erasure);
     void (*damage)(void *user, const char *line);
     void *user;
 };

@@ -93,6 +93,26 @@ static void load_field(void *user, struct slice name)
     (void)name_table_get(&((struct loading *)user)->store->fields, name); /* the limit was kept */
 }
 
+static void load_rewritten(void *user, uint64_t number, uint64_t level, uint64_t erasure)
+{
+    struct loading *loading = user;
+
+    for (size_t i = loading->count; i-- > 0;) /* it stands behind its segment's entry */
+        if (loading->segments[i].number == number) {
+            loading->segments[i].level = level;
+            loading->segments[i].erasure = erasure;
+            return;
+        }
+}
+
+static void load_erasure(void *user, const struct manifest_erasure *erasure)
+{
+    struct loading *loading = user;
+
+    if (!erasures_load(&loading->store->upkeep, erasure))
+        loading->failed = true;
+}
+
 static void load_damage(void *user, const char *line)
 {
     struct store *store = ((struct loading *)user)->store;
@@ -113,6 +133,8 @@ static enum status read_manifest(struct store *store, struct loading *loading, b
         .source = load_source,
         .loss = load_loss,
         .field = load_field,
+        .rewritten = load_rewritten,
+        .erasure = load_erasure,
         .damage = load_damage,
         .user = loading,
     };
@@ -423,6 +445,7 @@ static bool put_snapshot(struct store *store, struct buf *out, uint64_t low_wate
         watermark.id = state->id;
         fine = manifest_put_source(out, &watermark, state->has_watermark, state->order_ns);
     }
+    fine = fine && erasures_put(&store->upkeep, out);
     fine = fine && store_put_fields(store, FIELD_ID_WELL_KNOWN_COUNT, out);
     for (uint32_t i = 0; i < store->loss_count && fine; i++) {
         const struct kept_loss *kept = &store->losses[(store->loss_first + i) % LOSSES_MAX];
@@ -504,6 +527,8 @@ enum status store_recover(struct store *store, struct error *err)
     if (status == STATUS_OK)
         status = replay_wal(store, err);
     store->published_sequence = store->next_sequence - 1;
+    if (status == STATUS_OK)
+        status = upkeep_start(store, err);
     if (status != STATUS_OK)
         return status;
     status = store_manifest_roll(store, err);

@@ -28,8 +28,6 @@ static enum status add_input(struct io *io, const struct rewrite *rewrite, const
             status = row_set_add(set, segment, masks, count, err);
         segment_close(segment);
     }
-    if (status != STATUS_OK)
-        error_context(err, "%s", path);
     free(masks);
     return status;
 }

@@ -325,6 +325,19 @@ static enum status push_blocks(struct scan *scan, uint32_t file, struct error *e
     return status;
 }
 
+/* Which masks can meet a row of the segment: mostly none. */
+static enum status plan_masks(struct scan *scan, struct snapshot_file *file, struct error *err)
+{
+    if (scan->snapshot->mask_count == 0)
+        return STATUS_OK;
+    file->masks = malloc(scan->snapshot->mask_count * sizeof(*file->masks));
+    if (file->masks == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a scan");
+    file->mask_count = masks_of_segment(scan->snapshot->masks, scan->snapshot->mask_count,
+                                        file->segment, file->masks);
+    return STATUS_OK;
+}
+
 /* Open the segment and put its blocks in its place. A damaged one is counted and left out. */
 static enum status expand(struct scan *scan, uint32_t index, struct error *err)
 {
@@ -335,8 +348,10 @@ static enum status expand(struct scan *scan, uint32_t index, struct error *err)
     if (status == STATUS_OK) {
         file->pinned = true;
         snapshot_file_use(file, 1);
-        status = segment_plan_make(file->segment, &scan->options, &scan->plans[index], err);
+        status = plan_masks(scan, file, err);
     }
+    if (status == STATUS_OK)
+        status = segment_plan_make(file->segment, &scan->options, &scan->plans[index], err);
     if (status == STATUS_CORRUPT || status == STATUS_IO || status == STATUS_NOT_FOUND ||
         status == STATUS_INVALID) {
         note_damage(scan, err);
@@ -424,6 +439,8 @@ static enum status head_unit(struct scan *scan, const struct unit *unit, struct 
     status = block_filter(block, scan->options.filter, scan->options.time_min_ns,
                           scan->options.time_max_ns, err);
     if (status == STATUS_OK)
+        status = masks_apply(scan->snapshot->masks, scan->snapshot->mask_count, block, err);
+    if (status == STATUS_OK)
         *out = block;
     else
         block_release(block);
@@ -456,6 +473,9 @@ static enum status block_unit(struct scan *scan, const struct unit *unit, struct
     if (status != STATUS_OK)
         return status;
     status = drop_seen(scan, *out, err);
+    if (status == STATUS_OK)
+        status = masks_apply(scan->snapshot->files[unit->first].masks,
+                             scan->snapshot->files[unit->first].mask_count, *out, err);
     if (status != STATUS_OK)
         block_release(*out);
     return status;

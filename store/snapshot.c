@@ -19,14 +19,17 @@ static struct needs count_needs(const struct store *store)
     return needs;
 }
 
-static bool reserve(struct snapshot *snapshot, struct needs needs, uint32_t files)
+static bool reserve(struct snapshot *snapshot, struct needs needs, uint32_t files,
+                    const struct upkeep *upkeep)
 {
     snapshot->heads = calloc(needs.heads + 1, sizeof(struct head *));
     snapshot->chunks = calloc(needs.chunks + 1, sizeof(struct chunk *));
     snapshot->open = calloc(needs.open + 1, sizeof(*snapshot->open));
     snapshot->files = calloc((size_t)files + 1, sizeof(*snapshot->files));
+    snapshot->masks = upkeep_copy_masks(upkeep);
+    snapshot->mask_count = upkeep->mask_count;
     return snapshot->heads != NULL && snapshot->chunks != NULL && snapshot->open != NULL &&
-           snapshot->files != NULL;
+           snapshot->files != NULL && snapshot->masks != NULL;
 }
 
 static void fill(struct snapshot *snapshot, struct store *store)
@@ -59,7 +62,7 @@ enum status snapshot_new(struct store *store, struct snapshot **out, struct erro
     if (fine) {
         atomic_init(&snapshot->refs, 1);
         (void)pthread_mutex_lock(&store->state_lock);
-        fine = reserve(snapshot, count_needs(store), store->catalog->count);
+        fine = reserve(snapshot, count_needs(store), store->catalog->count, &store->upkeep);
         if (fine)
             fill(snapshot, store);
         (void)pthread_mutex_unlock(&store->state_lock);
@@ -107,9 +110,11 @@ void snapshot_unref(void *user)
     if (snapshot == NULL ||
         atomic_fetch_sub_explicit(&snapshot->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (uint32_t i = 0; snapshot->catalog != NULL && i < snapshot->catalog->count; i++)
+    for (uint32_t i = 0; snapshot->catalog != NULL && i < snapshot->catalog->count; i++) {
         if (snapshot->files[i].pinned)
             segment_file_unpin(snapshot->files[i].file);
+        free(snapshot->files[i].masks);
+    }
     for (uint32_t i = 0; i < snapshot->head_count; i++)
         head_unref(snapshot->heads[i]);
     for (uint32_t i = 0; i < snapshot->open_count; i++)
@@ -119,5 +124,6 @@ void snapshot_unref(void *user)
     free(snapshot->chunks);
     free(snapshot->open);
     free(snapshot->files);
+    free(snapshot->masks);
     free(snapshot);
 }

@@ -17,6 +17,8 @@ struct snapshot_file {
     struct segment_file *file; /* kept by the catalog */
     struct segment *segment;   /* while pinned */
     atomic_uint users;         /* who plans it, its blocks to come, and blocks in use */
+    struct mask *masks;        /* those that its rows may match; once pinned */
+    uint32_t mask_count;
     bool pinned;
 };
 
@@ -30,6 +32,8 @@ struct snapshot {
     uint32_t open_count;
     struct catalog *catalog;
     struct snapshot_file *files; /* one per file of the catalog */
+    struct mask *masks;          /* rows that are not to be seen */
+    uint32_t mask_count;
 };
 
 /* Use a file, which must be pinned: `count` more. The last one to leave unpins it, so that a scan of

@@ -85,6 +85,7 @@ static void init_locks(struct store *store)
     (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&store->work_wanted, &monotonic);
+    upkeep_init(&store->upkeep, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
 }
 
@@ -161,6 +162,7 @@ static enum status start_threads(struct store *store, struct error *err)
         return error_set(err, STATUS_NO_MEMORY, "cannot start the store's worker thread");
     }
     store->threads_run = true;
+    upkeep_thread_start(store);
     return STATUS_OK;
 }
 
@@ -171,6 +173,7 @@ static void release(struct store *store)
             head_unref(store->shards[i].heads[k]);
     source_states_release(&store->states);
     catalog_unref(store->catalog);
+    upkeep_release(&store->upkeep);
     wal_release(&store->wal);
     manifest_release(&store->manifest);
     for (uint32_t i = 0; i < store->loss_capacity; i++)
@@ -238,6 +241,7 @@ void store_close(struct store *store)
         (void)pthread_join(store->committer, NULL);
         (void)pthread_join(store->worker, NULL);
     }
+    upkeep_thread_join(store);
     while (store_commit_group(store, &err) == STATUS_OK)
         ;
     release(store);
@@ -459,7 +463,9 @@ enum status store_step(struct store *store, struct error *err)
         return status;
     store_check_space(store);
     status = store_seal_one(store, false, err);
-    return status == STATUS_END ? store_retain(store, err) : status;
+    if (status == STATUS_END)
+        status = store_retain(store, err);
+    return status == STATUS_END ? upkeep_step(store, err) : status;
 }
 
 /* ---- what is known of sources ---- */

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "store/event.h"
+#include "store/store_filter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,8 @@ struct store_options {
     uint64_t free_bytes_min;   /* refuse appends below this free space; 0: 5% or 1 GiB, the less */
     uint64_t wal_file_size;    /* 0: 64 MiB */
     uint64_t reserve_size;     /* given up when the disk is full; 0: 256 MiB, at most 1% of it */
+    store_filter_make *make_filter; /* NULL: no erasure, no rules of retention */
+    void *make_filter_user;
     bool manual;               /* tests: no background threads; see store_step() */
 };
 

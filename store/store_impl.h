@@ -18,6 +18,7 @@
 #include "store/manifest.h"
 #include "store/source_state.h"
 #include "store/store.h"
+#include "store/upkeep.h"
 #include "store/wal.h"
 
 #include <pthread.h>
@@ -105,6 +106,7 @@ struct store {
     bool stopping, threads_run;
     pthread_t committer, worker;
     int64_t retention_at_ns, opened_mono_ns;
+    struct upkeep upkeep;
 };
 
 /* commit.c */
@@ -128,6 +130,10 @@ enum status store_seal_one(struct store *store, bool all, struct error *err) WAR
 enum status store_manifest_commit(struct store *store, struct slice edit,
                                   struct error *err) WARN_UNUSED;
 enum status store_manifest_roll(struct store *store, struct error *err) WARN_UNUSED;
+
+/* erasure.c */
+/* Begin a new WAL file and remove those that hold nothing unsealed, spares too. */
+enum status store_scrub_wal(struct store *store, struct error *err) WARN_UNUSED;
 
 /* upkeep.c */
 /* Look at the free space; drop what is too old or too much. */

@@ -1,4 +1,5 @@
-/* store/upkeep.c -- the worker thread: seals, watches the free space, drops what is too old. */
+/* store/upkeep.c -- the worker thread: seals, watches the free space, drops what is too old; and the
+ * background thread, which writes segments again. */
 #include "store/store_impl.h"
 
 #include "base/diag.h"
@@ -220,4 +221,124 @@ void *store_worker_main(void *user)
         (void)pthread_mutex_unlock(&store->queue_lock);
     }
     return NULL;
+}
+
+/* ---- the background ---- */
+
+void upkeep_init(struct upkeep *upkeep, const pthread_condattr_t *monotonic)
+{
+    *upkeep = (struct upkeep){.mask_all = {.kind = PRED_ALL}};
+    (void)pthread_cond_init(&upkeep->wanted, monotonic);
+}
+
+void upkeep_release(struct upkeep *upkeep)
+{
+    erasures_release(upkeep);
+    free(upkeep->masks);
+    (void)pthread_cond_destroy(&upkeep->wanted);
+}
+
+bool upkeep_remask(struct store *store)
+{
+    struct upkeep *upkeep = &store->upkeep;
+    struct mask *masks = calloc((size_t)upkeep->erasure_count + 1, sizeof(*masks));
+    uint32_t count = 0;
+
+    if (masks == NULL)
+        return false;
+    for (uint32_t i = 0; i < upkeep->erasure_count; i++) {
+        const struct erasure *erasure = upkeep->erasures[i];
+
+        if (erasure->state != ERASE_FINISHED)
+            masks[count++] = (struct mask){
+                erasure->filter == NULL ? &upkeep->mask_all : erasure->filter->predicate,
+                erasure->entry.time_min_ns, erasure->entry.time_max_ns,
+                erasure->entry.sequence_max};
+    }
+    free(upkeep->masks);
+    upkeep->masks = masks;
+    upkeep->mask_count = count;
+    return true;
+}
+
+struct mask *upkeep_copy_masks(const struct upkeep *upkeep)
+{
+    struct mask *copy = malloc((upkeep->mask_count + 1) * sizeof(*copy));
+
+    if (copy != NULL && upkeep->mask_count > 0)
+        memcpy(copy, upkeep->masks, upkeep->mask_count * sizeof(*copy));
+    return copy;
+}
+
+enum status upkeep_start(struct store *store, struct error *err)
+{
+    bool fine;
+
+    erasures_start(store);
+    (void)pthread_mutex_lock(&store->state_lock);
+    fine = upkeep_remask(store);
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return fine ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "no memory to mask rows");
+}
+
+enum status upkeep_step(struct store *store, struct error *err)
+{
+    return erasures_step(store, err);
+}
+
+void upkeep_wake(struct store *store)
+{
+    (void)pthread_mutex_lock(&store->queue_lock);
+    (void)pthread_cond_signal(&store->upkeep.wanted);
+    (void)pthread_mutex_unlock(&store->queue_lock);
+}
+
+static bool is_stopping(struct store *store)
+{
+    bool stopping;
+
+    (void)pthread_mutex_lock(&store->queue_lock);
+    stopping = store->stopping;
+    (void)pthread_mutex_unlock(&store->queue_lock);
+    return stopping;
+}
+
+static void *background_main(void *user)
+{
+    struct store *store = user;
+    struct timespec until;
+
+    while (!is_stopping(store)) {
+        struct error err = {0};
+        enum status status = upkeep_step(store, &err);
+
+        if (status == STATUS_OK)
+            continue;
+        if (status != STATUS_END)
+            diag_error("store: background: %s", err.message);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += TICK_MS / 1000;
+        (void)pthread_mutex_lock(&store->queue_lock);
+        if (!store->stopping)
+            (void)pthread_cond_timedwait(&store->upkeep.wanted, &store->queue_lock, &until);
+        (void)pthread_mutex_unlock(&store->queue_lock);
+    }
+    return NULL;
+}
+
+void upkeep_thread_start(struct store *store)
+{
+    store->upkeep.thread_runs =
+        pthread_create(&store->upkeep.thread, NULL, background_main, store) == 0;
+    if (!store->upkeep.thread_runs)
+        diag_error("store: cannot start the background thread: nothing is erased or compacted");
+}
+
+void upkeep_thread_join(struct store *store)
+{
+    if (!store->upkeep.thread_runs)
+        return;
+    upkeep_wake(store);
+    (void)pthread_join(store->upkeep.thread, NULL);
+    store->upkeep.thread_runs = false;
 }

@@ -100,6 +100,20 @@ static void on_field(void *user, struct slice name)
     (void)name;
 }
 
+static void on_rewritten(void *user, uint64_t number, uint64_t level, uint64_t erasure)
+{
+    (void)user;
+    (void)number;
+    (void)level;
+    (void)erasure;
+}
+
+static void on_erasure(void *user, const struct manifest_erasure *erasure)
+{
+    (void)user;
+    (void)erasure;
+}
+
 static enum status read_manifest(struct verify *verify, struct error *err)
 {
     struct manifest_visitor visitor = {
@@ -110,6 +124,8 @@ static enum status read_manifest(struct verify *verify, struct error *err)
         .source = on_source,
         .loss = on_loss,
         .field = on_field,
+        .rewritten = on_rewritten,
+        .erasure = on_erasure,
         .damage = problem,
         .user = verify,
     };

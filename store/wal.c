@@ -254,6 +254,16 @@ void wal_recycle(struct wal *wal, uint64_t low_water)
     wal->live_count = kept;
 }
 
+void wal_drop_spares(struct wal *wal)
+{
+    char path[600];
+
+    while (wal->spare_count > 0) {
+        file_path(wal, wal->spares[--wal->spare_count], path);
+        file_remove(wal->io, path);
+    }
+}
+
 uint64_t wal_current_file(const struct wal *wal)
 {
     return wal->fd >= 0 ? wal->file_number : wal->next_file;

@@ -106,6 +106,8 @@ void wal_give_up(struct wal *wal, uint32_t count);
 
 /* Remove or keep for reuse all files with numbers below `low_water`, once that is durable. */
 void wal_recycle(struct wal *wal, uint64_t low_water);
+/* Remove the files that are kept for reuse: their bytes must not stay on the disk. */
+void wal_drop_spares(struct wal *wal);
 /* Number that the next file will have at the earliest or the current file has. */
 uint64_t wal_current_file(const struct wal *wal);
 /* Bytes of the files in use. */

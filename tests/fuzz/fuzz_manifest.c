@@ -57,6 +57,21 @@ static void on_field(void *user, struct slice name)
     (void)name;
 }
 
+static void on_rewritten(void *user, uint64_t number, uint64_t level, uint64_t erasure)
+{
+    (void)user;
+    (void)number;
+    (void)level;
+    (void)erasure;
+}
+
+static void on_erasure(void *user, const struct manifest_erasure *erasure)
+{
+    (void)user;
+    if (erasure->filter.len > MANIFEST_TEXT_SIZE_MAX)
+        abort();
+}
+
 static void on_damage(void *user, const char *line)
 {
     (void)user;
@@ -67,7 +82,8 @@ static void on_damage(void *user, const char *line)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct manifest_visitor visitor = {on_counters, on_sealed, on_segment, on_drop, on_source,
-                                       on_loss,     on_field,  on_damage,  NULL};
+                                       on_loss,     on_field,  on_rewritten, on_erasure,
+                                       on_damage,   NULL};
     struct sim_io *sim = sim_io_new(1);
     struct io *io = sim_io_table(sim);
     struct manifest manifest;

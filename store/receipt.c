@@ -1,0 +1,78 @@
+/* store/receipt.c -- receipts as JSON. */
+#include "store/receipt.h"
+
+#include "base/json_writer.h"
+#include "store/paths.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void put_time(struct json_writer *json, const char *name, int64_t time_ns, int64_t open)
+{
+    jsonw_key(json, name);
+    if (time_ns == open)
+        jsonw_null(json);
+    else
+        jsonw_time(json, time_ns);
+}
+
+void receipt_put(struct json_writer *json, const struct erase_receipt *receipt)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        {"sequence_max", receipt->sequence_max},
+        {"rows", receipt->rows},
+        {"samples", receipt->samples},
+        {"segments", receipt->segments},
+    };
+
+    jsonw_object(json);
+    jsonw_key(json, "number");
+    jsonw_u64(json, receipt->number);
+    jsonw_key(json, "state");
+    jsonw_string(json, erase_state_name(receipt->state));
+    put_time(json, "requested", receipt->requested_ns, 0);
+    put_time(json, "finished", receipt->finished_ns, 0);
+    jsonw_key(json, "by");
+    jsonw_text(json, receipt->by);
+    jsonw_key(json, "filter");
+    jsonw_text(json, receipt->filter);
+    put_time(json, "start", receipt->time_min_ns, INT64_MIN);
+    put_time(json, "end", receipt->time_max_ns, INT64_MAX);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        jsonw_key(json, numbers[i].name);
+        jsonw_u64(json, numbers[i].value);
+    }
+    if (receipt->problem[0] != '\0') {
+        jsonw_key(json, "problem");
+        jsonw_string(json, receipt->problem);
+    }
+    jsonw_end_object(json);
+}
+
+enum status receipt_write(struct io *io, const char *dir, const struct erase_receipt *receipt,
+                          struct error *err)
+{
+    struct buf text = buf_empty(RECEIPT_SIZE_MAX);
+    struct json_writer json;
+    char folder[PATH_SIZE_MAX], name[40], path[PATH_SIZE_MAX];
+    enum status status;
+
+    jsonw_begin(&json, &text);
+    receipt_put(&json, receipt);
+    (void)buf_append_byte(&text, '\n');
+    status = buf_check(&text, "a receipt", err);
+    path_join(folder, dir, "receipts");
+    (void)snprintf(name, sizeof(name), "%" PRIu64 ".json", receipt->number);
+    path_join(path, folder, name);
+    if (status == STATUS_OK)
+        status = io_make_dirs(io, folder, err);
+    if (status == STATUS_OK)
+        status = io_sync_dir(io, dir, err);
+    if (status == STATUS_OK)
+        status = io_replace_file(io, path, buf_slice(&text), err);
+    buf_release(&text);
+    return status;
+}

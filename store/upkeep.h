@@ -1,0 +1,94 @@
+/* store/upkeep.h -- what the background keeps: erasures, masks, and its own pace. A part of struct
+ * store; for the store's own files only.
+ *
+ * Threads: the worker seals and watches the space; the background thread writes segments again
+ * (erasure, retention by rule, compaction). With options.manual both work on the thread of
+ * store_step().
+ * Thread safety: as each member says. */
+#ifndef DENDRO_STORE_UPKEEP_H
+#define DENDRO_STORE_UPKEEP_H
+
+#include "store/catalog.h"
+#include "store/erase.h"
+#include "store/mask.h"
+#include "store/store_filter.h"
+
+#include <pthread.h>
+
+struct erasure {
+    struct manifest_erasure entry; /* its texts are owned */
+    struct store_filter *filter;   /* NULL: could not be made; then it masks all rows in its bounds */
+    enum erase_state state;
+    uint64_t wal_file;             /* rows that are not meant are in this one, or later */
+    bool scrubbed;                 /* old WAL files are gone, since the last start */
+    int64_t retry_ns;              /* monotonic: blocked until then */
+    char problem[200];
+};
+
+struct upkeep {
+    /* Under the state lock. */
+    struct erasure **erasures; /* by number */
+    uint32_t erasure_count, erasure_capacity;
+    struct mask *masks; /* of the erasures at work and the rules of retention */
+    uint32_t mask_count;
+    struct predicate mask_all; /* of what no filter could be made for */
+
+    atomic_uint leaving;    /* files that are dropped and still open for a reader */
+    atomic_uint open_scans;
+
+    pthread_t thread;
+    pthread_cond_t wanted; /* with the queue lock */
+    bool thread_runs;
+};
+
+struct store;
+
+void upkeep_init(struct upkeep *upkeep, const pthread_condattr_t *monotonic);
+void upkeep_release(struct upkeep *upkeep);
+/* After the manifest and the WAL were read: make the filters, mask. NO_MEMORY. */
+enum status upkeep_start(struct store *store, struct error *err) WARN_UNUSED;
+/* Without it the store works, but nothing is written again; then a diag says so. */
+void upkeep_thread_start(struct store *store);
+/* After `stopping` was set. */
+void upkeep_thread_join(struct store *store);
+void upkeep_wake(struct store *store);
+/* One piece of background work. END: there is none now. */
+enum status upkeep_step(struct store *store, struct error *err) WARN_UNUSED;
+
+/* ---- erasure.c ---- */
+void erasures_release(struct upkeep *upkeep);
+/* An entry of the manifest, while it is loaded. False: no memory. */
+bool erasures_load(struct upkeep *upkeep, const struct manifest_erasure *entry);
+void erasures_start(struct store *store);
+/* All of them; state lock held. */
+bool erasures_put(const struct upkeep *upkeep, struct buf *out);
+enum status erasures_step(struct store *store, struct error *err) WARN_UNUSED;
+/* Is any at work? State lock held. */
+bool erasures_active(const struct upkeep *upkeep);
+
+/* ---- masks ---- */
+/* Make upkeep.masks anew; state lock held. False: no memory, the old ones stay. */
+bool upkeep_remask(struct store *store);
+/* A copy of the masks, for a scan; state lock held. NULL without memory. */
+struct mask *upkeep_copy_masks(const struct upkeep *upkeep);
+
+/* ---- replace.c ---- */
+struct replacement {
+    struct segment_file *const *files; /* of one day; references are the caller's */
+    uint32_t file_count;
+    const struct mask *masks;
+    uint32_t mask_count;
+    uint64_t level, erasure; /* of the result */
+    /* NULL, or entries for the same manifest record; `result` as below. */
+    bool (*put)(void *user, struct buf *edit, const struct replacement *replacement);
+    void *user;
+    /* set by store_replace() */
+    uint64_t rows_masked, samples_masked, bytes_in, bytes_out;
+    bool unchanged; /* no mask met a row of the one file: it stays */
+};
+/* Write the files again as one, and put it in their place with one manifest record. AGAIN: one of
+ * them was dropped meanwhile. Other errors: the files stay as they are. */
+enum status store_replace(struct store *store, struct replacement *replacement,
+                          struct error *err) WARN_UNUSED;
+
+#endif

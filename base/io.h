@@ -59,6 +59,8 @@ struct io_file_ops { /* all answer -errno on failure; fd is the table's own numb
     int (*allocate)(struct io *io, int fd, uint64_t size); /* posix_fallocate from 0 */
     int (*info)(struct io *io, int fd, struct io_info *out);
     int (*lock)(struct io *io, int fd); /* exclusive flock, -EWOULDBLOCK if held by another */
+    /* Offset of the first byte at or behind `offset` that is not in a hole; -ENXIO: none. */
+    int64_t (*next_data)(struct io *io, int fd, uint64_t offset);
 };
 
 typedef bool io_list_visit(void *user, const char *name); /* false stops the listing */

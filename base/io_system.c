@@ -211,6 +211,14 @@ static int system_info(struct io *io, int fd, struct io_info *out)
     return 0;
 }
 
+static int64_t system_next_data(struct io *io, int fd, uint64_t offset)
+{
+    off_t found = lseek(fd, (off_t)offset, SEEK_DATA); /* reads have their own offsets */
+
+    (void)io;
+    return found < 0 ? -errno : found;
+}
+
 static int system_lock(struct io *io, int fd)
 {
     (void)io;
@@ -352,6 +360,7 @@ struct io *io_system(void)
         .open = system_open,   .close = system_close,       .read_at = system_read_at,
         .write_at = system_write_at, .sync = system_sync,   .truncate = system_truncate,
         .allocate = system_allocate, .info = system_info,   .lock = system_lock,
+        .next_data = system_next_data,
     };
     static const struct io_path_ops path = {
         .rename = system_rename,     .unlink = system_unlink,         .link = system_link,

@@ -208,6 +208,45 @@ static size_t put_text(struct turn *turn)
     return text.len;
 }
 
+/* ---- holes ---- */
+
+static bool is_all_nuls(struct slice piece)
+{
+    return piece.len > 0 && piece.data[0] == '\0' &&
+           memcmp(piece.data, piece.data + 1, piece.len - 1) == 0;
+}
+
+/* A writer without O_APPEND leaves a hole when its file is truncated: as long as all that it ever
+ * wrote. The file system says where it ends, so that it is not read. 0: there is none to skip. */
+static uint64_t put_hole(struct turn *turn)
+{
+    struct source *source = turn->source;
+    struct io *io = turn->follow->io;
+    struct split_line line = {.flags = SPLIT_NUL_RUN};
+    int64_t end;
+
+    if (turn->at_end || source->content.gz != NULL || !is_all_nuls(turn->piece))
+        return 0;
+    end = io->file->next_data(io, source->content.fd, source->read_off + turn->piece.len);
+    if (end < 0 || (uint64_t)end - source->read_off <= turn->piece.len)
+        return 0; /* no hole, or one up to the end: that is space which is only reserved */
+    line.source_len = (uint64_t)end - source->read_off < SCAN_SIZE_MAX
+                          ? (uint32_t)((uint64_t)end - source->read_off)
+                          : SCAN_SIZE_MAX;
+    return open_range(turn) && put_split(turn, &line) ? line.source_len : 0;
+}
+
+/* Behind a hole: what is before the position are NULs. */
+static void advance_hole(struct turn *turn, uint64_t len)
+{
+    static const char nuls[TAIL_SIZE_MAX];
+
+    source_move(turn->source, turn->source->read_off + len,
+                tail_hash(slice_make(nuls, sizeof(nuls))));
+    source_mark(turn->source);
+    turn->reader->counters.bytes += len;
+}
+
 /* ---- lines without an end, and lines longer than a turn ---- */
 
 /* May what has no newline be sent as it is? *final: nothing more will come. */
@@ -335,11 +374,17 @@ enum tail_result tail_read(struct tail_reader *reader, struct follow *follow, st
     enum tail_result result;
     bool full = false, final = false;
     size_t used = 0;
+    uint64_t hole;
 
     if (!read_piece(&turn, &result))
         return result;
     if (turn.piece.len == 0)
         return idle(&turn);
+    hole = put_hole(&turn);
+    if (hole > 0) {
+        advance_hole(&turn, hole);
+        return TAIL_MORE;
+    }
     if (is_plain(&turn))
         used = put_text(&turn);
     if (used == 0)

@@ -316,6 +316,33 @@ static int sim_info(struct io *io, int fd, struct io_info *out)
     return (int)leave(sim, failed);
 }
 
+/* Pages of zeros are holes here. */
+static int64_t next_data(const struct sim_node *node, uint64_t offset)
+{
+    static const char zeros[SIM_PAGE_SIZE];
+
+    for (uint64_t at = offset; at < node->cached.size;) {
+        uint64_t end = (at / SIM_PAGE_SIZE + 1) * SIM_PAGE_SIZE;
+        size_t len = (size_t)((end < node->cached.size ? end : node->cached.size) - at);
+
+        if (memcmp(node->cached.data + at, zeros, len) != 0)
+            return (int64_t)at;
+        at += len;
+    }
+    return -ENXIO;
+}
+
+static int64_t sim_next_data(struct io *io, int fd, uint64_t offset)
+{
+    struct sim_io *sim = sim_of(io);
+    int64_t found = enter(sim, CALL_LOOK);
+    const struct sim_fd *file = fd_of(sim, fd);
+
+    if (found == 0)
+        found = file == NULL ? -EBADF : next_data(file->node, offset);
+    return leave(sim, found);
+}
+
 static int sim_lock(struct io *io, int fd)
 {
     struct sim_io *sim = sim_of(io);
@@ -561,6 +588,7 @@ struct sim_io *sim_io_new(uint64_t seed)
         .open = sim_open,         .close = sim_close, .read_at = sim_read_at,
         .write_at = sim_write_at, .sync = sim_sync,   .truncate = sim_truncate,
         .allocate = sim_allocate, .info = sim_info,   .lock = sim_lock,
+        .next_data = sim_next_data,
     };
     static const struct io_path_ops path = {
         .rename = sim_rename,     .unlink = sim_unlink,         .link = sim_link,

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "collector/collector_config.h"
+#include "store/store_filter.h"
 
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ struct collector_options { /* what it points to must outlive the collector */
     struct io *io;
     const struct collector_config *config;
     const char *version;
+    store_filter_make *make_filter; /* of query/: rules of retention, erasures */
 };
 
 /* Open the data directory, say what recovery found, take up open events. Nothing listens yet.

@@ -7,6 +7,7 @@
 #include "base/spare.h"
 #include "collector/collector.h"
 #include "query/api/api.h"
+#include "query/kept_filter.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -150,6 +151,7 @@ static enum status start(struct program *program, struct error *err)
         .io = io_system(),
         .config = &program->config,
         .version = DENDRO_VERSION,
+        .make_filter = kept_filter_make,
     };
     enum status status;
 

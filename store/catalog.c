@@ -1,6 +1,8 @@
 /* store/catalog.c -- reference counted segments. */
 #include "store/catalog.h"
 
+#include "store/page_quarantine.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -42,8 +44,10 @@ void segment_file_unref(struct segment_file *file)
 {
     if (file == NULL || atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel) != 1)
         return;
-    segment_cache_remove(file);
+    segment_cache_forget(file);
     close_segment(file);
+    if (file->quarantine_seed != 0)
+        page_quarantine_forget(file->quarantine_seed);
     if (atomic_load_explicit(&file->dropped, memory_order_relaxed)) {
         file_remove(file->io, file->path);
         if (file->leaving != NULL)
@@ -59,17 +63,29 @@ void segment_file_leave(struct segment_file *file, atomic_uint *leaving)
     atomic_fetch_add(leaving, 1);
 }
 
+/* The file's lock is held. What the system cannot read is tried once more. */
+static enum status open_segment(struct segment_file *file, struct error *err)
+{
+    enum status status = segment_open(file->io, file->path, file->names, &file->segment, err);
+
+    if (status == STATUS_IO || status == STATUS_CORRUPT)
+        status = segment_open(file->io, file->path, file->names, &file->segment, err);
+    if (status == STATUS_OK) {
+        file->quarantine_seed = segment_quarantine(file->segment);
+        atomic_fetch_add_explicit(file->open_count, 1, memory_order_relaxed);
+    } else {
+        file->segment = NULL;
+    }
+    return status;
+}
+
 enum status segment_file_pin(struct segment_file *file, struct segment **out, struct error *err)
 {
     enum status status = STATUS_OK;
 
     (void)pthread_mutex_lock(&file->lock);
     if (file->segment == NULL) {
-        status = segment_open(file->io, file->path, file->names, &file->segment, err);
-        if (status == STATUS_OK)
-            atomic_fetch_add_explicit(file->open_count, 1, memory_order_relaxed);
-        else
-            file->segment = NULL;
+        status = open_segment(file, err);
     } else if (file->pins == 0) {
         segment_cache_remove(file);
     }

@@ -27,6 +27,7 @@ struct segment_file {
     char path[PATH_SIZE_MAX];
     pthread_mutex_t lock; /* of what follows */
     struct segment *segment;
+    uint64_t quarantine_seed; /* of the segment, once it was open */
     unsigned pins;
     struct segment_cache_links cache; /* in it while open and not pinned */
     atomic_bool dropped; /* unlink when the last reference goes */

@@ -86,6 +86,8 @@ enum status segment_write(struct io *io, const char *path, const struct segment_
 enum status segment_open(struct io *io, const char *path, const struct segment_names *names,
                          struct segment **out, struct error *err) WARN_UNUSED;
 void segment_close(struct segment *segment); /* NULL does nothing */
+/* Set its bad pages aside from now on (page_quarantine.h); gives the seed that they are known by. */
+uint64_t segment_quarantine(struct segment *segment);
 
 struct segment_block_info {
     uint64_t rows;

@@ -75,11 +75,17 @@ void segment_cache_add(struct segment_file *file)
 void segment_cache_remove(struct segment_file *file)
 {
     (void)pthread_mutex_lock(&cache.lock);
-    if (file->cache.list != CACHE_NONE) {
+    take_out(file);
+    file->cache.used_again = true;
+    cache.hits++;
+    (void)pthread_mutex_unlock(&cache.lock);
+}
+
+void segment_cache_forget(struct segment_file *file)
+{
+    (void)pthread_mutex_lock(&cache.lock);
+    if (file->cache.list != CACHE_NONE)
         take_out(file);
-        file->cache.used_again = true;
-        cache.hits++;
-    }
     (void)pthread_mutex_unlock(&cache.lock);
 }
 

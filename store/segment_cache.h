@@ -35,8 +35,10 @@ struct segment_cache_links { /* in a struct segment_file; the cache's */
 
 /* Nobody uses the open file any more; its lock is held. */
 void segment_cache_add(struct segment_file *file);
-/* It is used again, or goes; its lock is held, or it has no other holder. Fine if it is not here. */
+/* It is used again; its lock is held. */
 void segment_cache_remove(struct segment_file *file);
+/* It goes, and has no other holder. Fine if it is not here. */
+void segment_cache_forget(struct segment_file *file);
 /* Close what is too much. No lock of a file is held. */
 void segment_cache_trim(void);
 

@@ -241,6 +241,7 @@ struct segment {
     int fd;
     uint64_t seed;
     uint32_t version;
+    bool quarantines; /* bad pages are set aside: page_quarantine.h */
     uint64_t region_start[REGION_COUNT]; /* in the file */
     struct segment_summary summary;
     struct arena arena; /* all that follows */
@@ -265,8 +266,8 @@ struct segment {
     char path[SEGMENT_PATH_SIZE_MAX];
 };
 
-/* Bytes of a page into `arena`, checked. Errors: CORRUPT (also for what the system cannot read),
- * NO_MEMORY. `bytes_read` may be NULL. */
+/* Bytes of a page into `arena`, checked; what fails is read once more. Errors: CORRUPT (also for what
+ * the system cannot read, or what is set aside), NO_MEMORY. `bytes_read` may be NULL. */
 enum status segment_page_read(const struct segment *segment, const struct page_ref *page,
                              struct arena *arena, struct slice *out, uint64_t *bytes_read,
                              struct error *err) WARN_UNUSED;

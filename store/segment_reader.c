@@ -3,8 +3,10 @@
 #include "store/segment_format.h"
 
 #include "base/byteorder.h"
+#include "base/diag.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "store/page_quarantine.h"
 #include "store/segment_cache.h"
 #include "store/segment_page_writer.h"
 #include "store/segment_rollup.h"
@@ -225,13 +227,74 @@ void segment_source(const struct segment *segment, uint32_t index,
     *out = segment->sources[index].info;
 }
 
+uint64_t segment_quarantine(struct segment *segment)
+{
+    segment->quarantines = true;
+    return segment->seed;
+}
+
+/* Names of regions, for people: STORE.md section 6. */
+static const char *const region_names[] = {"strings", "codes", "numbers", "ids", "texts"};
+
+static const char *region_name(const struct page_ref *page)
+{
+    return page->region < COUNT_OF(region_names) ? region_names[page->region] : "rollups";
+}
+
+static enum status read_once(const struct segment *segment, const struct page_ref *page,
+                             char *bytes, struct error *err)
+{
+    uint64_t seed = segment_page_seed(segment->seed, page->region,
+                                      page->offset - segment->region_start[page->region]);
+    enum status status = io_read_exact(segment->io, segment->fd, bytes, page->size, page->offset,
+                                       segment->path, err);
+
+    if (status == STATUS_OK && (uint32_t)hash64_seed(bytes, page->size, seed) != page->hash)
+        status = error_set(err, STATUS_CORRUPT, "other bytes than were written");
+    return status;
+}
+
+/* The rows are left out either way; the sentence says where and why. */
+static enum status bad_page(const struct segment *segment, const struct page_ref *page,
+                            const char *why, struct error *err)
+{
+    return error_set(err, STATUS_CORRUPT, "segment %s: page %u (%s) at byte %llu is damaged: %s",
+                     segment->path, page->entry, region_name(page),
+                     (unsigned long long)page->offset, why);
+}
+
+/* A cable or a controller may have failed once: that is no damage. */
+static enum status read_checked(const struct segment *segment, const struct page_ref *page,
+                                char *bytes, struct error *err)
+{
+    struct page_place place = {segment->seed, page->offset};
+    struct error why = {0};
+    enum status status;
+
+    if (segment->quarantines && page_quarantine_has(place, io_mono_ns(segment->io)))
+        return bad_page(segment, page, "it is set aside, and tried again later", err);
+    status = read_once(segment, page, bytes, &why);
+    if (status != STATUS_OK) {
+        status = read_once(segment, page, bytes, &why);
+        if (status == STATUS_OK)
+            page_quarantine_count_retry();
+    }
+    if (status == STATUS_OK) {
+        page_quarantine_remove(place);
+        return STATUS_OK;
+    }
+    (void)bad_page(segment, page, why.message, err);
+    if (segment->quarantines && page_quarantine_add(place, io_mono_ns(segment->io)))
+        diag_error("store: %s; its rows are left out of answers", err->message);
+    return STATUS_CORRUPT;
+}
+
 enum status segment_page_read(const struct segment *segment, const struct page_ref *page,
                              struct arena *arena, struct slice *out, uint64_t *bytes_read,
                              struct error *err)
 {
-    uint64_t seed;
-    char *bytes;
     enum status status;
+    char *bytes;
 
     if (page->in_line != NULL || page->size == 0) {
         *out = (struct slice){page->in_line, page->size};
@@ -240,15 +303,9 @@ enum status segment_page_read(const struct segment *segment, const struct page_r
     bytes = arena_alloc(arena, 1, 8, page->size);
     if (bytes == NULL)
         return no_memory(segment, err);
-    status = io_read_exact(segment->io, segment->fd, bytes, page->size, page->offset,
-                           segment->path, err);
+    status = read_checked(segment, page, bytes, err);
     if (status != STATUS_OK)
-        return STATUS_CORRUPT; /* the block is left out either way; the sentence says why */
-    seed = segment_page_seed(segment->seed, page->region,
-                            page->offset - segment->region_start[page->region]);
-    if ((uint32_t)hash64_seed(bytes, page->size, seed) != page->hash)
-        return error_set(err, STATUS_CORRUPT, "segment %s: the page at byte %llu is damaged",
-                         segment->path, (unsigned long long)page->offset);
+        return status;
     if (bytes_read != NULL)
         *bytes_read += page->size;
     *out = slice_make(bytes, page->size);

@@ -2,6 +2,7 @@
  * and what the hooks add. Names of the process follow the Prometheus client libraries. */
 #include "base/memory_budget.h"
 #include "query/api/api_private.h"
+#include "store/page_quarantine.h"
 #include "store/segment_cache.h"
 #include "store/store.h"
 
@@ -141,8 +142,10 @@ static void write_memory(struct buf *out)
 static void write_cache(struct buf *out)
 {
     struct segment_cache_stats s;
+    struct page_quarantine_stats pages;
 
     segment_cache_stats(&s);
+    page_quarantine_stats(&pages);
     {
         const struct metric_row rows[] = {
             {"dendro_store_segments_cached", "gauge", "Segments kept open for the next query.",
@@ -151,6 +154,13 @@ static void write_cache(struct buf *out)
              (double)s.hits},
             {"dendro_store_segment_cache_evicted_total", "counter",
              "Segments closed for want of memory or descriptors.", (double)s.evicted},
+            {"dendro_store_pages_quarantined", "gauge",
+             "Pages that cannot be read; their rows are left out of answers.",
+             (double)pages.pages},
+            {"dendro_store_page_failures_total", "counter",
+             "Reads of pages that failed twice.", (double)pages.failures},
+            {"dendro_store_page_retries_total", "counter",
+             "Reads of pages that failed once and then went well.", (double)pages.retried},
         };
 
         write_rows(out, rows, COUNT_OF(rows));

@@ -1,6 +1,7 @@
 /* query/api/status.c -- /dendro/v1/status, /fleet and /geos: what is here and how it is. */
 #include "base/memory_budget.h"
 #include "query/api/api_private.h"
+#include "store/page_quarantine.h"
 #include "store/store.h"
 
 #include <stdio.h>
@@ -43,9 +44,11 @@ static void write_time(struct json_writer *json, const char *name, int64_t time_
 static void write_store(const struct api *api, struct json_writer *json)
 {
     struct error err = {0};
+    struct page_quarantine_stats pages;
     struct store_stats s;
 
     store_stats(api->options.store, &s);
+    page_quarantine_stats(&pages);
     {
         const struct {
             const char *name;
@@ -65,6 +68,7 @@ static void write_store(const struct api *api, struct json_writer *json)
             {"seal_errors", s.seal_errors},
             {"seal_mismatches", s.seal_mismatches},
             {"quarantined", s.quarantined},
+            {"pages_quarantined", pages.pages},
         };
 
         jsonw_key(json, "store");

@@ -124,7 +124,7 @@ static void put_memory(struct buf *out, json_t *memory)
 static void put_troubles(struct buf *out, const json_t *store)
 {
     static const char *const names[] = {"append_errors", "seal_errors", "seal_mismatches",
-                                        "quarantined"};
+                                        "quarantined", "pages_quarantined"};
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (json_integer_value(json_object_get(store, names[i])) > 0) {

@@ -2,6 +2,7 @@
  * keeps its promises or says exactly what it lost. */
 #include "base/byteorder.h"
 #include "base/hash.h"
+#include "store/page_quarantine.h"
 #include "tests/store/store_fixture.h"
 
 #include <setjmp.h>
@@ -197,6 +198,128 @@ static void test_damaged_segment(void **unused)
     }
 }
 
+static void test_bad_sector(void **unused)
+{
+    static const struct sector_case {
+        const char *name;
+        uint64_t offset;
+        unsigned bad_reads;
+        bool damaged;
+    } cases[] = {
+        {"a page that is read at the second try", 20, 1, false},
+        {"a page that is not", 20, 0, true},
+        {"the footer, read at the second try", UINT64_MAX, 1, false},
+        {"the footer, not", UINT64_MAX, 0, true},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct sim_io *sim = sim_io_new(1);
+        struct store *store = fixture_open(sim);
+        struct page_quarantine_stats before, after;
+        struct fixture_rows rows;
+        struct error err = {0};
+        struct io_info info;
+
+        print_message("  %s\n", cases[i].name);
+        fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
+        assert_int_equal(store_seal(store, &err), STATUS_OK);
+        fixture_append_lines(store, 1, fixture_more_lines, 2, 35);
+        assert_int_equal(io_info_of(sim_io_table(sim), SEGMENT_PATH, &info, &err), STATUS_OK);
+        page_quarantine_stats(&before);
+        sim_io_faults(sim)->bad_path = SEGMENT_PATH;
+        sim_io_faults(sim)->bad_offset =
+            cases[i].offset == UINT64_MAX ? info.size - 10 : cases[i].offset;
+        sim_io_faults(sim)->bad_reads = cases[i].bad_reads;
+        rows = fixture_scan(store, NULL, false);
+        if (cases[i].damaged) {
+            fixture_check_lines(&rows, fixture_more_lines, 2); /* the rest is served */
+            assert_true(rows.cost.pages_damaged > 0);
+            assert_non_null(strstr(rows.cost.damage, SEGMENT_PATH));
+        } else {
+            assert_int_equal(rows.count, 6);
+            assert_int_equal(rows.cost.pages_damaged, 0);
+        }
+        fixture_rows_free(&rows);
+        page_quarantine_stats(&after);
+        assert_int_equal(after.pages, cases[i].damaged && cases[i].offset == 20);
+        sim_io_faults(sim)->bad_path = NULL;
+        store_close(store);
+        page_quarantine_stats(&after);
+        assert_int_equal(after.pages, 0);
+        sim_io_free(sim);
+    }
+}
+
+/* While a page is set aside its disk is left alone; then it is tried, and may be well again. */
+static void test_set_aside(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct store *store = fixture_open(sim);
+    struct page_quarantine_stats stats;
+    struct fixture_rows rows;
+    struct error err = {0};
+    uint64_t failures;
+
+    (void)unused;
+    fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
+    assert_int_equal(store_seal(store, &err), STATUS_OK);
+    sim_io_faults(sim)->bad_path = SEGMENT_PATH;
+    sim_io_faults(sim)->bad_offset = 20;
+    rows = fixture_scan(store, NULL, false);
+    assert_non_null(strstr(rows.cost.damage, "at byte 16")); /* the first page, behind the header */
+    assert_int_equal(rows.count, 0);
+    fixture_rows_free(&rows);
+    page_quarantine_stats(&stats);
+    failures = stats.failures;
+    rows = fixture_scan(store, NULL, false);
+    assert_int_equal(rows.count, 0);
+    assert_non_null(strstr(rows.cost.damage, "set aside"));
+    fixture_rows_free(&rows);
+    page_quarantine_stats(&stats);
+    assert_int_equal(stats.failures, failures);
+    sim_io_advance(sim, QUARANTINE_RETRY_NS);
+    rows = fixture_scan(store, NULL, false); /* still bad */
+    assert_int_equal(rows.count, 0);
+    fixture_rows_free(&rows);
+    page_quarantine_stats(&stats);
+    assert_int_equal(stats.failures, failures + 1);
+    assert_int_equal(stats.pages, 1);
+    sim_io_faults(sim)->bad_path = NULL;
+    sim_io_advance(sim, QUARANTINE_RETRY_NS);
+    rows = fixture_scan(store, NULL, false);
+    fixture_check_lines(&rows, fixture_first_lines, 4);
+    fixture_rows_free(&rows);
+    page_quarantine_stats(&stats);
+    assert_int_equal(stats.pages, 0);
+    store_close(store);
+    sim_io_free(sim);
+}
+
+/* A segment that vanishes while the store is open. */
+static void test_file_lost_at_run(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct store *store = fixture_open(sim);
+    struct fixture_rows rows;
+    struct error err = {0};
+
+    (void)unused;
+    fixture_append_lines(store, 1, fixture_first_lines, 4, 0);
+    assert_int_equal(store_seal(store, &err), STATUS_OK);
+    fixture_append_lines(store, 1, fixture_more_lines, 2, 35);
+    assert_int_equal(io_remove(sim_io_table(sim), SEGMENT_PATH, &err), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        rows = fixture_scan(store, NULL, false);
+        fixture_check_lines(&rows, fixture_more_lines, 2);
+        assert_true(rows.cost.pages_damaged > 0);
+        assert_non_null(strstr(rows.cost.damage, SEGMENT_PATH));
+        fixture_rows_free(&rows);
+    }
+    store_close(store);
+    sim_io_free(sim);
+}
+
 static void count_line(void *user, const char *line)
 {
     (void)line;
@@ -302,6 +425,9 @@ int main(void)
         cmocka_unit_test(test_damaged_wal),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_damaged_segment),
+        cmocka_unit_test(test_bad_sector),
+        cmocka_unit_test(test_set_aside),
+        cmocka_unit_test(test_file_lost_at_run),
         cmocka_unit_test(test_lost_files),
         cmocka_unit_test(test_verify),
         cmocka_unit_test(test_future_manifest),

@@ -141,6 +141,19 @@ static int sim_close(struct io *io, int fd)
     return failed;
 }
 
+/* Does the read meet the bad sector? */
+static bool is_bad(struct sim_io *sim, const struct sim_node *node, uint64_t offset, size_t len)
+{
+    struct sim_faults *faults = &sim->faults;
+
+    if (faults->bad_path == NULL || faults->bad_offset < offset ||
+        faults->bad_offset - offset >= len || sim_disk_find(&sim->disk, faults->bad_path) != node)
+        return false;
+    if (faults->bad_reads > 0 && --faults->bad_reads == 0)
+        faults->bad_path = NULL;
+    return true;
+}
+
 static ssize_t read_node(struct sim_io *sim, int fd, void *data, size_t len, uint64_t offset)
 {
     const struct sim_fd *file = fd_of(sim, fd);
@@ -152,7 +165,7 @@ static ssize_t read_node(struct sim_io *sim, int fd, void *data, size_t len, uin
         return -ESTALE;
     if (file->node->is_dir)
         return -EISDIR;
-    if (++sim->counts.reads == sim->faults.read_fails_at)
+    if (++sim->counts.reads == sim->faults.read_fails_at || is_bad(sim, file->node, offset, len))
         return -EIO;
     image = sim->counts.reads == sim->faults.read_stale_at ? &file->node->durable
                                                             : &file->node->cached;

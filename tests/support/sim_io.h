@@ -33,6 +33,9 @@ struct sim_faults {
     uint64_t sync_fails_at;  /* this sync answers -EIO and loses the data; later ones "succeed" */
     uint64_t write_fails_at; /* this write answers -EIO and writes nothing */
     uint64_t read_fails_at;  /* this read answers -EIO */
+    const char *bad_path;    /* reads of this file that cover the byte `bad_offset` answer -EIO; */
+    uint64_t bad_offset;
+    unsigned bad_reads;      /* so many of them, then no more; 0: all */
     uint64_t read_stale_at;  /* this read silently gives the durable bytes: the write was lost */
     uint64_t read_misplaced_at; /* this read silently gives the bytes one page further on */
     uint64_t disk_size;      /* bytes of all files together: then short writes, then -ENOSPC */

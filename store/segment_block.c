@@ -33,6 +33,8 @@ enum status segment_block_new(struct segment *segment, uint32_t index,
     };
     block->segment = segment;
     block->entry = entry;
+    block->own_ids.arena = &block->base.arena;
+    block->ids = &block->own_ids;
     block->lines = buf_empty(BLOCK_ARENA_SIZE_MAX);
     block->base.selected =
         arena_new(&block->base.arena, uint64_t, bit_words(entry->row_count) + 1);
@@ -62,7 +64,7 @@ static enum status read_numbers(struct segment_block *block, const struct page_r
 
     if (status != STATUS_OK)
         return status;
-    *out = arena_new(&block->base.arena, int64_t, (size_t)count + 1);
+    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(int64_t), count);
     if (*out == NULL)
         return no_memory(err);
     return int_page_decode(bytes, count, *out)
@@ -80,7 +82,7 @@ static enum status read_numbers32(struct segment_block *block, const struct page
 
     if (status != STATUS_OK)
         return status;
-    *out = arena_new(&block->base.arena, uint32_t, (size_t)count + 1);
+    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t), count);
     if (*out == NULL)
         return no_memory(err);
     if (!int_page_decode32(bytes, count, *out))
@@ -206,29 +208,55 @@ static const struct segment_ids *ids_of_kind(const struct segment *segment,
     return NULL;
 }
 
-/* Heads of all ids, checked for their size. */
-static enum status read_heads(struct segment_block *block, const struct segment_ids *ids,
-                              struct slice *out, struct error *err)
+/* A page of ids, read once for all that share `ids`; `size` bytes are expected. */
+static enum status read_id_page(struct segment_block *block, const struct page_ref *page,
+                                size_t size, struct slice *kept, struct error *err)
 {
-    enum status status = read_page(block, &ids->heads, out, err);
+    enum status status;
 
-    if (status == STATUS_OK && out->len != (size_t)ids->count * ID_HEAD_SIZE)
+    if (kept->data != NULL || size == 0)
+        return STATUS_OK;
+    status = segment_page_read(block->segment, page, block->ids->arena, kept, &block->bytes_read,
+                               err);
+    if (status == STATUS_OK && kept->len != size) {
+        kept->data = NULL;
         status = segment_corrupt(block->segment, "page of ids", err);
+    }
     return status;
 }
 
-/* Bytes behind the heads of the ids of one page. */
+/* Heads of all ids of a pool, and bytes behind the heads of those of one page. */
+static enum status read_heads(struct segment_block *block, const struct segment_ids *ids,
+                              struct id_pages *pages, struct error *err)
+{
+    return read_id_page(block, &ids->heads, (size_t)ids->count * ID_HEAD_SIZE, &pages->heads, err);
+}
+
 static enum status read_rest(struct segment_block *block, const struct segment_ids *ids,
-                             uint32_t page, struct slice *out, struct error *err)
+                             uint32_t page, struct id_pages *pages, struct error *err)
 {
     unsigned size = slot_id_size(ids->kind) - ID_HEAD_SIZE;
     uint32_t first = page * ID_PAGE_COUNT;
     uint32_t count = ids->count - first < ID_PAGE_COUNT ? ids->count - first : ID_PAGE_COUNT;
-    enum status status = read_page(block, &ids->rest[page], out, err);
 
-    if (status == STATUS_OK && out->len != (size_t)count * size)
-        status = segment_corrupt(block->segment, "page of ids", err);
-    return status;
+    return read_id_page(block, &ids->rest[page], (size_t)count * size, &pages->rest[page], err);
+}
+
+/* Pages of one pool; NULL without memory. */
+static struct id_pages *pages_of_pool(struct segment_block *block, const struct segment_ids *ids)
+{
+    uint32_t page_count = (ids->count + ID_PAGE_COUNT - 1) / ID_PAGE_COUNT;
+    struct id_cache *cache = block->ids;
+    struct id_pages *pages;
+
+    if (cache->pools == NULL)
+        cache->pools = arena_new(cache->arena, struct id_pages, block->segment->ids_count + 1u);
+    if (cache->pools == NULL)
+        return NULL;
+    pages = &cache->pools[ids - block->segment->ids];
+    if (pages->rest == NULL)
+        pages->rest = arena_new(cache->arena, struct slice, page_count + 1u);
+    return pages->rest == NULL ? NULL : pages;
 }
 
 static enum status check_ids(struct segment_block *block, struct slot_kind kind,
@@ -249,26 +277,25 @@ static enum status read_ids(struct segment_block *block, struct slot_kind kind,
 {
     const struct segment_ids *ids = ids_of_kind(block->segment, kind);
     unsigned size = slot_id_size(kind), rest_size = size - ID_HEAD_SIZE;
-    uint8_t *bytes = arena_alloc(&block->base.arena, size, 8, (size_t)count + 1);
-    uint32_t page_count = (ids->count + ID_PAGE_COUNT - 1) / ID_PAGE_COUNT;
-    struct slice heads, *pages = arena_new(&block->base.arena, struct slice, page_count + 1u);
+    uint8_t *bytes = arena_take(&block->base.arena, size, 8, (size_t)count + 1);
+    struct id_pages *pages = pages_of_pool(block, ids);
     enum status status;
 
     if (bytes == NULL || pages == NULL)
         return no_memory(err);
-    status = read_heads(block, ids, &heads, err);
+    status = read_heads(block, ids, pages, err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         uint64_t number = (uint64_t)numbers[i];
         uint32_t page = (uint32_t)(number / ID_PAGE_COUNT);
 
-        if (pages[page].data == NULL && rest_size > 0)
-            status = read_rest(block, ids, page, &pages[page], err);
+        if (pages->rest[page].data == NULL && rest_size > 0)
+            status = read_rest(block, ids, page, pages, err);
         if (status != STATUS_OK)
             break;
-        memcpy(bytes + (size_t)i * size, heads.data + number * ID_HEAD_SIZE, ID_HEAD_SIZE);
+        memcpy(bytes + (size_t)i * size, pages->heads.data + number * ID_HEAD_SIZE, ID_HEAD_SIZE);
         if (rest_size > 0)
             memcpy(bytes + (size_t)i * size + ID_HEAD_SIZE,
-                   pages[page].data + number % ID_PAGE_COUNT * rest_size, rest_size);
+                   pages->rest[page].data + number % ID_PAGE_COUNT * rest_size, rest_size);
     }
     *out = bytes;
     return status;

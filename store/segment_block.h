@@ -20,6 +20,17 @@ struct segment_values {
     const uint8_t *ids;        /* IDS: slot_id_size() bytes per row */
 };
 
+/* Pages of ids that were read: a block may need all of them for each of its columns. Its own, or one
+ * that blocks of a segment share on one thread, with an arena that outlives them. */
+struct id_pages {
+    struct slice heads;
+    struct slice *rest; /* by page */
+};
+struct id_cache {
+    struct arena *arena;
+    struct id_pages *pools; /* as the pools of the segment */
+};
+
 struct segment_block {
     struct block base;
     struct segment *segment;
@@ -30,6 +41,7 @@ struct segment_block {
     const uint32_t *templates;              /* index of the segment's templates, by row */
     struct segment_values **values;          /* [section][column]; NULL: nothing loaded yet */
     struct pool_hold hold;
+    struct id_cache own_ids, *ids;
     struct stamp_cache stamps;
     struct buf lines;                       /* rendered for FIELD_ID_MSG */
     field_id *fields;

@@ -11,6 +11,7 @@
 
 /* Fields are checked on a sample of rows: they are cut from bytes that were just compared. */
 enum { FIELD_CHECK_STEP = 64 };
+#define CHECK_ARENA_MAX ((size_t)1 << 30) /* for all ids of the segment */
 
 struct check {
     struct segment *segment;
@@ -18,6 +19,8 @@ struct check {
     const struct segment_content *content;
     uint32_t *next; /* per family: rows that were read back */
     struct rollup_recount rollup;
+    struct arena arena;
+    struct id_cache ids;
     struct error *err;
 };
 
@@ -232,6 +235,7 @@ static enum status check_blocks(struct check *check)
         status = segment_block_new(check->segment, i, &block, check->err);
         if (status != STATUS_OK)
             return status;
+        block->ids = &check->ids;
         if (!block->base.samples)
             status = rollup_recount_block(&check->rollup, block, check->err);
         if (status == STATUS_OK)
@@ -285,12 +289,17 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
     };
     struct error local = {0};
     struct check check = {
-        .writer = writer, .content = content, .err = err == NULL ? &local : err};
+        .writer = writer,
+        .content = content,
+        .arena = arena_empty(CHECK_ARENA_MAX),
+        .err = err == NULL ? &local : err,
+    };
     enum status status =
         segment_open(writer->io, writer->path, &names, &check.segment, check.err);
 
     if (status != STATUS_OK)
         return status;
+    check.ids.arena = &check.arena;
     check.next = calloc(writer->rows.set.family_count + 1, sizeof(*check.next));
     if (check.next == NULL)
         status = error_set(check.err, STATUS_NO_MEMORY, "no memory to check a segment");
@@ -306,6 +315,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
         status = check_offsets(&check);
     free(check.next);
     rollup_recount_release(&check.rollup);
+    arena_release(&check.arena);
     segment_close(check.segment);
     return status;
 }

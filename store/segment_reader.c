@@ -300,7 +300,7 @@ enum status segment_page_read(const struct segment *segment, const struct page_r
         *out = (struct slice){page->in_line, page->size};
         return STATUS_OK;
     }
-    bytes = arena_alloc(arena, 1, 8, page->size);
+    bytes = arena_take(arena, 1, 8, page->size);
     if (bytes == NULL)
         return no_memory(segment, err);
     status = read_checked(segment, page, bytes, err);

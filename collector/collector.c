@@ -76,6 +76,7 @@ static enum status open_store(struct collector *collector, struct error *err)
         .retention_ns = config->retention_ns,
         .retention_bytes = config->retention_bytes,
         .seal_age_ns = config->seal_age_ns,
+        .compact_size = config->compact_size,
         .make_filter = collector->options.make_filter,
     };
     enum status status = sub_dir(collector, "store", dir, err);

@@ -21,6 +21,7 @@ struct collector_config {
     int64_t retention_ns;      /* 0: keep for ever */
     uint64_t retention_bytes;  /* 0: no limit */
     int64_t seal_age_ns;
+    uint64_t compact_size; /* 0: never */
     uint64_t memory_max;
     int64_t shard_count;       /* 0: one per processor */
     struct derive_config derive;

@@ -31,6 +31,7 @@ struct segment_file {
     unsigned pins;
     struct segment_cache_links cache; /* in it while open and not pinned */
     atomic_bool dropped; /* unlink when the last reference goes */
+    unsigned compact_failures; /* background thread only */
     int64_t erase_retry_ns; /* an erasure failed on it; 0: not. State lock */
     atomic_uint *leaving; /* NULL, or the count of dropped files that somebody still holds */
 };

@@ -61,6 +61,8 @@ enum status snapshot_new(struct store *store, struct snapshot **out, struct erro
 
     if (fine) {
         atomic_init(&snapshot->refs, 1);
+        snapshot->open_scans = &store->upkeep.open_scans;
+        atomic_fetch_add(snapshot->open_scans, 1);
         (void)pthread_mutex_lock(&store->state_lock);
         fine = reserve(snapshot, count_needs(store), store->catalog->count, &store->upkeep);
         if (fine)
@@ -125,5 +127,6 @@ void snapshot_unref(void *user)
     free(snapshot->open);
     free(snapshot->files);
     free(snapshot->masks);
+    atomic_fetch_sub(snapshot->open_scans, 1);
     free(snapshot);
 }

@@ -32,6 +32,7 @@ struct snapshot {
     uint32_t open_count;
     struct catalog *catalog;
     struct snapshot_file *files; /* one per file of the catalog */
+    atomic_uint *open_scans;     /* of the store: it is one of them */
     struct mask *masks;          /* rows that are not to be seen */
     uint32_t mask_count;
 };

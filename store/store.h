@@ -30,6 +30,7 @@ struct store_options {
     uint64_t free_bytes_min;   /* refuse appends below this free space; 0: 5% or 1 GiB, the less */
     uint64_t wal_file_size;    /* 0: 64 MiB */
     uint64_t reserve_size;     /* given up when the disk is full; 0: 256 MiB, at most 1% of it */
+    uint64_t compact_size;     /* raw bytes up to which small segments are joined; 0: never */
     store_filter_make *make_filter; /* NULL: no erasure, no rules of retention */
     void *make_filter_user;
     bool manual;               /* tests: no background threads; see store_step() */
@@ -101,6 +102,8 @@ struct store_stats {
     uint64_t segment_bytes, wal_bytes, head_raw_bytes, raw_bytes; /* raw: bytes of all events */
     uint64_t appends, append_errors, commits, commit_ns_total, commit_ns_max;
     uint64_t seals, seal_mismatches, seal_errors;
+    uint64_t compactions, compacted_segments;           /* joins, and how many files went into them */
+    uint64_t compaction_bytes_in, compaction_bytes_out; /* stored bytes read and written by them */
     uint64_t quarantined; /* files or ranges set aside */
     uint64_t free_bytes, memory_bytes;
     int64_t time_min_ns, time_max_ns; /* of all rows; 0 if none */

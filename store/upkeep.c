@@ -283,7 +283,9 @@ enum status upkeep_start(struct store *store, struct error *err)
 
 enum status upkeep_step(struct store *store, struct error *err)
 {
-    return erasures_step(store, err);
+    enum status status = erasures_step(store, err);
+
+    return status == STATUS_END ? compact_step(store, err) : status;
 }
 
 void upkeep_wake(struct store *store)

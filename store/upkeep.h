@@ -39,6 +39,7 @@ struct upkeep {
     pthread_t thread;
     pthread_cond_t wanted; /* with the queue lock */
     bool thread_runs;
+    int64_t compact_at_ns; /* monotonic; background thread only */
 };
 
 struct store;
@@ -65,6 +66,9 @@ bool erasures_put(const struct upkeep *upkeep, struct buf *out);
 enum status erasures_step(struct store *store, struct error *err) WARN_UNUSED;
 /* Is any at work? State lock held. */
 bool erasures_active(const struct upkeep *upkeep);
+
+/* ---- compact.c ---- */
+enum status compact_step(struct store *store, struct error *err) WARN_UNUSED;
 
 /* ---- masks ---- */
 /* Make upkeep.masks anew; state lock held. False: no memory, the old ones stay. */

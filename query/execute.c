@@ -9,7 +9,9 @@
 #include "base/io.h"
 #include "base/memory_budget.h"
 #include "query/limits.h"
+#include "query/operators/forms.h"
 #include "query/operators/merge.h"
+#include "query/plan_rollup.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -256,7 +258,8 @@ static enum status run_workers(struct worker *workers, uint32_t count, uint32_t 
     return status;
 }
 
-static enum status open_scan(const struct plan *plan, struct scan **out, struct error *err)
+static enum status open_scan(const struct plan *plan, const struct rollup_wish *wish,
+                             struct scan **out, struct error *err)
 {
     const struct query_options *options = plan->run->options;
     struct scan_options scan = {
@@ -267,12 +270,26 @@ static enum status open_scan(const struct plan *plan, struct scan **out, struct 
         .order = !plan->ordered ? SCAN_ANY : plan->newest_first ? SCAN_NEWEST : SCAN_OLDEST,
         .open_events = options->open_events,
         .count_only = plan->count_only,
+        .wish = wish,
         .after_sequence = options->after_sequence,
         .cancel = options->cancel,
         .deadline_ns = run_block_deadline(options),
     };
 
     return scan_open(plan->run->store, &scan, out, err);
+}
+
+/* What the store counted without rows goes to the stats at the head of the chain. */
+static enum status add_items(const struct scan *scan, struct operator *chain, struct error *err)
+{
+    const struct rollup_item *items;
+    enum status status = STATUS_OK;
+    uint32_t at = 0, count;
+
+    while (status == STATUS_OK && scan_items(scan, &at, &items, &count))
+        for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+            status = stats_add_item(chain, &items[i], err);
+    return status;
 }
 
 static enum status run_chain(const struct plan *plan, const struct pipe *const *stages,
@@ -282,6 +299,8 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     struct worker *workers = calloc(count, sizeof(*workers));
     atomic_bool stop;
     struct scan *scan = NULL;
+    struct rollup_wish wish;
+    bool wished = plan_rollup(plan, &wish);
     enum status status;
 
     if (workers == NULL)
@@ -291,7 +310,7 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     for (uint32_t i = 1; status == STATUS_OK && i < count; i++)
         status = build_chain(plan, stages, split, NULL, &workers[i].chain, err);
     if (status == STATUS_OK)
-        status = open_scan(plan, &scan, err);
+        status = open_scan(plan, wished ? &wish : NULL, &scan, err);
     for (uint32_t i = 0; i < count; i++) {
         workers[i].plan = plan;
         workers[i].scan = scan;
@@ -301,6 +320,8 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     if (status == STATUS_OK) {
         status = run_workers(workers, count, split, err);
         run_add_cost(plan->run, scan);
+        if (status == STATUS_OK && wished)
+            status = add_items(scan, workers[0].chain, err);
     }
     scan_close(scan);
     if (status == STATUS_OK && workers[0].chain != sink)

@@ -80,6 +80,31 @@ enum status sketch_add(struct sketch *sketch, double value, uint64_t count, stru
     return STATUS_OK;
 }
 
+void sketch_see_range(struct sketch *sketch, double min, double max)
+{
+    if (sketch->total == 0 || min < sketch->min)
+        sketch->min = min;
+    if (sketch->total == 0 || max > sketch->max)
+        sketch->max = max;
+}
+
+enum status sketch_add_bucket(struct sketch *sketch, int32_t bucket, uint64_t values,
+                              struct memory *memory, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    if (bucket == 0)
+        sketch->zero_count += values;
+    else
+        status = side_reserve(&sketch->positive, bucket, bucket, memory, err);
+    if (status != STATUS_OK)
+        return status;
+    if (bucket != 0)
+        sketch->positive.buckets[bucket - sketch->positive.first] += values;
+    sketch->total += values;
+    return STATUS_OK;
+}
+
 static enum status side_merge(struct sketch_side *to, const struct sketch_side *from,
                               struct memory *memory, struct error *err)
 {

@@ -31,6 +31,11 @@ enum status sketch_add(struct sketch *sketch, double value, uint64_t count, stru
                        struct error *err) WARN_UNUSED;
 enum status sketch_merge(struct sketch *to, const struct sketch *from, struct memory *memory,
                          struct error *err) WARN_UNUSED;
+/* `values` of bucket `bucket` of sketch_bucket.h (0: zeros), of values that are not negative. */
+enum status sketch_add_bucket(struct sketch *sketch, int32_t bucket, uint64_t values,
+                              struct memory *memory, struct error *err) WARN_UNUSED;
+/* The extremes of what sketch_add_bucket() has added: once before its first buckets. */
+void sketch_see_range(struct sketch *sketch, double min, double max);
 /* Value of rank ceil(phi * total), at least the first: 0 <= phi <= 1. 0 if empty. */
 double sketch_quantile(const struct sketch *sketch, double phi);
 /* Calls visit for each bucket that is not empty, ascending: values in [low, high). */

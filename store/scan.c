@@ -6,6 +6,7 @@
 #include "store/scan.h"
 
 #include "store/head_block.h"
+#include "store/segment_plan.h"
 #include "store/snapshot.h"
 
 #include <stdlib.h>
@@ -299,6 +300,24 @@ static void note_damage(struct scan *scan, const struct error *err)
     (void)pthread_mutex_unlock(&scan->lock);
 }
 
+/* What rollups know, so that fewer blocks need to be read. Masked rows are in no rollup's mind. */
+static enum status answer(struct scan *scan, uint32_t index, struct error *err)
+{
+    struct segment_plan *plan = scan->plans[index];
+    enum status status;
+
+    if (scan->options.wish == NULL || scan->options.after_sequence > 0 ||
+        scan->snapshot->files[index].mask_count > 0)
+        return STATUS_OK;
+    status = rollup_answer_make(plan, scan->options.wish, err);
+    if (status == STATUS_OK && plan->answer != NULL) {
+        (void)pthread_mutex_lock(&scan->lock);
+        scan->cost.rows_selected += plan->answer->row_count;
+        (void)pthread_mutex_unlock(&scan->lock);
+    }
+    return status;
+}
+
 static enum status push_blocks(struct scan *scan, uint32_t file, struct error *err)
 {
     const struct segment *segment = scan->snapshot->files[file].segment;
@@ -352,6 +371,8 @@ static enum status expand(struct scan *scan, uint32_t index, struct error *err)
     }
     if (status == STATUS_OK)
         status = segment_plan_make(file->segment, &scan->options, &scan->plans[index], err);
+    if (status == STATUS_OK)
+        status = answer(scan, index, err);
     if (status == STATUS_CORRUPT || status == STATUS_IO || status == STATUS_NOT_FOUND ||
         status == STATUS_INVALID) {
         note_damage(scan, err);
@@ -560,6 +581,21 @@ int64_t scan_bound(const struct scan *scan)
         key = scan->units[0].key;
     (void)pthread_mutex_unlock(&mutable_scan->lock);
     return scan->options.order == SCAN_NEWEST ? -1 - key : key;
+}
+
+bool scan_items(const struct scan *scan, uint32_t *at, const struct rollup_item **items,
+                uint32_t *count)
+{
+    while (*at < scan->snapshot->catalog->count) {
+        const struct segment_plan *plan = scan->plans[(*at)++];
+
+        if (plan == NULL || plan->answer == NULL)
+            continue;
+        *items = plan->answer->items;
+        *count = plan->answer->item_count;
+        return true;
+    }
+    return false;
 }
 
 void scan_cost(const struct scan *scan, struct scan_cost *out)

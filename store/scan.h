@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "store/block.h"
 #include "store/predicate.h"
+#include "store/rollup_answer.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -36,6 +37,8 @@ struct scan_options {
     enum scan_order order;
     bool open_events;            /* also rows with EVENT_OPEN (not yet complete events) */
     bool count_only;             /* caller only wants block_selected_count() */
+    /* Rows may be answered by scan_items() instead of blocks; NULL: all rows come in blocks. */
+    const struct rollup_wish *wish;
     /* Live tail: only rows of the head with sequence > after_sequence; 0: all rows. */
     uint64_t after_sequence;
     const atomic_bool *cancel;   /* NULL or a flag that is looked at per block */
@@ -61,6 +64,10 @@ enum status scan_open(struct store *store, const struct scan_options *options, s
 enum status scan_next(struct scan *scan, struct block **out, struct error *err) WARN_UNUSED;
 /* With SCAN_OLDEST / SCAN_NEWEST: no row of a later block has an order time below (above) it. */
 int64_t scan_bound(const struct scan *scan);
+/* After scan_next() said END: what rollups answered instead of rows, one list per segment. `*at` is 0 at
+ * first. False: no more. Items live until scan_close(). */
+bool scan_items(const struct scan *scan, uint32_t *at, const struct rollup_item **items,
+                uint32_t *count);
 void scan_cost(const struct scan *scan, struct scan_cost *out);
 void scan_close(struct scan *scan); /* NULL does nothing; blocks may outlive it */
 

@@ -438,6 +438,36 @@ static enum status eval_node(const struct filtering *filtering, const struct pla
     return predicate_eval(node->predicate, &filtering->block->base, rows, filtering->err);
 }
 
+/* Rows that a rollup has answered are not looked at again. */
+static enum status drop_answered(struct segment_block *block, const struct rollup_answer *answer,
+                                 struct error *err)
+{
+    const int64_t *times = NULL;
+
+    if (answer == NULL)
+        return STATUS_OK;
+    if (block->base.time_min_ns < answer->time_min_ns ||
+        block->base.time_max_ns >= answer->time_max_ns) {
+        times = block_times(&block->base, err);
+        if (times == NULL)
+            return err->status;
+    }
+    for (uint32_t k = 0; k < block->entry->section_count; k++) {
+        const struct segment_section *section = &block->entry->sections[k];
+        uint32_t end = section->first_row + section->row_count;
+
+        if (!answer->families[section->family])
+            continue;
+        for (uint32_t row = next_set(block->base.selected, section->first_row, end); row < end;
+             row = next_set(block->base.selected, row + 1, end))
+            if (times == NULL || (times[row] >= answer->time_min_ns &&
+                                  times[row] < answer->time_max_ns))
+                bit_clear(block->base.selected, row);
+    }
+    block->base.selected_count = bits_count(block->base.selected, block->base.row_count);
+    return STATUS_OK;
+}
+
 /* The filter works on a copy of the bits: columns that it asks for are made for the rows that are
  * selected, and must hold for all branches of the tree. */
 enum status segment_filter(struct segment_block *block, const struct segment_plan *plan,
@@ -450,7 +480,9 @@ enum status segment_filter(struct segment_block *block, const struct segment_pla
         block_filter(&block->base, NULL, plan->time_min_ns, plan->time_max_ns, filtering.err);
     uint64_t *rows;
 
-    if (status != STATUS_OK || plan->filter == NULL)
+    if (status == STATUS_OK)
+        status = drop_answered(block, plan->answer, filtering.err);
+    if (status != STATUS_OK || plan->filter == NULL || block->base.selected_count == 0)
         return status;
     rows = new_bits(&filtering);
     if (rows == NULL)
@@ -466,16 +498,25 @@ enum status segment_filter(struct segment_block *block, const struct segment_pla
     return STATUS_OK;
 }
 
-/* Every family of the block is out: nothing is read. */
+/* Every family of the block is out, or answered: nothing is read. */
 static bool is_out(const struct segment *segment, const struct segment_plan *plan,
                    uint32_t index)
 {
     const struct segment_block_entry *entry = &segment->blocks[index];
+    const struct rollup_answer *answer = plan->answer;
+    bool covered = answer != NULL && entry->time_min_ns >= answer->time_min_ns &&
+                   entry->time_max_ns < answer->time_max_ns;
 
-    for (uint32_t i = 0; plan->root != NULL && i < entry->section_count; i++)
-        if (plan->root->verdicts[entry->sections[i].family] != VERDICT_NONE)
+    if (plan->root == NULL && !covered)
+        return false;
+    for (uint32_t i = 0; i < entry->section_count; i++) {
+        uint32_t family = entry->sections[i].family;
+
+        if (!(covered && answer->families[family]) &&
+            (plan->root == NULL || plan->root->verdicts[family] != VERDICT_NONE))
             return false;
-    return plan->root != NULL && entry->section_count > 0;
+    }
+    return entry->section_count > 0;
 }
 
 enum status segment_block(struct segment *segment, const struct segment_plan *plan,

@@ -3,6 +3,7 @@
 
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
+#include "store/segment_pattern.h"
 #include "store/tokenizer.h"
 
 #include <stdlib.h>
@@ -316,7 +317,39 @@ static enum node_verdict source_verdict(const struct segment *segment,
     return !any ? VERDICT_NONE : all ? VERDICT_ALL : VERDICT_SOME;
 }
 
-static enum node_verdict generic_verdict(const struct segment *segment,
+/* By the patterns of the family's templates; without memory for them the rows are looked at. */
+static enum node_verdict template_verdict(struct segment *segment,
+                                          const struct segment_family *family, uint64_t id)
+{
+    const struct segment_patterns *patterns;
+    bool any = false, all = true;
+
+    if (family->as_text || segment_patterns(segment, &patterns, NULL) != STATUS_OK)
+        return VERDICT_SOME;
+    for (uint32_t i = 0; i < family->template_count; i++) {
+        uint32_t pattern = patterns->of_template[family->first_template + i];
+        bool same = patterns->patterns[pattern].id == id;
+
+        any = any || same;
+        all = all && same;
+    }
+    return !any ? VERDICT_NONE : all ? VERDICT_ALL : VERDICT_SOME;
+}
+
+/* Numbers, ids and stamps have at least one byte each; texts may be empty. */
+static bool never_empty(const struct segment_family *family, uint32_t field)
+{
+    const struct segment_field *at = &family->fields[field];
+
+    if (at->computed)
+        return false;
+    for (uint32_t gap = at->begin_gap; gap < at->end_gap; gap++)
+        if (family->columns[gap].kind.type != SLOT_TEXT)
+            return true;
+    return false;
+}
+
+static enum node_verdict generic_verdict(struct segment *segment,
                                          const struct segment_family *family,
                                          const struct predicate *predicate)
 {
@@ -328,7 +361,7 @@ static enum node_verdict generic_verdict(const struct segment *segment,
     case PRED_NONE:
         return VERDICT_NONE;
     case PRED_TEMPLATE:
-        return VERDICT_NONE;
+        return template_verdict(segment, family, predicate->number);
     default:
         break;
     }
@@ -339,6 +372,8 @@ static enum node_verdict generic_verdict(const struct segment *segment,
         return VERDICT_SOME;
     if (segment_find_field(family, field) == UINT32_MAX)
         return VERDICT_NONE;
+    if (predicate->kind == PRED_EXISTS && never_empty(family, segment_find_field(family, field)))
+        return VERDICT_ALL;
     if (predicate->kind == PRED_FIELDS && predicate->other_field >= FIELD_ID_FIRST_SPAN &&
         segment_find_field(family, predicate->other_field) == UINT32_MAX)
         return VERDICT_NONE;
@@ -347,7 +382,7 @@ static enum node_verdict generic_verdict(const struct segment *segment,
 
 static void judge_generic(struct segment_plan *plan, struct plan_node *node)
 {
-    const struct segment *segment = plan->segment;
+    struct segment *segment = plan->segment;
     bool by_source =
         is_text_test(node->predicate->kind) && is_source_field(node->predicate->field);
     enum node_verdict all = by_source ? source_verdict(segment, node->predicate) : VERDICT_SOME;
@@ -559,6 +594,59 @@ static enum status make_node(struct segment_plan *plan, const struct predicate *
         return no_memory(err);
     judge_generic(plan, *out);
     return STATUS_OK;
+}
+
+/* ---- units of a rollup ---- */
+
+/* A leaf whose field is the same in all rows of the unit, or else the verdict of the family. */
+static enum node_verdict unit_leaf(const struct segment_plan *plan, const struct plan_node *node,
+                                   const struct rollup_unit *unit)
+{
+    const struct predicate *predicate = node->predicate;
+    const struct segment *segment = plan->segment;
+    struct slice text;
+
+    if (node->kind != NODE_GENERIC || node->verdicts[unit->family] != VERDICT_SOME)
+        return (enum node_verdict)node->verdicts[unit->family];
+    if (predicate->kind == PRED_RANGE && predicate->field == FIELD_ID_LEVEL)
+        return predicate_in_range(predicate, (double)unit->level) ? VERDICT_ALL : VERDICT_NONE;
+    if (!is_text_test(predicate->kind))
+        return VERDICT_SOME;
+    if (predicate->field == FIELD_ID_LEVEL)
+        text = slice_of(level_name((enum level)unit->level));
+    else if (predicate->field == FIELD_ID_FORMAT)
+        text = segment->formats[unit->format];
+    else if (is_source_field(predicate->field) && predicate->field != FIELD_ID_SOURCE)
+        text = source_text(&segment->sources[unit->origin].info.source, predicate->field);
+    else
+        return VERDICT_SOME;
+    return predicate_match_text(predicate, text) ? VERDICT_ALL : VERDICT_NONE;
+}
+
+static enum node_verdict unit_node(const struct segment_plan *plan, const struct plan_node *node,
+                                   const struct rollup_unit *unit)
+{
+    enum node_verdict verdict = node->kind == NODE_OR ? VERDICT_NONE : VERDICT_ALL;
+
+    if (node->kind == NODE_NEEDLE || node->kind == NODE_RENDER || node->kind == NODE_GENERIC)
+        return unit_leaf(plan, node, unit);
+    for (uint32_t i = 0; i < node->child_count; i++) {
+        enum node_verdict child = unit_node(plan, node->children[i], unit);
+
+        if (node->kind == NODE_NOT)
+            verdict = VERDICT_ALL - child;
+        else if (node->kind == NODE_AND ? child < verdict : child > verdict)
+            verdict = child;
+    }
+    return verdict;
+}
+
+enum node_verdict segment_plan_unit_verdict(const struct segment_plan *plan,
+                                           const struct rollup_unit *unit)
+{
+    if (plan->filter == NULL)
+        return VERDICT_ALL;
+    return plan->root == NULL ? VERDICT_SOME : unit_node(plan, plan->root, unit);
 }
 
 static bool nothing_matches(const struct segment_plan *plan)

@@ -11,6 +11,7 @@
 
 #include "store/segment_block.h"
 #include "store/needle.h"
+#include "store/rollup_answer.h"
 
 enum node_verdict { VERDICT_NONE, VERDICT_SOME, VERDICT_ALL };
 
@@ -60,6 +61,7 @@ struct segment_plan {
     bool samples;
     const struct predicate *filter;
     struct plan_node *root; /* NULL: no filter, or samples */
+    const struct rollup_answer *answer; /* rows that are answered already; NULL: none */
     struct arena arena;
     struct pool_hold hold;
     uint64_t bytes_read;
@@ -81,6 +83,10 @@ enum status segment_term_table(struct term_search *search, uint32_t family,
 
 /* Index of a field in a family, the first in the events; UINT32_MAX if it has none. */
 uint32_t segment_find_field(const struct segment_family *family, field_id field);
+
+/* What the filter says about all rows of a unit. */
+enum node_verdict segment_plan_unit_verdict(const struct segment_plan *plan,
+                                           const struct rollup_unit *unit);
 
 /* Keep the rows that pass the plan's filter. */
 enum status segment_filter(struct segment_block *block, const struct segment_plan *plan,

@@ -126,6 +126,34 @@ enum status aggregate_merge(struct aggregate *aggregate, uint32_t to,
                                   aggregate_state(other, from), err);
 }
 
+static aggregate_item *item_form(enum stats_kind kind)
+{
+    static aggregate_item *const forms[STATS_KIND_COUNT] = {
+        [STATS_COUNT] = count_item,      [STATS_RATE] = count_item,
+        [STATS_SUM] = sum_item,          [STATS_RATE_SUM] = sum_item,
+        [STATS_AVG] = sum_item,          [STATS_MIN] = extreme_item,
+        [STATS_MAX] = extreme_item,      [STATS_QUANTILE] = sketch_item,
+        [STATS_MEDIAN] = sketch_item,    [STATS_HISTOGRAM] = sketch_item,
+    };
+
+    return forms[kind];
+}
+
+bool aggregate_takes_rollups(const struct stats_call *call)
+{
+    bool counts = call->kind == STATS_COUNT || call->kind == STATS_RATE;
+
+    return call->filter == NULL && item_form(call->kind) != NULL &&
+           call->fields.count == (counts ? 0 : 1);
+}
+
+enum status aggregate_add_item(struct aggregate *aggregate, uint32_t group,
+                               const struct rollup_item *item, struct error *err)
+{
+    return item_form(aggregate->call->kind)(aggregate, aggregate_state(aggregate, group), item,
+                                            err);
+}
+
 enum status aggregate_result(struct aggregate *aggregate, uint32_t group, struct cell *out,
                              struct error *err)
 {

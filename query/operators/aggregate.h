@@ -6,6 +6,7 @@
 #define DENDRO_QUERY_OPERATORS_AGGREGATE_H
 
 #include "query/operators/group.h"
+#include "store/rollup_answer.h"
 
 struct aggregate;
 
@@ -52,6 +53,10 @@ enum status aggregate_update(struct aggregate *aggregate, struct view *view,
 enum status aggregate_merge(struct aggregate *aggregate, uint32_t to,
                             const struct aggregate *other, uint32_t from,
                             struct error *err) WARN_UNUSED;
+/* Add what a rollup counted to `group`; false in aggregate_takes_rollups(): it cannot. */
+bool aggregate_takes_rollups(const struct stats_call *call);
+enum status aggregate_add_item(struct aggregate *aggregate, uint32_t group,
+                               const struct rollup_item *item, struct error *err) WARN_UNUSED;
 /* The types that both have seen become one. */
 void aggregate_merge_type(struct aggregate *aggregate, const struct aggregate *other);
 enum status aggregate_result(struct aggregate *aggregate, uint32_t group, struct cell *out,
@@ -75,6 +80,11 @@ enum status aggregate_numbers(struct aggregate *aggregate, field_id field, struc
                               const struct grouped *rows, const double **out,
                               struct column *column, struct error *err) WARN_UNUSED;
 void aggregate_see_type(struct aggregate *aggregate, enum value_type type);
+
+/* Rows or values of an item, to one state; by kind, NULL: needs rows. */
+typedef enum status aggregate_item(struct aggregate *aggregate, void *state,
+                                   const struct rollup_item *item, struct error *err);
+aggregate_item count_item, sum_item, sketch_item, extreme_item;
 
 extern const struct aggregate_form aggregate_counts[STATS_KIND_COUNT];  /* aggregate_count.c */
 extern const struct aggregate_form aggregate_numeric[STATS_KIND_COUNT]; /* aggregate_number.c */

@@ -81,6 +81,15 @@ static enum status merge_count(struct aggregate *aggregate, void *to, const void
     return STATUS_OK;
 }
 
+enum status count_item(struct aggregate *aggregate, void *state, const struct rollup_item *item,
+                       struct error *err)
+{
+    (void)aggregate;
+    (void)err;
+    *(uint64_t *)state += item->rows;
+    return STATUS_OK;
+}
+
 static enum status result_count(struct aggregate *aggregate, const void *state, struct cell *out,
                                 struct error *err)
 {

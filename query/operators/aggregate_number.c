@@ -66,6 +66,20 @@ static enum status merge_sum(struct aggregate *aggregate, void *to, const void *
     return STATUS_OK;
 }
 
+enum status sum_item(struct aggregate *aggregate, void *to, const struct rollup_item *item,
+                     struct error *err)
+{
+    struct sum_state *state = to;
+
+    (void)err;
+    if (item->value == NULL)
+        return STATUS_OK;
+    aggregate_see_type(aggregate, (enum value_type)item->type);
+    state->count += item->value->values;
+    sum_add_whole(state, item->value->sum);
+    return STATUS_OK;
+}
+
 static double sum_of(const struct sum_state *state)
 {
     return (double)state->whole + state->fraction;
@@ -196,6 +210,22 @@ static enum status merge_sketch(struct aggregate *aggregate, void *to, const voi
                                 struct error *err)
 {
     return sketch_merge(to, from, &aggregate->run->memory, err);
+}
+
+enum status sketch_item(struct aggregate *aggregate, void *state, const struct rollup_item *item,
+                        struct error *err)
+{
+    const struct rollup_value *value = item->value;
+    enum status status = STATUS_OK;
+
+    if (value == NULL)
+        return STATUS_OK;
+    aggregate_see_type(aggregate, (enum value_type)item->type);
+    sketch_see_range(state, (double)value->min, (double)value->max);
+    for (uint32_t i = 0; i < value->bucket_count && status == STATUS_OK; i++)
+        status = sketch_add_bucket(state, (int32_t)item->buckets[i].bucket,
+                                   item->buckets[i].values, &aggregate->run->memory, err);
+    return status;
 }
 
 static void release_sketch(struct aggregate *aggregate, void *state)

@@ -53,6 +53,18 @@ static enum status merge_extreme(struct aggregate *aggregate, void *to, const vo
     return cell_copy(b, &aggregate->pool, a, err);
 }
 
+enum status extreme_item(struct aggregate *aggregate, void *state, const struct rollup_item *item,
+                         struct error *err)
+{
+    struct cell cell;
+
+    if (item->value == NULL)
+        return STATUS_OK;
+    cell = cell_int(aggregate->call->kind == STATS_MIN ? item->value->min : item->value->max,
+                    (enum value_type)item->type);
+    return merge_extreme(aggregate, state, &cell, err);
+}
+
 static enum status result_extreme(struct aggregate *aggregate, const void *state,
                                   struct cell *out, struct error *err)
 {

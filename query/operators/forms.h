@@ -7,6 +7,10 @@
 operator_make fields_make, delete_make, rename_make, copy_make;      /* columns.c */
 operator_make where_make, limit_make, offset_make, sample_make;      /* rows.c */
 operator_make stats_make;                                            /* stats.c */
+/* Groups and counts of rollups, for the first operator of a chain that is a stats; stats.c. */
+struct rollup_item;
+enum status stats_add_item(struct operator *op, const struct rollup_item *item,
+                           struct error *err) WARN_UNUSED;
 operator_make top_make, uniq_make, field_values_make;                /* top.c */
 operator_make sort_make, first_last_make;                            /* sort.c */
 operator_make extract_make, extract_regexp_make, format_make, replace_make; /* texts.c */
@@ -14,6 +18,7 @@ operator_make math_make;                                             /* math.c *
 operator_make unpack_json_make, unpack_logfmt_make;                  /* unpack.c */
 operator_make facets_make, field_names_make;                         /* facets.c */
 operator_make union_make, join_make, diff_make;                      /* union.c, join.c, diff.c */
+operator_make patterns_make;                                         /* patterns.c */
 operator_make context_make;                                          /* context.c */
 
 #endif

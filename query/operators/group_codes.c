@@ -285,6 +285,26 @@ static enum status zone_time_codes(const struct group_key *key, struct run *run,
     return STATUS_OK;
 }
 
+int64_t time_bucket_anchor(const struct group_key *key)
+{
+    return time_anchor(key, (int64_t)key->step.number);
+}
+
+static int64_t bucket_begin(int64_t time_ns, int64_t step_ns, int64_t anchor_ns)
+{
+    return floor_div(time_ns - anchor_ns, step_ns) * step_ns + anchor_ns;
+}
+
+struct cell time_bucket_cell(const struct group_key *key, const struct run *run, int64_t time_ns)
+{
+    int64_t step_ns = (int64_t)key->step.number, anchor_ns = time_anchor(key, step_ns), next_ns;
+
+    return cell_int(run->zone == NULL
+                        ? bucket_begin(time_ns, step_ns, anchor_ns)
+                        : zone_bucket(run->zone, time_ns, step_ns, anchor_ns, &next_ns),
+                    VALUE_TIME);
+}
+
 static enum status dense_time_codes(struct view *view, const struct column *column,
                                     const uint32_t *rows, int64_t first_ns, int64_t step_ns,
                                     uint32_t bucket_count, struct key_codes *out,
@@ -302,11 +322,6 @@ static enum status dense_time_codes(struct view *view, const struct column *colu
                               .bucket_first_ns = first_ns,
                               .bucket_step_ns = step_ns};
     return STATUS_OK;
-}
-
-static int64_t bucket_begin(int64_t time_ns, int64_t step_ns, int64_t anchor_ns)
-{
-    return floor_div(time_ns - anchor_ns, step_ns) * step_ns + anchor_ns;
 }
 
 /* The times of a view's rows lie within those of its block; a computed _time does not. */

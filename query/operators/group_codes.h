@@ -17,6 +17,11 @@ enum status key_codes_make(const struct group_key *key, field_id field, struct r
                            struct view *view, const uint32_t *rows, struct key_codes *out,
                            struct error *err) WARN_UNUSED;
 
+/* The bucket of one time: begin of it, by the clock of the run's zone. */
+struct cell time_bucket_cell(const struct group_key *key, const struct run *run, int64_t time_ns);
+/* What buckets of time begin at a multiple of the step from. */
+int64_t time_bucket_anchor(const struct group_key *key);
+
 static inline struct cell key_codes_cell(const struct key_codes *codes, uint32_t code)
 {
     if (codes->cells != NULL)

@@ -2,7 +2,9 @@
 #include "query/operators/aggregate.h"
 #include "query/operators/forms.h"
 #include "query/operators/group.h"
+#include "query/operators/group_codes.h"
 #include "query/plan.h"
+#include "query/plan_rollup.h"
 
 #include <stdlib.h>
 
@@ -48,6 +50,47 @@ static enum status push_stats(struct operator *op, struct view *view, struct err
         status = reserve(stats, err);
     for (uint32_t i = 0; status == STATUS_OK && i < stats->aggregate_count; i++)
         status = aggregate_update(&stats->aggregates[i], view, &rows, err);
+    return status;
+}
+
+static struct cell item_cell(const struct stats_operator *stats, uint32_t key,
+                             const struct rollup_item *item)
+{
+    switch (stats->grouper.fields[key]) {
+    case FIELD_ID_TIME:
+        return time_bucket_cell(&stats->grouper.keys[key], stats->base.run, item->time_ns);
+    case FIELD_ID_GEO:
+        return cell_text(item->source->geo, VALUE_TEXT);
+    case FIELD_ID_HOST:
+        return cell_text(item->source->host, VALUE_TEXT);
+    case FIELD_ID_ROLE:
+        return cell_text(item->source->role, VALUE_TEXT);
+    case FIELD_ID_FORMAT:
+        return cell_text(item->format, VALUE_TEXT);
+    default:
+        return cell_text(slice_of(level_name((enum level)item->level)), VALUE_LEVEL);
+    }
+}
+
+enum status stats_add_item(struct operator *op, const struct rollup_item *item, struct error *err)
+{
+    struct stats_operator *stats = of(op);
+    struct cell cells[ROLLUP_KEYS_MAX];
+    uint32_t group;
+    enum status status;
+
+    for (uint32_t i = 0; i < stats->grouper.key_count; i++)
+        cells[i] = item_cell(stats, i, item);
+    status = grouper_find(&stats->grouper, cells, &group, err);
+    if (status == STATUS_OK)
+        status = reserve(stats, err);
+    for (uint32_t i = 0; status == STATUS_OK && i < stats->aggregate_count; i++) {
+        struct aggregate *aggregate = &stats->aggregates[i];
+
+        if (item->value == NULL ||
+            (aggregate->call->fields.count > 0 && aggregate->fields[0] == item->field))
+            status = aggregate_add_item(aggregate, group, item, err);
+    }
     return status;
 }
 

@@ -1,0 +1,89 @@
+/* query/plan_rollup.c -- keys and functions of a stats against what rollups keep. */
+#include "query/plan_rollup.h"
+
+#include "base/time_stamp.h"
+#include "query/operators/aggregate.h"
+#include "query/operators/group_codes.h"
+
+/* Since then the clocks of all zones differ from UTC by whole quarters of an hour, and are put forward
+ * and back at whole minutes: no bucket begins inside a step of a rollup. */
+#define ZONES_ARE_WHOLE_NS ((int64_t)63072000 * NS_PER_SECOND) /* 1972 */
+
+static bool wish_time(const struct plan *plan, const struct group_key *key,
+                      struct rollup_wish *out)
+{
+    if (key->bucket != BUCKET_TIME || out->by_time)
+        return false;
+    out->by_time = true;
+    out->step_ns = (int64_t)key->step.number;
+    out->anchor_ns = time_bucket_anchor(key);
+    if (plan->run->zone == NULL)
+        return true;
+    /* Steps of the rollup itself; the groups are made of them by the clock of the zone. */
+    if (plan->resolved.min_ns < ZONES_ARE_WHOLE_NS || out->step_ns % ROLLUP_VALUE_NS != 0 ||
+        out->anchor_ns % ROLLUP_VALUE_NS != 0)
+        return false;
+    out->step_ns = ROLLUP_VALUE_NS;
+    out->anchor_ns = 0;
+    return true;
+}
+
+static bool wish_key(const struct plan *plan, const struct group_key *key, struct rollup_wish *out)
+{
+    field_id field = names_id(&plan->run->names, key->field);
+
+    if (field == FIELD_ID_TIME)
+        return wish_time(plan, key, out);
+    if (key->bucket != BUCKET_NONE)
+        return false;
+    switch (field) {
+    case FIELD_ID_GEO:
+    case FIELD_ID_HOST:
+    case FIELD_ID_ROLE:
+        out->by_origin = true;
+        return true;
+    case FIELD_ID_FORMAT:
+        out->by_format = true;
+        return true;
+    case FIELD_ID_LEVEL:
+        out->by_level = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool wish_value(field_id field, struct rollup_wish *out)
+{
+    if (field < FIELD_ID_FIRST_SPAN)
+        return false;
+    for (uint32_t i = 0; i < out->value_count; i++)
+        if (out->values[i] == field)
+            return true;
+    if (out->value_count == ROLLUP_WISH_VALUES_MAX)
+        return false;
+    out->values[out->value_count++] = field;
+    return true;
+}
+
+bool plan_rollup(const struct plan *plan, struct rollup_wish *out)
+{
+    const struct pipe *pipe;
+
+    *out = (struct rollup_wish){0};
+    if (plan->pipe_first >= plan->tree->pipe_count || plan->ordered ||
+        plan->table != SCAN_EVENTS || plan->run->options->after_sequence > 0)
+        return false;
+    pipe = &plan->tree->pipes[plan->pipe_first];
+    if (pipe->kind != PIPE_STATS || pipe->key_count > ROLLUP_KEYS_MAX)
+        return false;
+    for (uint32_t i = 0; i < pipe->key_count; i++)
+        if (!wish_key(plan, &pipe->keys[i], out))
+            return false;
+    for (uint32_t i = 0; i < pipe->call_count; i++)
+        if (!aggregate_takes_rollups(&pipe->calls[i]) ||
+            (pipe->calls[i].fields.count == 1 &&
+             !wish_value(names_id(&plan->run->names, pipe->calls[i].fields.items[0]), out)))
+            return false;
+    return rollup_wish_fits(out);
+}

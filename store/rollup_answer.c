@@ -1,0 +1,349 @@
+/* store/rollup_answer.c -- items from units and cells, for the families that a plan has settled. */
+#include "store/rollup_answer.h"
+
+#include "store/rollup_tally.h"
+#include "store/segment_plan.h"
+#include "store/segment_rollup.h"
+
+#include <stdlib.h>
+
+struct answering {
+    struct segment_plan *plan;
+    const struct rollup_wish *wish;
+    struct rollup_answer *answer;
+    const struct rollup_counts *counts;
+    const struct rollup_values *values[ROLLUP_WISH_VALUES_MAX];
+    uint8_t *verdicts; /* by unit */
+    uint8_t *families; /* enum family_state */
+    uint8_t *lacking;  /* by family: a field that is wished has no values here */
+    uint32_t *first_units; /* by family */
+    struct rollup_item *items;
+    uint32_t item_count, item_capacity;
+};
+
+enum family_state { FAMILY_UNKNOWN, FAMILY_ANSWERED, FAMILY_ROWS };
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "no memory for an answer from rollups");
+}
+
+static int64_t step_of(const struct rollup_wish *wish)
+{
+    return wish->value_count > 0 ? ROLLUP_VALUE_NS : ROLLUP_COUNT_NS;
+}
+
+bool rollup_wish_fits(const struct rollup_wish *wish)
+{
+    int64_t step = step_of(wish);
+
+    return !wish->by_time ||
+           (wish->step_ns > 0 && wish->step_ns % step == 0 && wish->anchor_ns % step == 0);
+}
+
+/* ---- the part of the range ---- */
+
+/* False: no whole step lies in it. */
+static bool find_range(struct answering *answering)
+{
+    const struct segment_plan *plan = answering->plan;
+    const struct segment_summary *summary = &plan->segment->summary;
+    int64_t step = step_of(answering->wish), slot;
+    struct rollup_answer *answer = answering->answer;
+
+    answer->time_min_ns = INT64_MIN;
+    answer->time_max_ns = INT64_MAX;
+    if (plan->time_min_ns > summary->time_min_ns) {
+        slot = rollup_slot(plan->time_min_ns, step);
+        if (__builtin_mul_overflow(slot, step, &answer->time_min_ns))
+            return false;
+        if (answer->time_min_ns < plan->time_min_ns &&
+            __builtin_add_overflow(answer->time_min_ns, step, &answer->time_min_ns))
+            return false;
+    }
+    if (plan->time_max_ns <= summary->time_max_ns) {
+        slot = rollup_slot(plan->time_max_ns, step);
+        if (__builtin_mul_overflow(slot, step, &answer->time_max_ns))
+            return false;
+    }
+    return answer->time_min_ns < answer->time_max_ns;
+}
+
+/* Begin of a slot that lies in the range; slots at its ends are whole. */
+static bool in_range(const struct rollup_answer *answer, int64_t slot, int64_t step,
+                     int64_t *begin_ns)
+{
+    if (__builtin_mul_overflow(slot, step, begin_ns))
+        *begin_ns = slot < 0 ? INT64_MIN : INT64_MAX; /* the segment's first or last step */
+    return *begin_ns >= answer->time_min_ns && *begin_ns < answer->time_max_ns;
+}
+
+/* ---- which families ---- */
+
+/* Families with a field that no rollup has: its values are needed, and nobody counted them. */
+static void find_lacking(struct answering *answering, uint32_t index)
+{
+    const struct segment *segment = answering->plan->segment;
+    const struct rollup_values *values = answering->values[index];
+    uint8_t *kept = answering->families; /* not in use yet */
+
+    for (uint32_t i = 0; values != NULL && i < values->family_count; i++)
+        kept[values->families[i]] = 1;
+    for (uint32_t i = 0; i < segment->family_count; i++) {
+        const struct segment_family *family = &segment->families[i];
+
+        if (family->as_text ||
+            (!kept[i] &&
+             segment_find_field(family, answering->wish->values[index]) != UINT32_MAX))
+            answering->lacking[i] = 1;
+        kept[i] = 0;
+    }
+}
+
+/* Values are told apart by origin only: levels and formats of one origin must agree. */
+static bool splits_values(const struct answering *answering, const struct rollup_unit *unit,
+                          const struct rollup_unit *before)
+{
+    if (answering->wish->value_count == 0 || before == NULL || before->family != unit->family ||
+        before->origin != unit->origin)
+        return false;
+    return answering->wish->by_level ||
+           answering->verdicts[unit - answering->counts->units] !=
+               answering->verdicts[before - answering->counts->units];
+}
+
+static void settle_families(struct answering *answering)
+{
+    const struct rollup_counts *counts = answering->counts;
+
+    for (uint32_t i = 0; i < answering->wish->value_count; i++)
+        find_lacking(answering, i);
+    for (uint32_t i = 0; i < counts->unit_count; i++) {
+        const struct rollup_unit *unit = &counts->units[i];
+        const struct rollup_unit *before = i == 0 ? NULL : unit - 1;
+        uint8_t *state = &answering->families[unit->family];
+
+        answering->verdicts[i] = (uint8_t)segment_plan_unit_verdict(answering->plan, unit);
+        if (*state == FAMILY_UNKNOWN)
+            *state = FAMILY_ANSWERED;
+        if (answering->verdicts[i] == VERDICT_SOME || splits_values(answering, unit, before) ||
+            (answering->verdicts[i] == VERDICT_ALL && answering->lacking[unit->family]))
+            *state = FAMILY_ROWS;
+    }
+    for (uint32_t i = 0; i < answering->plan->segment->family_count; i++)
+        answering->families[i] = answering->families[i] == FAMILY_ANSWERED;
+}
+
+/* ---- items ---- */
+
+static bool add_item(struct answering *answering, const struct rollup_item *item)
+{
+    if (answering->item_count == answering->item_capacity) {
+        uint32_t capacity = answering->item_capacity == 0 ? 64 : answering->item_capacity * 2;
+        struct rollup_item *grown =
+            arena_new(&answering->plan->arena, struct rollup_item, capacity);
+
+        if (grown == NULL)
+            return false;
+        if (answering->item_count > 0)
+            memcpy(grown, answering->items, answering->item_count * sizeof(*grown));
+        answering->items = grown;
+        answering->item_capacity = capacity;
+    }
+    answering->items[answering->item_count++] = *item;
+    return true;
+}
+
+static int64_t group_of(const struct rollup_wish *wish, int64_t time_ns)
+{
+    int64_t distance = time_ns - wish->anchor_ns;
+
+    return distance / wish->step_ns - (distance % wish->step_ns < 0);
+}
+
+static struct rollup_item item_of(const struct answering *answering, uint32_t origin,
+                                  uint32_t format, uint32_t level)
+{
+    const struct segment *segment = answering->plan->segment;
+
+    return (struct rollup_item){.source = &segment->sources[origin].info.source,
+                                .format = segment->formats[format],
+                                .level = level};
+}
+
+/* Rows by what the wish asks for. Groups of time count from the one of the segment's first step. */
+static bool tally_rows(struct answering *answering, int64_t first_group,
+                       struct rollup_tally *tally)
+{
+    const struct rollup_wish *wish = answering->wish;
+    const struct rollup_counts *counts = answering->counts;
+
+    for (uint32_t i = 0; i < counts->unit_count; i++) {
+        const struct rollup_unit *unit = &counts->units[i];
+        uint64_t key = (wish->by_origin ? (uint64_t)unit->origin << 36 : 0) |
+                       (wish->by_format ? (uint64_t)unit->format << 20 : 0) |
+                       (wish->by_level ? (uint64_t)unit->level << 16 : 0);
+
+        if (!answering->families[unit->family] || answering->verdicts[i] != VERDICT_ALL)
+            continue;
+        for (uint32_t k = unit->first_cell; k < unit->first_cell + unit->cell_count; k++) {
+            int64_t begin_ns;
+            uint64_t group = 0;
+
+            if (!in_range(answering->answer, counts->first_slot + counts->cells[k].slot,
+                          ROLLUP_COUNT_NS, &begin_ns))
+                continue;
+            if (wish->by_time)
+                group = (uint64_t)(group_of(wish, begin_ns) - first_group);
+            if (group >= ROLLUP_SLOTS_MAX)
+                return false;
+            rollup_tally_add(tally, key | group, counts->cells[k].rows);
+            answering->answer->row_count += counts->cells[k].rows;
+        }
+    }
+    return !tally->full;
+}
+
+static bool add_rows(struct answering *answering)
+{
+    const struct rollup_wish *wish = answering->wish;
+    struct rollup_tally tally = {0};
+    int64_t first_group = 0, begin_ns;
+    bool fine;
+
+    if (wish->by_time) {
+        (void)in_range(answering->answer, answering->counts->first_slot, ROLLUP_COUNT_NS,
+                       &begin_ns);
+        first_group = group_of(wish, begin_ns);
+    }
+    fine = tally_rows(answering, first_group, &tally);
+    for (uint32_t i = 0; i < tally.capacity && fine; i++) {
+        uint64_t key = tally.keys[i] - 1;
+        struct rollup_item item;
+
+        if (tally.keys[i] == 0)
+            continue;
+        item = item_of(answering, (uint32_t)(key >> 36), (uint32_t)(key >> 20) & 0xffff,
+                       (uint32_t)(key >> 16) & 15);
+        item.rows = tally.sums[i];
+        if (wish->by_time)
+            item.time_ns = (first_group + (int64_t)(key & 0xffff)) * wish->step_ns + wish->anchor_ns;
+        fine = add_item(answering, &item);
+    }
+    rollup_tally_release(&tally);
+    return fine;
+}
+
+/* The first unit of a family and origin: others of them agree. */
+static const struct rollup_unit *unit_of(const struct answering *answering,
+                                         const struct rollup_value *cell)
+{
+    const struct rollup_counts *counts = answering->counts;
+    uint32_t i = answering->first_units[cell->family];
+
+    for (; i < counts->unit_count && counts->units[i].family == cell->family; i++)
+        if (counts->units[i].origin == cell->origin)
+            return &counts->units[i];
+    return NULL;
+}
+
+static bool add_values(struct answering *answering, uint32_t index)
+{
+    const struct rollup_wish *wish = answering->wish;
+    const struct rollup_values *values = answering->values[index];
+    const struct segment *segment = answering->plan->segment;
+
+    for (uint32_t i = 0; values != NULL && i < values->cell_count; i++) {
+        const struct rollup_value *cell = &values->cells[i];
+        const struct segment_family *family = &segment->families[cell->family];
+        const struct rollup_unit *unit;
+        struct rollup_item item;
+        uint32_t field;
+        int64_t begin_ns;
+
+        if (!answering->families[cell->family] ||
+            !in_range(answering->answer, values->first_slot + cell->slot, ROLLUP_VALUE_NS,
+                      &begin_ns))
+            continue;
+        unit = unit_of(answering, cell);
+        field = segment_find_field(family, wish->values[index]);
+        if (unit == NULL || field == UINT32_MAX)
+            return false; /* the pages do not agree */
+        if (answering->verdicts[unit - answering->counts->units] != VERDICT_ALL)
+            continue;
+        item = item_of(answering, cell->origin, family->format, unit->level);
+        item.value = cell;
+        item.buckets = values->buckets + cell->first_bucket;
+        item.field = wish->values[index];
+        item.type = family->fields[field].type;
+        if (wish->by_time)
+            item.time_ns = group_of(wish, begin_ns) * wish->step_ns + wish->anchor_ns;
+        if (!add_item(answering, &item))
+            return false;
+    }
+    return true;
+}
+
+/* ---- all ---- */
+
+static enum status load(struct answering *answering, struct error *err)
+{
+    struct segment_plan *plan = answering->plan;
+    enum status status =
+        segment_rollup_counts(plan->segment, &plan->arena, &answering->counts, err);
+
+    for (uint32_t i = 0; i < answering->wish->value_count && status == STATUS_OK; i++)
+        status = segment_rollup_values(plan->segment, answering->wish->values[i], &plan->arena,
+                                       &answering->values[i], err);
+    return status;
+}
+
+static enum status allocate(struct answering *answering, struct error *err)
+{
+    struct arena *arena = &answering->plan->arena;
+    uint32_t families = answering->plan->segment->family_count;
+    uint32_t units = answering->counts->unit_count;
+
+    answering->verdicts = arena_new(arena, uint8_t, (size_t)units + 1);
+    answering->families = arena_new(arena, uint8_t, (size_t)families + 1);
+    answering->lacking = arena_new(arena, uint8_t, (size_t)families + 1);
+    answering->first_units = arena_new(arena, uint32_t, (size_t)families + 1);
+    if (arena->failed)
+        return no_memory(err);
+    for (uint32_t i = units; i > 0; i--)
+        answering->first_units[answering->counts->units[i - 1].family] = i - 1;
+    return STATUS_OK;
+}
+
+enum status rollup_answer_make(struct segment_plan *plan, const struct rollup_wish *wish,
+                               struct error *err)
+{
+    struct answering answering = {.plan = plan, .wish = wish};
+    struct rollup_answer *answer;
+    enum status status;
+    bool fine;
+
+    answering.answer = answer = arena_new(&plan->arena, struct rollup_answer, 1);
+    if (answer == NULL)
+        return no_memory(err);
+    if (plan->samples || !find_range(&answering))
+        return STATUS_OK;
+    status = load(&answering, err);
+    if (status == STATUS_CORRUPT) /* the rows are looked at instead */
+        return STATUS_OK;
+    if (status == STATUS_OK && answering.counts != NULL)
+        status = allocate(&answering, err);
+    if (status != STATUS_OK || answering.counts == NULL)
+        return status;
+    settle_families(&answering);
+    fine = add_rows(&answering);
+    for (uint32_t i = 0; i < wish->value_count && fine; i++)
+        fine = add_values(&answering, i);
+    if (!fine)
+        return plan->arena.failed ? no_memory(err) : STATUS_OK;
+    answer->items = answering.items;
+    answer->item_count = answering.item_count;
+    answer->families = answering.families;
+    plan->answer = answer;
+    return STATUS_OK;
+}

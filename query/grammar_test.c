@@ -503,12 +503,16 @@ static enum status parse_function(struct parser *parser, struct filter *filter)
     return STATUS_INVALID;
 }
 
+/* template:ID or template:=ID */
 static enum status parse_template(struct parser *parser, struct filter *filter)
 {
     uint64_t id = 0;
+    enum status status = parser_at(parser, SYMBOL_EQUAL) ? parser_advance(parser) : STATUS_OK;
     struct slice text = parser->now.text;
     bool ok = parser_at(parser, SYMBOL_TOKEN) && text.len > 0 && text.len <= 16;
 
+    if (status != STATUS_OK)
+        return status;
     for (size_t i = 0; ok && i < text.len; i++) {
         char c = text.data[i];
 
@@ -544,7 +548,7 @@ static enum status parse_one(struct parser *parser, struct filter *filter, bool 
     enum status status = STATUS_OK;
 
     *negated = kind == SYMBOL_NOT_EQUAL || kind == SYMBOL_NOT_MATCH || kind == SYMBOL_BANG;
-    if (slice_is(filter->field, "template") && kind == SYMBOL_TOKEN)
+    if (slice_is(filter->field, "template") && (kind == SYMBOL_TOKEN || kind == SYMBOL_EQUAL))
         return parse_template(parser, filter);
     if (at_function(parser))
         return parse_function(parser, filter);

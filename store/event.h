@@ -72,6 +72,8 @@ enum well_known_field {
     FIELD_ID_LEVEL,
     FIELD_ID_METRIC, /* samples only: name of the series */
     FIELD_ID_VALUE,  /* samples only */
+    FIELD_ID_TEMPLATE, /* _template: id of the line's pattern, see pattern.h */
+    FIELD_ID_PATTERN,  /* _pattern: its text */
     FIELD_ID_FIRST_SPAN, /* from here on: fields that spans and texts may name */
     FIELD_ID_TENANT = FIELD_ID_FIRST_SPAN,
     FIELD_ID_METHOD,

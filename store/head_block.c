@@ -3,6 +3,7 @@
 #include "store/head_block.h"
 
 #include "store/column_build.h"
+#include "store/pattern.h"
 
 #include <stdlib.h>
 
@@ -220,6 +221,36 @@ static enum status span_column(struct head_block *head, field_id field, bool as_
     return column_of_values(&head->base.arena, &values, as_text, out, err);
 }
 
+static struct slice name_of(void *user, field_id field)
+{
+    return name_table_name(user, field);
+}
+
+/* The shapes of the rows that are selected now: a line of the head has none yet. */
+static enum status pattern_of_rows(struct head_block *head, field_id field, struct column *out,
+                                   struct error *err)
+{
+    struct event_field fields[EVENT_FIELDS_MAX];
+    struct pattern_column column;
+    enum status status =
+        pattern_column_init(&column, &head->base.arena, head->base.row_count, err);
+
+    column.field_name = name_of;
+    column.user = head->tables->fields;
+    for (uint32_t row = 0; row < head->base.row_count && status == STATUS_OK; row++) {
+        struct event event;
+
+        if (!bit_get(head->base.selected, row))
+            continue;
+        chunk_event(head->refs[row].chunk, event_row(&head->refs[row]), fields, &event);
+        status = pattern_column_line(&column, row, &event, head->format, err);
+    }
+    if (status == STATUS_OK)
+        status = pattern_column_finish(&column, field, out, err);
+    pattern_column_release(&column);
+    return status;
+}
+
 /* The series of all chunks of the block, one after the other. */
 static enum status find_series(struct head_block *head, struct error *err)
 {
@@ -275,7 +306,8 @@ static enum status sample_column(struct head_block *head, field_id field, bool a
     if (field == FIELD_ID_VALUE)
         return value_column(head, as_text, out, err);
     *out = (struct column){.kind = COLUMN_MISSING};
-    if (field == FIELD_ID_MSG || field == FIELD_ID_LEVEL || field == FIELD_ID_FORMAT)
+    if (field == FIELD_ID_MSG || field == FIELD_ID_LEVEL || field == FIELD_ID_FORMAT ||
+        field == FIELD_ID_TEMPLATE || field == FIELD_ID_PATTERN)
         return STATUS_OK;
     status = find_series(head, err);
     if (status != STATUS_OK)
@@ -311,6 +343,9 @@ static enum status head_column(struct block *block, field_id field, bool as_text
         return level_column(head, out, err);
     case FIELD_ID_FORMAT:
         return column_of_constant(&block->arena, head->format, block->row_count, out, err);
+    case FIELD_ID_TEMPLATE:
+    case FIELD_ID_PATTERN:
+        return pattern_of_rows(head, field, out, err);
     default:
         return span_column(head, field, as_text, out, err);
     }

@@ -3,6 +3,7 @@
  * only the rows that no child before it took. */
 #include "store/predicate_eval.h"
 
+#include "store/pattern.h"
 #include "store/value.h"
 
 #include <math.h>
@@ -280,6 +281,19 @@ static enum status eval_call(const struct predicate *predicate, struct block *bl
     return eval_column(predicate, block, true, test_text, rows, err);
 }
 
+static enum status eval_template(const struct predicate *predicate, struct block *block,
+                                 uint64_t *rows, struct error *err)
+{
+    char id[PATTERN_ID_SIZE];
+    struct predicate is_id = {.kind = PRED_TEXT,
+                              .field = FIELD_ID_TEMPLATE,
+                              .match = TEXT_EXACT,
+                              .text = {id, sizeof(id)}};
+
+    pattern_id_print(predicate->number, id);
+    return eval_column(&is_id, block, true, test_text, rows, err);
+}
+
 enum status predicate_eval(const struct predicate *predicate, struct block *block, uint64_t *rows,
                            struct error *err)
 {
@@ -287,9 +301,10 @@ enum status predicate_eval(const struct predicate *predicate, struct block *bloc
     case PRED_ALL:
         return STATUS_OK;
     case PRED_NONE:
-    case PRED_TEMPLATE: /* plain columns have no templates */
         clear_rows(rows, block->row_count);
         return STATUS_OK;
+    case PRED_TEMPLATE:
+        return eval_template(predicate, block, rows, err);
     case PRED_AND:
         return eval_and(predicate, block, rows, err);
     case PRED_OR:

@@ -4,6 +4,7 @@
 #include "store/chunk.h"
 #include "store/column_build.h"
 #include "store/segment_fields.h"
+#include "store/segment_pattern.h"
 #include "store/segment_samples.h"
 
 #include <stdlib.h>
@@ -440,7 +441,8 @@ static enum status sample_column(struct segment_block *block, field_id field, bo
     if (field == FIELD_ID_VALUE)
         return value_column(block, as_text, out, err);
     *out = (struct column){.kind = COLUMN_MISSING};
-    if (field == FIELD_ID_MSG || field == FIELD_ID_LEVEL || field == FIELD_ID_FORMAT)
+    if (field == FIELD_ID_MSG || field == FIELD_ID_LEVEL || field == FIELD_ID_FORMAT ||
+        field == FIELD_ID_TEMPLATE || field == FIELD_ID_PATTERN)
         return STATUS_OK;
     status = encode_series(block, &series, &codes, err);
     if (status != STATUS_OK)
@@ -476,6 +478,9 @@ static enum status segment_column(struct block *base, field_id field, bool as_te
         return level_column(block, out, err);
     case FIELD_ID_FORMAT:
         return format_column(block, out, err);
+    case FIELD_ID_TEMPLATE:
+    case FIELD_ID_PATTERN:
+        return segment_pattern_column(block, field, out, err);
     default:
         return segment_field_column(block, field, as_text, out, err);
     }

@@ -214,6 +214,7 @@ struct segment_series {
     const struct label *labels;
 };
 
+struct segment_patterns;
 struct rollup_kept;
 struct segment_rollup_field {
     field_id field;
@@ -261,6 +262,7 @@ struct segment {
     uint32_t field_count, format_count, source_count, family_count, template_count, block_count;
     uint32_t pool_page_count, pool_count, ids_count, series_count;
     _Atomic(struct text_page *) *pool_pages; /* decoded, kept while the budget lasts */
+    _Atomic(struct segment_patterns *) patterns; /* NULL until somebody asks: segment_pattern.h */
     pthread_mutex_t offsets_lock;
     uint64_t **offsets; /* of each source, by rank; made at the first question */
     char path[SEGMENT_PATH_SIZE_MAX];

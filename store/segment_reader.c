@@ -8,6 +8,7 @@
 #include "base/memory_budget.h"
 #include "store/page_quarantine.h"
 #include "store/segment_cache.h"
+#include "store/segment_pattern.h"
 #include "store/segment_page_writer.h"
 #include "store/segment_rollup.h"
 #include "store/id_pool.h"
@@ -185,6 +186,7 @@ void segment_close(struct segment *segment)
         free(segment->offsets[i]);
     free(segment->offsets);
     segment_rollups_release(segment);
+    segment_patterns_free(atomic_load(&segment->patterns));
     (void)pthread_mutex_destroy(&segment->offsets_lock);
     io_close(segment->io, &segment->fd);
     arena_release(&segment->arena);

@@ -25,7 +25,8 @@ struct gathering {
     uint32_t row_count, slot_count, column_count;
     const struct family *family; /* NULL: kept as text */
     uint64_t **words;       /* [column * WORDS_MAX + word][row] */
-    uint16_t *words_before; /* of the raw template at hand, by its slots */
+    uint64_t **outputs;     /* those of them that there are */
+    uint32_t word_count;
     const struct slice *blobs;
     const int64_t *times;   /* by row of the segment */
     struct gather_pools *pools;
@@ -50,56 +51,85 @@ static struct slot_kind kind_of(const struct gathering *gathering, uint32_t colu
     return (struct slot_kind){SLOT_TEXT, TEXT_FREE};
 }
 
-/* Where the words of each slot begin in a row of the raw template; last, those of computed fields. */
-static void place_words(const struct gathering *gathering, const struct template *raw)
-{
-    unsigned at = 0;
+/* Where one word of a column comes from: the values of the row, or the template itself. */
+struct word_source {
+    uint32_t place; /* in the values; WORD_FIXED: `fixed` for all rows */
+    uint64_t fixed;
+};
 
+/* The words of all columns, as gathering->outputs lists them. */
+struct word_map {
+    uint32_t template;
+    struct word_source *sources;
+};
+
+enum { WORD_MAPS = 64 /* templates alternate: those that were met last */ };
+#define WORD_FIXED UINT32_MAX
+
+static void map_words(const struct gathering *gathering, uint32_t number, struct word_map *map)
+{
+    const struct template *raw = gathering->rows->table.templates[number];
+    const struct family_member *member = &gathering->rows->set.members[number];
+    uint32_t before[SHAPE_SLOTS_MAX + 1], at = 0;
+    struct word_source *out = map->sources;
+
+    map->template = number;
     for (uint32_t i = 0; i < raw->slot_count; i++) {
-        gathering->words_before[i] = (uint16_t)at;
+        before[i] = at;
         at += slot_words(raw->kinds[i]);
     }
-    gathering->words_before[raw->slot_count] = (uint16_t)at;
+    for (uint32_t c = 0; c < gathering->slot_count; c++) {
+        uint32_t slot = member->columns == NULL ? c : member->columns[c].slot;
+
+        if (slot == FAMILY_NO_SLOT) {
+            struct slice word = member->columns[c].word;
+
+            *out++ = (struct word_source){WORD_FIXED, WORD_REF};
+            *out++ = (struct word_source){WORD_FIXED, hash64(word.data, word.len)};
+            continue;
+        }
+        for (unsigned word = 0; word < slot_words(gathering->family->kinds[c]); word++)
+            *out++ = (struct word_source){before[slot] + word, 0};
+    }
+    for (uint32_t c = gathering->slot_count; c < gathering->column_count; c++, at += 2) {
+        *out++ = (struct word_source){at, 0};
+        *out++ = (struct word_source){at + 1, 0};
+    }
 }
 
 /* All words of one row to their columns. */
-static void transpose_row(const struct gathering *gathering, uint32_t i,
-                          const struct template *raw, const struct column_source *sources)
+static void transpose_row(const struct gathering *gathering, uint32_t i, const struct word_map *map)
 {
     const uint64_t *values = shaped_row_values(gathering->rows, gathering->order[i]);
-    const uint64_t *computed = values + gathering->words_before[raw->slot_count];
 
-    for (uint32_t c = 0; c < gathering->slot_count; c++) {
-        uint64_t **out = gathering->words + (size_t)c * WORDS_MAX;
-        uint32_t slot = sources == NULL ? c : sources[c].slot;
-        unsigned count = slot_words(gathering->family->kinds[c]);
+    for (uint32_t word = 0; word < gathering->word_count; word++) {
+        const struct word_source *source = &map->sources[word];
 
-        if (slot == FAMILY_NO_SLOT) {
-            out[0][i] = WORD_REF;
-            continue;
-        }
-        for (unsigned word = 0; word < count; word++)
-            out[word][i] = values[gathering->words_before[slot] + word];
-    }
-    for (uint32_t c = gathering->slot_count; c < gathering->column_count; c++) {
-        gathering->words[(size_t)c * WORDS_MAX][i] = *computed++;
-        gathering->words[(size_t)c * WORDS_MAX + 1][i] = *computed++;
+        gathering->outputs[word][i] =
+            source->place == WORD_FIXED ? source->fixed : values[source->place];
     }
 }
 
-static void transpose(const struct gathering *gathering)
+static bool transpose(const struct gathering *gathering)
 {
-    uint32_t last = TEMPLATE_NONE;
+    struct word_map maps[WORD_MAPS];
+    struct word_source *sources =
+        malloc(((size_t)WORD_MAPS * gathering->word_count + 1) * sizeof(*sources));
 
+    if (sources == NULL)
+        return false;
+    for (uint32_t i = 0; i < WORD_MAPS; i++)
+        maps[i] = (struct word_map){TEMPLATE_NONE, sources + (size_t)i * gathering->word_count};
     for (uint32_t i = 0; i < gathering->row_count; i++) {
         uint32_t number = gathering->rows->templates[gathering->order[i]];
-        const struct template *raw = gathering->rows->table.templates[number];
+        struct word_map *map = &maps[number % WORD_MAPS];
 
-        if (number != last)
-            place_words(gathering, raw);
-        last = number;
-        transpose_row(gathering, i, raw, gathering->rows->set.members[number].columns);
+        if (map->template != number)
+            map_words(gathering, number, map);
+        transpose_row(gathering, i, map);
     }
+    free(sources);
+    return true;
 }
 
 static struct slice computed_text(const struct gathering *gathering, uint32_t i, size_t field)
@@ -126,12 +156,17 @@ static struct slice text_at(const struct gathering *gathering, uint32_t column, 
 
 static uint64_t hash_at(const struct gathering *gathering, uint32_t column, uint32_t i)
 {
-    struct slice text;
+    return gathering->words[(size_t)column * WORDS_MAX + 1][i];
+}
 
-    if (gathering->words[(size_t)column * WORDS_MAX][i] != WORD_REF)
-        return gathering->words[(size_t)column * WORDS_MAX + 1][i];
-    text = text_at(gathering, column, i);
-    return hash64(text.data, text.len);
+/* A small column becomes a dictionary, unless its strings are long. */
+static bool is_long(const struct gathering *gathering, uint32_t column)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < gathering->row_count; i++)
+        bytes += text_at(gathering, column, i).len;
+    return bytes > (uint64_t)SMALL_TEXT_MEAN_MAX * gathering->row_count;
 }
 
 /* Are most values new? Then a dictionary would only be a second copy. */
@@ -139,10 +174,10 @@ static bool is_mostly_distinct(const struct gathering *gathering, uint32_t colum
 {
     uint64_t seen[SAMPLE_PLACES] = {0};
     uint32_t stride = gathering->row_count / SAMPLE_MAX + 1, total = 0, distinct = 0;
-    uint64_t bytes = 0;
 
+    if (gathering->row_count < SMALL_COLUMN_ROWS)
+        return is_long(gathering, column);
     for (uint32_t i = 0; i < gathering->row_count; i += stride) {
-        struct slice text = text_at(gathering, column, i);
         uint64_t hash = hash_at(gathering, column, i) | 1;
         uint32_t place = (uint32_t)(hash >> 32) % SAMPLE_PLACES;
 
@@ -151,10 +186,7 @@ static bool is_mostly_distinct(const struct gathering *gathering, uint32_t colum
         distinct += seen[place] == 0;
         seen[place] = hash;
         total++;
-        bytes += text.len;
     }
-    if (gathering->row_count < SMALL_COLUMN_ROWS)
-        return bytes > (uint64_t)SMALL_TEXT_MEAN_MAX * total;
     return distinct * 10 > total * 9;
 }
 
@@ -298,19 +330,21 @@ static bool gather_column(const struct gathering *gathering, uint32_t column,
 /* One array per word of each column, in one piece of memory. */
 static uint64_t *allocate_words(struct gathering *gathering)
 {
-    size_t total = 0, at = 0;
-    uint64_t *all;
+    size_t slots = (size_t)gathering->column_count * WORDS_MAX;
+    uint64_t *all, **next;
 
     for (uint32_t c = 0; c < gathering->column_count; c++)
-        total += slot_words(kind_of(gathering, c));
-    all = spare_take((total * gathering->row_count + 1) * sizeof(*all));
-    gathering->words =
-        calloc((size_t)gathering->column_count * WORDS_MAX + 1, sizeof(*gathering->words));
-    for (uint32_t c = 0; c < gathering->column_count && all != NULL && gathering->words != NULL;
-         c++)
-        for (unsigned word = 0; word < slot_words(kind_of(gathering, c)); word++)
-            gathering->words[(size_t)c * WORDS_MAX + word] =
-                all + at++ * (size_t)gathering->row_count;
+        gathering->word_count += slot_words(kind_of(gathering, c));
+    all = spare_take(((size_t)gathering->word_count * gathering->row_count + 1) * sizeof(*all));
+    gathering->words = calloc(2 * slots + 1, sizeof(*gathering->words));
+    if (all == NULL || gathering->words == NULL)
+        return all;
+    gathering->outputs = next = gathering->words + slots;
+    for (uint32_t c = 0; c < gathering->column_count; c++)
+        for (unsigned word = 0; word < slot_words(kind_of(gathering, c)); word++) {
+            *next = all + (size_t)(next - gathering->outputs) * gathering->row_count;
+            gathering->words[(size_t)c * WORDS_MAX + word] = *next++;
+        }
     return all;
 }
 
@@ -322,7 +356,7 @@ static bool gather(struct gathering *gathering, struct gathered *out)
     out->columns = calloc(gathering->column_count + 1, sizeof(*out->columns));
     fine = fine && out->columns != NULL;
     if (fine && gathering->family != NULL)
-        transpose(gathering);
+        fine = transpose(gathering);
     for (uint32_t c = 0; c < gathering->column_count && fine; c++)
         fine = gather_column(gathering, c, &out->columns[c]);
     spare_give(all);
@@ -334,13 +368,11 @@ bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_
                    const struct slice *blobs, const int64_t *times, struct gather_pools *pools)
 {
     bool as_text = family == rows->set.family_count;
-    uint16_t words_before[SHAPE_SLOTS_MAX + 1];
     struct gathering gathering = {
         .rows = rows,
         .order = rows->order + rows->family_start[family],
         .row_count = (uint32_t)(rows->family_start[family + 1] - rows->family_start[family]),
         .family = as_text ? NULL : &rows->set.families[family],
-        .words_before = words_before,
         .blobs = blobs,
         .times = times,
         .pools = pools,

@@ -66,32 +66,52 @@ static unsigned bits_of(uint64_t value)
     return value == 0 ? 0 : 64 - (unsigned)__builtin_clzll(value);
 }
 
-/* Times of seconds or milliseconds kept in ns have a common factor. */
-static uint64_t common_factor(const uint64_t *residuals, size_t count, uint64_t largest)
-{
-    static const uint64_t factors[] = {1000000000, 1000000, 1000};
+/* Times of seconds or milliseconds kept in ns have a common factor 10^n = 2^n * 5^n. A multiple is
+ * divided by it by shifting and multiplying with the inverse of 5^n modulo 2^64; with all else the same
+ * arithmetic gives more than `quotient_max` (Granlund and Montgomery, "Division by Invariant
+ * Integers using Multiplication", section 9). */
+static const struct factor {
+    uint64_t value, inverse, quotient_max;
+    unsigned shift;
+} factors[] = {
+    {1000000000, 0x8e47ce423a2e9c6d, UINT64_MAX / 1000000000, 9},
+    {1000000, 0x790fb65668c26139, UINT64_MAX / 1000000, 6},
+    {1000, 0x1cac083126e978d5, UINT64_MAX / 1000, 3},
+};
 
+static inline bool is_multiple(uint64_t value, const struct factor *factor)
+{
+    uint64_t product = value * factor->inverse;
+
+    return (product >> factor->shift | product << (64 - factor->shift)) <= factor->quotient_max;
+}
+
+static const struct factor *common_factor(const uint64_t *residuals, size_t count,
+                                          uint64_t largest)
+{
     for (size_t i = 0; i < COUNT_OF(factors); i++) {
         size_t at = 0;
 
-        if (largest < factors[i])
+        if (largest < factors[i].value)
             continue;
-        while (at < count && residuals[at] % factors[i] == 0)
+        while (at < count && is_multiple(residuals[at], &factors[i]))
             at++;
         if (at == count)
-            return factors[i];
+            return &factors[i];
     }
-    return 1;
+    return NULL;
 }
 
 static void divide(uint64_t *residuals, size_t count, struct candidate *candidate)
 {
-    candidate->factor = common_factor(residuals, count, candidate->largest);
-    if (candidate->factor == 1)
+    const struct factor *factor = common_factor(residuals, count, candidate->largest);
+
+    candidate->factor = factor == NULL ? 1 : factor->value;
+    if (factor == NULL)
         return;
     for (size_t i = 0; i < count; i++)
-        residuals[i] /= candidate->factor;
-    candidate->largest /= candidate->factor;
+        residuals[i] = (residuals[i] >> factor->shift) * factor->inverse;
+    candidate->largest /= factor->value;
 }
 
 /* Bytes that the residuals take when each byte position is coded by itself, ideally. */
@@ -100,13 +120,18 @@ static double entropy_size(const uint64_t *residuals, size_t count, unsigned byt
     double bits = 0;
 
     for (unsigned byte = 0; byte < bytes; byte++) {
-        uint32_t histogram[256] = {0};
+        uint32_t even[256] = {0}, odd[256] = {0}; /* equal neighbours do not wait for each other */
 
-        for (size_t i = 0; i < count; i++)
-            histogram[residuals[i] >> (8 * byte) & 255]++;
+        for (size_t i = 0; i + 1 < count; i += 2) {
+            even[residuals[i] >> (8 * byte) & 255]++;
+            odd[residuals[i + 1] >> (8 * byte) & 255]++;
+        }
+        if (count % 2 != 0)
+            even[residuals[count - 1] >> (8 * byte) & 255]++;
         for (unsigned i = 0; i < 256; i++)
-            if (histogram[i] != 0)
-                bits += histogram[i] * (double)log2f((float)count / (float)histogram[i]);
+            if (even[i] + odd[i] != 0)
+                bits += (even[i] + odd[i]) *
+                        (double)log2f((float)count / (float)(even[i] + odd[i]));
     }
     return bits / 8;
 }

@@ -73,6 +73,7 @@ static enum status open_store(struct collector *collector, struct error *err)
         .io = collector->options.io,
         .shard_count = shard_count(config),
         .memory_max = config->memory_max,
+        .scrub_rate = config->scrub_rate,
         .retention_ns = config->retention_ns,
         .retention_bytes = config->retention_bytes,
         .seal_age_ns = config->seal_age_ns,

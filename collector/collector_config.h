@@ -23,6 +23,7 @@ struct collector_config {
     int64_t seal_age_ns;
     uint64_t compact_size; /* 0: never */
     uint64_t memory_max;
+    uint64_t scrub_rate;       /* bytes per second; 0: segments are not checked */
     int64_t shard_count;       /* 0: one per processor */
     struct derive_config derive;
     struct table_list sources; /* as read; see `overrides` */

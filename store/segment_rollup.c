@@ -1,6 +1,8 @@
 /* store/segment_rollup.c -- read the rollups of a segment; decoded ones are kept while a budget lasts. */
 #include "store/segment_rollup.h"
 
+#include "base/memory_budget.h"
+
 #include <stdlib.h>
 
 /* Of all segments of the process: 24 MB of lines have about 100 KB of them. */
@@ -51,6 +53,7 @@ static enum status get(struct segment *segment, const struct page_ref *page, boo
                        const struct rollup_kept **out, struct error *err)
 {
     struct rollup_kept *kept = atomic_load(place), *expected = NULL;
+    enum memory_class before;
     enum status status;
 
     *out = kept;
@@ -61,10 +64,13 @@ static enum status get(struct segment *segment, const struct page_ref *page, boo
         return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
     kept->has_values = has_values;
     kept->arena = arena_empty(ROLLUP_KEPT_MAX);
+    before = memory_budget_enter(MEMORY_PAGES);
     status = decode(segment, page, &kept->arena, kept, err);
+    (void)memory_budget_enter(before);
     kept->size = kept->arena.allocated;
     (void)atomic_fetch_add(&kept_bytes, kept->size);
-    if (status == STATUS_OK && atomic_load(&kept_bytes) <= ROLLUP_KEPT_MAX) {
+    if (status == STATUS_OK && atomic_load(&kept_bytes) <= ROLLUP_KEPT_MAX &&
+        !memory_budget_over(MEMORY_PAGES, 0)) {
         *out = kept;
         if (atomic_compare_exchange_strong(place, &expected, kept))
             return STATUS_OK;

@@ -173,6 +173,7 @@ static void release(struct store *store)
             head_unref(store->shards[i].heads[k]);
     source_states_release(&store->states);
     catalog_unref(store->catalog);
+    scrub_release(store); /* the catalog is gone: it may be the last that holds a file */
     upkeep_release(&store->upkeep);
     wal_release(&store->wal);
     manifest_release(&store->manifest);
@@ -465,7 +466,9 @@ enum status store_step(struct store *store, struct error *err)
     status = store_seal_one(store, false, err);
     if (status == STATUS_END)
         status = store_retain(store, err);
-    return status == STATUS_END ? upkeep_step(store, err) : status;
+    if (status == STATUS_END)
+        status = upkeep_step(store, err);
+    return status == STATUS_END && store->options.scrub_rate > 0 ? scrub_step(store, err) : status;
 }
 
 /* ---- what is known of sources ---- */
@@ -689,6 +692,7 @@ void store_stats(struct store *store, struct store_stats *out)
     out->raw_bytes += out->head_raw_bytes;
     (void)pthread_mutex_unlock(&store->state_lock);
     out->sources = source_table_count(&store->sources);
+    scrub_stats(store, &out->scrub);
 }
 
 void store_note(struct store *store, const char *line)

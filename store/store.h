@@ -29,6 +29,7 @@ struct store_options {
     uint64_t retention_bytes;  /* size of all segments; oldest go first; 0: no limit */
     uint64_t free_bytes_min;   /* refuse appends below this free space; 0: 5% or 1 GiB, the less */
     uint64_t wal_file_size;    /* 0: 64 MiB */
+    uint64_t scrub_rate;       /* bytes per second that are checked in the background; 0: none */
     uint64_t reserve_size;     /* given up when the disk is full; 0: 256 MiB, at most 1% of it */
     uint64_t compact_size;     /* raw bytes up to which small segments are joined; 0: never */
     store_filter_make *make_filter; /* NULL: no erasure, no rules of retention */
@@ -96,6 +97,12 @@ typedef void store_loss_visit(void *user, const struct event_source *source,
 void store_losses(struct store *store, int64_t from_ns, int64_t to_ns, store_loss_visit *visit,
                   void *user);
 
+/* Of the check of all segments that runs in the background. */
+struct scrub_stats {
+    int64_t started_ns, finished_ns; /* wall clock: the pass that runs (0: none), the last one's end */
+    uint64_t bytes, pages, damaged, passes; /* since the store was opened */
+};
+
 /* Numbers for /metrics and `dendro status`; a snapshot without locks held by the caller. */
 struct store_stats {
     uint64_t rows, samples, segments, sources;
@@ -107,6 +114,7 @@ struct store_stats {
     uint64_t quarantined; /* files or ranges set aside */
     uint64_t free_bytes, memory_bytes;
     int64_t time_min_ns, time_max_ns; /* of all rows; 0 if none */
+    struct scrub_stats scrub;
 };
 void store_stats(struct store *store, struct store_stats *out);
 

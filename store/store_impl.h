@@ -16,6 +16,7 @@
 #include "store/chunk.h"
 #include "store/head.h"
 #include "store/manifest.h"
+#include "store/scrub.h"
 #include "store/source_state.h"
 #include "store/store.h"
 #include "store/upkeep.h"
@@ -107,6 +108,7 @@ struct store {
     pthread_t committer, worker;
     int64_t retention_at_ns, opened_mono_ns;
     struct upkeep upkeep;
+    struct scrub scrub;
 };
 
 /* commit.c */

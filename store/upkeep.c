@@ -3,6 +3,7 @@
 #include "store/store_impl.h"
 
 #include "base/diag.h"
+#include "base/memory_budget.h"
 #include "base/spare.h"
 
 #include <inttypes.h>
@@ -310,6 +311,7 @@ static void *background_main(void *user)
     struct store *store = user;
     struct timespec until;
 
+    (void)memory_budget_enter(MEMORY_BACKGROUND);
     while (!is_stopping(store)) {
         struct error err = {0};
         enum status status = upkeep_step(store, &err);
@@ -318,6 +320,7 @@ static void *background_main(void *user)
             continue;
         if (status != STATUS_END)
             diag_error("store: background: %s", err.message);
+        scrub_tick(store);
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += TICK_MS / 1000;
         (void)pthread_mutex_lock(&store->queue_lock);

@@ -212,6 +212,13 @@ static void write_store(const struct api *api, struct buf *out)
             {"dendro_store_free_bytes", "gauge", "Free space of the file system.",
              (double)s.free_bytes},
             {"dendro_store_memory_bytes", "gauge", "Memory of the store.", (double)s.memory_bytes},
+            {"dendro_store_scrub_bytes_total", "counter", "Bytes of segments checked behind.",
+             (double)s.scrub.bytes},
+            {"dendro_store_scrub_damaged_total", "counter", "Pages and files found damaged by that.",
+             (double)s.scrub.damaged},
+            {"dendro_store_scrub_finished_seconds", "gauge",
+             "End of the last full pass, Unix time; 0: none yet.",
+             (double)s.scrub.finished_ns / 1e9},
         };
 
         write_rows(out, rows, COUNT_OF(rows));

@@ -69,6 +69,8 @@ static void write_store(const struct api *api, struct json_writer *json)
             {"seal_mismatches", s.seal_mismatches},
             {"quarantined", s.quarantined},
             {"pages_quarantined", pages.pages},
+            {"scrub_bytes", s.scrub.bytes},
+            {"scrub_damaged", s.scrub.damaged},
         };
 
         jsonw_key(json, "store");
@@ -86,6 +88,8 @@ static void write_store(const struct api *api, struct json_writer *json)
     }
     write_time(json, "oldest", s.time_min_ns);
     write_time(json, "newest", s.time_max_ns);
+    write_time(json, "scrub_started", s.scrub.started_ns);
+    write_time(json, "scrub_finished", s.scrub.finished_ns);
     jsonw_end_object(json);
 }
 

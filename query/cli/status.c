@@ -66,6 +66,23 @@ static void put_node(struct buf *out, const json_t *node)
     buf_append_byte(out, '\n');
 }
 
+/* Nothing before the first pass. */
+static void put_scrub(struct buf *out, const json_t *store)
+{
+    bool runs = json_is_string(json_object_get(store, "scrub_started"));
+    bool ended = json_is_string(json_object_get(store, "scrub_finished"));
+
+    if (!runs && !ended)
+        return;
+    buf_append_text(out, "checked   ");
+    if (ended)
+        buf_printf(out, "all segments, until %s", text_of(store, "scrub_finished"));
+    if (runs)
+        buf_printf(out, "%ssince %s a pass is under way", ended ? "; " : "",
+                   text_of(store, "scrub_started"));
+    buf_append_byte(out, '\n');
+}
+
 static void put_store(struct buf *out, const json_t *store)
 {
     buf_printf(out, "store     %s",
@@ -92,6 +109,7 @@ static void put_store(struct buf *out, const json_t *store)
     put_bytes(out, store, "free_bytes");
     buf_append_text(out, " free\nrange     ");
     buf_printf(out, "%s to %s\n", text_of(store, "oldest"), text_of(store, "newest"));
+    put_scrub(out, store);
 }
 
 /* What is counted, by class, as far as it is worth a word. */
@@ -124,7 +142,7 @@ static void put_memory(struct buf *out, json_t *memory)
 static void put_troubles(struct buf *out, const json_t *store)
 {
     static const char *const names[] = {"append_errors", "seal_errors", "seal_mismatches",
-                                        "quarantined", "pages_quarantined"};
+                                        "quarantined", "pages_quarantined", "scrub_damaged"};
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (json_integer_value(json_object_get(store, names[i])) > 0) {

@@ -203,7 +203,7 @@ static enum status check_request(struct store *store, const struct erase_request
 static void draw_line(struct store *store, struct erasure *erasure)
 {
     (void)pthread_mutex_lock(&store->commit_lock);
-    wal_fence(&store->wal);
+    wal_end_file(&store->wal);
     erasure->wal_file = store->wal.next_file;
     (void)pthread_mutex_lock(&store->state_lock);
     erasure->entry.sequence_max = store->next_sequence - 1;
@@ -476,7 +476,7 @@ enum status store_scrub_wal(struct store *store, struct error *err)
 
     (void)pthread_mutex_lock(&store->manifest_lock);
     (void)pthread_mutex_lock(&store->commit_lock);
-    wal_fence(&store->wal);
+    wal_end_file(&store->wal);
     (void)pthread_mutex_unlock(&store->commit_lock);
     status = store_carry_open(store, low_water(store, false), err);
     low = low_water(store, true);

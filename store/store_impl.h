@@ -99,6 +99,7 @@ struct store {
     uint32_t report_count;
     bool adopt; /* the manifest was lost: unlisted segments are taken in, not swept */
     bool has_reserve;
+    uint64_t reserve_size; /* worker only */
 
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_filled, work_wanted;

@@ -11,7 +11,14 @@
 
 #define FREE_BYTES_DEFAULT ((uint64_t)1 << 30)
 #define RESERVE_SIZE_DEFAULT ((uint64_t)256 << 20)
-enum { FREE_PERCENT_DEFAULT = 5, RESERVE_PERCENT_MAX = 1, EDIT_SIZE_MAX = 16 << 20 };
+#define RESERVE_SIZE_MIN ((uint64_t)8 << 20)
+enum {
+    FREE_PERCENT_DEFAULT = 5,
+    RESERVE_PERCENT_MAX = 1, /* of the disk, and of the segments */
+    EDIT_SIZE_MAX = 16 << 20,
+    QUIET_SIZE_MAX = 1 << 20,
+    SETTLE_EVERY_S = 10,
+};
 
 static uint64_t free_min(const struct store *store, uint64_t total)
 {
@@ -22,21 +29,41 @@ static uint64_t free_min(const struct store *store, uint64_t total)
     return share < FREE_BYTES_DEFAULT ? share : FREE_BYTES_DEFAULT;
 }
 
-/* Space that is given up when the disk is full, so that retention and the manifest can go on. */
-static void make_reserve(struct store *store, uint64_t total)
+static uint64_t at_most(uint64_t a, uint64_t b)
 {
-    uint64_t size = total / 100 * RESERVE_PERCENT_MAX;
-    uint64_t wanted = store->options.reserve_size == 0 ? RESERVE_SIZE_DEFAULT
-                                                       : store->options.reserve_size;
+    return a < b ? a : b;
+}
+
+/* What it takes to go on when others have filled the disk: a manifest, the heads as segments, one
+ * segment written again. That grows with the store, and is no use on a small one. */
+static uint64_t reserve_wanted(struct store *store, uint64_t total)
+{
+    uint64_t most = store->options.reserve_size == 0 ? RESERVE_SIZE_DEFAULT
+                                                     : store->options.reserve_size;
+    uint64_t segments = 0;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    for (uint32_t i = 0; store->catalog != NULL && i < store->catalog->count; i++)
+        segments += store->catalog->files[i]->entry.summary.file_bytes;
+    (void)pthread_mutex_unlock(&store->state_lock);
+    most = at_most(most, total / 100 * RESERVE_PERCENT_MAX);
+    return at_most(most, RESERVE_SIZE_MIN + segments / 100 * RESERVE_PERCENT_MAX);
+}
+
+/* Space that is given up when the disk is full, so that retention and the manifest can go on. */
+static void make_reserve(struct store *store, uint64_t size)
+{
     char path[PATH_SIZE_MAX];
     struct error err = {0};
     int fd = -1;
 
     path_join(path, store->dir, "reserve");
-    size = size < wanted ? size : wanted;
     if (size == 0 || io_open(store->io, path, IO_WRITE | IO_CREATE, &fd, &err) != STATUS_OK)
         return;
-    store->has_reserve = store->io->file->allocate(store->io, fd, size) == 0;
+    /* One of an earlier start may be larger. */
+    store->has_reserve = store->io->file->truncate(store->io, fd, size) == 0 &&
+                         store->io->file->allocate(store->io, fd, size) == 0;
+    store->reserve_size = size;
     io_close(store->io, &fd);
     if (!store->has_reserve)
         file_remove(store->io, path);
@@ -49,6 +76,12 @@ static void drop_reserve(struct store *store)
     path_join(path, store->dir, "reserve");
     file_remove(store->io, path);
     store->has_reserve = false;
+}
+
+static void keep_reserve(struct store *store, uint64_t wanted)
+{
+    if (!store->has_reserve || wanted / 2 > store->reserve_size)
+        make_reserve(store, wanted);
 }
 
 /* The refusal comes before ENOSPC, and ends by itself. */
@@ -72,8 +105,8 @@ void store_check_space(struct store *store)
     (void)pthread_mutex_unlock(&store->state_lock);
     if (full && store->has_reserve)
         drop_reserve(store);
-    else if (!store->has_reserve && available > least * 2 + RESERVE_SIZE_DEFAULT)
-        make_reserve(store, total);
+    else if (available > least * 2 + RESERVE_SIZE_DEFAULT)
+        keep_reserve(store, reserve_wanted(store, total));
     if (full && !was_full)
         diag_error("store: %s", store->refusal.message);
     else if (!full && was_full)
@@ -282,10 +315,42 @@ enum status upkeep_start(struct store *store, struct error *err)
     return fine ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "no memory to mask rows");
 }
 
+/* Is the store past its burst: nothing queued, little in the heads? */
+static bool is_quiet(struct store *store)
+{
+    uint64_t bytes = 0;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        bytes += store->shards[i].queued_size;
+        for (uint32_t k = 0; k < store->shards[i].head_count; k++)
+            bytes += store->shards[i].heads[k]->memory_size;
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return bytes < QUIET_SIZE_MAX;
+}
+
+/* After a burst the WAL gives back the space that it was prepared with. */
+static enum status settle_wal(struct store *store, struct error *err)
+{
+    int64_t now = io_mono_ns(store->io);
+    bool large;
+
+    if (now < store->upkeep.settle_at_ns)
+        return STATUS_END;
+    store->upkeep.settle_at_ns = now + SETTLE_EVERY_S * NS_PER_S;
+    (void)pthread_mutex_lock(&store->commit_lock);
+    large = wal_is_large(&store->wal);
+    (void)pthread_mutex_unlock(&store->commit_lock);
+    return large && is_quiet(store) ? store_scrub_wal(store, err) : STATUS_END;
+}
+
 enum status upkeep_step(struct store *store, struct error *err)
 {
     enum status status = erasures_step(store, err);
 
+    if (status == STATUS_END)
+        status = settle_wal(store, err);
     return status == STATUS_END ? compact_step(store, err) : status;
 }
 

@@ -39,7 +39,7 @@ struct upkeep {
     pthread_t thread;
     pthread_cond_t wanted; /* with the queue lock */
     bool thread_runs;
-    int64_t compact_at_ns; /* monotonic; background thread only */
+    int64_t compact_at_ns, settle_at_ns; /* monotonic; background thread only */
 };
 
 struct store;

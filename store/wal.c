@@ -14,6 +14,11 @@ static void file_path(const struct wal *wal, uint64_t number, char out[600])
     (void)snprintf(out, 600, "%s/%016" PRIx64 ".wal", wal->dir, number);
 }
 
+static uint64_t first_size(const struct wal *wal)
+{
+    return wal->file_size < WAL_FILE_SIZE_FIRST ? wal->file_size : WAL_FILE_SIZE_FIRST;
+}
+
 enum status wal_init(struct wal *wal, struct io *io, const char *dir, uint64_t incarnation,
                      uint64_t file_size, struct error *err)
 {
@@ -25,6 +30,7 @@ enum status wal_init(struct wal *wal, struct io *io, const char *dir, uint64_t i
         .next_record = 1,
         .next_file = 1,
     };
+    wal->size_next = first_size(wal);
     if ((size_t)snprintf(wal->dir, sizeof(wal->dir), "%s", dir) >= sizeof(wal->dir))
         return error_set(err, STATUS_TOO_LARGE, "the path %s is too long", dir);
     return STATUS_OK;
@@ -86,7 +92,7 @@ static enum status begin_file(struct wal *wal, int fd, uint64_t number, uint64_t
 static enum status next_file(struct wal *wal, uint64_t group_size, struct error *err)
 {
     uint64_t number = wal->next_file;
-    uint64_t size = wal->file_size;
+    uint64_t size = wal->size_next;
     char path[600];
     int fd = -1;
     enum status status;
@@ -94,6 +100,8 @@ static enum status next_file(struct wal *wal, uint64_t group_size, struct error 
     if (wal->live_count == WAL_FILES_MAX)
         return error_set(err, STATUS_DISK_FULL, "%d WAL files wait for their segments",
                          WAL_FILES_MAX);
+    if (wal->spare_count > 0 && wal->spare_sizes[wal->spare_count - 1] > size)
+        size = wal->spare_sizes[wal->spare_count - 1]; /* it has the space already */
     if (size < WAL_FILE_HEADER_SIZE + group_size)
         size = WAL_FILE_HEADER_SIZE + group_size;
     status = open_file(wal, number, &fd, err);
@@ -109,6 +117,8 @@ static enum status next_file(struct wal *wal, uint64_t group_size, struct error 
     io_close(wal->io, &wal->fd);
     wal->fd = fd;
     wal->next_file = number + 1;
+    wal->size_next = size * 2 < wal->file_size ? size * 2 : wal->file_size;
+    wal->live_sizes[wal->live_count] = size;
     wal->live[wal->live_count++] = number;
     return STATUS_OK;
 }
@@ -243,8 +253,10 @@ void wal_recycle(struct wal *wal, uint64_t low_water)
         uint64_t number = wal->live[i];
 
         if (number >= low_water || (wal->fd >= 0 && number == wal->file_number)) {
+            wal->live_sizes[kept] = wal->live_sizes[i];
             wal->live[kept++] = number;
         } else if (wal->spare_count < WAL_SPARES_MAX) {
+            wal->spare_sizes[wal->spare_count] = wal->live_sizes[i];
             wal->spares[wal->spare_count++] = number;
         } else {
             file_path(wal, number, path);
@@ -252,6 +264,17 @@ void wal_recycle(struct wal *wal, uint64_t low_water)
         }
     }
     wal->live_count = kept;
+}
+
+void wal_end_file(struct wal *wal)
+{
+    wal_fence(wal);
+    wal->size_next = first_size(wal);
+}
+
+bool wal_is_large(const struct wal *wal)
+{
+    return wal->spare_count > 0 || (wal->fd >= 0 && wal->size_now > first_size(wal));
 }
 
 void wal_drop_spares(struct wal *wal)
@@ -271,5 +294,11 @@ uint64_t wal_current_file(const struct wal *wal)
 
 uint64_t wal_bytes(const struct wal *wal)
 {
-    return (wal->live_count + wal->spare_count) * wal->file_size;
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < wal->live_count; i++)
+        sum += wal->live_sizes[i];
+    for (uint32_t i = 0; i < wal->spare_count; i++)
+        sum += wal->spare_sizes[i];
+    return sum;
 }

@@ -50,6 +50,9 @@ enum {
     WAL_SPARES_MAX = 2,
 };
 #define WAL_FILE_SIZE_DEFAULT ((uint64_t)64 << 20)
+/* The first file of a run is this large; each that fills up is followed by one of twice its size, up
+ * to file_size. So a quiet store does not hold 64 MiB for the few lines it gets. */
+#define WAL_FILE_SIZE_FIRST ((uint64_t)4 << 20)
 #define WAL_MAGIC "DNWAL\r\n"
 
 enum wal_record_type { WAL_BATCH = 1 };
@@ -70,9 +73,11 @@ struct wal {
     uint64_t next_record, next_file, acked;
     bool written; /* bytes of a group may be on the disk that was not acknowledged */
     uint64_t size_now; /* allocated for the current file */
+    uint64_t size_next; /* of the next one */
     uint64_t live[WAL_FILES_MAX]; /* numbers of the files in use, ascending; the last is current */
+    uint64_t live_sizes[WAL_FILES_MAX];
     uint32_t live_count;
-    uint64_t spares[WAL_SPARES_MAX];
+    uint64_t spares[WAL_SPARES_MAX], spare_sizes[WAL_SPARES_MAX];
     uint32_t spare_count;
 };
 
@@ -106,11 +111,15 @@ void wal_give_up(struct wal *wal, uint32_t count);
 
 /* Remove or keep for reuse all files with numbers below `low_water`, once that is durable. */
 void wal_recycle(struct wal *wal, uint64_t low_water);
+/* The next group begins a new, small file: after a burst, or to leave old bytes behind. */
+void wal_end_file(struct wal *wal);
+/* Does it hold more space than a quiet store needs? */
+bool wal_is_large(const struct wal *wal);
 /* Remove the files that are kept for reuse: their bytes must not stay on the disk. */
 void wal_drop_spares(struct wal *wal);
 /* Number that the next file will have at the earliest or the current file has. */
 uint64_t wal_current_file(const struct wal *wal);
-/* Bytes of the files in use. */
+/* Bytes of the files in use and of those kept for reuse. */
 uint64_t wal_bytes(const struct wal *wal);
 
 #endif

@@ -281,6 +281,7 @@ enum status wal_replay(struct wal *wal, uint64_t low_water, bool repair,
         wal->live_count = 0;
         for (size_t i = 0; i < list.count && i < WAL_FILES_MAX; i++) {
             replay_file(&replay, list.numbers[i], i + 1 == list.count);
+            wal->live_sizes[wal->live_count] = replay.size;
             wal->live[wal->live_count++] = list.numbers[i];
         }
         if (replay.last_record >= wal->next_record)

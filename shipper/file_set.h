@@ -26,9 +26,10 @@ struct set_directory {
     bool open_to_others;   /* other users can make links that lead to its files, or to it */
     uint32_t root_len;     /* of its path: the directory in front of the pattern's first wildcard */
     bool watched;          /* the watcher has it; the caller's to set */
-    int64_t mtime_ns;        /* of the directory at its last scan; the caller's to set */
-    int64_t next_rotated_ns; /* monotonic: look at rotated files again; the caller's to set */
-    int64_t scanned_wall_ns; /* wall clock at its last scan; the caller's to set */
+    /* Of the last scan that looked at rotated files; the caller's to set. */
+    int64_t rotated_ns, rotated_wall_ns; /* when it was, on both clocks */
+    int64_t rotated_mtime_ns;            /* of the directory */
+    bool rotated_held;                   /* what one of them is could not be said yet */
     bool wants_siblings;   /* a file is missing: show names that match no pattern, too */
     bool wants_rotated;    /* show names that may have matched before a rotation */
     bool busy;             /* the last scan left something to look at again soon */

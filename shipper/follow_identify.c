@@ -364,6 +364,7 @@ static void hold(struct follow *follow, struct candidate *candidate)
 {
     if (is_young(follow, candidate))
         candidate->directory->busy = true;
+    candidate->directory->rotated_held |= candidate->before != NULL;
     note_skip(follow, candidate, SKIP_HELD, 0);
 }
 

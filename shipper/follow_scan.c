@@ -352,26 +352,31 @@ static void schedule(struct scan *scan)
     directory->started = true;
 }
 
-/* Rotated files are looked for when names may have changed since the last scan, and at the first; and
- * once a minute, since a program that was not told of the rotation goes on writing to them. */
+/* Rotated files are looked for at the first scan, when all names are looked at anyway, and when names
+ * may have changed since, or one could not be told yet; and once a minute, since a program that was
+ * not told of the rotation goes on writing to them. */
 static void look_for_missed(struct scan *scan)
 {
     struct follow *follow = scan->follow;
     struct set_directory *directory = scan->directory;
-    struct io_info info = {.mtime_ns = directory->mtime_ns};
     const char *path = directory->path[0] == '\0' ? "/" : directory->path;
-    int64_t known = directory->scanned_wall_ns - FILE_TIME_MARGIN_NS;
+    struct io_info info = {.mtime_ns = directory->rotated_mtime_ns};
+    int64_t age = follow->now_ns - directory->rotated_ns;
+    int64_t known = directory->rotated_wall_ns - FILE_TIME_MARGIN_NS;
+    bool news;
 
     (void)follow->io->path->info(follow->io, path, &info);
-    directory->wants_rotated = !directory->started || directory->busy ||
-                               info.mtime_ns != directory->mtime_ns || info.mtime_ns > known ||
-                               follow->now_ns >= directory->next_rotated_ns;
-    if (directory->wants_rotated)
-        directory->next_rotated_ns = follow->now_ns + SCAN_ROTATED_NS;
+    news = directory->rotated_held || info.mtime_ns != directory->rotated_mtime_ns || info.mtime_ns > known;
+    directory->wants_rotated = !directory->started || directory->wants_siblings ||
+                               age >= SCAN_ROTATED_NS || (news && age >= SCAN_MISSED_NS);
     scan->known_wall_ns = directory->started ? known : follow->known_wall_ns;
     scan->births = directory->started || follow->first_start;
-    directory->mtime_ns = info.mtime_ns;
-    directory->scanned_wall_ns = follow->wall_ns;
+    if (!directory->wants_rotated)
+        return;
+    directory->rotated_ns = follow->now_ns;
+    directory->rotated_wall_ns = follow->wall_ns;
+    directory->rotated_mtime_ns = info.mtime_ns;
+    directory->rotated_held = false;
 }
 
 static void scan_directory(struct follow *follow, struct set_directory *directory)
@@ -382,11 +387,11 @@ static void scan_directory(struct follow *follow, struct set_directory *director
     enum status status;
 
     follow->counters.scans++;
-    look_for_missed(&scan);
-    directory->hint = directory->busy = false;
     for (uint32_t i = 0; i < follow->sources.count; i++)
         follow->sources.items[i]->seen = false;
     directory->wants_siblings = has_orphan(&scan);
+    look_for_missed(&scan);
+    directory->hint = directory->busy = false;
     status = file_set_scan(follow->files, directory, on_file, &scan, &err);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND &&
         diag_limited(&follow->alarm_told_s, 10))

@@ -51,6 +51,7 @@ enum shipper_limits {
 #define HOT_FOR_NS           (10 * SECOND_NS)       /* "lately" */
 #define SCAN_HOT_NS          (1 * SECOND_NS)        /* directories with a file that is missing */
 #define SCAN_COLD_NS         (10 * SECOND_NS)
+#define SCAN_MISSED_NS       (5 * SECOND_NS)  /* rotated files that we missed: each is a stat */
 #define SCAN_ROTATED_NS      (60 * SECOND_NS) /* rotated files that somebody still writes to */
 #define IDLE_PARTIAL_NS      (5 * SECOND_NS)  /* a line without an end is sent after this */
 #define ROTATED_QUIET_NS     (5 * SECOND_NS)  /* a rotated file without growth is finished */

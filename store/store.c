@@ -3,6 +3,7 @@
 
 #include "base/diag.h"
 #include "base/hash.h"
+#include "store/registry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -173,6 +174,7 @@ static void release(struct store *store)
             head_unref(store->shards[i].heads[k]);
     source_states_release(&store->states);
     catalog_unref(store->catalog);
+    registry_close(atomic_load(&store->registry));
     scrub_release(store); /* the catalog is gone: it may be the last that holds a file */
     upkeep_release(&store->upkeep);
     wal_release(&store->wal);

@@ -63,6 +63,8 @@ struct kept_loss {
     uint64_t record_number; /* of the WAL; 0: it came from the manifest */
 };
 
+struct registry;
+
 struct store {
     struct store_options options;
     struct io *io;
@@ -73,6 +75,7 @@ struct store {
     struct chunk_tables tables;
     struct segment_names names;
     atomic_uint open_segments;
+    _Atomic(struct registry *) registry; /* NULL until somebody asks: store_templates.c */
 
     pthread_mutex_t commit_lock;
     struct wal wal;

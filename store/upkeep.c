@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "base/memory_budget.h"
 #include "base/spare.h"
+#include "store/registry.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ enum {
     EDIT_SIZE_MAX = 16 << 20,
     QUIET_SIZE_MAX = 1 << 20,
     SETTLE_EVERY_S = 10,
+    TEMPLATES_SEGMENTS_PER_TICK = 4, /* 10 ms each */
 };
 
 static uint64_t free_min(const struct store *store, uint64_t total)
@@ -224,11 +226,14 @@ static void work(struct store *store)
     struct error err = {0};
     enum status status = STATUS_OK;
     int64_t now = io_mono_ns(store->io);
+    uint32_t left;
 
     store_check_space(store);
     while (status == STATUS_OK)
         status = store_seal_one(store, false, &err);
     spare_trim(now);
+    if (status == STATUS_OK || status == STATUS_END)
+        status = store_templates_sync(store, TEMPLATES_SEGMENTS_PER_TICK, &left, &err);
     if (now < store->retention_at_ns)
         return;
     store->retention_at_ns = now + RETENTION_EVERY_S * NS_PER_S;

@@ -177,6 +177,8 @@ struct derive_rule {
     enum derive_source from;
     bool lower;
     bool group_only; /* `set` is `$n` and nothing else */
+    bool constant;   /* `set` has no group in it */
+    uint64_t needs;  /* pairs that a text must have for the pattern to match */
 };
 
 struct derive_rules {
@@ -224,12 +226,14 @@ static enum status compile_rule(struct derive_rules *rules, const struct derive_
     out->lower = config->lower;
     out->group_only = out->set.len == 2 && out->set.data[0] == '$' &&
                       (unsigned char)(out->set.data[1] - '0') <= 9;
+    out->constant = slice_find_byte(out->set, '$') == SIZE_MAX;
     if (re != NULL) {
         status = url_pattern_new(slice_of(re), &out->pattern, err);
         if (status != STATUS_OK) {
             error_context(err, "%s", config->replace != NULL ? "replace" : "re");
             return status;
         }
+        out->needs = url_pattern_needs(out->pattern);
     }
     return check_groups(out, err);
 }
@@ -424,7 +428,7 @@ static void add_value(const struct derive_rule *rule, const struct url_match *ma
     struct text_builder text;
     struct slice group;
 
-    if (rule->pattern == NULL || slice_find_byte(rule->set, '$') == SIZE_MAX) {
+    if (rule->pattern == NULL || rule->constant) {
         parsed_text(parsed, field, FIELD_TEXT, rule->set);
         return;
     }
@@ -447,6 +451,16 @@ static void add_value(const struct derive_rule *rule, const struct url_match *ma
                     arena_copy(context->arena, slice_make(text.bytes, text.len)));
 }
 
+/* Does the rule match? Most do not, and most of those lack a pair of bytes. */
+static bool rule_matches(const struct derive_rule *rule, struct slice text, uint64_t pairs,
+                         struct url_scratch *scratch, struct url_match *match)
+{
+    if (text.data == NULL || (rule->needs & ~pairs) != 0)
+        return false;
+    return rule->pattern == NULL || (url_pattern_may_match(rule->pattern, pairs) &&
+                                     url_pattern_find(rule->pattern, scratch, text, 0, match));
+}
+
 /* First rule that matches; `from` replaces that of the rules if it is not negative. */
 static void apply_rules(const struct derive_rules *rules, enum derived_field kind, int from,
                         field_id field, const struct derive_input *input,
@@ -456,25 +470,30 @@ static void apply_rules(const struct derive_rules *rules, enum derived_field kin
     for (uint32_t i = 0; i < rules->counts[kind]; i++) {
         const struct derive_rule *rule = &rules->rules[kind][i];
         int source = from >= 0 ? from : (int)rule->from;
-        struct slice text = input->texts[source];
         struct url_match match;
 
-        if (text.data == NULL ||
-            (rule->pattern != NULL &&
-             (!url_pattern_may_match(rule->pattern, input->pairs[source]) ||
-              !url_pattern_find(rule->pattern, scratch, text, 0, &match))))
+        if (!rule_matches(rule, input->texts[source], input->pairs[source], scratch, &match))
             continue;
         add_value(rule, &match, kind == DERIVED_TENANT, field, context, event, parsed);
         return;
     }
 }
 
-/* Every match of one rule, left to right. False: nothing matched, or no room. */
+/* Pairs of the bytes of `out` from the one before `start` up to the one at `end`, if there is one. */
+static uint64_t pairs_around(const struct text_builder *out, size_t start, size_t end)
+{
+    size_t from = start == 0 ? 0 : start - 1;
+
+    return url_pairs(slice_sub(slice_make(out->bytes, out->len), from, end + 1 - from));
+}
+
+/* Every match of one rule, left to right. False: nothing matched, or no room. To `pairs` of the text
+ * those are added that only the new text has: so it stays a set of at least its pairs. */
 static bool replace_all(const struct derive_rule *rule, struct url_scratch *scratch,
-                        struct slice text, struct text_builder *out)
+                        struct slice text, struct text_builder *out, uint64_t *pairs)
 {
     struct url_match match;
-    size_t at = 0;
+    size_t at = 0, new_start = 0, new_end = 0;
 
     out->len = 0;
     out->full = false;
@@ -485,7 +504,11 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
             break;
         start = (size_t)(match.groups[0].data - text.data);
         put(out, slice_sub(text, at, start - at));
+        if (i > 0)
+            *pairs |= pairs_around(out, new_start, new_end);
+        new_start = out->len;
         expand(out, rule->set, &match);
+        new_end = out->len;
         at = start + match.groups[0].len;
         if (match.groups[0].len == 0) { /* an empty match: go on behind the next byte */
             put(out, slice_sub(text, at, 1));
@@ -495,6 +518,7 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
     if (at == 0)
         return false;
     put(out, slice_from(text, at));
+    *pairs |= pairs_around(out, new_start, new_end);
     return !out->full;
 }
 
@@ -508,29 +532,60 @@ static void apply_replacements(const struct derive_rules *rules, struct slice pa
 
     if (path.len > DERIVE_TEXT_SIZE_MAX || rules->counts[DERIVED_PATH_GROUP] == 0)
         return;
-    for (uint32_t i = 0; i < rules->counts[DERIVED_PATH_GROUP]; i++)
-        if (url_pattern_may_match(rules->rules[DERIVED_PATH_GROUP][i].pattern, pairs) &&
-            replace_all(&rules->rules[DERIVED_PATH_GROUP][i], scratch, text, &builders[next])) {
+    for (uint32_t i = 0; i < rules->counts[DERIVED_PATH_GROUP]; i++) {
+        const struct derive_rule *rule = &rules->rules[DERIVED_PATH_GROUP][i];
+
+        if ((rule->needs & ~pairs) == 0 && url_pattern_may_match(rule->pattern, pairs) &&
+            replace_all(rule, scratch, text, &builders[next], &pairs)) {
             text = slice_make(builders[next].bytes, builders[next].len);
-            pairs = url_pairs(text);
             next = 1 - next;
         }
+    }
     if (text.data == path.data)
         add_text(parsed, FIELD_ID_PATH_GROUP, event, path);
     else
         parsed_text(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT, arena_copy(context->arena, text));
 }
 
-/* A path as the rules want it; data NULL if the event has no such field. */
-static struct slice find_path(const struct parsed_event *parsed, field_id field, struct slice event)
+/* The fields that the rules look at; `data` NULL: the event has none. */
+struct derive_fields {
+    struct slice path, caller, referer, user, tenant;
+};
+
+/* One pass; of fields that occur twice the last counts, as parsed_find() has it. */
+static struct derive_fields find_fields(const struct parsed_event *parsed, field_id caller,
+                                        struct slice event)
 {
-    struct slice value;
-    struct slice path;
+    struct derive_fields found = {0};
+
+    for (uint32_t i = 0; i < parsed->field_count; i++) {
+        const struct event_field *at = &parsed->fields[i];
+        struct slice value = {at->text.data, at->text.len};
+
+        if (value.data == NULL)
+            value = slice_sub(event, at->start, at->len);
+        if (at->field == FIELD_ID_PATH)
+            found.path = value;
+        else if (at->field == FIELD_ID_REFERER)
+            found.referer = value;
+        else if (at->field == FIELD_ID_USER)
+            found.user = value;
+        else if (at->field == FIELD_ID_TENANT)
+            found.tenant = value;
+        else if (at->field == caller)
+            found.caller = value;
+    }
+    return found;
+}
+
+/* A path as the rules want it. */
+static struct slice path_of(struct slice target)
+{
+    struct slice path = target;
     struct slice params;
 
-    if (!parsed_find(parsed, field, event, &value))
-        return (struct slice){NULL, 0};
-    request_target_split(value, &path, &params);
+    if (target.data != NULL)
+        request_target_split(target, &path, &params);
     return path;
 }
 
@@ -538,22 +593,21 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
                   const struct format_context *context, struct slice event,
                   struct parsed_event *parsed)
 {
+    struct derive_fields found;
     struct derive_input input = {0};
     struct slice path;
-    struct slice known;
 
     if (parsed->derive_from == DERIVE_NOTHING)
         return;
-    path = find_path(parsed, FIELD_ID_PATH, event);
-    input.texts[DERIVE_FROM_PATH] = parsed->derive_from == DERIVE_CALLER
-                                        ? find_path(parsed, context->extra[EXTRA_CALLER], event)
-                                        : path;
-    input.texts[DERIVE_FROM_REFERER] = find_path(parsed, FIELD_ID_REFERER, event);
-    if (!parsed_find(parsed, FIELD_ID_USER, event, &input.texts[DERIVE_FROM_USER]))
-        input.texts[DERIVE_FROM_USER] = (struct slice){NULL, 0};
+    found = find_fields(parsed, context->extra[EXTRA_CALLER], event);
+    path = path_of(found.path);
+    input.texts[DERIVE_FROM_PATH] =
+        parsed->derive_from == DERIVE_CALLER ? path_of(found.caller) : path;
+    input.texts[DERIVE_FROM_REFERER] = path_of(found.referer);
+    input.texts[DERIVE_FROM_USER] = found.user;
     for (unsigned i = 0; i < COUNT_OF(input.texts); i++)
         input.pairs[i] = url_pairs(input.texts[i]);
-    if (!parsed_find(parsed, FIELD_ID_TENANT, event, &known))
+    if (found.tenant.data == NULL)
         apply_rules(rules, DERIVED_TENANT, -1, FIELD_ID_TENANT, &input, scratch, context, event,
                     parsed);
     if (input.texts[DERIVE_FROM_PATH].data != NULL) {

@@ -134,18 +134,28 @@ bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice
     return false;
 }
 
-/* Insertion: formats find their fields nearly in order, so this is one pass. */
-void parsed_sort(struct parsed_event *parsed)
+/* Insertion of keys made of start and index: formats find their fields nearly in order. Those at the
+ * start (all computed texts are among them) come first in any case and need no search. */
+void parsed_copy_sorted(const struct parsed_event *parsed, struct event_field *out)
 {
-    for (uint32_t i = 1; i < parsed->field_count; i++) {
-        struct event_field moved = parsed->fields[i];
-        uint32_t at = i;
+    uint64_t keys[PARSED_FIELDS_MAX];
+    uint32_t first = 0, count;
 
-        while (at > 0 && parsed->fields[at - 1].start > moved.start)
-            at--;
-        if (at == i)
+    for (uint32_t i = 0; i < parsed->field_count; i++)
+        if (parsed->fields[i].start == 0)
+            out[first++] = parsed->fields[i];
+    count = first;
+    for (uint32_t i = 0; i < parsed->field_count; i++) {
+        uint64_t key = (uint64_t)parsed->fields[i].start << 32 | i;
+        uint32_t at = count;
+
+        if (parsed->fields[i].start == 0)
             continue;
-        memmove(&parsed->fields[at + 1], &parsed->fields[at], (i - at) * sizeof(parsed->fields[0]));
-        parsed->fields[at] = moved;
+        for (; at > first && keys[at - 1] > key; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+        count++;
     }
+    for (uint32_t i = first; i < count; i++)
+        out[i] = parsed->fields[(uint32_t)keys[i]];
 }

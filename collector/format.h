@@ -136,8 +136,9 @@ void parsed_text(struct parsed_event *out, field_id field, enum field_type type,
 /* Span of the field that was added last under `field`; false if there is none. */
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
                  struct slice *out);
-/* Spans in order of start, as the store wants them; the order of equal starts stays. */
-void parsed_sort(struct parsed_event *parsed);
+/* The fields in order of start, as the store wants them; the order of equal starts stays. `out` has
+ * room for all of them. */
+void parsed_copy_sorted(const struct parsed_event *parsed, struct event_field *out);
 
 /* Indexes of the extra fields. */
 void extra_fields_resolve(const struct field_names *names, field_id out[EXTRA_COUNT]);

@@ -39,6 +39,8 @@ struct source_parser {
     struct zone *zone;
     struct name_cache *cache;
     field_id extra[EXTRA_COUNT];
+    const struct format *numbered; /* the format that was asked for last, and its number */
+    uint32_t number;
     const void **compiled; /* by index in formats[] */
     bool *is_compiled;
     struct arena compiled_arena;
@@ -70,12 +72,17 @@ static enum status load_zone(struct source_parser *parser, struct error *err)
     return zone_load(io_system(), name, &parser->zone, err);
 }
 
-static uint32_t format_number(const struct format *format)
+/* Its index in formats[]. A source asks for the same one line after line. */
+static uint32_t format_number(struct source_parser *parser, const struct format *format)
 {
     uint32_t i = 0;
 
+    if (parser->numbered == format)
+        return parser->number;
     while (formats[i] != format)
         i++;
+    parser->numbered = format;
+    parser->number = i;
     return i;
 }
 
@@ -84,7 +91,7 @@ static uint32_t format_number(const struct format *format)
 static enum status compile_format(struct source_parser *parser, const struct format *format,
                                   struct error *err)
 {
-    uint32_t number = format_number(format);
+    uint32_t number = format_number(parser, format);
     enum status status = STATUS_OK;
 
     if (format->names_in_lines && parser->cache == NULL)
@@ -186,7 +193,7 @@ static struct format_context context_for(struct source_parser *parser, const str
         .receive_ns = parser->receive_ns,
         .arena = arena,
         .open_state = &parser->assembler.state,
-        .compiled = parser->compiled[format_number(format)],
+        .compiled = parser->compiled[format_number(parser, format)],
     };
 }
 
@@ -241,7 +248,6 @@ static bool parse_draft(struct source_parser *parser, const struct draft *draft,
         derive_apply(parser->rules, parser->url_scratch, context, draft->text, parsed);
     if (draft->text.data != draft->bytes.data || draft->text.len != draft->bytes.len)
         peel_map_fields(parsed, draft->text, draft->pieces, draft->piece_count, context->arena);
-    parsed_sort(parsed);
     return true;
 }
 
@@ -260,8 +266,8 @@ static struct event_field *copy_fields(const struct parsed_event *parsed, struct
     struct event_field *fields = arena_take(arena, sizeof(*fields), _Alignof(struct event_field),
                                             parsed->field_count);
 
-    if (fields != NULL && parsed->field_count > 0)
-        memcpy(fields, parsed->fields, parsed->field_count * sizeof(*fields));
+    if (fields != NULL)
+        parsed_copy_sorted(parsed, fields);
     return fields;
 }
 

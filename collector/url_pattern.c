@@ -123,23 +123,37 @@ static bool match_one_of(const struct url_pattern *pattern, const struct item *i
     return item->or_end && *at == text.len;
 }
 
+/* How many bytes at the front are of the class, `max` at most; four at a time, since ids are long. */
+static size_t class_run(const struct item *item, const char *text, size_t max)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    const bool *has = item->has;
+    size_t len = 0;
+
+    while (max - len >= 4 && (has[bytes[len]] & has[bytes[len + 1]] & has[bytes[len + 2]] &
+                              has[bytes[len + 3]]))
+        len += 4;
+    while (len < max && has[bytes[len]])
+        len++;
+    return len;
+}
+
 static bool match_class(const struct item *item, struct slice text, size_t *at)
 {
-    size_t len = 0;
-    size_t max = item->max == REPEAT_MAX ? SIZE_MAX : item->max;
+    size_t left = text.len - *at;
+    size_t max = item->max == REPEAT_MAX || item->max > left ? left : item->max;
+    size_t len;
 
     if (item->all_but >= 0 && item->max == REPEAT_MAX) { /* [^/]+, the commonest one */
         struct slice rest = slice_from(text, *at);
 
-        len = slice_find_byte(rest, (char)item->all_but);
-        if (len == SIZE_MAX)
-            len = rest.len;
+        const char *end = rest.len == 0 ? NULL : memchr(rest.data, item->all_but, rest.len);
+
+        len = end == NULL ? rest.len : (size_t)(end - rest.data);
         *at += len;
         return len >= item->min;
     }
-    while (*at + len < text.len && len < max &&
-           class_has(item, (unsigned char)text.data[*at + len]))
-        len++;
+    len = class_run(item, text.data + *at, max);
     *at += len;
     return len >= item->min;
 }
@@ -216,7 +230,7 @@ static size_t next_start(const struct url_pattern *pattern, const struct item *f
     while (at + first->min <= text.len) {
         size_t len = first->min;
 
-        while (len > 0 && class_has(first, (unsigned char)text.data[at + len - 1]))
+        while (len > 0 && first->has[(unsigned char)text.data[at + len - 1]])
             len--;
         if (len == 0)
             return at;
@@ -249,8 +263,8 @@ static bool find_branch(const struct url_pattern *pattern, const struct branch *
 
 static void clear_from(struct url_match *out, unsigned group)
 {
-    for (; group < URL_GROUPS_MAX; group++)
-        out->groups[group] = (struct slice){NULL, 0};
+    if (group < URL_GROUPS_MAX)
+        memset(&out->groups[group], 0, (URL_GROUPS_MAX - group) * sizeof(out->groups[0]));
 }
 
 static bool find_pcre(const struct url_pattern *pattern, struct url_scratch *scratch,

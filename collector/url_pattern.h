@@ -39,6 +39,8 @@ unsigned url_pattern_groups(const struct url_pattern *pattern);
 
 /* The pairs of neighbouring bytes in `text`, as a set of 64 hashes. */
 uint64_t url_pairs(struct slice text);
+/* The pairs that every text has which the pattern matches. */
+uint64_t url_pattern_needs(const struct url_pattern *pattern);
 /* False: the pattern matches no text with these pairs. Asked before a search, which costs more. */
 bool url_pattern_may_match(const struct url_pattern *pattern, uint64_t pairs);
 

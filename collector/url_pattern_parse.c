@@ -394,16 +394,19 @@ static bool is_prefix_free(const struct url_pattern *pattern, const struct item 
     return true;
 }
 
-static void note_all_but(struct item *item)
+/* What matching wants to know of a class that is complete. */
+static void finish_class(struct item *item)
 {
     unsigned missing = 0;
 
     item->all_but = -1;
-    for (unsigned byte = 0; byte <= UINT8_MAX; byte++)
-        if (!class_has(item, (unsigned char)byte)) {
+    for (unsigned byte = 0; byte <= UINT8_MAX; byte++) {
+        item->has[byte] = class_has(item, (unsigned char)byte);
+        if (!item->has[byte]) {
             missing++;
             item->all_but = (int16_t)byte;
         }
+    }
     if (missing != 1)
         item->all_but = -1;
 }
@@ -442,7 +445,7 @@ bool url_pattern_parse(struct slice text, struct url_pattern *out)
         branch->at_end = take_char(&rest, '$');
         for (unsigned i = branch->first; i < out->item_count; i++)
             if (out->items[i].type == ITEM_CLASS)
-                note_all_but(&out->items[i]);
+                finish_class(&out->items[i]);
         if (!is_deterministic(out, branch))
             return false;
         if (rest.len == 0)

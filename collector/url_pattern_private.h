@@ -36,6 +36,7 @@ struct item {
     bool or_end;         /* ONE_OF: $ is an alternative */
     uint16_t starts[ALTERNATIVES_MAX], lens[ALTERNATIVES_MAX];
     uint64_t bytes[4]; /* CLASS: bit per byte */
+    bool has[256];     /* the same for matching: a look-up per byte, and no shifts */
     int16_t all_but;   /* CLASS: the only byte that is not in it; -1: not such a class */
 };
 

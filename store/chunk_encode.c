@@ -23,7 +23,8 @@ struct encoder {
     struct event_field *bindings; /* one example of each */
     uint32_t binding_count, binding_capacity;
     uint32_t binding_slots[BINDING_SLOTS]; /* index + 1 */
-    uint32_t guesses[GUESSES];             /* binding by place in the row */
+    uint32_t guesses[GUESSES];             /* binding by place in the row, */
+    uint64_t guess_keys[GUESSES];          /* and what it is one of; 0: nothing yet */
     struct map series;
     struct arena series_texts;
 };
@@ -34,10 +35,16 @@ static const struct event *event_at(const struct batch *batch, uint32_t row)
                                     : &batch->open_events[row - batch->event_count];
 }
 
+/* What fields of one binding have in common, as a number; never 0. */
+static inline uint64_t binding_key(const struct event_field *field)
+{
+    return (uint64_t)field->field << 32 | (uint64_t)field->type << 16 | (uint64_t)field->unit << 8 |
+           (field->text.data == NULL ? 1 : 2);
+}
+
 static bool same_binding(const struct event_field *a, const struct event_field *b)
 {
-    return a->field == b->field && a->type == b->type && a->unit == b->unit &&
-           (a->text.data == NULL) == (b->text.data == NULL);
+    return binding_key(a) == binding_key(b);
 }
 
 static bool binding_room(struct encoder *encoder)
@@ -82,14 +89,17 @@ static uint32_t find_binding(struct encoder *encoder, const struct event_field *
 static uint32_t binding_of(struct encoder *encoder, const struct event_field *field,
                            uint32_t place)
 {
-    uint32_t guess = place < GUESSES ? encoder->guesses[place] : MAP_NONE;
+    uint64_t key = binding_key(field);
+    uint32_t binding;
 
-    if (guess < encoder->binding_count && same_binding(&encoder->bindings[guess], field))
-        return guess;
-    guess = find_binding(encoder, field);
-    if (place < GUESSES)
-        encoder->guesses[place] = guess;
-    return guess;
+    if (place < GUESSES && encoder->guess_keys[place] == key)
+        return encoder->guesses[place];
+    binding = find_binding(encoder, field);
+    if (place < GUESSES && binding != MAP_NONE) {
+        encoder->guesses[place] = binding;
+        encoder->guess_keys[place] = key;
+    }
+    return binding;
 }
 
 static enum status check_counts(const struct batch *batch, struct error *err)
@@ -109,6 +119,8 @@ static enum status check_counts(const struct batch *batch, struct error *err)
 static enum status check_event(const struct batch *batch, const struct event *event,
                                struct error *err)
 {
+    bool bad_type = false, bad_span = false;
+
     if (event->source >= batch->source_count || event->format >= batch->format_count)
         return error_set(err, STATUS_INVALID, "an event names a source or format out of range");
     if (event->level >= LEVEL_COUNT || event->field_count > EVENT_FIELDS_MAX)
@@ -117,12 +129,14 @@ static enum status check_event(const struct batch *batch, const struct event *ev
     for (uint32_t i = 0; i < event->field_count; i++) {
         const struct event_field *field = &event->fields[i];
 
-        if (field->type > FIELD_LEVEL || field->unit > UNIT_KIBIBYTES)
-            return error_set(err, STATUS_INVALID, "a field has an unknown type or unit");
-        if (field->text.data == NULL &&
-            ((uint64_t)field->start + field->len > event->bytes.len))
-            return error_set(err, STATUS_INVALID, "a span ends behind its event");
+        bad_type |= field->type > FIELD_LEVEL || field->unit > UNIT_KIBIBYTES;
+        bad_span |= field->text.data == NULL &&
+                    ((uint64_t)field->start + field->len > event->bytes.len);
     }
+    if (bad_type)
+        return error_set(err, STATUS_INVALID, "a field has an unknown type or unit");
+    if (bad_span)
+        return error_set(err, STATUS_INVALID, "a span ends behind its event");
     return STATUS_OK;
 }
 
@@ -159,33 +173,43 @@ static int64_t order_time(struct encoder *encoder, const struct event *event, bo
     return order;
 }
 
+/* Bytes that the fields of an event take at most. */
+static size_t fields_size_max(const struct event *event)
+{
+    size_t size = (event->field_count + 1) * (size_t)(3 * VARINT_SIZE_MAX);
+
+    for (uint32_t i = 0; i < event->field_count; i++)
+        if (event->fields[i].text.data != NULL)
+            size += event->fields[i].text.len;
+    return size;
+}
+
 static bool append_fields(struct encoder *encoder, const struct event *event)
 {
     struct buf *out = encoder->out;
+    char *at;
 
-    if (!buf_reserve(out, (event->field_count + 1) * (size_t)(3 * VARINT_SIZE_MAX)))
+    if (!buf_reserve(out, fields_size_max(event)))
         return false;
-    buf_commit(out, put_varint(out->data + out->len, event->field_count));
+    at = out->data + out->len;
+    at += put_varint(at, event->field_count);
     for (uint32_t i = 0; i < event->field_count; i++) {
         const struct event_field *field = &event->fields[i];
         uint32_t binding = binding_of(encoder, field, i);
-        char *at;
 
-        if (binding == MAP_NONE || !buf_reserve(out, (size_t)3 * VARINT_SIZE_MAX))
+        if (binding == MAP_NONE)
             return false;
-        at = out->data + out->len;
         at += put_varint(at, binding);
         if (field->text.data == NULL) {
             at += put_varint(at, field->start);
             at += put_varint(at, field->len);
-            buf_commit(out, (size_t)(at - (out->data + out->len)));
         } else {
             at += put_varint(at, field->text.len);
-            buf_commit(out, (size_t)(at - (out->data + out->len)));
-            if (!buf_append_slice(out, field->text))
-                return false;
+            memcpy(at, field->text.data, field->text.len);
+            at += field->text.len;
         }
     }
+    buf_commit(out, (size_t)(at - (out->data + out->len)));
     return true;
 }
 
@@ -223,11 +247,20 @@ static bool append_rows(struct encoder *encoder)
 
 static bool append_texts(struct encoder *encoder)
 {
-    if (!buf_reserve(encoder->out, encoder->text_size))
+    struct buf *out = encoder->out;
+    char *at;
+
+    if (!buf_reserve(out, encoder->text_size))
         return false;
-    for (uint32_t i = 0; i < encoder->row_total; i++)
-        if (!buf_append_slice(encoder->out, event_at(encoder->batch, i)->bytes))
-            return false;
+    at = out->data + out->len;
+    for (uint32_t i = 0; i < encoder->row_total; i++) {
+        struct slice bytes = event_at(encoder->batch, i)->bytes;
+
+        if (bytes.len > 0)
+            memcpy(at, bytes.data, bytes.len);
+        at += bytes.len;
+    }
+    buf_commit(out, encoder->text_size);
     return true;
 }
 

@@ -34,6 +34,25 @@ static inline bool is_hex(char c)
     return is_digit(c) || (unsigned char)((c | 0x20) - 'a') <= 5;
 }
 
+/* slice_find_byte() and slice_cut() without a call: several per line and field. */
+static inline size_t find_byte(struct slice text, char byte)
+{
+    const char *at = text.len == 0 ? NULL : memchr(text.data, byte, text.len);
+
+    return at == NULL ? SIZE_MAX : (size_t)(at - text.data);
+}
+
+static inline bool cut(struct slice *rest, char byte, struct slice *head)
+{
+    size_t at = find_byte(*rest, byte);
+
+    if (at == SIZE_MAX)
+        return false;
+    *head = slice_make(rest->data, at);
+    *rest = slice_make(rest->data + at + 1, rest->len - at - 1);
+    return true;
+}
+
 static inline bool take_byte(struct slice *rest, char byte)
 {
     if (rest->len == 0 || rest->data[0] != byte)
@@ -89,7 +108,7 @@ static inline bool take_word(struct slice *rest, struct slice *out)
 {
     if (rest->len == 0)
         return false;
-    if (!slice_cut(rest, ' ', out)) {
+    if (!cut(rest, ' ', out)) {
         *out = *rest;
         *rest = slice_from(*rest, rest->len);
     }
@@ -101,7 +120,7 @@ static inline bool take_bracketed(struct slice *rest, struct slice *out)
 {
     struct slice at = *rest;
 
-    if (!take_byte(&at, '[') || !slice_cut(&at, ']', out))
+    if (!take_byte(&at, '[') || !cut(&at, ']', out))
         return false;
     *rest = at;
     return true;
@@ -110,7 +129,7 @@ static inline bool take_bracketed(struct slice *rest, struct slice *out)
 /* The first line of `text`; `rest` (may be NULL) gets what follows its newline. */
 static inline struct slice first_line(struct slice text, struct slice *rest)
 {
-    size_t end = slice_find_byte(text, '\n');
+    size_t end = find_byte(text, '\n');
 
     if (end == SIZE_MAX) {
         if (rest != NULL)

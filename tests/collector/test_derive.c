@@ -171,11 +171,23 @@ static void test_built_in_rules_are_simple(void **unused)
 
 static const struct derive_case configured_cases[] = {
     {"first match wins, then the catch-all", "/shop/77/x", NULL, NULL, NULL, "~url_group=shop-77",
-     "~route=hq", "~path_group=/shop/#/x", NULL},
+     "~route=hq", "~path_group=/shop/R/x", NULL},
     {"lower", "/UP/ABC", NULL, NULL, NULL, "~url_group=abc", "~route=hq", "path_group=/UP/ABC",
      NULL},
     {"tenant is switched off", "/a/t/x", "http://h/a/t/", NULL, NULL, "~url_group=rest",
      "~route=hq", "path_group=/a/t/x", NULL},
+    /* what a later rule looks for is there only after an earlier one: across either end of what
+     * that put in, between two of them, where it took something out */
+    {"a replacement in front", "/z1/", NULL, NULL, NULL, "~url_group=rest", "~route=hq",
+     "~path_group=/Q/", NULL},
+    {"a replacement behind", "/1w/", NULL, NULL, NULL, "~url_group=rest", "~route=hq",
+     "~path_group=/Q/", NULL},
+    {"two next to each other", "/11/", NULL, NULL, NULL, "~url_group=rest", "~route=hq",
+     "~path_group=/R/", NULL},
+    {"taken out", "/v~w/", NULL, NULL, NULL, "~url_group=rest", "~route=hq", "~path_group=/Q/",
+     NULL},
+    {"taken out at the end", "/v~", NULL, NULL, NULL, "~url_group=rest", "~route=hq",
+     "~path_group=/v", NULL},
 };
 
 static const char config_text[] = "tenant: [{set: ''}]\n"
@@ -184,7 +196,12 @@ static const char config_text[] = "tenant: [{set: ''}]\n"
                                   "  - {re: '^/UP/(.*)', set: '$1', lower: true}\n"
                                   "  - {set: rest}\n"
                                   "path_group:\n"
-                                  "  - {replace: '\\d+', by: '#'}\n"
+                                  "  - {replace: '\\d', by: '#'}\n"
+                                  "  - {replace: '~', by: ''}\n"
+                                  "  - {replace: 'z#', by: 'Q'}\n"
+                                  "  - {replace: '#w', by: 'Q'}\n"
+                                  "  - {replace: 'vw', by: 'Q'}\n"
+                                  "  - {replace: '##', by: 'R'}\n"
                                   "referer_group: {same_as: none}\n";
 
 static void test_configured(void **unused)

@@ -27,6 +27,15 @@ static const struct slice log_formats[] = {
     SLICE_INIT("$msec \"$request\" $status $upstream_response_time"),
     SLICE_INIT("%h %t \\\"%r\\\" %>s %b %{ms}T")};
 
+/* As the collector adds them to an event. */
+static void sort_fields(struct parsed_event *parsed)
+{
+    struct event_field sorted[PARSED_FIELDS_MAX];
+
+    parsed_copy_sorted(parsed, sorted);
+    memcpy(parsed->fields, sorted, parsed->field_count * sizeof(sorted[0]));
+}
+
 static void check(const struct parsed_event *parsed, struct slice event)
 {
     assert(parsed->field_count <= PARSED_FIELDS_MAX);
@@ -111,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         parsed_reset(parsed);
         if (format->parse(&context, event, parsed) == STATUS_OK) {
             derive_apply(rules, scratch, &context, event, parsed);
-            parsed_sort(parsed);
+            sort_fields(parsed);
             check(parsed, event);
         }
     }

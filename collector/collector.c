@@ -77,6 +77,8 @@ static enum status open_store(struct collector *collector, struct error *err)
         .retention_ns = config->retention_ns,
         .retention_bytes = config->retention_bytes,
         .seal_age_ns = config->seal_age_ns,
+        .rules = config->retention_rules.items,
+        .rule_count = (uint32_t)config->retention_rules.count,
         .compact_size = config->compact_size,
         .make_filter = collector->options.make_filter,
     };

@@ -35,6 +35,20 @@ static const struct option source_rows[] = {
 static const struct option_table source_options =
     OPTION_TABLE_OF(source_rows, struct source_section);
 
+static const struct option rule_rows[] = {
+    {.type = OPTION_LINE, .offset = offsetof(struct retention_rule, line)},
+    {.name = "filter", .type = OPTION_TEXT, .flags = OPTION_REQUIRED,
+     .offset = offsetof(struct retention_rule, filter), .value_name = "FILTER",
+     .help = "rows that it is for; no pipes, no _time"},
+    {.name = "keep", .type = OPTION_DURATION, .max = INT64_MAX,
+     .offset = offsetof(struct retention_rule, keep_ns), .value_name = "TIME",
+     .help = "they leave when they are older; 0 keeps them for ever"},
+    {.name = "bytes", .type = OPTION_SIZE, .max = INT64_MAX,
+     .offset = offsetof(struct retention_rule, bytes_max), .value_name = "SIZE",
+     .help = "the oldest of them leave beyond SIZE of stored bytes"},
+};
+static const struct option_table rule_options = OPTION_TABLE_OF(rule_rows, struct retention_rule);
+
 static const struct option collector_rows[] = {
     {.type = OPTION_GROUP, .help = "Data"},
     {.name = "data", .type = OPTION_TEXT, .offset = offsetof(struct collector_config, data_dir),
@@ -49,6 +63,10 @@ static const struct option collector_rows[] = {
     {.name = "retention_bytes", .type = OPTION_SIZE, .max = INT64_MAX,
      .offset = offsetof(struct collector_config, retention_bytes), .value_name = "SIZE",
      .help = "delete the oldest segments beyond SIZE"},
+    {.name = "retention_rules", .alias = "retention_rule", .type = OPTION_TABLES,
+     .offset = offsetof(struct collector_config, retention_rules), .table = &rule_options,
+     .value_name = "filter=FILTER,keep=TIME,bytes=SIZE",
+     .help = "other times for some rows; the first rule that matches counts"},
     {.name = "seal_age", .type = OPTION_DURATION, .min = 1000000000, .max = INT64_MAX,
      .offset = offsetof(struct collector_config, seal_age_ns), .value_name = "TIME",
      .preset = "120s", .help = "write the newest rows into a segment at this age, at the latest"},

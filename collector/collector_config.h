@@ -7,6 +7,7 @@
 #include "base/option.h"
 #include "collector/derive.h"
 #include "collector/source_settings.h"
+#include "store/retention.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@ struct collector_config {
     bool check;                /* only check the settings, for `dendro config check` */
     int64_t retention_ns;      /* 0: keep for ever */
     uint64_t retention_bytes;  /* 0: no limit */
+    struct table_list retention_rules; /* of struct retention_rule */
     int64_t seal_age_ns;
     uint64_t compact_size; /* 0: never */
     uint64_t memory_max;

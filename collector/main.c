@@ -198,6 +198,23 @@ static void bound_allocator(void)
 #endif
 }
 
+/* Rules hold filters of the query language, which the collector does not know. */
+static enum status check_rules(const struct collector_config *config, struct error *err)
+{
+    const struct retention_rule *rules = config->retention_rules.items;
+
+    for (size_t i = 0; i < config->retention_rules.count; i++)
+        if (kept_filter_check(slice_of(rules[i].filter), err) != STATUS_OK) {
+            if (rules[i].line > 0)
+                error_context(err, "%s:%u: retention_rules \"%.100s\"", config->config_path,
+                              rules[i].line, rules[i].filter);
+            else
+                error_context(err, "retention_rules \"%.100s\"", rules[i].filter);
+            return err->status;
+        }
+    return STATUS_OK;
+}
+
 int main(int argc, char **argv)
 {
     static struct program program;
@@ -212,6 +229,8 @@ int main(int argc, char **argv)
     diag_init("dendro-collector", DIAG_INFO);
     status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,
                                    &err);
+    if (status == STATUS_OK)
+        status = check_rules(&program.config, &err);
     if (status == STATUS_OK && !program.config.check) {
         memory_budget_set(program.config.memory_max);
         (void)memory_budget_enter(MEMORY_CONNECTIONS); /* the loop's */

@@ -12,6 +12,7 @@
 
 #include "store/manifest_edit.h"
 #include "store/paths.h"
+#include "store/retention.h"
 #include "store/segment.h"
 #include "store/segment_cache.h"
 
@@ -31,6 +32,8 @@ struct segment_file {
     unsigned pins;
     struct segment_cache_links cache; /* in it while open and not pinned */
     atomic_bool dropped; /* unlink when the last reference goes */
+    uint64_t rules_applied; /* rules of retention, a bit each; background thread only */
+    uint64_t rule_bytes[RETENTION_RULES_MAX]; /* stored bytes of its rows + 1; 0: not counted yet */
     unsigned compact_failures; /* background thread only */
     int64_t erase_retry_ns; /* an erasure failed on it; 0: not. State lock */
     atomic_uint *leaving; /* NULL, or the count of dropped files that somebody still holds */

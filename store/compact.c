@@ -146,12 +146,18 @@ static uint64_t least_erasure(const struct run *run)
 
 static enum status join(struct store *store, struct run *run, struct error *err)
 {
+    struct mask masks[RETENTION_RULES_MAX + 1];
     struct replacement replacement = {.files = run->files,
+                                      .masks = masks,
                                       .file_count = run->count,
                                       .level = run->files[0]->entry.level + 1,
                                       .erasure = least_erasure(run)};
-    enum status status = store_replace(store, &replacement, err);
+    enum status status;
 
+    (void)pthread_mutex_lock(&store->state_lock);
+    replacement.mask_count = retention_masks(&store->upkeep, masks);
+    (void)pthread_mutex_unlock(&store->state_lock);
+    status = store_replace(store, &replacement, err);
     if (status == STATUS_OK) {
         account(store, &replacement);
         diag_debug("store: %u segments joined, %llu -> %llu KiB", run->count,

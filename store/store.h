@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "store/event.h"
+#include "store/retention.h"
 #include "store/store_filter.h"
 
 #include <stdbool.h>
@@ -31,6 +32,8 @@ struct store_options {
     uint64_t wal_file_size;    /* 0: 64 MiB */
     uint64_t scrub_rate;       /* bytes per second that are checked in the background; 0: none */
     uint64_t reserve_size;     /* given up when the disk is full; 0: 256 MiB, at most 1% of it */
+    const struct retention_rule *rules; /* before the two above; borrowed until store_close() */
+    uint32_t rule_count;
     uint64_t compact_size;     /* raw bytes up to which small segments are joined; 0: never */
     store_filter_make *make_filter; /* NULL: no erasure, no rules of retention */
     void *make_filter_user;

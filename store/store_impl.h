@@ -141,10 +141,13 @@ enum status store_manifest_roll(struct store *store, struct error *err) WARN_UNU
 /* Begin a new WAL file and remove those that hold nothing unsealed, spares too. */
 enum status store_scrub_wal(struct store *store, struct error *err) WARN_UNUSED;
 
-/* upkeep.c */
-/* Look at the free space; drop what is too old or too much. */
-void store_check_space(struct store *store);
+/* retention.c */
+/* Drop what is too old or too much; mask what is past its rule. */
 enum status store_retain(struct store *store, struct error *err) WARN_UNUSED;
+
+/* upkeep.c */
+/* Look at the free space. */
+void store_check_space(struct store *store);
 void *store_worker_main(void *user);
 
 /* recover.c */

@@ -1,5 +1,5 @@
-/* store/upkeep.c -- the worker thread: seals, watches the free space, drops what is too old; and the
- * background thread, which writes segments again. */
+/* store/upkeep.c -- the worker thread: seals, watches the free space, has what is too old dropped; and
+ * the background thread, which writes segments again. */
 #include "store/store_impl.h"
 
 #include "base/diag.h"
@@ -115,112 +115,6 @@ void store_check_space(struct store *store)
         diag_info("store: space again, appends are taken");
 }
 
-/* Is this segment to go? Oldest first, so `left` is what would remain with it. */
-static bool is_too_old(const struct store *store, const struct segment_file *file, int64_t now)
-{
-    return store->options.retention_ns > 0 &&
-           file->entry.summary.time_max_ns < now - store->options.retention_ns;
-}
-
-static int compare_age(const void *a, const void *b)
-{
-    const struct segment_file *left = *(struct segment_file *const *)a;
-    const struct segment_file *right = *(struct segment_file *const *)b;
-    int64_t left_ns = left->entry.summary.time_max_ns;
-    int64_t right_ns = right->entry.summary.time_max_ns;
-
-    if (left_ns != right_ns)
-        return left_ns < right_ns ? -1 : 1;
-    return left->entry.number < right->entry.number ? -1 : 1;
-}
-
-/* The record first, then the files: they go when their last reader has left. */
-static enum status drop_files(struct store *store, struct segment_file *const *files,
-                              uint32_t count, struct error *err)
-{
-    struct buf edit = buf_empty(EDIT_SIZE_MAX);
-    struct catalog *old, *fresh;
-    enum status status;
-
-    for (uint32_t i = 0; i < count; i++)
-        (void)manifest_put_drop(&edit, files[i]->entry.number);
-    status = buf_check(&edit, "a manifest record", err);
-    if (status == STATUS_OK)
-        status = store_manifest_commit(store, buf_slice(&edit), err);
-    buf_release(&edit);
-    if (status != STATUS_OK)
-        return status;
-    for (uint32_t i = 0; i < count; i++)
-        atomic_store(&files[i]->dropped, true);
-    (void)pthread_mutex_lock(&store->state_lock);
-    old = store->catalog;
-    fresh = catalog_new(old, NULL, 0);
-    if (fresh != NULL)
-        store->catalog = fresh;
-    (void)pthread_mutex_unlock(&store->state_lock);
-    if (fresh != NULL)
-        catalog_unref(old); /* without memory the next catalog leaves them out */
-    diag_info("store: %u segments dropped by retention", count);
-    return STATUS_OK;
-}
-
-/* A wall clock that jumped ahead must not wipe the store: rows age by the clocks that stamped the
- * newest row, and from there by the monotonic clock. */
-static int64_t retention_now(struct store *store, struct segment_file *const *files,
-                             uint32_t count)
-{
-    int64_t wall = io_wall_ns(store->io);
-    int64_t since_open = io_mono_ns(store->io) - store->opened_mono_ns;
-    int64_t newest = INT64_MIN;
-
-    for (uint32_t i = 0; i < count; i++)
-        if (files[i]->entry.summary.time_max_ns > newest)
-            newest = files[i]->entry.summary.time_max_ns;
-    return newest < wall - since_open ? newest + since_open : wall;
-}
-
-static enum status retain_files(struct store *store, struct segment_file **files, uint32_t count,
-                                struct error *err)
-{
-    int64_t now = retention_now(store, files, count);
-    uint64_t total = 0;
-    uint32_t drop = 0;
-
-    qsort(files, count, sizeof(struct segment_file *), compare_age);
-    for (uint32_t i = 0; i < count; i++)
-        total += files[i]->entry.summary.file_bytes;
-    while (drop < count &&
-           (is_too_old(store, files[drop], now) ||
-            (store->options.retention_bytes > 0 && total > store->options.retention_bytes)))
-        total -= files[drop++]->entry.summary.file_bytes;
-    return drop == 0 ? STATUS_END : drop_files(store, files, drop, err);
-}
-
-enum status store_retain(struct store *store, struct error *err)
-{
-    struct catalog *catalog;
-    struct segment_file **files;
-    enum status status;
-
-    if (store->options.retention_ns == 0 && store->options.retention_bytes == 0)
-        return STATUS_END;
-    (void)pthread_mutex_lock(&store->manifest_lock);
-    (void)pthread_mutex_lock(&store->state_lock);
-    catalog = catalog_ref(store->catalog);
-    (void)pthread_mutex_unlock(&store->state_lock);
-    files = malloc(((size_t)catalog->count + 1) * sizeof(struct segment_file *));
-    if (files == NULL) {
-        status = error_set(err, STATUS_NO_MEMORY, "no memory for retention");
-    } else {
-        memcpy(files, catalog->files, catalog->count * sizeof(struct segment_file *));
-        status = retain_files(store, files, catalog->count, err);
-    }
-    (void)pthread_mutex_unlock(&store->manifest_lock);
-    free(files);
-    catalog_unref(catalog);
-    return status;
-}
-
 static void work(struct store *store)
 {
     struct error err = {0};
@@ -273,6 +167,7 @@ void upkeep_init(struct upkeep *upkeep, const pthread_condattr_t *monotonic)
 void upkeep_release(struct upkeep *upkeep)
 {
     erasures_release(upkeep);
+    retention_release(upkeep);
     free(upkeep->masks);
     (void)pthread_cond_destroy(&upkeep->wanted);
 }
@@ -280,7 +175,8 @@ void upkeep_release(struct upkeep *upkeep)
 bool upkeep_remask(struct store *store)
 {
     struct upkeep *upkeep = &store->upkeep;
-    struct mask *masks = calloc((size_t)upkeep->erasure_count + 1, sizeof(*masks));
+    struct mask *masks =
+        calloc((size_t)upkeep->erasure_count + RETENTION_RULES_MAX + 1, sizeof(*masks));
     uint32_t count = 0;
 
     if (masks == NULL)
@@ -294,6 +190,7 @@ bool upkeep_remask(struct store *store)
                 erasure->entry.time_min_ns, erasure->entry.time_max_ns,
                 erasure->entry.sequence_max};
     }
+    count += retention_masks(upkeep, masks + count);
     free(upkeep->masks);
     upkeep->masks = masks;
     upkeep->mask_count = count;
@@ -313,6 +210,8 @@ enum status upkeep_start(struct store *store, struct error *err)
 {
     bool fine;
 
+    if (retention_start(store, err) != STATUS_OK)
+        return err->status;
     erasures_start(store);
     (void)pthread_mutex_lock(&store->state_lock);
     fine = upkeep_remask(store);
@@ -356,6 +255,8 @@ enum status upkeep_step(struct store *store, struct error *err)
 
     if (status == STATUS_END)
         status = settle_wal(store, err);
+    if (status == STATUS_END)
+        status = retention_step(store, err);
     return status == STATUS_END ? compact_step(store, err) : status;
 }
 

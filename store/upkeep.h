@@ -25,7 +25,20 @@ struct erasure {
     char problem[200];
 };
 
+/* A rule of retention, or, behind the last, what no rule speaks of. */
+struct kept_rule {
+    struct store_filter *filter;
+    struct predicate predicate; /* rows for which it is the first that matches */
+    struct predicate denied[RETENTION_RULES_MAX];
+    const struct predicate *children[RETENTION_RULES_MAX + 1];
+    int64_t cutoff_ns; /* rows before it are past it; INT64_MIN: none. State lock */
+};
+
 struct upkeep {
+    struct kept_rule rules[RETENTION_RULES_MAX + 1];
+    uint32_t rule_count;
+    int64_t drop_ns; /* segments whose newest row is older go whole; 0: never */
+
     /* Under the state lock. */
     struct erasure **erasures; /* by number */
     uint32_t erasure_count, erasure_capacity;
@@ -39,7 +52,7 @@ struct upkeep {
     pthread_t thread;
     pthread_cond_t wanted; /* with the queue lock */
     bool thread_runs;
-    int64_t compact_at_ns, settle_at_ns; /* monotonic; background thread only */
+    int64_t compact_at_ns, settle_at_ns, sweep_at_ns; /* monotonic; background thread only */
 };
 
 struct store;
@@ -66,6 +79,13 @@ bool erasures_put(const struct upkeep *upkeep, struct buf *out);
 enum status erasures_step(struct store *store, struct error *err) WARN_UNUSED;
 /* Is any at work? State lock held. */
 bool erasures_active(const struct upkeep *upkeep);
+
+/* ---- retention.c ---- */
+enum status retention_start(struct store *store, struct error *err) WARN_UNUSED;
+void retention_release(struct upkeep *upkeep);
+/* At most RETENTION_RULES_MAX + 1 masks, for rows that are past their time; state lock held. */
+uint32_t retention_masks(const struct upkeep *upkeep, struct mask *out);
+enum status retention_step(struct store *store, struct error *err) WARN_UNUSED;
 
 /* ---- compact.c ---- */
 enum status compact_step(struct store *store, struct error *err) WARN_UNUSED;

@@ -139,7 +139,7 @@ enum pipe_kind {
     PIPE_TOP, PIPE_UNIQ, PIPE_EXTRACT, PIPE_EXTRACT_REGEXP, PIPE_FORMAT, PIPE_MATH, PIPE_RENAME,
     PIPE_COPY, PIPE_DELETE, PIPE_REPLACE, PIPE_UNPACK_JSON, PIPE_UNPACK_LOGFMT, PIPE_CONTEXT,
     PIPE_FACETS, PIPE_FIELD_NAMES, PIPE_FIELD_VALUES, PIPE_DIFF, PIPE_SAMPLE, PIPE_JOIN,
-    PIPE_UNION, PIPE_KIND_COUNT
+    PIPE_UNION, PIPE_PATTERNS, PIPE_KIND_COUNT
 };
 
 /* One pipe. Which members count is told by its row in pipe_forms[] (grammar_pipe.c). */
@@ -153,6 +153,7 @@ struct pipe {
     uint64_t count;              /* N; 0: not given */
     uint64_t offset;             /* SORT; CONTEXT: rows after */
     int64_t duration_ns;         /* DIFF offset; CONTEXT window */
+    const struct time_filter *since; /* PATTERNS; NULL: not given */
     struct slice text, new_text; /* pattern; REPLACE: what and by what; UNPACK, JOIN: prefix */
     struct slice from, as;       /* source field; result field */
     const struct filter *filter; /* WHERE */

@@ -429,6 +429,16 @@ static bool print_field_values(const struct pipe *pipe, struct buf *out)
            (pipe->count == 0 || buf_printf(out, " limit %llu", (unsigned long long)pipe->count));
 }
 
+static bool print_patterns(const struct pipe *pipe, struct buf *out)
+{
+    bool ok = pipe->count == 0 || buf_printf(out, " %llu", (unsigned long long)pipe->count);
+
+    ok = ok && print_in_brackets(" by ", &pipe->fields, out);
+    if (pipe->since != NULL)
+        ok = ok && buf_append_text(out, " since ") && print_literal(out, &pipe->since->low);
+    return ok;
+}
+
 bool pipe_print(const struct pipe *pipe, struct buf *out)
 {
     unsigned long long count = pipe->count;
@@ -488,6 +498,8 @@ bool pipe_print(const struct pipe *pipe, struct buf *out)
         return print_join(pipe, out);
     case PIPE_UNION:
         return print_subquery(pipe->query, out);
+    case PIPE_PATTERNS:
+        return print_patterns(pipe, out);
     case PIPE_FIELD_NAMES:
     case PIPE_KIND_COUNT:
         break;

@@ -145,6 +145,12 @@ static void collect_own(struct collector *to, const struct pipe *pipe)
         collect_list(to, &pipe->others);
     if (pipe->kind == PIPE_FORMAT)
         collect_pattern(to, pipe->text);
+    if (pipe->kind == PIPE_PATTERNS) {
+        collect(to, SLICE_LITERAL("_time"));
+        collect(to, SLICE_LITERAL("_template"));
+        collect(to, SLICE_LITERAL("_pattern"));
+        collect(to, SLICE_LITERAL("host"));
+    }
     if (pipe->kind == PIPE_CONTEXT) {
         collect(to, SLICE_LITERAL("_time"));
         collect(to, SLICE_LITERAL("host"));
@@ -156,7 +162,7 @@ static void collect_own(struct collector *to, const struct pipe *pipe)
 static bool closes(enum pipe_kind kind)
 {
     return kind == PIPE_FIELDS || kind == PIPE_STATS || kind == PIPE_TOP || kind == PIPE_UNIQ ||
-           kind == PIPE_FIELD_VALUES;
+           kind == PIPE_FIELD_VALUES || kind == PIPE_PATTERNS;
 }
 
 bool pipe_needs(const struct pipe *pipe, struct names *names, struct arena *arena,
@@ -210,6 +216,8 @@ static void give_stats(struct collector *to, const struct pipe *pipe)
 static bool give_anew(struct collector *to, const struct pipe *pipe)
 {
     static const char *const facets[] = {"field", "value", "hits", "share"};
+    static const char *const patterns[] = {"template",   "pattern",   "count", "share",
+                                           "first_seen", "last_seen", "hosts", "sample"};
 
     switch (pipe->kind) {
     case PIPE_FIELDS:
@@ -231,6 +239,11 @@ static bool give_anew(struct collector *to, const struct pipe *pipe)
     case PIPE_FACETS:
         for (size_t i = 0; i < COUNT_OF(facets); i++)
             collect(to, slice_of(facets[i]));
+        return true;
+    case PIPE_PATTERNS:
+        collect_list(to, &pipe->fields);
+        for (size_t i = 0; i < COUNT_OF(patterns); i++)
+            collect(to, slice_of(patterns[i]));
         return true;
     case PIPE_FIELD_NAMES:
     case PIPE_FIELD_VALUES:

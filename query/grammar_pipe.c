@@ -12,7 +12,7 @@ const char *const pipe_names[PIPE_KIND_COUNT] = {
     [PIPE_UNPACK_JSON] = "unpack_json", [PIPE_UNPACK_LOGFMT] = "unpack_logfmt",
     [PIPE_CONTEXT] = "context", [PIPE_FACETS] = "facets", [PIPE_FIELD_NAMES] = "field_names",
     [PIPE_FIELD_VALUES] = "field_values", [PIPE_DIFF] = "diff", [PIPE_SAMPLE] = "sample",
-    [PIPE_JOIN] = "join", [PIPE_UNION] = "union",
+    [PIPE_JOIN] = "join", [PIPE_UNION] = "union", [PIPE_PATTERNS] = "patterns",
 };
 
 /* In the functions below the name of the pipe is already eaten. */
@@ -403,6 +403,32 @@ static enum status parse_join(struct parser *parser, struct pipe *out)
     return status == STATUS_OK && found ? parser_text(parser, "prefix", &out->text) : status;
 }
 
+/* patterns [50] [limit 50] [by (role)] [[new] since 1h] */
+static enum status parse_patterns(struct parser *parser, struct pipe *out)
+{
+    bool limit = false, by = false, is_new = false, since = false;
+    enum status status = STATUS_OK;
+
+    if (parser_at(parser, SYMBOL_TOKEN) && parser->now.text.data[0] >= '0' &&
+        parser->now.text.data[0] <= '9')
+        status = parser_count(parser, 1, &out->count);
+    else
+        status = parser_accept_word(parser, "limit", &limit);
+    if (status == STATUS_OK && limit)
+        status = parser_count(parser, 1, &out->count);
+    if (status == STATUS_OK)
+        status = parser_accept_word(parser, "by", &by);
+    if (status == STATUS_OK && by)
+        status = parser_names_in_brackets(parser, &out->fields);
+    if (status == STATUS_OK)
+        status = parser_accept_word(parser, "new", &is_new);
+    if (status == STATUS_OK)
+        status = parser_accept_word(parser, "since", &since);
+    if (status == STATUS_OK && is_new && !since)
+        return parser_wrong(parser, "since");
+    return status == STATUS_OK && since ? parse_since(parser, &out->since) : status;
+}
+
 static enum status parse_union(struct parser *parser, struct pipe *out)
 {
     return parse_subquery(parser, &out->query);
@@ -454,11 +480,12 @@ static const struct pipe_form {
     {"sample", PIPE_SAMPLE, parse_sample},
     {"join", PIPE_JOIN, parse_join},
     {"union", PIPE_UNION, parse_union},
+    {"patterns", PIPE_PATTERNS, parse_patterns},
 };
 
 /* Known to the language, but not to this version. */
 static const char *const unbuilt_pipes[] = {
-    "patterns",     "replace_regexp", "decolorize",   "collapse_nums",     "unroll",
+    "replace_regexp", "decolorize", "collapse_nums", "unroll",
     "pack_json",    "pack_logfmt",    "hash",         "len",               "drop_empty_fields",
     "unpack_words", "unpack_syslog",
 };

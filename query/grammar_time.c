@@ -62,6 +62,20 @@ static enum status parse_offset(struct parser *parser, struct time_filter *time)
     return STATUS_OK;
 }
 
+enum status parse_since(struct parser *parser, const struct time_filter **out)
+{
+    struct time_filter *time = arena_new(parser->arena, struct time_filter, 1);
+    enum status status;
+
+    if (time == NULL)
+        return parser_no_memory(parser);
+    *time = (struct time_filter){.form = TIME_COMPARE};
+    status = parse_point(parser, &time->low);
+    time->compare = time->low.kind == LITERAL_DURATION ? COMPARE_LESS : COMPARE_GREATER_EQUAL;
+    *out = time;
+    return status;
+}
+
 enum status parse_time(struct parser *parser, size_t at, const struct filter **out)
 {
     static const struct {

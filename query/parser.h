@@ -69,6 +69,8 @@ enum status parse_selector(struct parser *parser, const struct filter **out) WAR
 struct filter *filter_new(struct parser *parser, enum filter_kind kind, size_t at);
 /* grammar_time.c: what stands behind `_time:`. */
 enum status parse_time(struct parser *parser, size_t at, const struct filter **out) WARN_UNUSED;
+/* A time, or how long ago: the range that begins there. */
+enum status parse_since(struct parser *parser, const struct time_filter **out) WARN_UNUSED;
 /* grammar_pipe.c, grammar_stats.c, grammar_math.c */
 enum status parse_pipe(struct parser *parser, struct pipe *out) WARN_UNUSED;
 enum status parse_stats(struct parser *parser, struct pipe *out) WARN_UNUSED;

@@ -35,5 +35,6 @@ const struct operator_form operator_forms[PIPE_KIND_COUNT] = {
     [PIPE_DIFF] = {0, diff_make},
     [PIPE_SAMPLE] = {ROW, sample_make},
     [PIPE_JOIN] = {OPERATOR_KEEPS_ORDER | OPERATOR_KEEPS_ROWS, join_make},
+    [PIPE_PATTERNS] = {OPERATOR_MERGES, patterns_make},
     [PIPE_UNION] = {OPERATOR_KEEPS_ORDER | OPERATOR_KEEPS_ROWS, union_make},
 };

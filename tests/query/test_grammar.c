@@ -66,6 +66,7 @@ static const struct form_case {
      "_time:[2026-03-02T14:00, 2026-03-02T14:20)"},
     {"time offset", "_time:1h offset 1w", "_time:1h offset 604800000000000ns"},
     {"offset can be searched for", "_time:1h offset", "_time:1h offset"},
+    {"template, exactly", "template:=1f93", "template:1f93"},
     {"template", "template:1f93", "template:1f93"},
     {"or binds weaker than and", "a b or c", "a b or c"},
     {"brackets bind", "a (b or c)", "a (b or c)"},
@@ -127,6 +128,9 @@ static const struct form_case {
     {"sample", "* | sample 100", "* | sample 100"},
     {"join", "* | join by (host) (metric:=x | stats by (host) avg(value) as v) inner prefix \"p.\"",
      "* | join by (host) (metric:=x | stats by (host) avg(value) as v) inner prefix \"p.\""},
+    {"patterns", "* | patterns | patterns 20 by (role) new since 1h | patterns limit 3 since "
+                 "2026-03-02T09:30Z",
+     "* | patterns | patterns 20 by (role) since 1h | patterns 3 since 2026-03-02T09:30Z"},
     {"union", "a | union (b | limit 3)", "a | union (b | limit 3)"},
 };
 
@@ -179,7 +183,7 @@ static const struct example {
           "rate() as per_second, quantile(0.95, duration) as p95, count() if (level:>=error) as "
           "failed", false},
     {"9a", "{role=\"web\"} level:>=error _time:2h | patterns since 2026-03-02T09:30Z | sort by "
-           "(count desc)", true},
+           "(count desc)", false},
     {"9b", "format:=nginx_timing _time:30m | stats by (url_group) quantile(0.95, duration) as p95, "
            "count() as n | diff offset 30m | sort by (p95_delta desc)", false},
     {"10", "format:in(postgres_csv, postgres_stderr) duration:>1s _time:1h | stats by (fingerprint, "

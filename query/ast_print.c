@@ -478,6 +478,7 @@ bool pipe_print(const struct pipe *pipe, struct buf *out)
     case PIPE_COPY:
         return print_rename(pipe, out);
     case PIPE_REPLACE:
+    case PIPE_REPLACE_REGEXP:
         return buf_append_text(out, " (") && print_quoted(out, pipe->text) &&
                buf_append_text(out, ", ") && print_quoted(out, pipe->new_text) &&
                buf_append_byte(out, ')') && print_from(pipe, "at", out);
@@ -498,6 +499,11 @@ bool pipe_print(const struct pipe *pipe, struct buf *out)
         return print_join(pipe, out);
     case PIPE_UNION:
         return print_subquery(pipe->query, out);
+    case PIPE_DECOLORIZE:
+    case PIPE_COLLAPSE_NUMS:
+        return print_from(pipe, "at", out);
+    case PIPE_UNROLL:
+        return print_in_brackets(" by ", &pipe->fields, out);
     case PIPE_PATTERNS:
         return print_patterns(pipe, out);
     case PIPE_FIELD_NAMES:

@@ -13,6 +13,8 @@ const char *const pipe_names[PIPE_KIND_COUNT] = {
     [PIPE_CONTEXT] = "context", [PIPE_FACETS] = "facets", [PIPE_FIELD_NAMES] = "field_names",
     [PIPE_FIELD_VALUES] = "field_values", [PIPE_DIFF] = "diff", [PIPE_SAMPLE] = "sample",
     [PIPE_JOIN] = "join", [PIPE_UNION] = "union", [PIPE_PATTERNS] = "patterns",
+    [PIPE_REPLACE_REGEXP] = "replace_regexp", [PIPE_DECOLORIZE] = "decolorize",
+    [PIPE_COLLAPSE_NUMS] = "collapse_nums", [PIPE_UNROLL] = "unroll",
 };
 
 /* In the functions below the name of the pipe is already eaten. */
@@ -297,6 +299,27 @@ static enum status parse_replace(struct parser *parser, struct pipe *out)
     return status == STATUS_OK && found ? parser_text(parser, "field name", &out->from) : status;
 }
 
+/* decolorize [at path] */
+static enum status parse_at(struct parser *parser, struct pipe *out)
+{
+    bool found = false;
+    enum status status = parser_accept_word(parser, "at", &found);
+
+    out->from = SLICE_LITERAL("_msg");
+    return status == STATUS_OK && found ? parser_text(parser, "field name", &out->from) : status;
+}
+
+/* unroll a, b; unroll [by] (a, b) */
+static enum status parse_unroll(struct parser *parser, struct pipe *out)
+{
+    enum status status = accept_by(parser);
+
+    if (status != STATUS_OK)
+        return status;
+    return parser_at(parser, SYMBOL_LEFT) ? parser_names_in_brackets(parser, &out->fields)
+                                          : parser_names(parser, &out->fields);
+}
+
 /* unpack_json from body prefix "b." */
 static enum status parse_unpack(struct parser *parser, struct pipe *out)
 {
@@ -481,6 +504,10 @@ static const struct pipe_form {
     {"join", PIPE_JOIN, parse_join},
     {"union", PIPE_UNION, parse_union},
     {"patterns", PIPE_PATTERNS, parse_patterns},
+    {"replace_regexp", PIPE_REPLACE_REGEXP, parse_replace},
+    {"decolorize", PIPE_DECOLORIZE, parse_at},
+    {"collapse_nums", PIPE_COLLAPSE_NUMS, parse_at},
+    {"unroll", PIPE_UNROLL, parse_unroll},
 };
 
 /* Known to the language, but not to this version. */

@@ -36,5 +36,9 @@ const struct operator_form operator_forms[PIPE_KIND_COUNT] = {
     [PIPE_SAMPLE] = {ROW, sample_make},
     [PIPE_JOIN] = {OPERATOR_KEEPS_ORDER | OPERATOR_KEEPS_ROWS, join_make},
     [PIPE_PATTERNS] = {OPERATOR_MERGES, patterns_make},
+    [PIPE_REPLACE_REGEXP] = {ROW, replace_regexp_make},
+    [PIPE_DECOLORIZE] = {ROW, decolorize_make},
+    [PIPE_COLLAPSE_NUMS] = {ROW, collapse_nums_make},
+    [PIPE_UNROLL] = {OPERATOR_STATELESS | OPERATOR_KEEPS_ORDER | OPERATOR_TAILS, unroll_make},
     [PIPE_UNION] = {OPERATOR_KEEPS_ORDER | OPERATOR_KEEPS_ROWS, union_make},
 };

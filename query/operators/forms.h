@@ -18,6 +18,8 @@ operator_make math_make;                                             /* math.c *
 operator_make unpack_json_make, unpack_logfmt_make;                  /* unpack.c */
 operator_make facets_make, field_names_make;                         /* facets.c */
 operator_make union_make, join_make, diff_make;                      /* union.c, join.c, diff.c */
+operator_make replace_regexp_make, decolorize_make, collapse_nums_make; /* rewrite_texts.c */
+operator_make unroll_make;                                           /* unroll.c */
 operator_make patterns_make;                                         /* patterns.c */
 operator_make context_make;                                          /* context.c */
 

@@ -128,6 +128,12 @@ static const struct form_case {
     {"sample", "* | sample 100", "* | sample 100"},
     {"join", "* | join by (host) (metric:=x | stats by (host) avg(value) as v) inner prefix \"p.\"",
      "* | join by (host) (metric:=x | stats by (host) avg(value) as v) inner prefix \"p.\""},
+    {"replace_regexp", "* | replace_regexp (\"a+\", \"$1\") at path",
+     "* | replace_regexp (\"a+\", \"$1\") at path"},
+    {"decolorize, collapse_nums", "* | decolorize | collapse_nums at path",
+     "* | decolorize at _msg | collapse_nums at path"},
+    {"unroll", "* | unroll a, b | unroll by (c) | unroll (d)",
+     "* | unroll by (a, b) | unroll by (c) | unroll by (d)"},
     {"patterns", "* | patterns | patterns 20 by (role) new since 1h | patterns limit 3 since "
                  "2026-03-02T09:30Z",
      "* | patterns | patterns 20 by (role) since 1h | patterns 3 since 2026-03-02T09:30Z"},
@@ -250,7 +256,7 @@ static const struct error_case {
     /* 01234567890123456789012345678901234567890 */
     {"unknown pipe", "level:error _time:5m | stat by (x) count()", 23, 4, "query_syntax", "stats",
      "unknown pipe \"stat\""},
-    {"pipe of a later version", "* | unroll x", 4, 6, "query_syntax", "", "not built yet"},
+    {"pipe of a later version", "* | pack_json", 4, 9, "query_syntax", "", "not built yet"},
     {"unknown function", "a contain_any(x)", 2, 11, "query_syntax", "contains_any",
      "unknown function"},
     {"unknown stats function", "* | stats cuont() as n", 10, 5, "query_syntax", "count",

@@ -5,6 +5,7 @@
 #include "store/erase.h"
 
 #include "store/receipt.h"
+#include "store/registry.h"
 #include "store/store_impl.h"
 
 #include "base/diag.h"
@@ -544,8 +545,10 @@ static enum status finish(struct store *store, struct erasure *erasure, struct e
 {
     struct erase_receipt receipt;
     struct manifest_erasure done = erasure->entry;
-    enum status status;
+    enum status status = registry_rebuild(store, err);
 
+    if (status != STATUS_OK)
+        return status;
     empty_quarantine(store);
     done.finished_ns = io_wall_ns(store->io);
     receipt = receipt_of(erasure);

@@ -22,6 +22,7 @@
 static const struct command *const commands[] = {
     &grep_command,   &query_command,   &tail_command,   &fields_command,
     &status_command, &explain_command, &verify_command, &config_command, &erase_command,
+    &store_command,
 };
 
 /* ---- common options ---- */

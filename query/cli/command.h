@@ -14,7 +14,7 @@ struct command {
 };
 
 extern const struct command grep_command, query_command, tail_command, status_command,
-    fields_command, explain_command, verify_command, config_command, erase_command;
+    fields_command, explain_command, verify_command, config_command, erase_command, store_command;
 
 /* The whole program: find the command, run it. Gives the exit code. */
 int dendro_main(int argc, char **argv);

@@ -190,9 +190,7 @@ static void reach(struct walk *walk)
     }
     set->kept[set->count] = true;
     set->directories[set->count++] =
-        (struct set_directory){.path = copy,
-                               .id = ++set->last_id,
-                               .hint = true};
+        (struct set_directory){.path = copy, .id = ++set->last_id, .hint = true};
     note_safety(walk, &set->directories[set->count - 1], true);
 }
 

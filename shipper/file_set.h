@@ -30,10 +30,10 @@ struct set_directory {
     int64_t rotated_ns, rotated_wall_ns; /* when it was, on both clocks */
     int64_t rotated_mtime_ns;            /* of the directory */
     bool rotated_held;                   /* what one of them is could not be said yet */
-    bool wants_siblings;   /* a file is missing: show names that match no pattern, too */
-    bool wants_rotated;    /* show names that may have matched before a rotation */
-    bool busy;             /* the last scan left something to look at again soon */
-    bool started;          /* was scanned once */
+    bool wants_siblings; /* a file is missing: show names that match no pattern, too */
+    bool wants_rotated;  /* show names that may have matched before a rotation */
+    bool busy;           /* the last scan left something to look at again soon */
+    bool started;        /* was scanned once */
 };
 
 struct found_file {
@@ -62,7 +62,8 @@ struct set_directory *file_set_directory_of(struct file_set *set, const char *pa
 
 typedef void file_set_visit(void *user, const struct found_file *file);
 /* Call `visit` for every regular file of the directory that matches a pattern; with wants_rotated
- * also for those whose name before a rotation may have matched, with wants_siblings for all. Errors: NOT_FOUND, IO. */
+ * also for those whose name before a rotation may have matched, with wants_siblings for all.
+ * Errors: NOT_FOUND, IO. */
 enum status file_set_scan(struct file_set *set, struct set_directory *directory,
                           file_set_visit *visit, void *user, struct error *err) WARN_UNUSED;
 

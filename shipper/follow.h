@@ -33,7 +33,7 @@ struct follow_counters {
     uint64_t truncations;         /* copytruncate and the like, all reasons */
     uint64_t unreadable;          /* failed attempts to open or read */
     uint64_t scans;
-    uint64_t full; /* files not followed: the table is full or no memory */
+    uint64_t full;           /* files not followed: the table is full or no memory */
     uint64_t missed;         /* rotated files that had never been seen under their first name */
     uint64_t vacant_dropped; /* empty files not held open any more: there are too many */
 };
@@ -51,9 +51,9 @@ struct follow {
     uint32_t vacant_count;   /* of these: of empty files */
     int64_t now_ns, wall_ns; /* of this step */
     int64_t next_expand_ns, started_ns;
-    int64_t known_wall_ns;   /* what was there before this moment is known, or not wanted */
+    int64_t known_wall_ns; /* what was there before this moment is known, or not wanted */
     uint64_t alarm_told_s; /* diag_limited() */
-    bool identity_news;        /* a generation began or changed its file; the caller clears it */
+    bool identity_news;    /* a generation began or changed its file; the caller clears it */
     bool first_start;      /* there was no checkpoint: see start_at */
     bool wants_snapshot;   /* the checkpoint holds a record that is wrong; the caller clears it */
     bool directories_changed; /* since the caller last cleared it: the watcher must look */

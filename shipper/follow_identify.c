@@ -316,8 +316,8 @@ struct source *identify_begin(struct follow *follow, struct candidate *candidate
     struct generation gen = {.key = candidate->key,
                              .first_seen_ns = follow->wall_ns,
                              .last_seen_ns = follow->wall_ns,
-                             .path = candidate->before != NULL ? candidate->before
-                                                               : candidate->path};
+                             .path =
+                                 candidate->before != NULL ? candidate->before : candidate->path};
     bool replaced = inode_was_used(follow, &candidate->key);
     struct source *source;
 

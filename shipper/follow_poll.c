@@ -141,7 +141,8 @@ static void refresh(struct follow *follow, const struct source *source)
     io_close(follow->io, &fd);
 }
 
-/* Sizes from a server may be old ones: a smaller one counts when it is still there after a while. */
+/* Sizes from a server may be old ones: a smaller one counts when it is still there after a while.
+ */
 static bool is_believed(struct follow *follow, struct source *source)
 {
     if (!source->remote)
@@ -195,7 +196,7 @@ void poll_source(struct follow *follow, struct source *source)
     bool hot = follow->now_ns - source->grew_ns < HOT_FOR_NS;
     struct io_info info;
 
-    source->next_poll_ns = follow->now_ns + (hot             ? follow->settings->poll_ns
+    source->next_poll_ns = follow->now_ns + (hot              ? follow->settings->poll_ns
                                              : source->remote ? POLL_REMOTE_NS
                                                               : POLL_COLD_NS);
     if (source->content.gz != NULL) { /* a finished file: only its end is of interest */

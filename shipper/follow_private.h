@@ -17,8 +17,8 @@ struct candidate {
     struct file_key key;
     struct content content;
     bool link;
-    const char *before; /* its name before a rotation that we missed; NULL: none */
-    int64_t missed_since_ns; /* with `before`: see skip_list.h */
+    const char *before;          /* its name before a rotation that we missed; NULL: none */
+    int64_t missed_since_ns;     /* with `before`: see skip_list.h */
     char first[PREFIX_SIZE_MAX]; /* first bytes, decompressed */
     size_t first_len;
 };

@@ -141,7 +141,8 @@ static void on_file(void *user, const struct found_file *file)
     }
     skipped = skip_list_find(&follow->skipped, &file->info);
     missed = source == NULL ? missed_since(scan, file, skipped) : 0;
-    if (source == NULL && file->settings == NULL && missed == 0 && !scan->directory->wants_siblings) {
+    if (source == NULL && file->settings == NULL && missed == 0 &&
+        !scan->directory->wants_siblings) {
         /* Not next time, either, when what is known has another date. */
         (void)skip_list_put(&follow->skipped, &file->info, SKIP_STRANGER, follow->now_ns,
                             follow->now_ns);
@@ -352,9 +353,9 @@ static void schedule(struct scan *scan)
     directory->started = true;
 }
 
-/* Rotated files are looked for at the first scan, when all names are looked at anyway, and when names
- * may have changed since, or one could not be told yet; and once a minute, since a program that was
- * not told of the rotation goes on writing to them. */
+/* Rotated files are looked for at the first scan, when all names are looked at anyway, and when
+ * names may have changed since, or one could not be told yet; and once a minute, since a program
+ * that was not told of the rotation goes on writing to them. */
 static void look_for_missed(struct scan *scan)
 {
     struct follow *follow = scan->follow;
@@ -366,7 +367,8 @@ static void look_for_missed(struct scan *scan)
     bool news;
 
     (void)follow->io->path->info(follow->io, path, &info);
-    news = directory->rotated_held || info.mtime_ns != directory->rotated_mtime_ns || info.mtime_ns > known;
+    news = directory->rotated_held || info.mtime_ns != directory->rotated_mtime_ns ||
+           info.mtime_ns > known;
     directory->wants_rotated = !directory->started || directory->wants_siblings ||
                                age >= SCAN_ROTATED_NS || (news && age >= SCAN_MISSED_NS);
     scan->known_wall_ns = directory->started ? known : follow->known_wall_ns;

@@ -40,8 +40,8 @@ bool vacant_hold(struct follow *follow, struct candidate *candidate)
 {
     struct source *source;
 
-    if (candidate->settings == NULL || candidate->before != NULL || content_name_is_gz(candidate->path) ||
-        candidate->info.size > 0)
+    if (candidate->settings == NULL || candidate->before != NULL ||
+        content_name_is_gz(candidate->path) || candidate->info.size > 0)
         return false;
     if (follow->vacant_count >= VACANT_FILES_MAX)
         make_room(follow);

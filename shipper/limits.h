@@ -7,7 +7,7 @@ enum shipper_limits {
     PREFIX_SIZE_MAX = 1024, /* first bytes that tell two files apart; one access line and more */
 
     /* Reading. */
-    READ_TURN_SIZE = 62 * 1024, /* per file and turn: fair among many; two make a batch */
+    READ_TURN_SIZE = 62 * 1024,          /* per file and turn: fair among many; two make a batch */
     LINE_SIZE_DEFAULT = 1024 * 1024,     /* longer lines are cut, and say so */
     LINE_SIZE_MIN = 1024,                /* a smaller cap would cut ordinary lines */
     LINE_SIZE_CEILING = 2 * 1024 * 1024, /* line + batch must fit a frame of 4 MiB as sent */
@@ -46,8 +46,8 @@ enum shipper_limits {
 #define BATCH_AGE_NS         (200 * MILLISECOND_NS) /* a line waits at most this long for company */
 #define POLL_HOT_NS          (200 * MILLISECOND_NS) /* look at a file that grew lately */
 #define POLL_COLD_NS         (2 * SECOND_NS)        /* and at any other (DELIVERY 3.2 row 17) */
-#define POLL_REMOTE_NS       (1 * SECOND_NS)            /* and at any on a network file system */
-#define SHRINK_BELIEVED_NS   (2 * SECOND_NS)            /* there, a smaller size must last so long */
+#define POLL_REMOTE_NS       (1 * SECOND_NS)        /* and at any on a network file system */
+#define SHRINK_BELIEVED_NS   (2 * SECOND_NS)        /* there, a smaller size must last so long */
 #define HOT_FOR_NS           (10 * SECOND_NS)       /* "lately" */
 #define SCAN_HOT_NS          (1 * SECOND_NS)        /* directories with a file that is missing */
 #define SCAN_COLD_NS         (10 * SECOND_NS)

@@ -1,5 +1,5 @@
-/* shipper/rotated_name.c -- takes a number or a date out of a name, as logrotate(8), log4j, Python's
- * logging and others put it in: behind the name, or before its extension; with or without .gz. */
+/* shipper/rotated_name.c -- takes a number or a date out of a name, as logrotate(8), log4j, and
+ * Python's logging put it in: behind the name, or before its extension; with or without .gz. */
 #include "shipper/rotated_name.h"
 
 #include "base/slice.h"

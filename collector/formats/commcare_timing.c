@@ -1,8 +1,9 @@
 /* collector/formats/commcare_timing.c -- CommCare's small measuring logs (FORMATS.md section 5):
- *   asctime TAB tenant TAB config TAB filter_values TAB control TAB candidate    ucr_timing, ucr_diff
- *   asctime, action, control, candidate                                         formplayer_timing
- *   asctime,message                                                             kafka_audit
- *   metric epoch value metric_type=TYPE tags                                    metrics as text
+ *   asctime TAB tenant TAB config TAB filter_values TAB control TAB candidate
+ *                                                                     ucr_timing, ucr_diff
+ *   asctime, action, control, candidate                               formplayer_timing
+ *   asctime,message                                                   kafka_audit
+ *   metric epoch value metric_type=TYPE tags                          metrics as text
  * control and candidate are durations of the old and the new way: the old one is `duration`. */
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"
@@ -115,8 +116,10 @@ static enum status parse(const struct format_context *context, struct slice even
 
 static unsigned detect(struct slice line)
 {
-    static const unsigned scores[] = {[TIMING_NONE] = 0,        [TIMING_REPORT] = 90,
-                                      [TIMING_FORMPLAYER] = 82, [TIMING_AUDIT] = 80,
+    static const unsigned scores[] = {[TIMING_NONE] = 0,
+                                      [TIMING_REPORT] = 90,
+                                      [TIMING_FORMPLAYER] = 82,
+                                      [TIMING_AUDIT] = 80,
                                       [TIMING_METRIC] = 92};
 
     return scores[layout_of(line)];

@@ -10,9 +10,9 @@
 enum key { KEY_CLIENT, KEY_USER, KEY_TENANT, KEY_URL, KEY_TIME, KEY_STATUS, KEY_COUNT };
 
 static const struct slice keys[KEY_COUNT] = {
-    [KEY_CLIENT] = SLICE_INIT("sourceIpAddr"),   [KEY_USER] = SLICE_INIT("username"),
-    [KEY_TENANT] = SLICE_INIT("projectSpace"),   [KEY_URL] = SLICE_INIT("requestUrl"),
-    [KEY_TIME] = SLICE_INIT("date"),             [KEY_STATUS] = SLICE_INIT("responseCode"),
+    [KEY_CLIENT] = SLICE_INIT("sourceIpAddr"), [KEY_USER] = SLICE_INIT("username"),
+    [KEY_TENANT] = SLICE_INIT("projectSpace"), [KEY_URL] = SLICE_INIT("requestUrl"),
+    [KEY_TIME] = SLICE_INIT("date"),           [KEY_STATUS] = SLICE_INIT("responseCode"),
 };
 
 static enum status parse(const struct format_context *context, struct slice event,

@@ -3,8 +3,8 @@
  *   Connect from client:port to address:port (frontend/HTTP)
  *   Server backend/server is DOWN, reason: Layer4 timeout, check duration: 2001ms. ...
  *   backend NAME has no server available!    Proxy NAME started.
- * Only the first has a time; the others come through syslog. Levels are those at which HAProxy sends
- * them. */
+ * Only the first has a time; the others come through syslog. Levels are those at which HAProxy
+ * sends them. */
 #include "collector/formats/haproxy_notice.h"
 
 #include "collector/formats/scan.h"
@@ -86,8 +86,8 @@ static bool parse_server(const struct format_context *context, struct slice even
 }
 
 /* `backend NAME has no server available!`, `Proxy NAME started.`, `Proxy NAME stopped (...)`. */
-static bool parse_proxy(const struct format_context *context, struct slice event,
-                        struct slice rest, struct parsed_event *out)
+static bool parse_proxy(const struct format_context *context, struct slice event, struct slice rest,
+                        struct parsed_event *out)
 {
     struct slice name;
     bool proxy = take_literal(&rest, "Proxy ") || take_literal(&rest, "proxy ");

@@ -1,5 +1,6 @@
-/* collector/formats/haproxy_notice.h -- what HAProxy logs beside requests and connections: sessions that
- * failed before they began, and the states of servers and proxies. Thread safety: pure functions. */
+/* collector/formats/haproxy_notice.h -- what HAProxy logs beside requests and connections: sessions
+ * that failed before they began, and the states of servers and proxies. Thread safety: pure
+ * functions. */
 #ifndef DENDRO_COLLECTOR_FORMATS_HAPROXY_NOTICE_H
 #define DENDRO_COLLECTOR_FORMATS_HAPROXY_NOTICE_H
 

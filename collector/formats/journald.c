@@ -112,8 +112,7 @@ static void feed_line(struct entry_state *state, struct slice line)
 
 static bool is_object(struct slice line)
 {
-    return starts_with(line, "{") &&
-           find_literal(line, "\"__REALTIME_TIMESTAMP\"") != SIZE_MAX;
+    return starts_with(line, "{") && find_literal(line, "\"__REALTIME_TIMESTAMP\"") != SIZE_MAX;
 }
 
 static bool begins(struct slice line, enum phase phase)

@@ -1,8 +1,10 @@
 /* collector/formats/jvm_gc.c -- logs of the JVM's garbage collectors (FORMATS.md section 9):
  *   2026-04-02T09:20:11.871+0000: 138.712: [GC (Allocation Failure) ... 0.0061 secs]       JDK 8
  *   [2026-04-02T09:20:11.871+0000][1234][gc          ] GC(12) Pause Young ... 3.456ms      JDK 9+
- * Of JDK 8 both stamps may be missing, and one collection spreads over lines. JDK 9+ (JEP 158) writes
- * any of time, uptime, process, level and tags in brackets, and repeats them on every line. */
+ * Of JDK 8 one of the stamps may be missing, and one collection spreads over lines. JDK 9+ (JEP
+ * 158) writes any of time, uptime, process, level and tags in brackets, and repeats them on every
+ * line.
+ */
 #include "collector/formats/formats.h"
 #include "collector/formats/level_word.h"
 #include "collector/formats/scan.h"
@@ -147,7 +149,7 @@ static struct slice number_before(struct slice text, size_t end)
     return slice_sub(text, start, end - start);
 }
 
-/* What the clock says, `real=0.01 secs`, else the last `0.0061 secs`; or the stop of the threads. */
+/* What the clock says, `real=0.01 secs`, else the last `0.0061 secs`; or how long threads stood. */
 static struct slice old_pause(struct slice text)
 {
     size_t real = find_literal(text, "real=");

@@ -1,4 +1,4 @@
-/* collector/formats/memcached.c -- memcached -v to -vvv and its watch streams (FORMATS.md section 13):
+/* collector/formats/memcached.c -- memcached -v to -vvv, and its watch streams (FORMATS.md 13):
  *   <28 get session:1                     a command, and with > what is answered
  *   >28 sending key session:1             >28 END    >28 STORED
  *   > NOT FOUND key    > FOUND KEY key    28: going from conn_read to conn_write
@@ -78,8 +78,7 @@ static struct slice value_of(struct slice line, struct slice key)
 
 static bool is_watch(struct slice line)
 {
-    return starts_with(line, "ts=") &&
-           find_literal(slice_first(line, 48), " gid=") != SIZE_MAX &&
+    return starts_with(line, "ts=") && find_literal(slice_first(line, 48), " gid=") != SIZE_MAX &&
            find_literal(slice_first(line, 80), " type=") != SIZE_MAX;
 }
 

@@ -194,8 +194,8 @@ static bool split(const struct format_context *context, struct slice line, struc
     return split_3164(context, rest, out);
 }
 
-/* The fields from `first` on are spans of `message`: make them spans of the event, or computed texts
- * where the message is one. */
+/* The fields from `first` on are spans of `message`: make them spans of the event, or computed
+ * texts where the message is one. */
 static void place_fields(struct slice event, struct slice message, uint32_t first,
                          struct parsed_event *out)
 {

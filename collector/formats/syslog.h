@@ -1,5 +1,5 @@
-/* collector/formats/syslog.h -- what syslog and the journal share: names of facilities, and messages
- * whose program says which format reads them. Thread safety: pure functions. */
+/* collector/formats/syslog.h -- what syslog and the journal share: names of facilities, and
+ * messages whose program says which format reads them. Thread safety: pure functions. */
 #ifndef DENDRO_COLLECTOR_FORMATS_SYSLOG_H
 #define DENDRO_COLLECTOR_FORMATS_SYSLOG_H
 

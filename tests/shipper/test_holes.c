@@ -51,8 +51,11 @@ static void test_hole_is_skipped(void **unused)
     struct arena arena = arena_empty(1 << 20);
     struct fake_collector *fake = fake_collector_new();
     struct shipper_settings settings;
-    struct source_settings source = {.role = "web", .format = "", .start_at = START_BEGINNING,
-                                     .idle_ns = SECOND_NS, .line_size_max = LINE_SIZE_DEFAULT};
+    struct source_settings source = {.role = "web",
+                                     .format = "",
+                                     .start_at = START_BEGINNING,
+                                     .idle_ns = SECOND_NS,
+                                     .line_size_max = LINE_SIZE_DEFAULT};
     struct shipper *shipper;
     struct temp_dir dir;
     struct error err = {0};

@@ -1,5 +1,5 @@
-/* How long the oldest bytes of a file have waited to be acked: never more than that, and it goes down
- * when they are. Steps are (at second, file size, acked): the answers are counted by hand. */
+/* How long the oldest bytes of a file have waited to be acked: never more than that, and it goes
+ * down when they are. Steps are (at second, file size, acked): the answers are counted by hand. */
 #include "shipper/limits.h"
 #include "shipper/source.h"
 

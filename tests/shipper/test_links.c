@@ -1,5 +1,5 @@
-/* Symbolic links on the real disk: followed where only root and we can make them, else only to files
- * below the directory in front of the pattern's first wildcard (DELIVERY 9.1). */
+/* Symbolic links on the real disk: followed where only root and we can make them, else only to
+ * files below the directory in front of the pattern's first wildcard (DELIVERY 9.1). */
 #include "shipper/limits.h"
 #include "shipper/options.h"
 #include "shipper/shipper.h"
@@ -39,8 +39,8 @@ static const struct link_case {
      "../own/app.txt", "root/*/*.log", false, true},
     {"the same file is not below a longer root", 0777, "root/others/x.log", "../own/app.txt",
      "root/others/*.log", false, false},
-    {"others can make the directory", 0777, "root/others/dir", "../../secret", "root/others/*/*.log",
-     false, false},
+    {"others can make the directory", 0777, "root/others/dir", "../../secret",
+     "root/others/*/*.log", false, false},
     {"follow_links: the operator wants it", 0777, "root/others/x.log", "../../secret/key.log",
      "root/others/*.log", true, true},
     {"no wildcard: the operator named it, its directory does not", 0777, "root/others/x.log",
@@ -84,8 +84,11 @@ static void check(const struct link_case *c)
     struct arena arena = arena_empty(1 << 20);
     struct fake_collector *fake = fake_collector_new();
     struct shipper_settings settings;
-    struct source_settings source = {.role = "web", .format = "", .start_at = START_BEGINNING,
-                                     .idle_ns = SECOND_NS, .line_size_max = LINE_SIZE_DEFAULT,
+    struct source_settings source = {.role = "web",
+                                     .format = "",
+                                     .start_at = START_BEGINNING,
+                                     .idle_ns = SECOND_NS,
+                                     .line_size_max = LINE_SIZE_DEFAULT,
                                      .follow_links = c->follow_links};
     struct shipper *shipper;
     struct temp_dir dir;

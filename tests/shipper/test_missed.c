@@ -1,6 +1,6 @@
-/* Rotated files that are never seen at the name that the pattern matches: they came and went between
- * two scans, or while the shipper was stopped. And their opposites: files that look the same by
- * name, and must not be read. The pattern matches LOG only. */
+/* Rotated files that are never seen at the name that the pattern matches: they came and went
+ * between two scans, or while the shipper was stopped. And their opposites: files that look the
+ * same by name, and must not be read. The pattern matches LOG only. */
 #include "shipper/limits.h"
 #include "shipper/rotated_name.h"
 #include "tests/shipper/rig.h"
@@ -267,22 +267,24 @@ static void test_names(void **unused)
         const char *path, *before[3];
     } cases[] = {
         {"/log/app.log", {NULL}},
-        {"/log/app.log.1", {"/log/app.log"}},                /* logrotate */
-        {"/log/app.log.10.gz", {"/log/app.log"}},            /* with compress */
-        {"/log/app.log-20260922", {"/log/app.log"}},         /* dateext */
+        {"/log/app.log.1", {"/log/app.log"}},        /* logrotate */
+        {"/log/app.log.10.gz", {"/log/app.log"}},    /* with compress */
+        {"/log/app.log-20260922", {"/log/app.log"}}, /* dateext */
         {"/log/app.log-20260922.gz", {"/log/app.log"}},
-        {"/log/app-20260922.log", {"/log/app.log"}},         /* extension .log */
-        {"/log/app.log.2026-09-22_10", {"/log/app.log", "/log/app.log.2026", "/log/app.log.2026-09"}},
-        {"/log/app.2026-09-22T10:00.log", {"/log/app.log", "/log/app.2026.log", "/log/app.2026-09.log"}},
-        {"/log/app.1.log", {"/log/app.log"}},                /* log4j, %i */
+        {"/log/app-20260922.log", {"/log/app.log"}}, /* extension .log */
+        {"/log/app.log.2026-09-22_10",
+         {"/log/app.log", "/log/app.log.2026", "/log/app.log.2026-09"}},
+        {"/log/app.2026-09-22T10:00.log",
+         {"/log/app.log", "/log/app.2026.log", "/log/app.2026-09.log"}},
+        {"/log/app.1.log", {"/log/app.log"}}, /* log4j, %i */
         {"/log/app.log.old", {"/log/app.log"}},
         {"/log/app.log.older", {NULL}},
         {"/log/app.log.bak", {NULL}},
         {"/log/app.log.1.bak", {"/log/app.log.bak"}},
-        {"/log/app1.log", {NULL}},                           /* no separator */
+        {"/log/app1.log", {NULL}}, /* no separator */
         {"/log/app.log.1x", {NULL}},
-        {"/log/.1", {NULL}},                                 /* nothing would be left */
-        {"/log.1/app", {NULL}},                              /* a directory */
+        {"/log/.1", {NULL}},    /* nothing would be left */
+        {"/log.1/app", {NULL}}, /* a directory */
         {"/log/app.log.", {NULL}},
         {"/log/app.log.gz", {NULL}},
         {"/", {NULL}},

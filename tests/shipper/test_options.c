@@ -44,8 +44,8 @@ static void test_settings(void **unused)
         struct arena arena = arena_empty(8 << 20);
         struct shipper_options options;
         struct error err = {0};
-        char *flags[] = {"dendro-shipper", "--geo", "g", "--source", (char *)(uintptr_t)c->source,
-                         NULL};
+        char *flags[] = {
+            "dendro-shipper", "--geo", "g", "--source", (char *)(uintptr_t)c->source, NULL};
         char *file[] = {"dendro-shipper", "--config", CONFIG, NULL};
 
         print_message("  %s\n", c->name);

@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "base/memory_budget.h"
 #include "base/spare.h"
+#include "base/thread_priority.h"
 #include "store/registry.h"
 
 #include <inttypes.h>
@@ -283,6 +284,7 @@ static void *background_main(void *user)
     struct timespec until;
 
     (void)memory_budget_enter(MEMORY_BACKGROUND);
+    thread_priority_set(WORK_BACKGROUND);
     while (!is_stopping(store)) {
         struct error err = {0};
         enum status status = upkeep_step(store, &err);

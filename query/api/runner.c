@@ -2,6 +2,7 @@
 #include "query/api/runner.h"
 
 #include "base/memory_budget.h"
+#include "base/thread_priority.h"
 #include "query/api/api_private.h"
 
 #include <pthread.h>
@@ -35,6 +36,7 @@ static void *run_thread(void *user)
     struct runner *runner = user;
 
     (void)memory_budget_enter(MEMORY_QUERIES);
+    thread_priority_set(WORK_QUERY); /* the threads that it starts inherit it */
     pthread_mutex_lock(&runner->lock);
     for (;;) {
         while (runner->first == NULL && !runner->stopping)

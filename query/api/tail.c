@@ -11,6 +11,7 @@
 #include "query/api/tail.h"
 
 #include "base/memory_budget.h"
+#include "base/thread_priority.h"
 #include "base/units.h"
 #include "query/api/api_private.h"
 #include "query/api/pick.h"
@@ -485,6 +486,7 @@ static void *run_tail(void *user)
     uint64_t seen;
 
     (void)memory_budget_enter(MEMORY_QUERIES);
+    thread_priority_set(WORK_QUERY);
     pthread_mutex_lock(&server->lock);
     seen = server->change_count;
     pthread_mutex_unlock(&server->lock);

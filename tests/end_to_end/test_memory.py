@@ -25,7 +25,7 @@ HEAVY = [
     "* | stats by (_msg) count() as n",
     "* | sort by (_msg)",
     "* | sort by (duration desc, _msg)",
-    '~"([0-9a-f][a-z0-9_/.-]{2,}){3,}[0-9]$" | sort by (path, _msg)',
+    '~"[0-9a-f]{6}.*[0-9]{3}[^0-9]*$" | sort by (path, _msg)',
     "* | top 10000 by (path)",
     "* | uniq by (client, path, request_id)",
     "* | stats by (host, path, client) quantile(0.95, duration) p95, count_uniq(_msg) u, values(path) v",

@@ -8,7 +8,11 @@
 
 #include "store/slot_match.h"
 
-enum { TILE_ROWS = 256 };
+enum {
+    TILE_ROWS = 256,
+    LINE_BYTES = 64, /* of the processor's cache */
+    PREFETCH_SIZE_MAX = 512,
+};
 
 /* Rows whose lines are compared together: where each has got to. */
 struct tile {
@@ -26,6 +30,13 @@ static inline void advance(struct tile *tile, uint32_t i, const char *next)
     tile->at[i] = next == NULL ? tile->at[i] : next;
 }
 
+/* The lines of a family lie anywhere: ask for all of a tile before the first is needed. */
+static void prefetch_line(const char *bytes, uint32_t size)
+{
+    for (uint32_t at = 0; at < size && at < PREFETCH_SIZE_MAX; at += LINE_BYTES)
+        __builtin_prefetch(bytes + at);
+}
+
 static void open_tile(struct tile *tile, const struct segment_block *block, uint32_t section,
                       const struct line_list *lines, const uint32_t *rows)
 {
@@ -38,6 +49,7 @@ static void open_tile(struct tile *tile, const struct segment_block *block, uint
 
         tile->at[i] = lines->bytes[row];
         tile->end[i] = tile->at[i] + lines->sizes[row];
+        prefetch_line(tile->at[i], lines->sizes[row]);
         tile->templates[i] = &block->segment->templates[codes[i]];
         tile->one_template = tile->one_template && codes[i] == codes[0];
     }

@@ -63,7 +63,12 @@ struct word_map {
     struct word_source *sources;
 };
 
-enum { WORD_MAPS = 64 /* templates alternate: those that were met last */ };
+enum {
+    WORD_MAPS = 64,     /* templates alternate: those that were met last */
+    PREFETCH_ROWS = 12, /* the rows of a family lie apart */
+    PREFETCH_WORDS = 24,
+    WORDS_PER_LINE = 8,
+};
 #define WORD_FIXED UINT32_MAX
 
 static void map_words(const struct gathering *gathering, uint32_t number, struct word_map *map)
@@ -110,6 +115,17 @@ static void transpose_row(const struct gathering *gathering, uint32_t i, const s
     }
 }
 
+static void prefetch_row(const struct gathering *gathering, uint32_t i)
+{
+    const uint64_t *values;
+
+    if (i >= gathering->row_count)
+        return;
+    values = shaped_row_values(gathering->rows, gathering->order[i]);
+    for (uint32_t word = 0; word < PREFETCH_WORDS; word += WORDS_PER_LINE)
+        __builtin_prefetch(values + word);
+}
+
 static bool transpose(const struct gathering *gathering)
 {
     struct word_map maps[WORD_MAPS];
@@ -126,6 +142,7 @@ static bool transpose(const struct gathering *gathering)
 
         if (map->template != number)
             map_words(gathering, number, map);
+        prefetch_row(gathering, i + PREFETCH_ROWS);
         transpose_row(gathering, i, map);
     }
     free(sources);

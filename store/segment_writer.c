@@ -162,49 +162,78 @@ struct block_plan {
     size_t bytes;
 };
 
-static uint32_t part_row(const struct segment_writer *writer, const struct block_part *part,
-                         uint32_t i)
+static const uint32_t *part_rows(const struct segment_writer *writer, const struct block_part *part)
 {
-    return writer->rows.order[writer->rows.family_start[part->family] + part->first + i];
+    return writer->rows.order + writer->rows.family_start[part->family] + part->first;
 }
 
-static int64_t rank_distance(struct segment_writer *writer, uint32_t row)
+/* Of each row, how far its rank is from the one expected: see segment_format.h. */
+static void put_ranks(struct segment_writer *writer, const struct block_plan *plan)
 {
-    uint32_t source = writer->row_sources[row];
-    int64_t distance = writer->ranks[row] - writer->expected_ranks[source];
+    int64_t *out = writer->numbers;
 
-    writer->expected_ranks[source] = writer->ranks[row] + 1;
-    return distance;
+    memset(writer->expected_ranks, 0,
+           writer->content->source_count * sizeof(*writer->expected_ranks));
+    for (uint32_t k = 0; k < plan->part_count; k++)
+        for (uint32_t i = 0; i < plan->parts[k].count; i++) {
+            uint32_t row = part_rows(writer, &plan->parts[k])[i];
+            uint32_t source = writer->row_sources[row];
+
+            *out++ = writer->ranks[row] - writer->expected_ranks[source];
+            writer->expected_ranks[source] = writer->ranks[row] + 1;
+        }
 }
 
-static int64_t template_code(const struct segment_writer *writer, uint32_t family, uint32_t row)
+/* Codes of a part: templates of its family, or of rows kept as text the format (put_text_family()). */
+static void put_templates(struct segment_writer *writer, const struct block_part *part,
+                          int64_t *out)
 {
     const struct family_set *set = &writer->rows.set;
+    const uint32_t *rows = part_rows(writer, part);
 
-    if (family == set->family_count) /* see put_text_family() */
-        return writer->content->rows[row].event->format;
-    return (int64_t)set->members[writer->rows.templates[row]].template -
-           (int64_t)set->families[family].first_template;
+    if (part->family == set->family_count) {
+        for (uint32_t i = 0; i < part->count; i++)
+            out[i] = writer->content->rows[rows[i]].event->format;
+        return;
+    }
+    for (uint32_t i = 0; i < part->count; i++)
+        out[i] = (int64_t)set->members[writer->rows.templates[rows[i]]].template -
+                 (int64_t)set->families[part->family].first_template;
 }
 
-static int64_t row_number(struct segment_writer *writer, enum block_page page, uint32_t family,
-                          uint32_t index)
+/* The numbers of one page of a part, but for ranks. */
+static void put_part(struct segment_writer *writer, const struct block_part *part,
+                     enum block_page page, int64_t *out)
 {
+    const uint32_t *rows = part_rows(writer, part);
+
     switch (page) {
     case PAGE_TIME:
-        return writer->times[index];
+        for (uint32_t i = 0; i < part->count; i++)
+            out[i] = writer->times[rows[i]];
+        break;
     case PAGE_ORDER:
-        return writer->order_distances[index];
+        for (uint32_t i = 0; i < part->count; i++)
+            out[i] = writer->order_distances[rows[i]];
+        break;
     case PAGE_SOURCE:
-        return writer->row_sources[index];
-    case PAGE_RANK:
-        return rank_distance(writer, index);
+        for (uint32_t i = 0; i < part->count; i++)
+            out[i] = writer->row_sources[rows[i]];
+        break;
     case PAGE_LEVEL:
-        return writer->levels[index];
+        for (uint32_t i = 0; i < part->count; i++)
+            out[i] = writer->levels[rows[i]];
+        break;
     case PAGE_FLAGS:
-        return writer->flags[index];
-    default:
-        return template_code(writer, family, index);
+        for (uint32_t i = 0; i < part->count; i++)
+            out[i] = writer->flags[rows[i]];
+        break;
+    case PAGE_TEMPLATE:
+        put_templates(writer, part, out);
+        break;
+    case PAGE_RANK:
+    case BLOCK_PAGE_COUNT:
+        break;
     }
 }
 
@@ -215,12 +244,9 @@ static bool put_block_page(struct segment_writer *writer, const struct block_pla
     uint32_t at = 0;
 
     if (page == PAGE_RANK)
-        memset(writer->expected_ranks, 0,
-               writer->content->source_count * sizeof(*writer->expected_ranks));
-    for (uint32_t k = 0; k < plan->part_count; k++)
-        for (uint32_t i = 0; i < plan->parts[k].count; i++)
-            writer->numbers[at++] = row_number(writer, page, plan->parts[k].family,
-                                               part_row(writer, &plan->parts[k], i));
+        put_ranks(writer, plan);
+    for (uint32_t k = 0; k < plan->part_count; at += plan->parts[k++].count)
+        put_part(writer, &plan->parts[k], page, writer->numbers + at);
     return page_writer_put_numbers(&writer->pages, is_code ? REGION_CODES : REGION_NUMBERS,
                                    writer->numbers, at, &writer->blocks);
 }
@@ -233,7 +259,7 @@ static bool put_block_head(struct segment_writer *writer, const struct block_pla
 
     for (uint32_t k = 0; k < plan->part_count; k++)
         for (uint32_t i = 0; i < plan->parts[k].count; i++) {
-            uint32_t row = part_row(writer, &plan->parts[k], i);
+            uint32_t row = part_rows(writer, &plan->parts[k])[i];
 
             widen(writer->times[row], &time_min, &time_max);
             widen((int64_t)((uint64_t)writer->times[row] +
@@ -348,7 +374,7 @@ static enum status put_large_family(struct segment_writer *writer, uint32_t fami
 
         *part = (struct block_part){.family = family, .first = first};
         while (first + part->count < count && part->count < BLOCK_ROWS_MAX && bytes < bytes_max)
-            bytes += writer->sizes[part_row(writer, part, part->count++)];
+            bytes += writer->sizes[part_rows(writer, part)[part->count++]];
         plan->part_count = 1;
         plan->row_count = part->count;
         status = put_block(writer, plan);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { KINDS = 12, ROWS = 6000, CHANGED = 3200 /* a row that is in the middle of everything */ };
+enum { KINDS = 12, ROWS = 3000, CHANGED = 1600 /* a row that is in the middle of everything */ };
 
 static struct io_file_ops swapping_ops;
 static int (*true_open)(struct io *io, const char *path, int flags);

@@ -140,7 +140,6 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
 }
 
 enum {
-    ROW_WORDS_MAX = SHAPE_SLOTS_MAX * (HEX_BYTES_MAX / 8) + SHAPE_FIELDS_MAX * 2,
     PREFETCH_EVENT = 12, /* rows ahead: rows in time order lie anywhere in memory */
     PREFETCH_LINE = 6,
 };
@@ -158,47 +157,67 @@ static void prefetch(const struct segment_content *content, uint64_t row)
         __builtin_prefetch(event->bytes.data + i);
 }
 
+/* What it takes to read one row after the other. */
+struct shape_reader {
+    struct line_shape shape;
+    struct shape_tree tree;
+    struct event_field room[EVENT_FIELDS_MAX];
+};
+
+/* A row that the tree does not know, the long way; then the tree knows its template. */
+static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *reader,
+                                const struct event *event, const struct shape_rules *rules)
+{
+    uint32_t number;
+
+    if (!shape_read(&reader->shape, event, rules))
+        return TEMPLATE_NONE;
+    number = template_table_get(&rows->table, &reader->shape, event->bytes, event->format);
+    if (number == TEMPLATE_NONE)
+        return TEMPLATE_NONE;
+    keep_values(rows, &reader->shape, event);
+    shape_tree_add(&reader->tree, &reader->shape, event, number);
+    return number;
+}
+
+static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
+                     const struct field_sampler *sampler, uint64_t row)
+{
+    const struct segment_row *from = &rows->content->rows[row];
+    struct event event = *from->event;
+    struct shape_rules rules = {sampler->whole + (size_t)event.format * FIELDS_TRACKED,
+                                FIELDS_TRACKED};
+    uint32_t value_count;
+
+    rows->first_value[row] = rows->value_count;
+    rows->bytes[row] = event.bytes.data;
+    if (!reserve_values(rows, ROW_WORDS_MAX))
+        return false;
+    event.fields = segment_row_fields(rows->content, from, reader->room);
+    rows->templates[row] = shape_tree_match(&reader->tree, &reader->shape, &event,
+                                            rows->values + rows->value_count, &value_count);
+    if (rows->templates[row] != TEMPLATE_NONE)
+        rows->value_count += value_count;
+    else
+        rows->templates[row] = read_unforeseen(rows, reader, &event, &rules);
+    return true;
+}
+
 static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sampler)
 {
     const struct segment_content *content = rows->content;
-    struct line_shape *shape = malloc(sizeof(*shape));
-    struct event_field room[EVENT_FIELDS_MAX];
-    uint32_t *last = malloc((content->source_count + 1) * sizeof(*last)); /* template per source */
+    struct shape_reader *reader = malloc(sizeof(*reader));
+    bool fine = reader != NULL &&
+                shape_tree_init(&reader->tree, &rows->table, content->format_count);
 
-    if (shape == NULL || last == NULL) {
-        free(shape);
-        free(last);
-        return false;
-    }
-    memset(last, 0xff, content->source_count * sizeof(*last));
-    for (uint64_t row = 0; row < content->row_count; row++) {
-        struct event whole = *content->rows[row].event;
-        const struct event *event = &whole;
-        struct shape_rules rules = {sampler->whole + (size_t)event->format * FIELDS_TRACKED,
-                                    FIELDS_TRACKED};
-
+    for (uint64_t row = 0; row < content->row_count && fine; row++) {
         prefetch(content, row);
-        rows->first_value[row] = rows->value_count;
-        rows->templates[row] = TEMPLATE_NONE;
-        rows->bytes[row] = event->bytes.data;
-        if (!reserve_values(rows, ROW_WORDS_MAX)) {
-            free(shape);
-            free(last);
-            return false;
-        }
-        whole.fields = segment_row_fields(content, &content->rows[row], room);
-        if (!shape_read(shape, event, &rules))
-            continue;
-        rows->templates[row] =
-            template_table_get(&rows->table, shape, event->bytes, event->format,
-                               last[event->source]);
-        last[event->source] = rows->templates[row];
-        if (rows->templates[row] != TEMPLATE_NONE)
-            keep_values(rows, shape, event);
+        fine = read_row(rows, reader, sampler, row);
     }
-    free(last);
-    free(shape);
-    return true;
+    if (reader != NULL)
+        shape_tree_release(&reader->tree);
+    free(reader);
+    return fine;
 }
 
 static uint32_t family_of(const struct shaped_rows *rows, uint64_t row)

@@ -8,14 +8,7 @@
 
 #include "store/family.h"
 #include "store/segment.h"
-
-#define COMPUTED_REF ((uint64_t)1 << 63)
-
-/* Values of slots that keep text: where it is in the event. */
-static inline uint64_t text_ref(uint32_t start, uint32_t len)
-{
-    return (uint64_t)start << 32 | len;
-}
+#include "store/shape_tree.h"
 
 static inline struct slice text_of_ref(const char *bytes, uint64_t ref)
 {

@@ -26,7 +26,7 @@ const uint64_t powers_of_ten[POWERS_OF_TEN_COUNT] = {
     100000000000000000,
 };
 
-enum { INT_DIGITS_MAX = 18 };
+enum { INT_DIGITS_MAX = 18, UNIT_LEN_MAX = 3 };
 
 /* Bytes of a text of up to three bytes as one number. */
 #define UNIT1(a)       ((uint32_t)(a))
@@ -43,7 +43,7 @@ static bool is_unit(const char *text, size_t len)
     };
     uint32_t unit = 0;
 
-    if (len > 3)
+    if (len > UNIT_LEN_MAX)
         return false;
     for (size_t i = 0; i < len; i++)
         unit |= (uint32_t)(unsigned char)text[i] << (8 * i);
@@ -63,14 +63,6 @@ static unsigned leading_ones(uint64_t bits)
     return bits == UINT64_MAX ? 64 : (unsigned)__builtin_ctzll(~bits);
 }
 
-/* Eight digits, first the lowest byte, as a number: pairs, then fours, then all. */
-static uint64_t eight_digits(uint64_t text)
-{
-    text = (text & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;         /* 2561 = 10 * 256 + 1 */
-    text = (text & 0x00ff00ff00ff00ffu) * 6553601 >> 16;     /* 100 * 65536 + 1 */
-    return (text & 0x0000ffff0000ffffu) * 42949672960001 >> 32; /* 10000 * 2^32 + 1 */
-}
-
 /* Up to 18 digits that end at `end`; `readable` bytes before it may be read. */
 static uint64_t digits_value(const char *end, size_t count, size_t readable)
 {
@@ -78,11 +70,11 @@ static uint64_t digits_value(const char *end, size_t count, size_t readable)
 
     if (count <= 8 && readable >= 8 && count > 0) {
         memcpy(&text, end - 8, sizeof(text));
-        return eight_digits(count == 8 ? text : text & (UINT64_MAX << (8 * (8 - count))));
+        return number_of_8(count == 8 ? text : text & (UINT64_MAX << (8 * (8 - count))));
     }
     if (count > 8 && count <= 16) {
         memcpy(&text, end - 8, sizeof(text));
-        return digits_value(end - 8, count - 8, readable - 8) * 100000000 + eight_digits(text);
+        return digits_value(end - 8, count - 8, readable - 8) * 100000000 + number_of_8(text);
     }
     for (const char *at = end - count; at < end; at++)
         value = value * 10 + (uint64_t)(*at - '0');
@@ -260,6 +252,75 @@ struct slot_kind slot_classify_bits(struct slice token, struct token_bits bits, 
     if ((bits.hex & 1) != 0)
         (void)id_kind(token, bits.hex, &kind);
     return kind;
+}
+
+static bool classifies_as(struct slot_kind kind, size_t used, struct slice token,
+                          struct token_bits bits, uint64_t *value)
+{
+    size_t got_used;
+    struct slot_kind got = slot_classify_bits(token, bits, &got_used, value);
+
+    return slot_kind_equal(got, kind) && got_used == used;
+}
+
+/* `len` bytes are digits and nothing else, or digits '.' digits. */
+static bool expect_number(struct slot_kind kind, size_t len, struct slice token,
+                          struct token_bits bits, uint64_t *value)
+{
+    uint64_t digits = bits.digits & low_bits(token.len);
+    size_t whole = leading_ones(digits), fraction;
+    struct slot_kind got;
+
+    if (kind.type != SLOT_DECIMAL)
+        return whole == len && int_kind(slice_first(token, len), false,
+                                        bits.readable - (token.len - len), value, &got) &&
+               slot_kind_equal(got, kind);
+    if (whole == 0 || whole + 1 >= len || len >= 64 || token.data[whole] != '.')
+        return false;
+    fraction = leading_ones(digits >> (whole + 1));
+    return whole + 1 + fraction == len && decimal_kind(token, whole, fraction, value, &got) &&
+           slot_kind_equal(got, kind);
+}
+
+/* Could the token be a number, and not the id that its hex digits look like? Up to 18 digits are one
+ * with nothing or with a unit behind them. */
+static bool may_be_number(struct slice token, uint64_t digits)
+{
+    return token.len - leading_ones(digits & low_bits(token.len)) <= UNIT_LEN_MAX;
+}
+
+bool slot_expect_bits(struct slot_kind kind, size_t unit_len, struct slice token,
+                      struct token_bits bits, uint64_t *value)
+{
+    size_t used = token.len - unit_len;
+    bool digit = (bits.digits & 1) != 0;
+    struct slot_kind got;
+
+    if (token.len <= unit_len)
+        return false;
+    switch (kind.type) {
+    case SLOT_INT:
+    case SLOT_PADDED:
+    case SLOT_DECIMAL:
+        if (digit && used < 64)
+            return expect_number(kind, used, token, bits, value);
+        break;
+    case SLOT_IPV4:
+        return unit_len == 0 && read_ipv4(token, bits.digits, value);
+    case SLOT_UUID:
+    case SLOT_HEX:
+        if (unit_len == 0 && !may_be_number(token, bits.digits))
+            return (bits.hex & 1) != 0 && id_kind(token, bits.hex, &got) &&
+                   slot_kind_equal(got, kind);
+        break;
+    case SLOT_TEXT: /* ids begin with 8 hex digits */
+        if (!digit && token.data[0] != '-' && (bits.hex & 0xff) != 0xff)
+            return unit_len == 0 && kind.param == TEXT_TOKEN;
+        break;
+    default:
+        return false;
+    }
+    return classifies_as(kind, used, token, bits, value);
 }
 
 struct slot_kind slot_classify(struct slice token, size_t *used, uint64_t *value)

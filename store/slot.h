@@ -76,6 +76,12 @@ struct token_bits {
 struct slot_kind slot_classify_bits(struct slice token, struct token_bits bits, size_t *used,
                                     uint64_t *value);
 
+/* The same where the answer is foreseen: does the token have `kind` (not SLOT_STAMP), with the last
+ * `unit_len` bytes of it as its unit? Then `value` is set as above. Whether these bytes are a unit is
+ * for the caller to know: it compares them with those of a token of which it was true. */
+bool slot_expect_bits(struct slot_kind kind, size_t unit_len, struct slice token,
+                      struct token_bits bits, uint64_t *value);
+
 /* The text of a number, address or stamp; gives the bytes written, at most SLOT_WRITE_MAX. */
 size_t slot_write(struct stamp_cache *cache, struct slot_kind kind, uint64_t value, char *out);
 /* Text and bytes of ids. `out` has room for slot_id_size() or SLOT_WRITE_MAX bytes. The text must
@@ -89,6 +95,14 @@ bool slot_fits(struct slot_kind kind, struct slice text);
 bool slot_may_contain(struct slot_kind kind, struct slice text, bool fold);
 /* Value of a text that slot_fits() a number, address or stamp; false if it does not fit. */
 bool slot_read(struct slot_kind kind, struct slice text, uint64_t *value);
+
+/* Eight digits, first the lowest byte, as a number: pairs, then fours, then all. Bytes of 0 are zeros. */
+static inline uint64_t number_of_8(uint64_t text)
+{
+    text = (text & 0x0f0f0f0f0f0f0f0fu) * 2561 >> 8;         /* 2561 = 10 * 256 + 1 */
+    text = (text & 0x00ff00ff00ff00ffu) * 6553601 >> 16;     /* 100 * 65536 + 1 */
+    return (text & 0x0000ffff0000ffffu) * 42949672960001 >> 32; /* 10000 * 2^32 + 1 */
+}
 
 /* Decimals: 17 digits in 57 bits, the count of fraction digits in the 5 bits below them. */
 enum { DECIMAL_DIGITS_MAX = 17, DECIMAL_SCALE_BITS = 5 };

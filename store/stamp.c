@@ -49,6 +49,7 @@ struct layout {
     int8_t year, month, day, hour, minute, second, fraction; /* offsets; -1: none */
     bool month_name;
     uint8_t day_digits;
+    int64_t fraction_unit; /* ns of the last digit of the fraction */
 };
 
 static struct layout layouts[LAYOUT_COUNT];
@@ -86,6 +87,9 @@ static void make_layout(const char *pattern, struct layout *out)
             text[i] = pattern[i];
         }
     }
+    out->fraction_unit = SECOND;
+    for (uint8_t i = 0; i < out->fraction_digits; i++)
+        out->fraction_unit /= 10;
     memcpy(out->mask, mask, sizeof(mask));
     memcpy(out->text, text, sizeof(text));
     memcpy(out->digits, digits, sizeof(digits));
@@ -258,11 +262,9 @@ static bool read_value(const struct layout *layout, const char *bytes, int64_t t
         return false;
     day = layout->day_digits == 2 ? two_digits(bytes + layout->day)
                                   : (unsigned)(bytes[layout->day] - '0');
-    for (unsigned i = 0; i < 9; i++) {
-        fraction *= 10;
-        if (i < layout->fraction_digits)
-            fraction += bytes[layout->fraction + (int)i] - '0';
-    }
+    for (unsigned i = 0; i < layout->fraction_digits; i++)
+        fraction = fraction * 10 + (bytes[layout->fraction + (int)i] - '0');
+    fraction *= layout->fraction_unit;
     in_day = (int64_t)(hour * 3600 + minute * 60 + second) * SECOND + fraction;
     if (day == 0)
         return false;
@@ -275,36 +277,82 @@ static bool read_value(const struct layout *layout, const char *bytes, int64_t t
     return true;
 }
 
+/* The start of a text, and which bytes of it are no digits. */
+struct candidate {
+    char bytes[STAMP_SIZE_MAX]; /* zeros behind the text */
+    uint64_t words[STAMP_SIZE_MAX / 8], bad[STAMP_SIZE_MAX / 8];
+};
+
+static void take_candidate(struct slice text, struct candidate *out)
+{
+    if (text.len >= sizeof(out->bytes)) {
+        memcpy(out->bytes, text.data, sizeof(out->bytes));
+    } else {
+        memset(out->bytes, 0, sizeof(out->bytes));
+        memcpy(out->bytes, text.data, text.len);
+    }
+    memcpy(out->words, out->bytes, sizeof(out->words));
+    for (unsigned i = 0; i < COUNT_OF(out->words); i++)
+        out->bad[i] = not_digits(out->words[i]);
+}
+
+static bool reads_as(const struct layout *layout, const struct candidate *candidate,
+                     int64_t time_ns, int64_t *value)
+{
+    return layout_matches(layout, candidate->words, candidate->bad) &&
+           read_value(layout, candidate->bytes, time_ns, value) &&
+           !(layout->day_digits == 1 && candidate->bytes[layout->day] == '0');
+}
+
 uint8_t stamp_read(struct slice text, int64_t time_ns, size_t *len, int64_t *value)
 {
     const struct layout *table = layout_table();
-    char bytes[STAMP_SIZE_MAX];
-    uint64_t words[STAMP_SIZE_MAX / 8], bad[STAMP_SIZE_MAX / 8];
+    struct candidate candidate;
 
-    if (text.len >= sizeof(bytes)) {
-        memcpy(bytes, text.data, sizeof(bytes));
-    } else {
-        memset(bytes, 0, sizeof(bytes));
-        memcpy(bytes, text.data, text.len);
-    }
-    memcpy(words, bytes, sizeof(words));
-    for (unsigned i = 0; i < COUNT_OF(words); i++)
-        bad[i] = not_digits(words[i]);
+    take_candidate(text, &candidate);
     for (unsigned i = 0; i < LAYOUT_COUNT; i++) {
         const struct layout *layout = &table[stamp_order[i]];
 
-        if (text.len < layout->size || !layout_matches(layout, words, bad))
+        if (text.len < layout->size)
             continue;
         if (text.len > layout->size && (unsigned char)(text.data[layout->size] - '0') < 10)
             continue; /* more digits than this layout knows */
-        if (!read_value(layout, bytes, time_ns, value))
-            continue;
-        if (layout->day_digits == 1 && bytes[layout->day] == '0')
+        if (!reads_as(layout, &candidate, time_ns, value))
             continue;
         *len = layout->size;
         return stamp_order[i];
     }
     return STAMP_NONE;
+}
+
+bool stamp_expect(struct slice text, uint8_t number, bool alone, int64_t time_ns, int64_t *value)
+{
+    const struct layout *layout = &layout_table()[number];
+    struct candidate candidate;
+
+    if (text.len < layout->size)
+        return false;
+    if (!alone && text.len > layout->size) {
+        char next = text.data[layout->size];
+
+        /* One layout starts another only where a fraction follows. */
+        if ((unsigned char)(next - '0') < 10 || next == '.' || next == ',')
+            return false;
+    }
+    take_candidate(text, &candidate);
+    return reads_as(layout, &candidate, time_ns, value);
+}
+
+bool stamp_may_start(struct slice text)
+{
+    const struct layout *table = layout_table();
+    struct candidate candidate;
+
+    take_candidate(text, &candidate);
+    for (unsigned i = 0; i < LAYOUT_COUNT; i++)
+        if (layout_matches(&table[i], candidate.words, candidate.bad))
+            return true;
+    return false;
 }
 
 static void put_two(char *out, unsigned value)

@@ -17,6 +17,12 @@ enum { STAMP_SIZE_MAX = 32, STAMP_NONE = 0xff };
  * The value is in ns. `time_ns` gives the year for layouts without one. */
 uint8_t stamp_read(struct slice text, int64_t time_ns, size_t *len, int64_t *value);
 
+/* Is `layout` what stamp_read() finds at the start of `text`? False: perhaps not. Then `value` is set.
+ * `alone`: as if `text` ended where the stamp does. */
+bool stamp_expect(struct slice text, uint8_t layout, bool alone, int64_t time_ns, int64_t *value);
+/* False: stamp_read() finds nothing at the start of `text`, nor of a shorter piece of it. */
+bool stamp_may_start(struct slice text);
+
 /* Could `text` be a part of a stamp of the layout? False only if it surely is not. `fold`: letters of
  * either case. */
 bool stamp_may_contain(uint8_t layout, struct slice text, bool fold);

@@ -190,15 +190,11 @@ static bool is_template(const struct template *template, const struct line_shape
 }
 
 uint32_t template_table_get(struct template_table *table, const struct line_shape *shape,
-                            struct slice bytes, uint32_t format, uint32_t guess)
+                            struct slice bytes, uint32_t format)
 {
     uint64_t hash;
     uint32_t place;
 
-    if (guess != TEMPLATE_NONE && is_template(table->templates[guess], shape, bytes, format)) {
-        table->templates[guess]->row_count++;
-        return guess;
-    }
     if (table->count >= table->capacity && !grow(table))
         return TEMPLATE_NONE;
     hash = shape_hash(shape, bytes, format);

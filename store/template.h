@@ -34,11 +34,10 @@ struct template_table {
 void template_table_init(struct template_table *table);
 void template_table_release(struct template_table *table);
 
-/* Index of the template of `shape`, which was read from `bytes`, making one if needed. `guess` is
- * tried first: that of the line before it in the same source, or TEMPLATE_NONE.
+/* Index of the template of `shape`, which was read from `bytes`, making one if needed.
  * TEMPLATE_NONE: no memory, or the limit was reached. */
 uint32_t template_table_get(struct template_table *table, const struct line_shape *shape,
-                            struct slice bytes, uint32_t format, uint32_t guess);
+                            struct slice bytes, uint32_t format);
 
 static inline uint32_t template_gap_start(const struct template *template, uint32_t gap)
 {

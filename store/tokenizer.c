@@ -6,22 +6,6 @@
 
 #include "store/kernels/kernels.h"
 
-/* First bit >= from that is set (or clear, with `flip` all ones), `end` if there is none below. */
-static uint32_t next_bit(const uint64_t *bits, uint64_t flip, uint32_t from, uint32_t end)
-{
-    while (from < end) {
-        uint64_t word = (bits[from >> 6] ^ flip) >> (from & 63);
-
-        if (word != 0) {
-            uint32_t at = from + (uint32_t)__builtin_ctzll(word);
-
-            return at < end ? at : end;
-        }
-        from = (from | 63) + 1;
-    }
-    return end;
-}
-
 /* Start of the token that `at` is in, not below `floor`. */
 static uint32_t token_start(const uint64_t *token, uint32_t at, uint32_t floor)
 {
@@ -39,18 +23,11 @@ static uint32_t token_start(const uint64_t *token, uint32_t at, uint32_t floor)
     }
 }
 
-static uint64_t window(const uint64_t *bits, uint32_t from)
-{
-    uint64_t low = bits[from >> 6] >> (from & 63);
-
-    return (from & 63) == 0 ? low : low | bits[(from >> 6) + 1] << (64 - (from & 63));
-}
-
 static struct slot_kind classify(const struct line_shape *shape, struct slice line, uint32_t start,
                                  uint32_t len, size_t *used, uint64_t *value)
 {
-    struct token_bits bits = {.digits = window(shape->digit, start),
-                              .hex = window(shape->hex, start),
+    struct token_bits bits = {.digits = shape_window(shape->digit, start),
+                              .hex = shape_window(shape->hex, start),
                               .readable = start + len};
 
     return slot_classify_bits(slice_sub(line, start, len), bits, used, value);
@@ -101,7 +78,7 @@ static bool scan_region(struct line_shape *shape, const struct event *event, uin
     struct slice line = event->bytes;
 
     for (;;) {
-        uint32_t at = next_bit(shape->trigger, 0, from, limit), start, end;
+        uint32_t at = shape_next_bit(shape->trigger, 0, from, limit), start, end;
         struct slot_kind kind;
         size_t used = 0;
         uint64_t value = 0;
@@ -111,7 +88,7 @@ static bool scan_region(struct line_shape *shape, const struct event *event, uin
         if (at == limit)
             return true;
         start = token_start(shape->token, at, from);
-        end = next_bit(shape->token, UINT64_MAX, at, limit);
+        end = shape_next_bit(shape->token, UINT64_MAX, at, limit);
         layout = stamp_at(line, from, &start, end, limit, event->time_ns, &used, &stamp);
         if (layout != STAMP_NONE) {
             kind = (struct slot_kind){SLOT_STAMP, layout};
@@ -138,7 +115,7 @@ static bool scan_leaf(struct line_shape *shape, const struct event *event, field
     size_t used;
     uint64_t value = 0;
 
-    if (next_bit(shape->token, UINT64_MAX, start, end) == end) {
+    if (shape_next_bit(shape->token, UINT64_MAX, start, end) == end) {
         kind = classify(shape, event->bytes, start, end - start, &used, &value);
         return add_slot(shape, start, used, kind, value);
     }

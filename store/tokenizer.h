@@ -66,6 +66,31 @@ struct shape_rules {
 bool shape_read(struct line_shape *shape, const struct event *event,
                 const struct shape_rules *rules);
 
+/* First bit >= from that is set (or clear, with `flip` all ones), `end` if there is none below. */
+static inline uint32_t shape_next_bit(const uint64_t *bits, uint64_t flip, uint32_t from,
+                                      uint32_t end)
+{
+    while (from < end) {
+        uint64_t word = (bits[from >> 6] ^ flip) >> (from & 63);
+
+        if (word != 0) {
+            uint32_t at = from + (uint32_t)__builtin_ctzll(word);
+
+            return at < end ? at : end;
+        }
+        from = (from | 63) + 1;
+    }
+    return end;
+}
+
+/* 64 bits from bit `from` on. */
+static inline uint64_t shape_window(const uint64_t *bits, uint32_t from)
+{
+    uint64_t low = bits[from >> 6] >> (from & 63);
+
+    return (from & 63) == 0 ? low : low | bits[(from >> 6) + 1] << (64 - (from & 63));
+}
+
 /* The literal of gap g: [start, end) in the event's bytes. */
 static inline uint32_t shape_gap_start(const struct line_shape *shape, uint32_t gap)
 {

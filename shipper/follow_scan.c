@@ -118,11 +118,12 @@ static int64_t missed_since(const struct scan *scan, const struct found_file *fi
         return 0;
     if (skipped == NULL && scan->births && info->birth_ns != 0 && info->birth_ns <= since)
         return 0;
-    if (skipped != NULL)
-        since = skipped->missed_since_ns;
-    /* Known at its first name, and not read: its bytes are news. */
-    if (since == 0 && (skipped->reason == SKIP_EMPTY || skipped->reason == SKIP_UNREADABLE))
-        since = 1;
+    if (skipped != NULL) {
+        bool unread = skipped->reason == SKIP_EMPTY || skipped->reason == SKIP_UNREADABLE;
+
+        /* Known at its first name, and not read: its bytes are news. */
+        since = skipped->missed_since_ns == 0 && unread ? 1 : skipped->missed_since_ns;
+    }
     return since != 0 && info->mtime_ns > since ? since : 0;
 }
 

@@ -61,8 +61,8 @@ static const struct option rows[] = {
     {.name = "token", .type = OPTION_TEXT, .flags = OPTION_FILE_ONLY | OPTION_SECRET,
      .offset = AT(token), .help = "shown to the collector"},
     {.type = OPTION_GROUP, .help = "Sources"},
-    {.name = "source", .alias = "sources", .letter = 's', .type = OPTION_TABLES, .table = &source_table,
-     .offset = AT(source_list), .value_name = "KEY=VALUE,...",
+    {.name = "source", .alias = "sources", .letter = 's', .type = OPTION_TABLES,
+     .table = &source_table, .offset = AT(source_list), .value_name = "KEY=VALUE,...",
      .help = "follow files: role=ROLE[,format=FORMAT],path=GLOB; also zone, line_prefix, "
              "log_format, duration_unit, start_at, backfill, follow_links, idle, line_max; may be "
              "repeated"},

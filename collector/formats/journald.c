@@ -72,8 +72,9 @@ static struct entry_state state_unpack(uint64_t packed)
 
 static uint64_t state_pack(const struct entry_state *state)
 {
-    return (uint64_t)state->phase << PHASE_SHIFT | (uint64_t)state->length_read << COUNT_SHIFT |
-           state->value;
+    uint64_t packed = (uint64_t)state->phase << (PHASE_SHIFT - COUNT_SHIFT) | state->length_read;
+
+    return packed * (UINT64_C(1) << COUNT_SHIFT) + state->value;
 }
 
 static void feed_length_byte(struct entry_state *state, unsigned char byte)

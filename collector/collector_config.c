@@ -49,6 +49,22 @@ static const struct option rule_rows[] = {
 };
 static const struct option_table rule_options = OPTION_TABLE_OF(rule_rows, struct retention_rule);
 
+static const struct option query_rows[] = {
+    {.name = "memory", .type = OPTION_SIZE, .min = 1 << 20, .max = 1LL << 40,
+     .offset = offsetof(struct query_config, memory), .value_name = "SIZE", .preset = "32MiB",
+     .help = "of each query; all of them together have a quarter of the collector's"},
+    {.name = "timeout", .type = OPTION_DURATION, .min = 1000000000, .max = 86400 * NS_PER_S,
+     .offset = offsetof(struct query_config, timeout_ns), .value_name = "TIME", .preset = "60s",
+     .help = "the longest that a query may take"},
+    {.name = "running", .type = OPTION_INT, .min = 1, .max = QUERIES_MAX,
+     .offset = offsetof(struct query_config, running), .value_name = "N", .preset = "4",
+     .help = "queries at once"},
+    {.name = "waiting", .type = OPTION_INT, .min = 1, .max = QUERIES_MAX,
+     .offset = offsetof(struct query_config, waiting), .value_name = "N", .preset = "16",
+     .help = "queries that wait for their turn"},
+};
+static const struct option_table query_options = OPTION_TABLE_OF(query_rows, struct query_config);
+
 static const struct option collector_rows[] = {
     {.type = OPTION_GROUP, .help = "Data"},
     {.name = "data", .type = OPTION_TEXT, .offset = offsetof(struct collector_config, data_dir),
@@ -92,6 +108,10 @@ static const struct option collector_rows[] = {
     {.name = "insecure_i_understand", .type = OPTION_BOOL,
      .offset = offsetof(struct collector_config, insecure),
      .help = "listen on other addresses than loopback without TLS and tokens"},
+    {.type = OPTION_GROUP, .help = "Queries"},
+    {.name = "query", .type = OPTION_TABLE, .flags = OPTION_FILE_ONLY,
+     .offset = offsetof(struct collector_config, query), .table = &query_options,
+     .help = "memory, timeout, running and waiting of queries"},
     {.type = OPTION_GROUP, .help = "Parsing"},
     {.name = "derive", .type = OPTION_TABLE, .flags = OPTION_FILE_ONLY,
      .offset = offsetof(struct collector_config, derive), .table = &derive_option_table,

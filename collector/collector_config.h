@@ -12,6 +12,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct query_config {
+    uint64_t memory;            /* bytes of each */
+    int64_t timeout_ns;
+    int64_t running, waiting;   /* at once */
+};
+
 struct collector_config {
     const char *config_path;
     const char *data_dir;
@@ -27,6 +33,7 @@ struct collector_config {
     uint64_t memory_max;
     uint64_t scrub_rate;       /* bytes per second; 0: segments are not checked */
     int64_t shard_count;       /* 0: one per processor */
+    struct query_config query;
     struct derive_config derive;
     struct table_list sources; /* as read; see `overrides` */
 

@@ -31,6 +31,7 @@ enum {
     COMMIT_RETRY_MS = 250,            /* after the store refused a batch */
     COMMIT_AGAIN_MS = 10,             /* after it asked to wait for a seal */
 
+    QUERIES_MAX = 1024,               /* threads of them, and calls that wait */
     CONNECTIONS_MAX = 8192,
     SHIPPERS_MAX = 16384,             /* remembered for status and durable_seq */
     LANE_FRAMES_MAX = 64,             /* window of a lane: 4 MiB of the smallest frames */

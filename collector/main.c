@@ -115,6 +115,10 @@ static enum status serve_http(struct program *program, struct error *err)
         .geo = config->geo,
         .node = program->node,
         .version = DENDRO_VERSION,
+        .query_memory_max = config->query.memory,
+        .query_timeout_ms = (uint32_t)(config->query.timeout_ns / 1000000),
+        .query_running_max = (unsigned)config->query.running,
+        .query_waiting_max = (unsigned)config->query.waiting,
     };
     const char *host = *config->http.host == '\0' ? "0.0.0.0" : config->http.host;
     bool v6 = strchr(host, ':') != NULL;

@@ -16,7 +16,7 @@ enum {
     /* A family whose cells have fewer rows than this on average is not worth its bytes: its columns
      * are read almost as fast. */
     ROWS_PER_CELL_MIN = 4,
-    VALUES_PER_BUCKET_MIN = 4,
+    VALUES_PER_BUCKET_MIN = 2,
     SMALL_FAMILY = 64, /* of which everything may be kept: rows shared with others cost a block */
 };
 

@@ -7,11 +7,7 @@
 
 #include "store/column_build.h"
 #include "store/segment_fields.h"
-#include "store/value.h"
-
-#include <math.h>
-
-#define EXACT_MAX ((int64_t)1 << 53) /* whole numbers up to it are exact in a double */
+#include "store/slot_number.h"
 
 static enum status no_memory(struct error *err)
 {
@@ -268,41 +264,6 @@ static void put_value(struct numbers *out, uint32_t row, const struct value *val
     out->fraction = out->fraction || value->is_float;
 }
 
-/* As value_of_text() reads the text of the number; false: go through the text. */
-static bool int_value(int64_t number, const struct place *place, struct value *out)
-{
-    bool scaled = place->type == FIELD_DURATION || place->type == FIELD_BYTES;
-    int64_t whole;
-
-    if (__builtin_mul_overflow(number, scaled ? unit_scale(place->unit) : 1, &whole))
-        return false;
-    *out = (struct value){.whole = whole, .fraction = (double)whole};
-    return true;
-}
-
-static bool decimal_value(int64_t mantissa, int64_t scale, const struct place *place,
-                          struct value *out)
-{
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,
-                                    1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
-    bool whole = place->type == FIELD_DURATION || place->type == FIELD_BYTES;
-    double value;
-
-    if (mantissa < 0 || mantissa > EXACT_MAX || (uint64_t)scale >= COUNT_OF(powers))
-        return false;
-    value = (double)mantissa / powers[scale];
-    if (!whole) {
-        *out = (struct value){.is_float = true, .fraction = value};
-        return true;
-    }
-    value *= (double)unit_scale(place->unit);
-    if (!(value < 9.2e18))
-        return false;
-    *out = (struct value){.whole = llround(value)};
-    out->fraction = (double)out->whole;
-    return true;
-}
-
 /* Rows [first, first + count) are all there. */
 static void set_range(uint64_t *bits, uint32_t first, uint32_t count)
 {
@@ -328,7 +289,8 @@ static bool add_plain(const struct place *place, const struct segment_values *va
         if (is_int) {
             fine = !__builtin_mul_overflow(values->numbers[i], scale, &out->ints[first + i]);
         } else {
-            fine = decimal_value(values->numbers[i], values->scales[i], place, &value);
+            fine = slot_decimal_value(values->numbers[i], values->scales[i], place->type,
+                                        place->unit, &value);
             out->ints[first + i] = fine ? value.whole : 0;
         }
         out->floats[first + i] = (double)out->ints[first + i];
@@ -355,9 +317,10 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
         struct value value;
-        bool fine = (is_int && int_value(values->numbers[i], place, &value)) ||
+        bool fine = (is_int && slot_int_value(values->numbers[i], place->type, place->unit, &value)) ||
                     (is_decimal &&
-                     decimal_value(values->numbers[i], values->scales[i], place, &value)) ||
+                     slot_decimal_value(values->numbers[i], values->scales[i], place->type,
+                                        place->unit, &value)) ||
                     value_of_text(segment_value_text(block, column, values, i, scratch),
                                   place->type, place->unit, &value);
 

@@ -3,6 +3,7 @@
 
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
+#include "store/segment_rollup.h"
 #include "store/segment_pattern.h"
 #include "store/tokenizer.h"
 
@@ -380,6 +381,68 @@ static enum node_verdict generic_verdict(struct segment *segment,
     return VERDICT_SOME;
 }
 
+/* A leaf whose field is the same in all rows of the unit, or else the verdict of the family. */
+static enum node_verdict unit_leaf(const struct segment_plan *plan, const struct plan_node *node,
+                                   const struct rollup_unit *unit)
+{
+    const struct predicate *predicate = node->predicate;
+    const struct segment *segment = plan->segment;
+    struct slice text;
+
+    if (node->kind != NODE_GENERIC || node->verdicts[unit->family] != VERDICT_SOME)
+        return (enum node_verdict)node->verdicts[unit->family];
+    if (predicate->kind == PRED_RANGE && predicate->field == FIELD_ID_LEVEL)
+        return predicate_in_range(predicate, (double)unit->level) ? VERDICT_ALL : VERDICT_NONE;
+    if (!is_text_test(predicate->kind))
+        return VERDICT_SOME;
+    if (predicate->field == FIELD_ID_LEVEL)
+        text = slice_of(level_name((enum level)unit->level));
+    else if (predicate->field == FIELD_ID_FORMAT)
+        text = segment->formats[unit->format];
+    else if (is_source_field(predicate->field) && predicate->field != FIELD_ID_SOURCE)
+        text = source_text(&segment->sources[unit->origin].info.source, predicate->field);
+    else
+        return VERDICT_SOME;
+    return predicate_match_text(predicate, text) ? VERDICT_ALL : VERDICT_NONE;
+}
+
+/* The rollup knows which origins and levels the rows of a family have: most families are of one role. */
+static enum status judge_units(struct segment_plan *plan, struct plan_node *node,
+                               struct error *err)
+{
+    uint32_t families = plan->segment->family_count;
+    const struct rollup_counts *counts;
+    uint8_t *any, *all;
+    enum status status;
+
+    if (!is_source_field(node->predicate->field) && node->predicate->field != FIELD_ID_LEVEL)
+        return STATUS_OK;
+    status = segment_rollup_counts(plan->segment, &plan->arena, &counts, err);
+    if (status != STATUS_OK || counts == NULL)
+        return status == STATUS_CORRUPT ? STATUS_OK : status; /* the rows are looked at instead */
+    any = arena_new(&plan->arena, uint8_t, (size_t)families + 1);
+    all = arena_new(&plan->arena, uint8_t, (size_t)families + 1);
+    if (any == NULL || all == NULL)
+        return no_memory(err);
+    memset(all, VERDICT_ALL, (size_t)families + 1);
+    for (uint32_t i = 0; i < counts->unit_count; i++) {
+        uint8_t verdict = (uint8_t)unit_leaf(plan, node, &counts->units[i]);
+        uint32_t family = counts->units[i].family;
+
+        any[family] = 1 | (any[family] | (verdict != VERDICT_NONE ? 2 : 0));
+        all[family] = verdict < all[family] ? verdict : all[family];
+    }
+    for (uint32_t i = 0; i < families; i++) {
+        if (node->verdicts[i] != VERDICT_SOME || any[i] == 0)
+            continue;
+        if (any[i] == 1)
+            node->verdicts[i] = VERDICT_NONE;
+        else if (all[i] == VERDICT_ALL)
+            node->verdicts[i] = VERDICT_ALL;
+    }
+    return STATUS_OK;
+}
+
 static void judge_generic(struct segment_plan *plan, struct plan_node *node)
 {
     struct segment *segment = plan->segment;
@@ -593,35 +656,10 @@ static enum status make_node(struct segment_plan *plan, const struct predicate *
     if (*out == NULL)
         return no_memory(err);
     judge_generic(plan, *out);
-    return STATUS_OK;
+    return judge_units(plan, *out, err);
 }
 
-/* ---- units of a rollup ---- */
-
-/* A leaf whose field is the same in all rows of the unit, or else the verdict of the family. */
-static enum node_verdict unit_leaf(const struct segment_plan *plan, const struct plan_node *node,
-                                   const struct rollup_unit *unit)
-{
-    const struct predicate *predicate = node->predicate;
-    const struct segment *segment = plan->segment;
-    struct slice text;
-
-    if (node->kind != NODE_GENERIC || node->verdicts[unit->family] != VERDICT_SOME)
-        return (enum node_verdict)node->verdicts[unit->family];
-    if (predicate->kind == PRED_RANGE && predicate->field == FIELD_ID_LEVEL)
-        return predicate_in_range(predicate, (double)unit->level) ? VERDICT_ALL : VERDICT_NONE;
-    if (!is_text_test(predicate->kind))
-        return VERDICT_SOME;
-    if (predicate->field == FIELD_ID_LEVEL)
-        text = slice_of(level_name((enum level)unit->level));
-    else if (predicate->field == FIELD_ID_FORMAT)
-        text = segment->formats[unit->format];
-    else if (is_source_field(predicate->field) && predicate->field != FIELD_ID_SOURCE)
-        text = source_text(&segment->sources[unit->origin].info.source, predicate->field);
-    else
-        return VERDICT_SOME;
-    return predicate_match_text(predicate, text) ? VERDICT_ALL : VERDICT_NONE;
-}
+/* ---- units of a rollup as a whole ---- */
 
 static enum node_verdict unit_node(const struct segment_plan *plan, const struct plan_node *node,
                                    const struct rollup_unit *unit)

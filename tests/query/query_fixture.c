@@ -19,14 +19,14 @@ static const char *const notes[] = {NULL, NULL, NULL, "timed out", "Timed Out", 
 
 /* ---- rows ---- */
 
-static void make_row(struct fixture_row *row, struct test_random *random, uint32_t index,
+static void make_row(struct fixture_row *row, struct test_random *random, int64_t after_ns,
                      int64_t last_order_ns)
 {
     static const unsigned statuses[] = {200, 200, 200, 201, 304, 404, 500, 502};
     static const char *const methods[] = {"GET", "POST"};
     int len;
 
-    row->time_ns = FIXTURE_TIME_NS + (int64_t)index * 1000000000 +
+    row->time_ns = FIXTURE_TIME_NS + after_ns +
                    (int64_t)test_random_below(random, 1000) * 1000000;
     if (test_random_below(random, 50) == 0)
         row->time_ns -= 90 * 1000000000LL; /* a stamp that runs backwards */
@@ -156,6 +156,12 @@ static void append(struct fixture *fixture, uint32_t number, uint32_t from, uint
 
 void fixture_make(struct fixture *fixture, uint32_t count, uint64_t seed, bool seal)
 {
+    fixture_make_every(fixture, 1000000000, count, seed, seal);
+}
+
+void fixture_make_every(struct fixture *fixture, int64_t step_ns, uint32_t count, uint64_t seed,
+                        bool seal)
+{
     uint64_t offsets[FIXTURE_SOURCES] = {0};
     int64_t orders[FIXTURE_SOURCES] = {0};
     struct test_random random = {seed};
@@ -173,7 +179,7 @@ void fixture_make(struct fixture *fixture, uint32_t count, uint64_t seed, bool s
         struct fixture_row *row = &fixture->rows[i];
 
         row->source = (uint32_t)test_random_below(&random, FIXTURE_SOURCES);
-        make_row(row, &random, i, orders[row->source]);
+        make_row(row, &random, i * step_ns, orders[row->source]);
         orders[row->source] = row->order_ns;
     }
     for (uint32_t from = 0; from < count; from += BATCH_ROWS) {

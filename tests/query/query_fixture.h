@@ -34,6 +34,9 @@ struct fixture {
 /* `count` rows from a seed, in batches over all sources, about one per second. The first half is
  * sealed if `seal`. Time runs backwards now and then within a source. */
 void fixture_make(struct fixture *fixture, uint32_t count, uint64_t seed, bool seal);
+/* The same with a row every `step_ns`. */
+void fixture_make_every(struct fixture *fixture, int64_t step_ns, uint32_t count, uint64_t seed,
+                        bool seal);
 void fixture_free(struct fixture *fixture);
 
 /* The answer of a query: rows as "name=value name=value", without nulls, in the order of the

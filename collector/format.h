@@ -107,6 +107,8 @@ struct format {
     const char *name;    /* value of the field `format` */
     const char *fields;  /* names of its fields, blank-separated, for the docs */
     bool multi_line;     /* false: every line is an event, `line_kind` is NULL */
+    bool starts_alone;   /* what line_kind calls STARTS behind an open event, it also calls so, and
+                          * with the same open_state, without one: it is asked once per line */
     bool names_in_lines; /* keys of the lines are field names: wants a name cache */
     /* `open` is the event so far, empty if none. Where the answer depends on all its lines (quotes,
      * braces), context->open_state carries what is known of them: 0 at first, and set by this

@@ -43,7 +43,7 @@ static struct slice without_cr(struct slice text)
 /* `name-1  | text`: the name ends in a number, as compose writes it. */
 static struct slice without_compose(struct slice text)
 {
-    size_t bar = slice_find_byte(slice_first(text, 80), '|');
+    size_t bar = find_byte(slice_first(text, 80), '|');
     struct slice name;
     size_t digits = 0;
 
@@ -100,8 +100,8 @@ static size_t count_escapes(struct slice text)
 {
     size_t count = 0;
 
-    for (size_t at = slice_find_byte(text, '\\'); at != SIZE_MAX;
-         at = slice_find_byte(text, '\\')) {
+    for (size_t at = find_byte(text, '\\'); at != SIZE_MAX;
+         at = find_byte(text, '\\')) {
         count++;
         text = slice_from(text, at + 2);
     }
@@ -124,7 +124,7 @@ static bool decode_docker(struct slice line, struct slice log, struct arena *are
     if (pieces == NULL || text == NULL)
         return false;
     for (size_t at = 0; at < log.len;) {
-        size_t run = slice_find_byte(slice_from(log, at), '\\');
+        size_t run = find_byte(slice_from(log, at), '\\');
         struct slice decoded;
 
         run = run == SIZE_MAX ? log.len - at : run;
@@ -178,7 +178,7 @@ static bool peel_docker(struct slice line, struct slice text, struct arena *aren
     if (!out->partial)
         log.text.len -= 2;
     out->text = log.text;
-    if (slice_find_byte(log.text, '\\') == SIZE_MAX)
+    if (find_byte(log.text, '\\') == SIZE_MAX)
         return true;
     return decode_docker(line, log.text, arena, out);
 }

@@ -46,6 +46,8 @@ struct source_parser {
     struct arena compiled_arena;
     struct arena scratch;
     struct event_assembler assembler;
+    const struct format *known_start; /* that the line at hand starts an event of, */
+    uint64_t known_state;             /* with this state */
     struct buf pending; /* a line without newline, of which more may come */
     uint64_t pending_offset;
     uint32_t pending_len; /* bytes it covers in the source; 0: none */
@@ -397,6 +399,14 @@ static enum status start_open(struct source_parser *parser, const struct format 
     return emit(parser, &draft, true, sink, err);
 }
 
+/* Asked as if nothing was open. */
+static bool says_start(struct source_parser *parser, const struct format *format,
+                       const struct assembler_line *line)
+{
+    parser->assembler.state = 0;
+    return ask(parser, format, slice_first(line->bytes, 0), line->peeled->text) == LINE_STARTS;
+}
+
 /* Try to begin an event of this format. `taken` says whether the line is one; a line that is a
  * whole event by itself is parsed once only, here. */
 static enum status try_format(struct source_parser *parser, const struct format *format,
@@ -412,9 +422,13 @@ static enum status try_format(struct source_parser *parser, const struct format 
     if (!*taken)
         return STATUS_OK;
     if (format->multi_line || line->peeled->partial) {
-        parser->assembler.state = 0;
-        *taken =
-            ask(parser, format, slice_first(line->bytes, 0), line->peeled->text) == LINE_STARTS;
+        if (parser->known_start == format) {
+            assert(says_start(parser, format, line) &&
+                   parser->assembler.state == parser->known_state);
+            parser->assembler.state = parser->known_state;
+        } else {
+            *taken = says_start(parser, format, line);
+        }
         return *taken ? start_open(parser, format, line, sink, err) : STATUS_OK;
     }
     context = context_for(parser, format, sink->arena);
@@ -469,17 +483,25 @@ static enum status go_on(struct source_parser *parser, const struct assembler_li
     return start_open(parser, format, &rest, sink, err);
 }
 
-/* Does the line belong to the open event? */
+/* Does the line belong to the open event? If not, it may be known now that it starts another. */
 static bool belongs(struct source_parser *parser, const struct assembler_line *line)
 {
     const struct event_assembler *open = &parser->assembler;
+    enum line_kind kind;
 
+    parser->known_start = NULL;
     if (!event_assembler_is_open(open))
         return false;
     if (open->joins)
         return true;
-    return open->format->multi_line && ask(parser, open->format, event_assembler_text(open),
-                                           line->peeled->text) == LINE_CONTINUES;
+    if (!open->format->multi_line)
+        return false;
+    kind = ask(parser, open->format, event_assembler_text(open), line->peeled->text);
+    if (kind == LINE_STARTS && open->format->starts_alone) {
+        parser->known_start = open->format;
+        parser->known_state = open->state;
+    }
+    return kind == LINE_CONTINUES;
 }
 
 static enum status take_line(struct source_parser *parser, const struct assembler_line *line,

@@ -205,14 +205,15 @@ static size_t find_literal(const struct url_pattern *pattern, const struct item 
     size_t from = at + item->rare;
 
     while (from < text.len) {
-        size_t found = slice_find_byte(slice_from(text, from), literal[item->rare]);
+        const char *found = memchr(text.data + from, literal[item->rare], text.len - from);
 
-        if (found == SIZE_MAX)
+        if (found == NULL)
             return SIZE_MAX;
-        from += found;
+        from = (size_t)(found - text.data);
         if (text.len - (from - item->rare) < item->len)
             return SIZE_MAX;
-        if (memcmp(text.data + from - item->rare, literal, item->len) == 0)
+        if (text.data[from - item->rare] == literal[0] &&
+            memcmp(text.data + from - item->rare, literal, item->len) == 0)
             return from - item->rare;
         from++;
     }
@@ -263,8 +264,8 @@ static bool find_branch(const struct url_pattern *pattern, const struct branch *
 
 static void clear_from(struct url_match *out, unsigned group)
 {
-    if (group < URL_GROUPS_MAX)
-        memset(&out->groups[group], 0, (URL_GROUPS_MAX - group) * sizeof(out->groups[0]));
+    for (; group < URL_GROUPS_MAX; group++)
+        out->groups[group] = (struct slice){NULL, 0};
 }
 
 static bool find_pcre(const struct url_pattern *pattern, struct url_scratch *scratch,
@@ -313,8 +314,5 @@ bool url_pattern_find(const struct url_pattern *pattern, struct url_scratch *scr
         return find_pcre(pattern, scratch, text, from, out);
     if (pattern->branch_count > 1)
         return find_any_branch(pattern, text, from, out);
-    if (!find_branch(pattern, &pattern->branches[0], text, from, out))
-        return false;
-    clear_from(out, pattern->group_count + 1);
-    return true;
+    return find_branch(pattern, &pattern->branches[0], text, from, out); /* it sets all groups */
 }

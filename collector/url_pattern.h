@@ -22,7 +22,9 @@ struct url_pattern;
 struct url_scratch; /* PCRE2's match data */
 
 struct url_match {
-    struct slice groups[URL_GROUPS_MAX]; /* [0]: the whole match; unset groups are empty */
+    /* [0]: the whole match. A group that took no part is empty; what is above the highest group of
+     * the pattern is not set. */
+    struct slice groups[URL_GROUPS_MAX];
 };
 
 /* Errors: INVALID (PCRE2's sentence and the byte), NO_MEMORY. */

@@ -35,11 +35,15 @@ static const struct event *event_at(const struct batch *batch, uint32_t row)
                                     : &batch->open_events[row - batch->event_count];
 }
 
+static_assert(offsetof(struct event_field, field) == 0 && sizeof(field_id) == 4 &&
+                  offsetof(struct event_field, type) == 4 && offsetof(struct event_field, unit) == 5,
+              "binding_key() reads the three as one number");
+
 /* What fields of one binding have in common, as a number; never 0. */
 static inline uint64_t binding_key(const struct event_field *field)
 {
-    return (uint64_t)field->field << 32 | (uint64_t)field->type << 16 | (uint64_t)field->unit << 8 |
-           (field->text.data == NULL ? 1 : 2);
+    return (get_le64(field) & UINT64_C(0xffffffffffff)) |
+           UINT64_C(1) << (field->text.data == NULL ? 62 : 63);
 }
 
 static bool same_binding(const struct event_field *a, const struct event_field *b)

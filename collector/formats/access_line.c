@@ -35,7 +35,7 @@ bool access_take_quoted(struct slice *rest, enum quoting quoting, char follow, s
     size_t from = 0;
 
     for (;;) {
-        size_t quote = slice_find_byte(slice_from(*rest, from), '"');
+        size_t quote = find_byte(slice_from(*rest, from), '"');
         bool escaped;
 
         if (quote == SIZE_MAX)
@@ -66,7 +66,7 @@ static bool take_head(const struct format_context *context, struct slice *rest,
 {
     struct slice at = *rest;
     struct slice head;
-    size_t bracket = slice_find(at, SLICE_LITERAL(" ["));
+    size_t bracket = find_by(at, SLICE_LITERAL(" ["), 1);
 
     if (bracket == SIZE_MAX || bracket > 1024)
         return false;
@@ -77,10 +77,10 @@ static bool take_head(const struct format_context *context, struct slice *rest,
     if (head.len > 0 && head.data[0] == ' ') {
         skip_blanks(&head);
         out->host = slice_first(head, 0);
-    } else if (!slice_cut(&head, ' ', &out->host)) {
+    } else if (!cut(&head, ' ', &out->host)) {
         return false;
     }
-    if (!slice_cut(&head, ' ', &out->user)) /* ident */
+    if (!cut(&head, ' ', &out->user)) /* ident */
         return false;
     out->user = head;
     *rest = at;
@@ -159,10 +159,10 @@ struct slice access_public_address(struct slice list)
     while (list.len > 0) {
         struct slice item = list;
 
-        if (slice_cut(&list, ',', &item) == false)
+        if (cut(&list, ',', &item) == false)
             list = slice_from(list, list.len);
         item = slice_trim(item);
-        if (item.len > 1 && (is_digit(item.data[0]) || slice_find_byte(item, ':') != SIZE_MAX) &&
+        if (item.len > 1 && (is_digit(item.data[0]) || find_byte(item, ':') != SIZE_MAX) &&
             !is_private(item))
             return item;
     }

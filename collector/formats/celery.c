@@ -220,6 +220,7 @@ const struct format format_celery = {
     .name = "celery",
     .fields = "task task_id queue duration thread exception",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

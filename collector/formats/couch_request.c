@@ -19,7 +19,7 @@ static struct slice decode(struct slice text, struct arena *arena)
     char *out;
     size_t len = 0;
 
-    if (slice_find_byte(text, '%') == SIZE_MAX)
+    if (find_byte(text, '%') == SIZE_MAX)
         return text;
     out = arena_alloc(arena, 1, 1, text.len);
     if (out == NULL)
@@ -44,7 +44,7 @@ static struct slice without_shard(struct slice name)
 
     if (!take_literal(&name, "shards/"))
         return name;
-    slash = slice_find_byte(name, '/');
+    slash = find_byte(name, '/');
     if (slash == SIZE_MAX)
         return name;
     name = slice_from(name, slash + 1);
@@ -65,10 +65,10 @@ static bool is_database(struct slice segment)
 /* Up to the slash; `shards/range/db` is one, whether its slashes are encoded or not. */
 static struct slice first_segment(struct slice path)
 {
-    size_t len = slice_find_byte(path, '/');
+    size_t len = find_byte(path, '/');
 
     for (unsigned i = 0; i < 2 && starts_with(path, "shards/") && len != SIZE_MAX; i++) {
-        size_t next = slice_find_byte(slice_from(path, len + 1), '/');
+        size_t next = find_byte(slice_from(path, len + 1), '/');
 
         len = next == SIZE_MAX ? SIZE_MAX : len + 1 + next;
     }

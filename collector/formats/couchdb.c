@@ -239,6 +239,7 @@ const struct format format_couchdb = {
     .name = "couchdb",
     .fields = "node pid request_id client user method path params database status duration op view",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

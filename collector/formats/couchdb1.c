@@ -95,6 +95,7 @@ const struct format format_couchdb1 = {
     .name = "couchdb1",
     .fields = "pid client method path params database status op view",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

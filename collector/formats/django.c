@@ -256,6 +256,7 @@ const struct format format_django = {
     .name = "django",
     .fields = "logger pid thread status path params url_group tenant exception",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

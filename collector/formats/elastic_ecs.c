@@ -45,6 +45,7 @@ const struct format format_elastic_ecs = {
     .fields = "logger node thread index shard exception duration statement fingerprint request_id "
               "hits user",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = elastic_object_line_kind,
     .parse = parse,
     .detect = detect,

@@ -38,6 +38,7 @@ const struct format format_elastic_json = {
     .fields = "logger node index shard exception duration statement fingerprint request_id hits "
               "user",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = elastic_object_line_kind,
     .parse = parse,
     .detect = detect,

@@ -102,6 +102,7 @@ const struct format format_elastic_plain = {
     .name = "elastic_plain",
     .fields = "logger node index shard exception duration",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = elastic_line_kind,
     .parse = parse,
     .detect = detect,

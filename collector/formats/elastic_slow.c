@@ -149,6 +149,7 @@ const struct format format_elastic_slow = {
     .name = "elastic_slow",
     .fields = "logger index shard duration statement fingerprint request_id node hits",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

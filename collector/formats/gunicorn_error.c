@@ -77,7 +77,7 @@ static void add_request(const struct format_context *context, struct slice event
         add_text(out, context->extra[EXTRA_PARAMS], event, params);
         out->derive_from = DERIVE_PATH;
     } else if (take_literal(&message, "Invalid request from ip=")) {
-        size_t end = slice_find_byte(message, ':');
+        size_t end = find_byte(message, ':');
 
         add_address(out, FIELD_ID_CLIENT, event, slice_first(message, end));
     }
@@ -124,6 +124,7 @@ const struct format format_gunicorn_error = {
     .name = "gunicorn_error",
     .fields = "pid method path params url_group client tenant exception signal",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

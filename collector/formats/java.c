@@ -297,7 +297,8 @@ static unsigned detect_formplayer(struct slice line)
     return detect_java(line) > 0 ? 84 : 0;
 }
 
-#define JAVA_FUNCTIONS .multi_line = true, .line_kind = line_kind, .parse = parse
+#define JAVA_FUNCTIONS                                                                             \
+    .multi_line = true, .starts_alone = true, .line_kind = line_kind, .parse = parse
 
 const struct format format_java = {
     .name = "java",

@@ -167,6 +167,7 @@ const struct format format_nginx_error = {
     .fields = "pid thread client method path params url_group upstream error_class zone server "
               "referer tenant",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

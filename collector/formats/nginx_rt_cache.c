@@ -11,7 +11,7 @@
 static bool split_head(struct slice head, struct slice *forwarded, struct slice *peer,
                        struct slice *user, struct slice *cache)
 {
-    size_t dash = find_literal(head, " - ");
+    size_t dash = find_by(head, SLICE_LITERAL(" - "), 1);
     size_t comma;
     size_t last;
 
@@ -41,7 +41,7 @@ static bool split_head(struct slice head, struct slice *forwarded, struct slice 
 static enum status parse(const struct format_context *context, struct slice event,
                          struct parsed_event *out)
 {
-    size_t bracket = find_literal(event, " [");
+    size_t bracket = find_by(event, SLICE_LITERAL(" ["), 1);
     struct slice rest;
     struct slice forwarded, peer, user, cache, request, status, bytes_in, bytes, quoted;
 
@@ -50,7 +50,7 @@ static enum status parse(const struct format_context *context, struct slice even
         return STATUS_INVALID;
     rest = slice_from(event, bracket + 2);
     if (!stamp_take(context, stamp_parse_clf, &rest, &out->time_ns) ||
-        !take_literal(&rest, "] \"") || !slice_cut(&rest, '"', &request) ||
+        !take_literal(&rest, "] \"") || !cut(&rest, '"', &request) ||
         !take_byte(&rest, ' ') || !take_word(&rest, &status) || count_digits(status) != 3 ||
         !take_word(&rest, &bytes_in) || !take_word(&rest, &bytes))
         return STATUS_INVALID;
@@ -63,10 +63,10 @@ static enum status parse(const struct format_context *context, struct slice even
     add_int(out, FIELD_ID_STATUS, event, status);
     add_bytes(out, context->extra[EXTRA_BYTES_IN], event, bytes_in);
     add_bytes(out, FIELD_ID_BYTES, event, bytes);
-    if (take_byte(&rest, '"') && slice_cut(&rest, '"', &quoted))
+    if (take_byte(&rest, '"') && cut(&rest, '"', &quoted))
         add_text(out, FIELD_ID_REFERER, event, quoted);
     skip_blanks(&rest);
-    if (take_byte(&rest, '"') && slice_cut(&rest, '"', &quoted))
+    if (take_byte(&rest, '"') && cut(&rest, '"', &quoted))
         add_text(out, FIELD_ID_AGENT, event, quoted);
     return STATUS_OK;
 }

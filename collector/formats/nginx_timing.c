@@ -28,7 +28,7 @@ static bool split_request(struct slice text, struct slice *request, struct slice
     size_t from = 0;
 
     for (;;) {
-        size_t at = slice_find(slice_from(text, from), SLICE_LITERAL(" HTTP/"));
+        size_t at = find_by(slice_from(text, from), SLICE_LITERAL(" HTTP/"), 1);
         struct slice behind;
         struct slice version;
 

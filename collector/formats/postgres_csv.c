@@ -177,6 +177,7 @@ const struct format format_postgres_csv = {
     .fields = "pid user database client statement fingerprint duration sqlstate session app task "
               "bytes op",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

@@ -186,6 +186,7 @@ const struct format format_rabbitmq = {
     .name = "rabbitmq",
     .fields = "pid client user queue",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

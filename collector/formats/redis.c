@@ -102,8 +102,7 @@ static bool split_pairs(struct slice line, struct redis_line *out, struct slice 
     return take_pair(&line, SLICE_LITERAL("pid="), &out->pid) &&
            take_pair(&line, SLICE_LITERAL("role="), &out->role) &&
            take_pair(&line, SLICE_LITERAL("timestamp="), stamp) &&
-           take_pair(&line, SLICE_LITERAL("level="), level) &&
-           starts_with(line, "message=");
+           take_pair(&line, SLICE_LITERAL("level="), level) && starts_with(line, "message=");
 }
 
 static bool parse_pairs(const struct format_context *context, struct slice line,
@@ -188,6 +187,7 @@ const struct format format_redis = {
     .name = "redis",
     .fields = "pid role_code",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

@@ -53,12 +53,12 @@ void request_target_split(struct slice target, struct slice *path, struct slice 
     if (rest.len > 0 && rest.data[0] != '/' &&
         (take_literal(&rest, "http://") || take_literal(&rest, "https://") ||
          take_literal(&rest, "uwsgi://") || take_literal(&rest, "fastcgi://"))) {
-        size_t slash = slice_find_byte(rest, '/');
-        size_t mark = slice_find_byte(rest, '?');
+        size_t slash = find_byte(rest, '/');
+        size_t mark = find_byte(rest, '?');
 
         rest = slice_from(rest, slash < mark ? slash : mark);
     }
-    query = slice_find_byte(rest, '?');
+    query = find_byte(rest, '?');
     *path = slice_first(rest, query);
     if (query != SIZE_MAX)
         *params = slice_from(rest, query + 1);

@@ -42,6 +42,25 @@ static inline size_t find_byte(struct slice text, char byte)
     return at == NULL ? SIZE_MAX : (size_t)(at - text.data);
 }
 
+/* Where `needle` begins, found by its byte at index `rare`, which seldom stands elsewhere: for a few
+ * bytes in a short line memmem() prepares longer than it searches. */
+static inline size_t find_by(struct slice text, struct slice needle, size_t rare)
+{
+    size_t from = rare;
+
+    while (from < text.len) {
+        size_t at = find_byte(slice_from(text, from), needle.data[rare]);
+
+        if (at == SIZE_MAX || text.len - (from + at - rare) < needle.len)
+            return SIZE_MAX;
+        from += at;
+        if (memcmp(text.data + from - rare, needle.data, needle.len) == 0)
+            return from - rare;
+        from++;
+    }
+    return SIZE_MAX;
+}
+
 static inline bool cut(struct slice *rest, char byte, struct slice *head)
 {
     size_t at = find_byte(*rest, byte);

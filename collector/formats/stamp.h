@@ -13,7 +13,11 @@ bool stamp_take(const struct format_context *context, stamp_parser *parser, stru
 /* YYYY-MM-DD HH:MM:SS[.,]f without zone: what stands behind a blank is not part of it. */
 bool stamp_take_local(const struct format_context *context, struct slice *rest, int64_t *out);
 
+bool stamp_has_shape(struct slice text, struct slice pattern);
 /* Cheap shape test: a digit where the pattern has 0, any byte at #, else that very byte. */
-bool stamp_shaped(struct slice text, const char *pattern);
+static inline bool stamp_shaped(struct slice text, const char *pattern)
+{
+    return stamp_has_shape(text, slice_of(pattern));
+}
 
 #endif

@@ -106,6 +106,7 @@ const struct format format_supervisor = {
     .name = "supervisor",
     .fields = "program pid exit_code signal",
     .multi_line = true,
+    .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
     .detect = detect,

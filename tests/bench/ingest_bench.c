@@ -38,6 +38,7 @@ struct bench {
     struct derive_rules *rules;
     struct slice formats[FORMATS_MAX];
     uint32_t format_count;
+    struct arena arena; /* of one batch, as a worker keeps it */
     const char *only;
     unsigned rounds;
 };
@@ -174,12 +175,10 @@ static void run_file(struct bench *bench, const char *format, const char *path)
     static const struct format_settings settings = {0};
     struct totals *totals = totals_of(bench, format);
     struct source_parser *parser = NULL;
-    struct arena arena = arena_empty(BATCH_ARENA_SIZE);
-    struct event_sink sink = {.arena = &arena, .format_index = get_format, .user = bench};
+    struct event_sink sink = {.arena = &bench->arena, .format_index = get_format, .user = bench};
     struct buf text = buf_empty((size_t)1 << 30);
     struct error err = {0};
 
-    arena.kept_max = BATCH_ARENA_KEPT_SIZE;
     check(io_read_file(io_system(), path, &text, &err), &err);
     for (unsigned round = 0; round < bench->rounds; round++) {
         size_t at = 0;
@@ -194,7 +193,6 @@ static void run_file(struct bench *bench, const char *format, const char *path)
         totals->bytes += text.len;
     }
     buf_release(&text);
-    arena_release(&arena);
 }
 
 static void run_files(struct bench *bench, const char *dir)
@@ -261,10 +259,13 @@ int main(int argc, char **argv)
     check(name_table_init(&bench.names, &err), &err);
     for (uint32_t i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
         (void)name_table_get(&bench.names, slice_of(well_known_field_names[i]));
+    bench.arena = arena_empty(BATCH_ARENA_SIZE);
+    bench.arena.kept_max = BATCH_ARENA_KEPT_SIZE;
     bench.field_names = (struct field_names){get_field, &bench};
     check(derive_rules_new(NULL, &bench.rules, &err), &err);
     run_files(&bench, argv[1]);
     print(&bench);
+    arena_release(&bench.arena);
     derive_rules_free(bench.rules);
     name_table_release(&bench.names);
     return 0;

@@ -422,13 +422,13 @@ bool store_put_fields(struct store *store, uint32_t first, struct buf *out)
     return fine;
 }
 
-static bool put_snapshot(struct store *store, struct buf *out, uint64_t low_water)
+bool store_put_snapshot(struct store *store, struct buf *out)
 {
     struct manifest_counters counters = {
         .incarnation = store->incarnation,
         .next_segment = store->next_segment,
         .next_sequence = store->next_sequence,
-        .low_water = low_water,
+        .low_water = store->low_water,
     };
     bool fine = manifest_put_counters(out, &counters);
 
@@ -466,7 +466,7 @@ enum status store_manifest_roll(struct store *store, struct error *err)
     bool fine;
 
     (void)pthread_mutex_lock(&store->state_lock);
-    fine = put_snapshot(store, &snapshot, store->low_water);
+    fine = store_put_snapshot(store, &snapshot);
     (void)pthread_mutex_unlock(&store->state_lock);
     status = fine ? manifest_roll(&store->manifest, buf_slice(&snapshot), err)
                   : error_set(err, STATUS_NO_MEMORY, "no memory for a manifest");

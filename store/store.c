@@ -593,6 +593,11 @@ void store_losses(struct store *store, int64_t from_ns, int64_t to_ns, store_los
 
 /* ---- numbers and names ---- */
 
+const char *store_path(const struct store *store)
+{
+    return store->dir;
+}
+
 uint64_t store_incarnation(const struct store *store)
 {
     return store->incarnation;

@@ -76,6 +76,8 @@ typedef void store_open_event_visit(void *user, const struct event_source *from,
                                     struct slice format, const struct event *event);
 void store_open_events(struct store *store, store_open_event_visit *visit, void *user);
 
+/* The directory it was opened with. */
+const char *store_path(const struct store *store);
 /* Random at creation of the directory, new after a restore. */
 uint64_t store_incarnation(const struct store *store);
 /* Highest sequence published so far; for live tail. */

@@ -1,8 +1,11 @@
-/* query/cli/store.c -- `dendro store inspect`: where the bytes are. Without a server. */
+/* query/cli/store.c -- `dendro store`: inspect and restore without a server, snapshot by one. */
+#include "store/backup.h"
 #include "store/inspect.h"
 
 #include "base/json_writer.h"
 #include "query/cli/command.h"
+#include "query/cli/request.h"
+#include "query/cli/store_restore.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,8 +14,9 @@
 enum { ANSWER_SIZE_MAX = 16 << 20, FIELDS_SHOWN = 20 };
 
 struct store_settings {
-    struct client_options client; /* as in verify.c */
+    struct client_options client; /* must stay the first */
     bool json;
+    const char *receipts;
 };
 
 static const struct option rows[] = {
@@ -21,19 +25,25 @@ static const struct option rows[] = {
      .type = OPTION_BOOL,
      .offset = offsetof(struct store_settings, json),
      .help = "print one JSON object"},
+    {.name = "receipts",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct store_settings, receipts),
+     .value_name = "DIRECTORY",
+     .help = "restore: do the erasures of these receipts again"},
 };
 
 static const struct command_line line = {
     .program = "dendro store",
-    .usage = "inspect DIRECTORY|FILE",
-    .summary = "Show where the bytes of a store, or of one segment, are: rows, families, columns, "
-               "dictionaries, ratio. It reads directories only; also while the collector runs.",
+    .usage = "inspect DIRECTORY|FILE | snapshot NAME | restore SNAPSHOT DIRECTORY",
+    .summary = "inspect: where the bytes of a store, or of one segment, are. snapshot: the collector "
+               "makes a copy that opens alone, in the folder snapshots/NAME of its store, while it "
+               "works. restore: make DIRECTORY of a snapshot.",
     .footer = "\nExit status: 0 fine, 1 damaged segments, 2 error.\n",
     .rows = rows,
     .row_count = COUNT_OF(rows),
     .settings_size = sizeof(struct store_settings),
     .argument_count_min = 2,
-    .argument_count_max = 2,
+    .argument_count_max = 3,
 };
 
 static void print_json(const struct inspection *in)
@@ -152,6 +162,37 @@ static int inspect(const struct store_settings *settings, const char *named)
     return exit_code;
 }
 
+static int snapshot(const struct store_settings *settings, const char *name)
+{
+    struct request request;
+    struct buf body = buf_empty(ANSWER_SIZE_MAX);
+    int exit_code = DENDRO_ERROR;
+
+    request_init(&request, &settings->client, "/dendro/v1/snapshot");
+    request_add(&request, "name", slice_of(name));
+    if (request_fetch(&request, &body) == STATUS_OK) {
+        (void)printf("%.*s\n", SLICE_ARG(buf_slice(&body)));
+        exit_code = fflush(stdout) == 0 ? DENDRO_FOUND : DENDRO_ERROR;
+    }
+    request_release(&request);
+    buf_release(&body);
+    return exit_code;
+}
+
+static int run_words(const struct store_settings *settings, const struct text_list *words)
+{
+    const char *what = words->items[0];
+
+    if (strcmp(what, "inspect") == 0 && words->count == 2)
+        return inspect(settings, words->items[1]);
+    if (strcmp(what, "snapshot") == 0 && words->count == 2)
+        return snapshot(settings, words->items[1]);
+    if (strcmp(what, "restore") == 0 && words->count == 3)
+        return store_restore(words->items[1], words->items[2], settings->receipts);
+    command_say("store %.60s: expected %s", what, line.usage);
+    return DENDRO_ERROR;
+}
+
 static int run(int argc, char **argv)
 {
     struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
@@ -159,16 +200,10 @@ static int run(int argc, char **argv)
     struct text_list arguments;
     int exit_code = DENDRO_ERROR;
 
-    if (!command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code)) {
-        arena_release(&arena);
-        return exit_code;
-    }
-    if (strcmp(arguments.items[0], "inspect") == 0)
-        exit_code = inspect(&settings, arguments.items[1]);
-    else
-        command_say("store \"%.60s\": did you mean \"inspect\"?", arguments.items[0]);
+    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
+        exit_code = run_words(&settings, &arguments);
     arena_release(&arena);
     return exit_code;
 }
 
-const struct command store_command = {"store", "where the bytes of a store are", run};
+const struct command store_command = {"store", "inspect a store, copy it, restore it", run};

@@ -1,0 +1,177 @@
+/* query/cli/store_restore.c -- files back, erasures of newer receipts again, another incarnation. */
+#include "query/cli/store_restore.h"
+
+#include "base/time_stamp.h"
+#include "query/cli/command.h"
+#include "query/kept_filter.h"
+#include "store/backup.h"
+#include "store/erase.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+enum { PATH_TEXT_MAX = 4096, RECEIPT_TEXT_MAX = 1 << 20 };
+
+struct restoring {
+    struct store *store;
+    const char *receipts;
+    uint64_t erasures;
+    bool failed;
+};
+
+/* ---- receipts ---- */
+
+struct known {
+    int64_t requested_ns;
+    bool found;
+};
+
+static bool compare_known(void *user, const struct erase_receipt *receipt)
+{
+    struct known *known = user;
+
+    known->found = known->found || receipt->requested_ns == known->requested_ns;
+    return true;
+}
+
+/* A time of a receipt; `open` where it is null. False: it is no time. */
+static bool time_of(json_t *receipt, const char *key, int64_t open, int64_t *out)
+{
+    json_t *value = json_object_get(receipt, key);
+    struct slice text = slice_of(json_string_value(value));
+    struct stamp stamp;
+
+    *out = open;
+    if (json_is_null(value))
+        return true;
+    if (text.len == 0 || stamp_parse_iso(text, &stamp) != text.len)
+        return false;
+    *out = stamp.time_ns;
+    return true;
+}
+
+static bool erase_again(struct restoring *at, json_t *receipt, const char *path)
+{
+    const char *filter = json_string_value(json_object_get(receipt, "filter"));
+    struct known known = {0};
+    struct erase_request request = {.by = SLICE_LITERAL("restore")};
+    struct error err = {0};
+    uint64_t number;
+
+    if (filter == NULL || !time_of(receipt, "requested", 0, &known.requested_ns) ||
+        !time_of(receipt, "start", INT64_MIN, &request.time_min_ns) ||
+        !time_of(receipt, "end", INT64_MAX, &request.time_max_ns)) {
+        command_say("%s is not a receipt", path);
+        return false;
+    }
+    store_erasures(at->store, compare_known, &known);
+    if (known.found)
+        return true; /* the snapshot is younger */
+    request.filter = slice_of(filter);
+    if (store_erase(at->store, &request, &number, &err) != STATUS_OK) {
+        command_say("%s: %s", path, err.message);
+        return false;
+    }
+    at->erasures++;
+    return true;
+}
+
+static bool visit_receipt(void *user, const char *name)
+{
+    struct restoring *at = user;
+    struct buf text = buf_empty(RECEIPT_TEXT_MAX);
+    char path[PATH_TEXT_MAX];
+    struct error err = {0};
+    json_t *receipt = NULL;
+
+    if (!slice_ends(slice_of(name), SLICE_LITERAL(".json")))
+        return true;
+    (void)snprintf(path, sizeof(path), "%s/%s", at->receipts, name);
+    if (io_read_file(io_system(), path, &text, &err) == STATUS_OK)
+        receipt = json_loadb(text.data, text.len, 0, NULL);
+    if (receipt == NULL)
+        command_say("%s cannot be read", path);
+    if (receipt == NULL || !erase_again(at, receipt, path))
+        at->failed = true;
+    json_decref(receipt);
+    buf_release(&text);
+    return !at->failed;
+}
+
+static bool any_unfinished(void *user, const struct erase_receipt *receipt)
+{
+    *(bool *)user = *(bool *)user || receipt->state != ERASE_FINISHED;
+    return true;
+}
+
+/* ---- the store ---- */
+
+static enum status settle(struct store *store, struct error *err)
+{
+    enum status status = STATUS_OK;
+    bool unfinished = false;
+
+    while (status == STATUS_OK)
+        status = store_step(store, err);
+    if (status != STATUS_END)
+        return status;
+    store_erasures(store, any_unfinished, &unfinished);
+    return unfinished ? error_set(err, STATUS_CORRUPT,
+                                  "an erasure is not finished: its rows are hidden; see "
+                                  "dendro erase --list when the collector runs")
+                      : STATUS_OK;
+}
+
+static void say_done(const struct restoring *at, const char *dir)
+{
+    struct store_stats stats;
+
+    store_stats(at->store, &stats);
+    (void)printf("%s: %" PRIu64 " rows and %" PRIu64 " samples in %" PRIu64 " segments; %" PRIu64
+                 " erasures done again\n",
+                 dir, stats.rows, stats.samples, stats.segments, at->erasures);
+}
+
+static enum status open_and_renew(struct restoring *at, const char *dir, struct error *err)
+{
+    struct store_options options = {
+        .dir = dir, .manual = true, .make_filter = kept_filter_make, .shard_count = 1};
+    enum status status = store_open(&options, &at->store, err);
+    int done;
+
+    if (status != STATUS_OK)
+        return status;
+    if (at->receipts != NULL) {
+        done = io_system()->path->list(io_system(), at->receipts, visit_receipt, at);
+        if (done < 0)
+            status = error_set_errno(err, -done, "cannot list %s", at->receipts);
+        else if (at->failed)
+            status = error_set(err, STATUS_INVALID, "a receipt could not be done again");
+    }
+    if (status == STATUS_OK)
+        status = settle(at->store, err);
+    if (status == STATUS_OK)
+        status = store_renew(at->store, err);
+    if (status == STATUS_OK)
+        say_done(at, dir);
+    store_close(at->store);
+    return status;
+}
+
+int store_restore(const char *snapshot, const char *dir, const char *receipts)
+{
+    struct restoring at = {.receipts = receipts};
+    struct error err = {0};
+    char store[PATH_TEXT_MAX];
+    enum status status;
+
+    (void)snprintf(store, sizeof(store), "%s/store", dir);
+    status = store_restore_files(io_system(), snapshot, store, &err);
+    if (status == STATUS_OK)
+        status = open_and_renew(&at, store, &err);
+    if (status != STATUS_OK)
+        command_say("%s", err.message);
+    return status == STATUS_OK && fflush(stdout) == 0 ? DENDRO_FOUND : DENDRO_ERROR;
+}

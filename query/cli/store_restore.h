@@ -1,0 +1,10 @@
+/* query/cli/store_restore.h -- `dendro store restore`.
+ * Thread safety: one thread. */
+#ifndef DENDRO_QUERY_CLI_STORE_RESTORE_H
+#define DENDRO_QUERY_CLI_STORE_RESTORE_H
+
+/* Make the data directory `dir` of a snapshot; `receipts` may be NULL. Gives the exit code; what is
+ * wrong has been reported. */
+int store_restore(const char *snapshot, const char *dir, const char *receipts);
+
+#endif

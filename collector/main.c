@@ -6,6 +6,7 @@
 #include "base/memory_budget.h"
 #include "base/spare.h"
 #include "collector/collector.h"
+#include "collector/settings_check.h"
 #include "query/api/api.h"
 #include "query/kept_filter.h"
 
@@ -235,6 +236,8 @@ int main(int argc, char **argv)
                                    &err);
     if (status == STATUS_OK)
         status = check_rules(&program.config, &err);
+    if (status == STATUS_OK && program.config.check)
+        status = settings_check(&program.config, &err);
     if (status == STATUS_OK && !program.config.check) {
         memory_budget_set(program.config.memory_max);
         (void)memory_budget_enter(MEMORY_CONNECTIONS); /* the loop's */

@@ -512,7 +512,6 @@ static const struct pipe_form {
 
 /* Known to the language, but not to this version. */
 static const char *const unbuilt_pipes[] = {
-    "replace_regexp", "decolorize", "collapse_nums", "unroll",
     "pack_json",    "pack_logfmt",    "hash",         "len",               "drop_empty_fields",
     "unpack_words", "unpack_syslog",
 };

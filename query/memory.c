@@ -25,7 +25,7 @@ enum status memory_exceeded(const struct memory *memory, struct error *err)
     if (memory_budget_over(MEMORY_QUERIES, MEMORY_PIECE_SIZE))
         return memory_short(err);
     return error_set(err, STATUS_TOO_LARGE,
-                     "the query needs more than %zu MiB of memory (key query.memory): "
+                     "the query needs more than %zu MiB of memory, as much as one query may use: "
                      "narrow its filters, group by fewer values, or add a limit",
                      memory->size_max >> 20);
 }

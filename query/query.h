@@ -73,6 +73,7 @@ struct query_options {
     /* A filter (a query without pipes) that each row must pass also, whatever the text says, in
      * subqueries too: what a token may see. NULL: everything. */
     const struct query *scope;
+    const char *notice;          /* NULL, or a warning of the caller that the answer carries */
     uint64_t after_sequence;     /* live tail: only rows that arrived later; 0: all */
     bool open_events;            /* also events that are not complete yet */
     bool positions;              /* fill sources, offsets, sequences, flags of chunks */

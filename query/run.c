@@ -45,6 +45,8 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
         names_release(&run->names);
         return error_set(err, STATUS_NO_MEMORY, "cannot make a lock");
     }
+    if (options->notice != NULL)
+        run_warn(run, "%s", options->notice);
     status = load_zone(run, err);
     run->compiler = (struct filter_compiler){.arena = &run->arena,
                                              .names = &run->names,
@@ -111,8 +113,9 @@ enum status run_check(struct run *run, struct error *err)
         return error_set(err, STATUS_CANCELLED, "the query was cancelled");
     if (is_late(options)) {
         atomic_store(&run->timed_out, true);
-        return error_set(err, STATUS_CANCELLED, "the query took longer than its time limit (key "
-                                                "query.timeout)");
+        return error_set(err, STATUS_CANCELLED, "the query took longer than its time limit: "
+                                                "narrow its range or filters, or ask for more "
+                                                "(parameter timeout)");
     }
     return STATUS_OK;
 }

@@ -22,8 +22,8 @@ static struct view *of(struct block *block)
 
 static enum status no_memory(struct error *err)
 {
-    return error_set(err, STATUS_TOO_LARGE, "rows need more memory than the query may use "
-                                            "(key query.memory)");
+    return error_set(err, STATUS_TOO_LARGE, "rows need more memory than the query may use: "
+                                            "narrow its filters, or add a limit");
 }
 
 /* ---- the block behind it ---- */

@@ -117,6 +117,9 @@ void api_query_options(const struct api_call *call, struct query_options *out)
         .strict = params->strict,
         .positions = params->ids,
     };
+    if (params->no_timeout && !call->is_stream)
+        out->notice = "too many answers without a time limit are under way: this one has the usual "
+                      "limit (timeout=0 was not granted)";
 }
 
 /* ---- sending ---- */

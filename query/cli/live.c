@@ -7,7 +7,12 @@
 #include "query/cli/sse.h"
 #include "query/cli/terminal.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { RETRY_S_MIN = 1, RETRY_S_MAX = 15, SHOWN_SIZE_MAX = 1 << 20 };
 
@@ -109,6 +114,32 @@ static enum status connect_once(struct live_run *run)
     return status;
 }
 
+/* Nobody reads what we print any more: then there is nothing to wait for. A write would notice only
+ * with the next line, which may never come. poll(2): the writing end of a pipe without readers has
+ * POLLERR, whatever was asked for. */
+static void *watch_reader(void *unused)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+
+    (void)unused;
+    while (poll(&out, 1, -1) < 0 && errno == EINTR)
+        ;
+    if ((out.revents & (POLLERR | POLLHUP)) != 0)
+        _exit(DENDRO_FOUND);
+    return NULL;
+}
+
+/* Without it a closed pipe is noticed with the next line. */
+static void start_watching(void)
+{
+    struct stat info;
+    pthread_t thread;
+
+    if (fstat(STDOUT_FILENO, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode)) &&
+        pthread_create(&thread, NULL, watch_reader, NULL) == 0)
+        (void)pthread_detach(thread);
+}
+
 int live_run(const struct live *live)
 {
     struct live_run run = {.live = live};
@@ -116,6 +147,7 @@ int live_run(const struct live *live)
     bool connected = live->cursor.len > 0; /* else a first failure is final */
     enum status status;
 
+    start_watching();
     run.sse = sse_empty(on_event, &run);
     buf_append_slice(&run.sse.id, live->cursor);
     for (;;) {

@@ -14,6 +14,7 @@
 #include "query/plan.h"
 #include "query/query_impl.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { CONTEXT_GROUPS_MAX = 1000 };
@@ -260,6 +261,39 @@ static void close_nothing(struct operator *op)
     (void)op;
 }
 
+/* The rows that have the key's value. A number is compared as one: the text of the line may have
+ * zeros in front of it. */
+static struct predicate key_test(field_id field, const struct cell *cell)
+{
+    double number;
+
+    if (cell->kind == CELL_TEXT)
+        return (struct predicate){
+            .kind = PRED_TEXT, .field = field, .match = TEXT_EXACT, .text = cell->text};
+    if (!cell_number(cell, &number))
+        return (struct predicate){.kind = PRED_NONE};
+    return (struct predicate){
+        .kind = PRED_RANGE, .field = field, .low = number, .high = number};
+}
+
+/* Matches that lack the field: nothing is around them but themselves. */
+static enum status lacking_filter(const struct context_operator *op, field_id field,
+                                  const struct predicate **out, struct error *err)
+{
+    struct run *run = op->base.run;
+    struct predicate *test = arena_new(&run->arena, struct predicate, 2);
+    const struct predicate **child = arena_alloc(&run->arena, sizeof(*child), 8, 1);
+
+    if (test == NULL || child == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    test[0] = (struct predicate){
+        .kind = PRED_LENGTH, .field = field, .low = 0, .high = (double)INFINITY};
+    child[0] = &test[0];
+    test[1] = (struct predicate){.kind = PRED_NOT, .children = child, .child_count = 1};
+    *out = predicate_and(&run->arena, op->base.plan->filter, &test[1]);
+    return *out == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
+}
+
 /* All rows of the group: each key field has exactly its value. */
 static enum status group_filter(const struct context_operator *op, uint32_t group,
                                 const struct predicate **out, struct error *err)
@@ -268,17 +302,14 @@ static enum status group_filter(const struct context_operator *op, uint32_t grou
     const struct cell *cells = grouper_cells(&op->grouper, group);
     const struct predicate *filter = op->base.plan->scope;
 
+    if (op->base.pipe->from.len > 0 && cells[0].kind == CELL_NULL)
+        return lacking_filter(op, op->grouper.fields[0], out, err);
     for (uint32_t i = 0; i < op->grouper.key_count; i++) {
         struct predicate *test = arena_new(&run->arena, struct predicate, 1);
 
         if (test == NULL)
             return error_set(err, STATUS_NO_MEMORY, "out of memory");
-        *test = (struct predicate){.kind = PRED_TEXT,
-                                   .field = op->grouper.fields[i],
-                                   .match = TEXT_EXACT,
-                                   .text = cells[i].text};
-        if (cells[i].kind != CELL_TEXT)
-            test->kind = PRED_NONE;
+        *test = key_test(op->grouper.fields[i], &cells[i]);
         filter = predicate_and(&run->arena, filter, test);
         if (filter == NULL)
             return error_set(err, STATUS_NO_MEMORY, "out of memory");

@@ -27,7 +27,7 @@ struct numbering {
 static enum status no_memory(struct error *err)
 {
     return error_set(err, STATUS_TOO_LARGE,
-                     "a group key needs more memory than the query may use (key query.memory)");
+                     "a group key needs more memory than the query may use: group by fewer values");
 }
 
 static enum status numbering_init(struct numbering *numbering, struct arena *arena,

@@ -4,7 +4,7 @@
 static enum status no_memory(struct error *err)
 {
     return error_set(err, STATUS_TOO_LARGE,
-                     "new fields need more memory than the query may use (key query.memory)");
+                     "new fields need more memory than the query may use: narrow its filters");
 }
 
 enum status row_texts_init(struct row_texts *column, struct view *view, field_id field, bool keep,

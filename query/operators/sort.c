@@ -3,11 +3,13 @@
 #include "query/operators/forms.h"
 #include "query/operators/group.h"
 #include "query/operators/kept_rows.h"
+#include "query/plan.h"
 
 #include <stdlib.h>
 
-/* Dropped rows stay in the pool until there are this many more than live ones. */
-enum { GARBAGE_ROWS = 4096 };
+/* Dropped rows stay in the pool until there are this many more than live ones, or so many bytes more
+ * than the live ones took when they were last copied (long lines: a few rows are megabytes). */
+enum { GARBAGE_ROWS = 4096, GARBAGE_SIZE = 2 << 20 };
 
 struct partition {
     struct kept_row **rows; /* a heap while there is a limit */
@@ -24,6 +26,7 @@ struct sort_operator {
     bool *descending;
     uint64_t limit; /* rows of a partition, UINT64_MAX: all */
     uint64_t live, dropped;
+    size_t live_size; /* bytes of the pool after the last compaction */
 };
 
 static struct sort_operator *of(struct operator *op)
@@ -109,8 +112,15 @@ static enum status compact(struct sort_operator *sort, struct error *err)
         for (uint32_t i = 0; i < sort->partitions[p].count; i++)
             sort->partitions[p].rows[i] = live[count++];
     sort->dropped = 0;
+    sort->live_size = sort->rows.pool.arena.used;
     free(live);
     return status;
+}
+
+static bool has_garbage(const struct sort_operator *sort)
+{
+    return sort->dropped > sort->live + GARBAGE_ROWS ||
+           (sort->dropped > 0 && sort->rows.pool.arena.used > 2 * sort->live_size + GARBAGE_SIZE);
 }
 
 /* One row: into its partition if it is among the best. */
@@ -141,7 +151,7 @@ static enum status take_row(struct sort_operator *sort, const struct kept_column
         if (sort->limit != UINT64_MAX)
             sift_up(sort, heap, heap->count - 1);
     }
-    return sort->dropped > sort->live + GARBAGE_ROWS ? compact(sort, err) : STATUS_OK;
+    return has_garbage(sort) ? compact(sort, err) : STATUS_OK;
 }
 
 static enum status push_sort(struct operator *op, struct view *view, struct error *err)
@@ -209,6 +219,23 @@ static void close_sort(struct operator *op)
     free(sort);
 }
 
+/* Rows of each partition that can be in the answer. `sort by (x) | limit n` needs no more than
+ * `sort by (x) limit n`. */
+static uint64_t choose_limit(const struct operator *base)
+{
+    const struct pipe *pipe = base->pipe;
+    const struct query_tree *tree = base->plan->tree;
+    uint64_t limit = pipe->count;
+    bool in_tree = pipe >= tree->pipes && pipe < tree->pipes + tree->pipe_count;
+
+    if (limit == 0 && in_tree && pipe + 1 < tree->pipes + tree->pipe_count &&
+        pipe[1].kind == PIPE_LIMIT && pipe->others.count == 0)
+        limit = pipe[1].count;
+    if (limit == 0 || limit > UINT64_MAX - pipe->offset)
+        return UINT64_MAX;
+    return limit + pipe->offset;
+}
+
 static enum status make_sort(const struct operator *base, bool reverse, struct operator **out,
                              struct error *err)
 {
@@ -221,7 +248,7 @@ static enum status make_sort(const struct operator *base, bool reverse, struct o
     if (sort == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
     kept_rows_init(&sort->rows, base->run, pipe->sort_key_count);
-    sort->limit = pipe->count == 0 ? UINT64_MAX : pipe->count + pipe->offset;
+    sort->limit = choose_limit(base);
     sort->keys = calloc(pipe->sort_key_count + 1, sizeof(*sort->keys));
     sort->descending = calloc(pipe->sort_key_count + 1, sizeof(*sort->descending));
     status = sort->keys == NULL || sort->descending == NULL

@@ -34,7 +34,7 @@ static struct texts_operator *of(struct operator *op)
 static enum status no_memory(struct error *err)
 {
     return error_set(err, STATUS_TOO_LARGE,
-                     "new fields need more memory than the query may use (key query.memory)");
+                     "new fields need more memory than the query may use: narrow its filters");
 }
 
 /* ---- columns of all parts ---- */

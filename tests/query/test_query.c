@@ -463,7 +463,7 @@ static void test_problems(void **unused)
                                 &small, &answer, &problem), STATUS_TOO_LARGE);
     assert_string_equal(problem.code, "query_limit");
     assert_non_null(strstr(problem.message, "1 MiB"));
-    assert_non_null(strstr(problem.message, "query.memory"));
+    assert_non_null(strstr(problem.message, "as much as one query may use"));
     answer_free(&answer);
     assert_int_equal(answer_try(&fixture, "*", &late, &answer, &problem), STATUS_CANCELLED);
     assert_string_equal(problem.code, "timeout");
@@ -500,11 +500,62 @@ static void test_scope(void **unused)
     query_free(scope);
 }
 
+/* `sort | limit n` keeps as little as `sort limit n`, and gives the same row. */
+static void test_sort_before_limit(void **unused)
+{
+    struct answer one, two;
+
+    (void)unused;
+    answer_of(&fixture, "* | sort by (_msg) limit 1 | fields _msg", NULL, &one);
+    answer_of(&fixture, "* | sort by (_msg) | limit 1 | fields _msg", NULL, &two);
+    assert_int_equal(one.count, 1);
+    assert_int_equal(two.count, 1);
+    assert_string_equal(two.rows[0], one.rows[0]);
+    assert_in_range(two.end.memory_peak, 1, one.end.memory_peak);
+    answer_free(&one);
+    answer_free(&two);
+}
+
+/* Every match is its own context, also without the field, and where the field is a number. */
+static void test_context_by_field(void **unused)
+{
+    static const char *const fields[] = {"tenant", "status", "client", "nothing"};
+    char query[100], expected[20];
+
+    (void)unused;
+    snprintf(expected, sizeof(expected), "n=%u", fixture.count);
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        struct answer answer;
+
+        print_message("  %s\n", fields[i]);
+        snprintf(query, sizeof(query), "* | context before 1 after 1 by %s | stats count() as n",
+                 fields[i]);
+        answer_of(&fixture, query, NULL, &answer);
+        assert_string_equal(answer.rows[0], expected);
+        answer_free(&answer);
+    }
+}
+
+/* A caller's notice is a warning of the answer. */
+static void test_notice(void **unused)
+{
+    struct query_options options = {.order = QUERY_OLDEST,
+                                    .now_ns = FIXTURE_TIME_NS + 3600000000000,
+                                    .notice = "be quick"};
+    struct answer answer;
+
+    (void)unused;
+    answer_of(&fixture, "* | stats count()", &options, &answer);
+    assert_string_equal(answer.warning, "be quick");
+    answer_free(&answer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts),    cmocka_unit_test(test_random_filters),
-        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_order), cmocka_unit_test(test_sort_before_limit),
+        cmocka_unit_test(test_context_by_field), cmocka_unit_test(test_notice),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
         cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_context),   cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
     };

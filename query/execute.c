@@ -23,6 +23,7 @@ struct worker {
     struct operator *chain; /* its own operators; the first worker's go on to the sink */
     atomic_bool *stop;      /* some worker has failed or has enough */
     bool reports;           /* on the calling thread: may tell of progress */
+    uint64_t rows_wanted;   /* of an ordered scan; 0: all */
     pthread_t thread;
     enum status status;
     struct error err;
@@ -168,6 +169,9 @@ static enum status scan_ordered(struct worker *worker)
 
     if (status != STATUS_OK)
         return status;
+    status = merger_want(merger, worker->rows_wanted, &worker->err);
+    if (status != STATUS_OK)
+        goto done;
     for (;;) {
         struct block *block = NULL;
 
@@ -209,6 +213,34 @@ static uint32_t split_at(const struct pipe *const *stages, uint32_t count)
             return 0;
     }
     return 0;
+}
+
+/* Rows after which the chain has enough, if every one counts; 0: not known. */
+static uint64_t rows_wanted(const struct plan *plan, const struct pipe *const *stages,
+                            uint32_t count)
+{
+    uint64_t skipped = 0, limit = plan->run->options->limit;
+
+    for (uint32_t i = 0; i < count; i++)
+        switch (stages[i]->kind) {
+        case PIPE_FIELDS:
+        case PIPE_DELETE:
+        case PIPE_RENAME:
+        case PIPE_COPY:
+            break;
+        case PIPE_OFFSET:
+            if (stages[i]->count > MERGER_WANTED_MAX - skipped)
+                return 0;
+            skipped += stages[i]->count;
+            break;
+        case PIPE_LIMIT:
+            return stages[i]->count > MERGER_WANTED_MAX ? 0 : skipped + stages[i]->count;
+        default:
+            return 0;
+        }
+    if (plan->run->depth > 0 || limit == 0 || limit > MERGER_WANTED_MAX)
+        return 0;
+    return skipped + limit + 1; /* one more tells of the cut */
 }
 
 static uint32_t choose_workers(const struct plan *plan, uint32_t split)
@@ -316,6 +348,7 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
         workers[i].scan = scan;
         workers[i].stop = &stop;
         workers[i].reports = i == 0;
+        workers[i].rows_wanted = plan->ordered ? rows_wanted(plan, stages, stage_count) : 0;
     }
     if (status == STATUS_OK) {
         status = run_workers(workers, count, split, err);

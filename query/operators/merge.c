@@ -11,7 +11,7 @@
 enum { BATCH_ROWS_MIN = 128 };
 
 /* Blocks that overlap in time are open together, and their columns are the store's memory, not the
- * query's: they may be this many times as large as the memory of a query. */
+ * query's: they may be this many times as large as query.memory. */
 enum { BLOCKS_FACTOR = 4 };
 
 struct open_block {
@@ -43,6 +43,8 @@ struct merger {
     struct picked_row batch[RESULT_CHUNK_ROWS_MAX];
     uint32_t batch_count, batch_max;
     size_t blocks_size; /* of all open blocks */
+    int64_t *best;      /* keys of the `wanted` rows that come first so far: a heap, the last on top */
+    uint32_t best_count, wanted; /* wanted 0: all */
     struct view view;
     struct buf line;
     struct map values; /* of the dictionary being made */
@@ -88,6 +90,8 @@ void merger_free(struct merger *merger)
         open_block_free(merger, merger->done[i]);
     memory_free(&merger->run->memory, (void **)&merger->heap, &merger->heap_capacity,
                 sizeof(struct open_block *));
+    memory_give(&merger->run->memory, merger->wanted * sizeof(*merger->best));
+    free(merger->best);
     memory_free(&merger->run->memory, (void **)&merger->done, &merger->done_capacity,
                 sizeof(struct open_block *));
     view_release(&merger->view);
@@ -156,6 +160,81 @@ static void sift_up(struct merger *merger, uint32_t at)
     merger->heap[at] = open;
 }
 
+/* ---- the rows that are wanted ---- */
+
+enum status merger_want(struct merger *merger, uint64_t rows, struct error *err)
+{
+    enum status status;
+
+    if (rows == 0 || rows > MERGER_WANTED_MAX)
+        return STATUS_OK;
+    status = memory_take(&merger->run->memory, rows * sizeof(*merger->best), err);
+    if (status != STATUS_OK)
+        return status;
+    merger->wanted = (uint32_t)rows;
+    if (rows < BATCH_ROWS_MIN)
+        merger->batch_max = (uint32_t)rows;
+    merger->best = malloc(rows * sizeof(*merger->best));
+    return merger->best == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
+}
+
+/* Larger keys come first. */
+static int64_t key_of(const struct merger *merger, int64_t time_ns)
+{
+    return merger->newest_first ? time_ns : -1 - time_ns;
+}
+
+/* Put a key in the place of the smallest, or beside it while there is room. */
+static void note_key(struct merger *merger, int64_t key)
+{
+    int64_t *heap = merger->best;
+    uint32_t at = 0, child;
+
+    if (merger->best_count < merger->wanted) {
+        for (at = merger->best_count++; at > 0 && heap[(at - 1) / 2] > key; at = (at - 1) / 2)
+            heap[at] = heap[(at - 1) / 2];
+        heap[at] = key;
+        return;
+    }
+    while ((child = 2 * at + 1) < merger->wanted) {
+        child += child + 1 < merger->wanted && heap[child + 1] < heap[child];
+        if (heap[child] >= key)
+            break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = key;
+}
+
+/* Selected rows of a block that may be among those that are wanted: to `rows`; gives their number.
+ * `wanted` rows before the others are known by then, and equal times are all kept. */
+static uint32_t pick_wanted(struct merger *merger, const struct open_block *open, uint32_t *rows)
+{
+    const uint64_t *selected = block_selected(open->block);
+    uint32_t count = 0, kept = 0;
+
+    for (uint32_t row = 0; row < block_row_count(open->block); row++) {
+        int64_t key;
+
+        if (!bit_get(selected, row))
+            continue;
+        if (merger->wanted > 0) {
+            key = key_of(merger, open->times[row]);
+            if (merger->best_count == merger->wanted && key < merger->best[0])
+                continue;
+            if (merger->best_count < merger->wanted || key > merger->best[0])
+                note_key(merger, key);
+        }
+        rows[count++] = row;
+    }
+    if (merger->wanted == 0 || merger->best_count < merger->wanted)
+        return count;
+    for (uint32_t i = 0; i < count; i++)
+        if (key_of(merger, open->times[rows[i]]) >= merger->best[0])
+            rows[kept++] = rows[i];
+    return kept;
+}
+
 /* ---- blocks ---- */
 
 /* Selected rows in the order of the answer; most blocks are sorted as they come. */
@@ -178,12 +257,19 @@ static void order_rows(const struct merger *merger, struct open_block *open)
 static enum status load_block(struct merger *merger, struct open_block *open, struct error *err)
 {
     struct block *block = open->block;
-    const uint64_t *selected = block_selected(block);
     size_t size = sizeof(*open) + block_selected_count(block) * sizeof(*open->rows);
     enum status status;
 
     open->times = block_order_times(block, err);
-    open->sources = open->times == NULL ? NULL : block_source_numbers(block, err);
+    if (open->times == NULL)
+        return err->status;
+    open->rows = malloc((block_selected_count(block) + (size_t)1) * sizeof(*open->rows));
+    if (open->rows == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    open->count = pick_wanted(merger, open, open->rows);
+    if (open->count == 0)
+        return STATUS_OK;
+    open->sources = block_source_numbers(block, err);
     open->sequences = open->sources == NULL ? NULL : block_sequences(block, err);
     if (open->sequences == NULL)
         return err->status;
@@ -195,12 +281,6 @@ static enum status load_block(struct merger *merger, struct open_block *open, st
     if (status != STATUS_OK)
         return status;
     open->counted = size;
-    open->rows = malloc((block_selected_count(block) + (size_t)1) * sizeof(*open->rows));
-    if (open->rows == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    for (uint32_t row = 0; row < block_row_count(block); row++)
-        if (bit_get(selected, row))
-            open->rows[open->count++] = row;
     order_rows(merger, open);
     return STATUS_OK;
 }

@@ -14,6 +14,10 @@ struct merger;
 /* Rows go to `next` with the columns of `fields`. */
 enum status merger_new(struct run *run, const struct field_set *fields, bool newest_first,
                        struct operator *next, struct merger **out, struct error *err) WARN_UNUSED;
+/* Before the first block: `next` ends after so many rows (0 or more than the limit below: not known).
+ * Rows that cannot be among them are dropped before anything but their time is read. */
+enum { MERGER_WANTED_MAX = 65536 };
+enum status merger_want(struct merger *merger, uint64_t rows, struct error *err) WARN_UNUSED;
 /* Takes the block in any case. */
 enum status merger_add(struct merger *merger, struct block *block, struct error *err) WARN_UNUSED;
 /* Push the rows that come before `bound`. END: the next operator has enough. */

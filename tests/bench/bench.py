@@ -4,14 +4,16 @@
     scripts/bench [--size MB] [--keep DIR] [--runs N] [--smoke]
 
 What it measures: durable ingest through shipper and collector (MB of raw text per second of the collector's CPU), bytes on
-disk of the whole data directory against zstd -3 and -19 of the raw files, ten queries through HTTP against ripgrep on the
-raw files in the page cache, peak memory, time from start to serving, and the shipper alone at 1,000 lines/s.
+disk of the whole data directory against zstd -3 and -19 of the raw files, the queries of the design's table through HTTP against
+ripgrep on the raw files in the page cache, peak memory, time from start to serving, and the shipper alone at 1,000 lines/s.
 VictoriaLogs joins when DENDRO_BENCH_VICTORIALOGS names its binary.
 """
 import argparse
+import collections
 import json
 import os
 import pathlib
+import re
 import shutil
 import statistics
 import subprocess
@@ -28,16 +30,21 @@ from victorialogs import VictoriaLogs  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
 
+NO_PEER = ""  # the peer has no such question
+
 # name, our query, the same question to ripgrep (None: no text tool can answer it), to VictoriaLogs (None: as ours)
 QUERIES = [
     ("absent substring", "*deadbeef99zz* | stats count() as n", ["-c", "-F", "deadbeef99zz"], "~\"deadbeef99zz\" | stats count() as n"),
     ("rare substring", "*\"raised unexpected: Val\"* | stats count() as n", ["-c", "-F", "raised unexpected: Val"],
      "~\"raised unexpected: Val\" | stats count() as n"),
+    ("absent word", "deadbeef99zz | stats count() as n", ["-c", "-w", "-F", "deadbeef99zz"], None),
     ("id as a word", "{id} | stats count() as n", ["-c", "-F", "{id}"], "\"{id}\" | stats count() as n"),
     ("common word, counted", "duration | stats count() as n", ["-c", "-w", "duration"], None),
     ("phrase, rows returned", "\"upstream timed out\" | fields _time, _msg", ["-F", "upstream timed out"], None),
     ("case-insensitive substring", "i(*\"WORKER timeout\"*) | stats count() as n", ["-c", "-i", "-F", "worker timeout"],
      "~\"(?i)worker timeout\" | stats count() as n"),
+    ("regex, literal prefix", "~\"upstream timed out .*while\" | stats count() as n", ["-c", "upstream timed out .*while"], None),
+    ("IP address lookup", "\"{ip}\" | stats count() as n", ["-c", "-w", "-F", "{ip}"], None),
     ("regex, alternation", "~\"(Connection refused|prematurely closed)\" | stats count() as n",
      ["-c", "(Connection refused|prematurely closed)"], None),
     ("status >= 500 by tenant", "format:=nginx_timing status:>=500 | stats by (tenant) count() as n | sort by (n desc) limit 10", None, None),
@@ -45,6 +52,7 @@ QUERIES = [
     ("p95 by role per 5 minutes", "duration:* | stats by (_time:5m, role) quantile(0.95, duration) as p95", None, None),
     ("top 10 tenants by bytes", "bytes:* | stats by (tenant) sum(bytes) as sent | sort by (sent desc) limit 10", None, None),
     ("newest 100 rows of a role", "{{role=\"web\"}} | sort by (_time desc) limit 100 | fields _time, _msg", None, None),
+    ("1,000 lines of context", "{id} | context before 250 after 250 | fields _time, _msg", ["-F", "-C", "250", "{id}"], NO_PEER),
 ]
 
 
@@ -164,22 +172,53 @@ def sample_id(files) -> str:
     return line.split("[")[2].split("]")[0]
 
 
-def run_queries(collector: Collector, peer, corpus: pathlib.Path, ident: str, runs: int):
-    print(f"\n{'query':30} {'dendro ms':>10} {'rg ms':>9} {'VL ms':>9}   answers (dendro / rg / VL)")
+def sample_ip(files) -> str:
+    """The rarest client address of an access log."""
+    path = next(f["path"] for f in files if f["format"] == "gunicorn_access")
+    found = collections.Counter(re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", pathlib.Path(path).read_text(errors="replace")))
+    return min(found, key=lambda address: (found[address], address))
+
+
+def first_row_ms(collector: Collector, pattern: str, runs: int) -> float:
+    """From starting `dendro grep` to its first line: a new process and connection each time."""
+    times = []
+    for _ in range(runs + 1):
+        begun = time.perf_counter()
+        grep = subprocess.Popen([str(programs() / "query/cli/dendro"), "grep", "--server", collector.url, pattern], stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL)
+        grep.stdout.readline()
+        times.append((time.perf_counter() - begun) * 1000)
+        grep.kill()
+        grep.wait()
+    return statistics.median(times[1:])
+
+
+def ratios(ours, rg, vl) -> str:
+    """How many times as fast as each peer; who is faster than we are is named."""
+    words = []
+    for name, theirs in (("rg", rg), ("VL", vl)):
+        if theirs:
+            words.append(f"{theirs / ours:.1f}x {name}" + (" LOST" if theirs < ours else ""))
+    return ", ".join(words)
+
+
+def run_queries(collector: Collector, peer, corpus: pathlib.Path, ident: str, address: str, runs: int):
+    print(f"\n{'query':30} {'dendro ms':>10} {'rg ms':>9} {'VL ms':>9}   answers (dendro / rg / VL); we are")
     rows = []
     for name, ours, words, theirs in QUERIES:
-        query = ours.replace("{id}", ident).replace("{{", "{").replace("}}", "}")
+        query = ours.replace("{id}", ident).replace("{ip}", address).replace("{{", "{").replace("}}", "}")
         url = f"{collector.url}/dendro/v1/query?" + urllib.parse.urlencode({"query": query, "format": "ndjson"})
         our_ms, body = time_http(url, runs)
         answer = our_answer(body, "count() as n" in query and "by (" not in query)
         rg_ms = rg_answer = vl_ms = vl_answer = None
         if words:
-            rg_ms, rg_answer = time_rg([word.replace("{id}", ident) for word in words], corpus, runs)
-        if peer:
+            rg_ms, rg_answer = time_rg([word.replace("{id}", ident).replace("{ip}", address) for word in words], corpus, runs)
+        if peer and theirs != NO_PEER:
             vl_ms, vl_answer = peer.time_query((theirs or query).replace("{id}", ident), runs, time_http)
         show = ["-" if value is None else f"{value:.1f}" for value in (rg_ms, vl_ms)]
-        print(f"{name:30} {our_ms:10.1f} {show[0]:>9} {show[1]:>9}   {answer} / {rg_answer} / {vl_answer}", flush=True)
+        print(f"{name:30} {our_ms:10.1f} {show[0]:>9} {show[1]:>9}   {answer} / {rg_answer} / {vl_answer}; {ratios(our_ms, rg_ms, vl_ms)}", flush=True)
         rows.append((name, our_ms, rg_ms, vl_ms, answer, rg_answer, vl_answer))
+    print(f"first row of `dendro grep` of a common word: {first_row_ms(collector, 'duration', runs):.1f} ms")
     return rows
 
 
@@ -264,7 +303,7 @@ def bench(top: pathlib.Path, args) -> int:
             print(f"VictoriaLogs {peer.version()}: " + peer.ingest(files, raw))
         else:
             print("VictoriaLogs: skipped, DENDRO_BENCH_VICTORIALOGS does not name its binary")
-        run_queries(collector, peer, top / "corpus", sample_id(files), args.runs)
+        run_queries(collector, peer, top / "corpus", sample_id(files), sample_ip(files), args.runs)
         print(f"peak RSS of the collector after the queries: {peak_rss_mib(collector.process.pid):.0f} MiB")
     finally:
         collector.stop()

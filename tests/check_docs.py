@@ -15,12 +15,12 @@ import subprocess
 import sys
 import tempfile
 
-COMMANDS = ["grep", "query", "tail", "fields", "status", "explain", "verify", "config"]
+COMMANDS = ["grep", "query", "tail", "fields", "patterns", "status", "explain", "verify", "config"]
 MAN = {"dendro": "dendro.1", "dendro grep": "dendro-grep.1", "dendro query": "dendro-query.1",
        "dendro-collector": "dendro-collector.8", "dendro-shipper": "dendro-shipper.8"}
 CONTRACT = ["docs/cli.md", "docs/configuration.md"]
 EXAMPLES = ["README.md", "docs/cli.md", "docs/query.md", "docs/host_counters.md"]
-ASKS = {"grep", "query", "fields", "status", "explain"}  # those that end by themselves and need no files
+ASKS = {"grep", "query", "fields", "patterns", "status", "explain"}  # those that end by themselves and need no files
 
 
 def option_names(help_text: str):

@@ -28,7 +28,7 @@ struct api_binding {
 static const struct api_endpoint *const endpoints[] = {
     &api_query_endpoint,  &api_hits_endpoint,    &api_facets_endpoint,  &api_fields_endpoint,
     &api_values_endpoint, &api_context_endpoint, &api_explain_endpoint,
-    &api_erase_endpoint, &api_snapshot_endpoint,
+    &api_erase_endpoint, &api_snapshot_endpoint, &api_patterns_endpoint,
 };
 
 struct api_whole {

@@ -94,7 +94,7 @@ void api_count_query(struct api_call *call, const char *code);
 
 extern const struct api_endpoint api_query_endpoint, api_hits_endpoint, api_facets_endpoint,
     api_fields_endpoint, api_values_endpoint, api_explain_endpoint, api_context_endpoint,
-    api_erase_endpoint, api_snapshot_endpoint;
+    api_erase_endpoint, api_snapshot_endpoint, api_patterns_endpoint;
 
 /* Handlers on the loop thread; `user` is the struct api. */
 void api_serve_health(void *user, struct http_request *request);

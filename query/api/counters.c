@@ -8,7 +8,7 @@
 static const unsigned latency_bounds_ms[LATENCY_BUCKETS] = {1,   2,   5,    10,   20,    50,
                                                             100, 250, 1000, 5000, 15000, 60000};
 static const char *const endpoint_names[COUNT_ENDPOINTS] = {
-    "query", "hits", "facets", "fields", "values", "context", "explain",
+    "query", "hits", "facets", "patterns", "fields", "values", "context", "explain",
 };
 
 void counters_add_query(struct counters *counters, enum endpoint_counter endpoint,

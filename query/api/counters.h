@@ -12,6 +12,7 @@ enum endpoint_counter {
     COUNT_QUERY,
     COUNT_HITS,
     COUNT_FACETS,
+    COUNT_PATTERNS,
     COUNT_FIELDS,
     COUNT_VALUES,
     COUNT_CONTEXT,

@@ -1,5 +1,5 @@
-/* query/api/listing.c -- endpoints that are a query with one pipe behind it: facets, fields,
- * values. Their rows are those of the pipe (API.md section 1.4), as one JSON object by default. */
+/* query/api/listing.c -- endpoints that are a query with one pipe behind it: facets, patterns,
+ * fields, values. Their rows are those of the pipe (API.md section 1.4), as one JSON object by default. */
 #include "query/api/api_private.h"
 #include "query/api/reply.h"
 
@@ -23,6 +23,50 @@ static bool facets_pipes(struct api_call *call, struct buf *out, struct query_pr
     if (!take_limit(call, FACET_COUNT_DEFAULT, &limit, problem))
         return false;
     return buf_printf(out, "facets %" PRIu64, limit == 0 ? FACET_COUNT_DEFAULT : limit);
+}
+
+/* A time or how long ago, as it stands: quoted it would be no duration. */
+static bool append_since(struct buf *out, struct api_call *call, struct query_problem *problem)
+{
+    struct slice since = http_request_param(call->request, "since");
+
+    for (size_t i = 0; i < since.len; i++) {
+        char c = since.data[i];
+
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+            memchr(":+-.", c, 4) == NULL) {
+            reply_bad_request(problem, "since=1h", "parameter since: not a time: \"%.*s\"",
+                              SLICE_ARG(slice_first(since, 60)));
+            return false;
+        }
+    }
+    return since.len == 0 ||
+           (buf_append_text(out, " since ") && buf_append_slice(out, since));
+}
+
+static bool patterns_pipes(struct api_call *call, struct buf *out, struct query_problem *problem)
+{
+    struct slice rest = http_request_param(call->request, "by"), name;
+    bool first = true;
+    uint64_t limit;
+
+    if (!take_limit(call, 0, &limit, problem))
+        return false;
+    buf_append_text(out, "patterns");
+    if (limit > 0)
+        buf_printf(out, " %" PRIu64, limit);
+    while (rest.len > 0) {
+        if (!slice_cut(&rest, ',', &name)) {
+            name = rest;
+            rest = slice_from(rest, rest.len);
+        }
+        buf_append_text(out, first ? " by (" : ", ");
+        api_quote(out, name);
+        first = false;
+    }
+    if (!first)
+        buf_append_byte(out, ')');
+    return append_since(out, call, problem);
 }
 
 static void append_prefix(struct buf *out, struct api_call *call, const char *column)
@@ -81,6 +125,17 @@ const struct api_endpoint api_facets_endpoint = {
     .run = api_run_query,
     .defaults_to_json = true,
     .pipes = facets_pipes,
+};
+
+static const char *const patterns_params[] = {"by", "since", NULL};
+
+const struct api_endpoint api_patterns_endpoint = {
+    .path = "/dendro/v1/patterns",
+    .counter = COUNT_PATTERNS,
+    .run = api_run_query,
+    .extra_params = patterns_params,
+    .defaults_to_json = true,
+    .pipes = patterns_pipes,
 };
 
 const struct api_endpoint api_fields_endpoint = {

@@ -21,6 +21,7 @@
 
 static const struct command *const commands[] = {
     &grep_command,   &query_command,   &tail_command,   &fields_command,
+    &patterns_command,
     &status_command, &explain_command, &verify_command, &config_command, &erase_command,
     &store_command,
 };

@@ -13,7 +13,7 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is the command's name; gives the exit code */
 };
 
-extern const struct command grep_command, query_command, tail_command, status_command,
+extern const struct command patterns_command, grep_command, query_command, tail_command, status_command,
     fields_command, explain_command, verify_command, config_command, erase_command, store_command;
 
 /* The whole program: find the command, run it. Gives the exit code. */

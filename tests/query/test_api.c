@@ -438,6 +438,16 @@ static void test_listings(void **unused)
     assert_int_equal(api_env_get(&env, &body, "/dendro/v1/facets", "query", "{role=\"web\"}", NULL),
                      200);
     api_env_require(&body, "\"field\":\"tenant\",\"value\":\"a\",\"hits\":4");
+    assert_int_equal(api_env_get(&env, &body, "/dendro/v1/patterns", "query", "*", "by",
+                                 "role,level", "limit", "20", "since", "2020-01-01T00:00", NULL),
+                     200);
+    api_env_require(&body, "\"role\":\"web\",\"level\":");
+    api_env_require(&body, "\"pattern\":\"");
+    api_env_require(&body, "\"first_seen\":\"");
+    assert_int_equal(api_env_get(&env, &body, "/dendro/v1/patterns", "query", "*", "since",
+                                 "1h | limit 1", NULL),
+                     400); /* no way to smuggle in pipes */
+    api_env_require(&body, "parameter since");
     buf_release(&body);
     api_env_stop(&env);
 }

@@ -233,43 +233,59 @@ struct walk {
     uint64_t *out;
 };
 
+static inline uint64_t load8(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
 static inline bool starts_with_literal(struct slice line, uint32_t at, const struct shape_edge *edge)
 {
-    uint64_t head;
+    size_t left = line.len - at, len = edge->literal_len;
+    const char *from = line.data + at;
 
-    if (edge->literal_len == 0)
+    if (left < 8)
+        return len == 0 || (len <= left && memcmp(from, edge->literal, len) == 0);
+    if ((load8(from) & edge->head_mask) != edge->head)
+        return false;
+    if (len <= 8)
         return true;
-    if (edge->literal_len > line.len - at)
+    if (len > left)
         return false;
-    if (line.len - at < sizeof(head))
-        return memcmp(line.data + at, edge->literal, edge->literal_len) == 0;
-    memcpy(&head, line.data + at, sizeof(head));
-    if ((head & edge->head_mask) != edge->head)
-        return false;
-    return edge->literal_len <= 8 ||
-           memcmp(line.data + at + 8, edge->literal + 8, edge->literal_len - 8) == 0;
+    if (len <= 16)
+        return load8(from + len - 8) == load8(edge->literal + len - 8);
+    return memcmp(from + 8, edge->literal + 8, len - 8) == 0;
 }
 
 /* Could stamp_read() find a stamp at or before the token [start, end)? The same questions as in
  * stamp_at() of the tokenizer, without its limits. */
-static inline bool may_be_stamp(struct slice line, uint32_t start, uint32_t end)
+static bool is_stamp_like(struct slice line, uint32_t start, uint32_t token_len)
 {
     const char *at = line.data + start;
-    uint32_t token_len = end - start, left = (uint32_t)line.len - start, back;
+    uint32_t left = (uint32_t)line.len - start, back = token_len == 2 ? 4 : 5;
 
     if (token_len >= 10)
-        return at[4] == '-' && at[7] == '-' && stamp_may_start(slice_from(line, start));
+        return stamp_may_start(slice_from(line, start));
     if (token_len == 4)
         return left >= 19 && at[4] == '/' && at[7] == '/';
-    if (token_len > 2)
-        return false;
     if (token_len == 2 && left >= 20 && (at[2] == '/' || at[2] == ' ') && at[6] == at[2] &&
         stamp_may_start(slice_from(line, start)))
         return true;
-    back = token_len == 2 ? 4 : 5;
     return left >= 10 && at[token_len] == ' ' && start >= back && at[-1] == ' ' &&
            (unsigned char)(at[-(int)back] - 'A') <= 25 &&
            stamp_may_start(slice_from(line, start - back));
+}
+
+static inline bool may_be_stamp(struct slice line, uint32_t start, uint32_t end)
+{
+    const char *at = line.data + start;
+    uint32_t token_len = end - start;
+
+    if (token_len >= 10 ? at[4] != '-' || at[7] != '-' : token_len != 4 && token_len > 2)
+        return false;
+    return is_stamp_like(line, start, token_len);
 }
 
 static inline uint32_t limit_of(const struct walk *walk, const struct shape_edge *edge)
@@ -342,43 +358,71 @@ static inline uint64_t few_digits(const char *end, uint32_t count)
     return number_of_8(text & UINT64_MAX << (64 - 8 * count));
 }
 
-/* The kinds of which most lines consist, where nothing is odd about the token: one window of bits holds
- * it, numbers are short, texts do not look like numbers or ids. False: look again. */
-static inline bool read_short_token(struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                                    uint32_t len, uint32_t *end)
-{
-    const char *at = walk->line.data + start;
-    uint32_t used = len - edge->rest_len, whole, fraction;
-    uint64_t digits;
+/* A token being read whose bits fit into one window. */
+struct short_token {
+    const char *at;
+    uint32_t start, len, used; /* used: without what is behind the slot */
+    uint64_t digits, hex;
+};
 
-    if (len <= edge->rest_len)
+static inline bool read_short_int(struct walk *walk, const struct shape_edge *edge,
+                                  const struct short_token *token)
+{
+    uint32_t used = token->used;
+    bool padded = token->at[0] == '0' && used > 1;
+
+    if ((uint32_t)__builtin_ctzll(~token->digits) != used || used > 8 || token->start + used < 8 ||
+        padded != (edge->kind.type == SLOT_PADDED) || (padded && edge->kind.param != used))
         return false;
-    digits = shape_window(walk->shape->digit, start) & (((uint64_t)1 << len) - 1);
-    whole = (uint32_t)__builtin_ctzll(~digits);
-    *end = start + used;
+    *walk->out++ = few_digits(token->at + used, used);
+    return true;
+}
+
+static inline bool read_short_decimal(struct walk *walk, const struct shape_edge *edge,
+                                      const struct short_token *token)
+{
+    uint32_t used = token->used, whole = (uint32_t)__builtin_ctzll(~token->digits);
+    uint32_t fraction = used - whole - 1;
+
+    if (whole == 0 || whole > 8 || whole + 1 >= used || fraction > 8 || token->start + whole < 8 ||
+        token->at[whole] != '.' ||
+        (uint32_t)__builtin_ctzll(~(token->digits >> (whole + 1))) != fraction ||
+        edge->kind.param != (token->at[0] == '0' && whole > 1 ? whole : 0))
+        return false;
+    *walk->out++ = decimal_make(few_digits(token->at + whole, whole) * powers_of_ten[fraction] +
+                                    few_digits(token->at + used, fraction),
+                                fraction);
+    return true;
+}
+
+/* The kinds of which most lines consist, where nothing is odd about the token: numbers are short, texts
+ * do not look like numbers or ids. False: look again. */
+static inline bool read_short_token(struct walk *walk, const struct shape_edge *edge,
+                                    struct short_token *token)
+{
+    struct token_bits bits;
+
     switch (edge->kind.type) {
     case SLOT_INT:
     case SLOT_PADDED:
-        if (whole != used || used > 8 || *end < 8 || (edge->kind.type == SLOT_INT) !=
-            (at[0] != '0' || used == 1) || (edge->kind.param != 0 && edge->kind.param != used))
-            return false;
-        *walk->out++ = few_digits(at + used, used);
-        return true;
+        return read_short_int(walk, edge, token);
     case SLOT_DECIMAL:
-        fraction = used - whole - 1;
-        if (whole == 0 || whole > 8 || whole + 1 >= used || fraction > 8 || start + whole < 8 ||
-            at[whole] != '.' || (uint32_t)__builtin_ctzll(~(digits >> (whole + 1))) != fraction ||
-            edge->kind.param != (at[0] == '0' && whole > 1 ? whole : 0))
+        return read_short_decimal(walk, edge, token);
+    case SLOT_TEXT: /* ids begin with eight hex digits */
+        if ((token->digits & 1) != 0 || token->at[0] == '-' || token->at[token->used - 1] == '.' ||
+            (shape_short_window(walk->shape->hex, token->start) & 0xff) == 0xff)
             return false;
-        *walk->out++ = decimal_make(few_digits(at + whole, whole) * powers_of_ten[fraction] +
-                                        few_digits(at + used, fraction),
-                                    fraction);
+        keep_text(walk, token->start, token->used);
         return true;
-    case SLOT_TEXT:
-        if (whole != 0 || at[0] == '-' || at[used - 1] == '.' ||
-            (shape_window(walk->shape->hex, start) & 0xff) == 0xff)
+    case SLOT_UUID:
+    case SLOT_HEX:
+        bits = (struct token_bits){.digits = token->digits,
+                                   .hex = shape_short_window(walk->shape->hex, token->start),
+                                   .readable = token->len};
+        if (edge->rest_len != 0 ||
+            !slot_id_expect(edge->kind, (struct slice){token->at, token->len}, bits, walk->out))
             return false;
-        keep_text(walk, start, used);
+        walk->out += slot_words(edge->kind);
         return true;
     default:
         return false;
@@ -389,22 +433,27 @@ static inline bool read_token(struct walk *walk, const struct shape_edge *edge, 
                               uint32_t *end)
 {
     const struct line_shape *shape = walk->shape;
-    uint32_t left = limit_of(walk, edge) - start;
-    uint64_t token = shape_window(shape->token, start);
-    uint32_t len = (uint32_t)__builtin_ctzll(~token | (uint64_t)1 << 63);
+    struct short_token token = {.at = walk->line.data + start, .start = start};
+    uint32_t limit = limit_of(walk, edge);
+    uint32_t left = limit > start ? limit - start : 0;
+    uint64_t enough = (uint64_t)1 << (SHORT_WINDOW_BITS - 1), below;
 
-    if (len >= 63)
+    token.len = (uint32_t)__builtin_ctzll(~shape_short_window(shape->token, start) | enough);
+    if (token.len == SHORT_WINDOW_BITS - 1)
         return read_any_token(walk, edge, start, end);
-    if (len > left || (int32_t)left < 0)
-        len = (int32_t)left < 0 ? 0 : left;
-    if (len == 0 || (edge->place == PLACE_TOKEN && len != left))
+    if (token.len > left)
+        token.len = left;
+    if (token.len <= edge->rest_len || (edge->place == PLACE_TOKEN && token.len != left))
         return false;
+    below = ((uint64_t)1 << token.len) - 1;
+    token.used = token.len - edge->rest_len;
+    token.digits = shape_short_window(shape->digit, start) & below;
     if (edge->place == PLACE_REGION &&
-        ((shape_window(shape->trigger, start) & (((uint64_t)1 << len) - 1)) == 0 ||
-         may_be_stamp(walk->line, start, start + len)))
+        ((token.digits == 0 && (shape_short_window(shape->trigger, start) & below) == 0) ||
+         may_be_stamp(walk->line, start, start + token.len)))
         return false;
-    return read_short_token(walk, edge, start, len, end) ||
-           read_any_token(walk, edge, start, end);
+    *end = start + token.used;
+    return read_short_token(walk, edge, &token) || read_any_token(walk, edge, start, end);
 }
 
 /* The slot at `start` that the edge foresees; its words go to walk->out. */

@@ -95,8 +95,9 @@ static bool read_ipv4(struct slice text, uint64_t digits, uint64_t *value)
         if (count == 0 || count > 3 || (count > 1 && text.data[at] == '0') ||
             at + count > text.len)
             return false;
-        number = digits_value(text.data + at + count, count, 0);
-        at += count;
+        number = (uint64_t)(text.data[at++] - '0');
+        while (--count > 0)
+            number = number * 10 + (uint64_t)(text.data[at++] - '0');
         if (number > 255 || (part < 3 && (at >= text.len || text.data[at++] != '.')))
             return false;
         address = address << 8 | number;
@@ -153,11 +154,12 @@ static void letter_cases(struct slice text, bool *upper, bool *lower)
     *lower = lower_bits != 0;
 }
 
+#define UUID_DIGITS 0xfff7bdeffu /* 36 bits without 8, 13, 18 and 23 */
+
 /* Hex digits of one case, `len` even, or a UUID. */
 static bool id_kind(struct slice token, uint64_t hex, struct slot_kind *out)
 {
-    static const uint64_t uuid_digits = 0xfff7bdeffu; /* 36 bits without 8, 13, 18 and 23 */
-    bool uuid = token.len == 36 && (hex & low_bits(36)) == uuid_digits && token.data[8] == '-' &&
+    bool uuid = token.len == 36 && (hex & low_bits(36)) == UUID_DIGITS && token.data[8] == '-' &&
                 token.data[13] == '-' && token.data[18] == '-' && token.data[23] == '-';
     bool upper, lower;
 
@@ -455,6 +457,73 @@ void slot_id_read(struct slot_kind kind, struct slice text, uint8_t *out)
         read_hex8(digits, last);
         memcpy(out, last, text.len / 2);
     }
+}
+
+/* Letters in a group of eight hex digits, by case; 0 if there are none. */
+struct letter_groups {
+    uint64_t upper, lower;
+};
+
+/* Eight hex digits to four bytes, with a note of their letters. */
+static inline uint8_t *take_group(uint64_t word, struct letter_groups *letters, uint8_t *out)
+{
+    uint64_t letter = word & 0x4040404040404040u;
+    uint32_t bytes;
+
+    letters->lower |= word << 1 & letter;
+    letters->upper |= ~(word << 1) & letter;
+    word = (word & 0x0f0f0f0f0f0f0f0fu) + 9 * (letter >> 6);
+    word = (word << 4 | word >> 8) & 0x00ff00ff00ff00ffu;
+    word = (word | word >> 8) & 0x0000ffff0000ffffu;
+    bytes = (uint32_t)(word | word >> 16);
+    memcpy(out, &bytes, sizeof(bytes)); /* little-endian, as all formats here */
+    return out + sizeof(bytes);
+}
+
+static inline uint64_t load8(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* Four bytes at `first` and four at `second` as eight. */
+static inline uint64_t load_pair(const char *first, const char *second)
+{
+    uint32_t low, high;
+
+    memcpy(&low, first, sizeof(low));
+    memcpy(&high, second, sizeof(high));
+    return low | (uint64_t)high << 32;
+}
+
+bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits bits, uint64_t *out)
+{
+    struct letter_groups letters = {0, 0};
+    const char *at = token.data;
+    uint8_t *to = (uint8_t *)out;
+
+    if (kind.type == SLOT_UUID) {
+        if (token.len != 36 || (bits.hex & low_bits(36)) != UUID_DIGITS || at[8] != '-' ||
+            at[13] != '-' || at[18] != '-' || at[23] != '-')
+            return false;
+        to = take_group(load8(at), &letters, to);
+        to = take_group(load_pair(at + 9, at + 14), &letters, to);
+        to = take_group(load_pair(at + 19, at + 24), &letters, to);
+        (void)take_group(load8(at + 28), &letters, to);
+    } else {
+        size_t digits = 2 * (size_t)slot_id_size(kind);
+
+        if (token.len != digits || digits % 8 != 0 || may_be_number(token, bits.digits) ||
+            (bits.hex & low_bits(digits)) != low_bits(digits))
+            return false;
+        out[(digits - 1) / 16] = 0;
+        for (; digits > 0; digits -= 8, at += 8)
+            to = take_group(load8(at), &letters, to);
+    }
+    return (kind.param & SLOT_UPPER) != 0 ? letters.upper != 0 && letters.lower == 0
+                                          : letters.upper == 0;
 }
 
 size_t slot_id_write(struct slot_kind kind, const uint8_t *bytes, char *out)

@@ -88,6 +88,11 @@ size_t slot_write(struct stamp_cache *cache, struct slot_kind kind, uint64_t val
  * be of that kind (slot_classify() or slot_fits() said so). */
 void slot_id_read(struct slot_kind kind, struct slice text, uint8_t *out);
 size_t slot_id_write(struct slot_kind kind, const uint8_t *bytes, char *out);
+/* Bytes of a token that slot_expect_bits() would call an id of the kind, if it is one, has `hex` as its
+ * bitmap and begins with neither a digit nor anything that makes it a number: false if not. `out` has
+ * room for slot_id_size() rounded up to 8, and is cleared behind the id. */
+bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits bits,
+                    uint64_t *out);
 /* Is `text` a possible text of the kind, byte for byte? */
 bool slot_fits(struct slot_kind kind, struct slice text);
 /* Could `text` be a part of a value of the kind (first byte, last byte or middle)? False only if

@@ -279,17 +279,18 @@ static bool read_value(const struct layout *layout, const char *bytes, int64_t t
 
 /* The start of a text, and which bytes of it are no digits. */
 struct candidate {
-    char bytes[STAMP_SIZE_MAX]; /* zeros behind the text */
+    char room[STAMP_SIZE_MAX];
+    const char *bytes; /* STAMP_SIZE_MAX of them, zeros behind the text */
     uint64_t words[STAMP_SIZE_MAX / 8], bad[STAMP_SIZE_MAX / 8];
 };
 
 static void take_candidate(struct slice text, struct candidate *out)
 {
-    if (text.len >= sizeof(out->bytes)) {
-        memcpy(out->bytes, text.data, sizeof(out->bytes));
-    } else {
-        memset(out->bytes, 0, sizeof(out->bytes));
-        memcpy(out->bytes, text.data, text.len);
+    out->bytes = text.data;
+    if (text.len < sizeof(out->room)) {
+        memset(out->room, 0, sizeof(out->room));
+        memcpy(out->room, text.data, text.len);
+        out->bytes = out->room;
     }
     memcpy(out->words, out->bytes, sizeof(out->words));
     for (unsigned i = 0; i < COUNT_OF(out->words); i++)

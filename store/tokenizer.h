@@ -91,6 +91,17 @@ static inline uint64_t shape_window(const uint64_t *bits, uint32_t from)
     return (from & 63) == 0 ? low : low | bits[(from >> 6) + 1] << (64 - (from & 63));
 }
 
+/* The same for those who need no more than SHORT_WINDOW_BITS; the bits above them mean nothing. */
+enum { SHORT_WINDOW_BITS = 57 };
+
+static inline uint64_t shape_short_window(const uint64_t *bits, uint32_t from)
+{
+    uint64_t word;
+
+    memcpy(&word, (const char *)bits + from / 8, sizeof(word)); /* there is a word too many */
+    return word >> (from & 7);
+}
+
 /* The literal of gap g: [start, end) in the event's bytes. */
 static inline uint32_t shape_gap_start(const struct line_shape *shape, uint32_t gap)
 {

@@ -1,8 +1,10 @@
 /* tests/fuzz/fuzz_template.c -- any bytes as lines: written into a segment and read back, which the
- * writer itself checks row by row; and any needle against the raw lines. The first byte sets how
+ * writer itself checks row by row; any needle against the raw lines; and what shape_tree foresees
+ * against what the tokenizer finds. The first byte sets how
  * long fields are, the rest is lines. */
 #include "store/name_table.h"
 #include "store/segment.h"
+#include "store/shape_tree.h"
 #include "store/source_table.h"
 #include "tests/support/sim_io.h"
 
@@ -88,6 +90,46 @@ static void check_needle(struct segment *segment, const struct segment_content *
         abort();
 }
 
+/* Every row that the tree of the rows before it knows has the template that the tokenizer finds. */
+static void check_tree(const struct segment_content *content)
+{
+    static struct line_shape shape, scratch;
+    static uint64_t values[ROW_WORDS_MAX];
+    static const uint8_t whole[FIELD_ID_WELL_KNOWN_COUNT] = {[FIELD_ID_PATH] = 1};
+    struct shape_rules rules = {whole, FIELD_ID_WELL_KNOWN_COUNT};
+    struct template_table table;
+    struct shape_tree tree;
+
+    template_table_init(&table);
+    if (!shape_tree_init(&tree, &table, content->format_count))
+        abort();
+    for (uint64_t i = 0; i < content->row_count; i++) {
+        const struct event *event = content->rows[i].event;
+        uint32_t number = TEMPLATE_NONE, value_count = 0, word = 0;
+        uint32_t got = shape_tree_match(&tree, &scratch, event, values, &value_count);
+
+        if (shape_read(&shape, event, &rules))
+            number = template_table_get(&table, &shape, event->bytes, event->format);
+        if (got != TEMPLATE_NONE && got != number)
+            abort();
+        for (uint32_t k = 0; got != TEMPLATE_NONE && k < shape.slot_count; k++) {
+            const struct shape_slot *slot = &shape.slots[k];
+
+            if (slot->kind.type == SLOT_TEXT ? values[word] != text_ref(slot->start, slot->len)
+                                             : slot_id_size(slot->kind) == 0 &&
+                                                   values[word] != slot->value)
+                abort();
+            word += slot_words(slot->kind);
+        }
+        if (got != TEMPLATE_NONE && word != value_count)
+            abort();
+        if (got == TEMPLATE_NONE && number != TEMPLATE_NONE)
+            shape_tree_add(&tree, &shape, event, number);
+    }
+    shape_tree_release(&tree);
+    template_table_release(&table);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -128,6 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .field_count = data[0] % 2};
         rows[i] = (struct segment_row){&events[i], events[i].time_ns, i};
     }
+    check_tree(&content);
     sim = sim_io_new(1);
     if (segment_write(sim_io_table(sim), "/one.seg", &content, &summary, &err) != STATUS_OK ||
         segment_open(sim_io_table(sim), "/one.seg", &segment_names, &segment, &err) != STATUS_OK)

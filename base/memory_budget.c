@@ -193,7 +193,7 @@ void memory_budget_reclaimer(memory_reclaim *reclaim)
             expected == reclaim)
             return;
     }
-    assert(!"more reclaimers than MEMORY_RECLAIMERS_MAX");
+    assert(false && "more reclaimers than MEMORY_RECLAIMERS_MAX");
 }
 
 /* ---- waiting ---- */

@@ -378,21 +378,36 @@ static void put_date(const struct layout *layout, const struct stamp_cache *date
         out[layout->day] = (char)('0' + date->date % 10);
 }
 
-void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value, char *out)
+/* All of a stamp but its fraction. */
+static void put_second(struct stamp_cache *cache, const struct layout *layout, int64_t value)
 {
-    const struct layout *layout = &layout_table()[layout_number];
     int64_t day = floor_day(value);
-    uint64_t in_day = (uint64_t)(value - day * DAY);
-    unsigned second = (unsigned)(in_day / SECOND);
-    uint64_t fraction = in_day % SECOND;
+    unsigned second = (unsigned)(((uint64_t)value - (uint64_t)day * DAY) / SECOND);
 
     if (!cache->valid || cache->day != day)
         civil_from_days(day, cache);
-    memcpy(out, layout->text, layout->size);
-    put_date(layout, cache, out);
-    put_two(out + layout->hour, second / 3600);
-    put_two(out + layout->minute, second / 60 % 60);
-    put_two(out + layout->second, second % 60);
+    memcpy(cache->text, layout->text, sizeof(cache->text));
+    put_date(layout, cache, cache->text);
+    put_two(cache->text + layout->hour, second / 3600);
+    put_two(cache->text + layout->minute, second / 60 % 60);
+    put_two(cache->text + layout->second, second % 60);
+}
+
+void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value, char *out)
+{
+    const struct layout *layout = &layout_table()[layout_number];
+    int64_t second = value / SECOND - (value % SECOND < 0);
+    uint32_t fraction = (uint32_t)((uint64_t)value - (uint64_t)second * SECOND);
+
+    if (!cache->has_text || cache->layout != layout_number || cache->second != second) {
+        put_second(cache, layout, value);
+        cache->layout = layout_number;
+        cache->second = second;
+        cache->has_text = true;
+    }
+    memcpy(out, cache->text, layout->size);
+    if (layout->fraction_digits == 0)
+        return;
     for (unsigned i = layout->fraction_digits; i < 9; i++)
         fraction /= 10;
     for (unsigned i = layout->fraction_digits; i > 0; i--, fraction /= 10)

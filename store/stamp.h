@@ -27,11 +27,16 @@ bool stamp_may_start(struct slice text);
  * either case. */
 bool stamp_may_contain(uint8_t layout, struct slice text, bool fold);
 
-/* The last day that was written, so that a run of stamps costs one calendar computation. */
+/* What was written last: a run of stamps costs one calendar computation per day, and of one layout
+ * one text per second. All zero: nothing yet. */
 struct stamp_cache {
     int64_t day;
     uint32_t year, month, date; /* month and date from 1 */
     bool valid;
+    bool has_text;
+    uint8_t layout;             /* of `text` */
+    int64_t second;             /* since the epoch, of `text` */
+    char text[STAMP_SIZE_MAX];
 };
 
 unsigned stamp_layout_count(void);

@@ -150,45 +150,32 @@ static void estimate(struct candidate *candidate)
 }
 
 static void try_for(struct int_encoder *encoder, const int64_t *values, size_t count,
-                    struct candidate *out)
+                    const struct number_range *range, struct candidate *out)
 {
     uint64_t *residuals = encoder->residuals[0];
-    int64_t low = values[0], high = values[0];
 
-    for (size_t i = 1; i < count; i++) {
-        low = values[i] < low ? values[i] : low;
-        high = values[i] > high ? values[i] : high;
-    }
-    for (size_t i = 0; i < count; i++)
-        residuals[i] = (uint64_t)values[i] - (uint64_t)low;
+    kernels()->subtract(values, count, range->low, residuals);
     *out = (struct candidate){.transform = INT_FOR,
                               .residuals = residuals,
                               .count = count,
-                              .base = low,
-                              .largest = (uint64_t)high - (uint64_t)low};
+                              .base = range->low,
+                              .largest = (uint64_t)range->high - (uint64_t)range->low};
     divide(residuals, count, out);
 }
 
 static void try_delta(struct int_encoder *encoder, const int64_t *values, size_t count,
-                      struct candidate *out)
+                      const struct number_range *range, struct candidate *out)
 {
     uint64_t *residuals = encoder->residuals[1];
-    int64_t low = INT64_MAX, high = INT64_MIN;
 
-    for (size_t i = 1; i < count; i++) {
-        int64_t delta = (int64_t)((uint64_t)values[i] - (uint64_t)values[i - 1]);
-
-        low = delta < low ? delta : low;
-        high = delta > high ? delta : high;
-    }
-    for (size_t i = 1; i < count; i++)
-        residuals[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)low;
+    kernels()->differences(values, count, range->delta_low, residuals);
     *out = (struct candidate){.transform = INT_DELTA,
                               .residuals = residuals,
                               .count = count - 1,
                               .first = values[0],
-                              .base = low,
-                              .largest = (uint64_t)high - (uint64_t)low};
+                              .base = range->delta_low,
+                              .largest =
+                                  (uint64_t)range->delta_high - (uint64_t)range->delta_low};
     divide(residuals, count - 1, out);
 }
 
@@ -346,15 +333,17 @@ bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t 
 {
     struct candidate plain, delta, dict;
     const struct candidate *best = &plain;
+    struct number_range range;
 
     if (count == 0 || count > INT_PAGE_COUNT_MAX || !reserve(encoder, count))
         return false;
-    try_for(encoder, values, count, &plain);
-    if (plain.largest == 0)
-        return buf_append_byte(out, INT_CONST) && buf_append_varint(out, zigzag(plain.base));
+    kernels()->range_of(values, count, &range);
+    if (range.low == range.high)
+        return buf_append_byte(out, INT_CONST) && buf_append_varint(out, zigzag(range.low));
+    try_for(encoder, values, count, &range, &plain);
     estimate(&plain);
     if (count > 2) {
-        try_delta(encoder, values, count, &delta);
+        try_delta(encoder, values, count, &range, &delta);
         estimate(&delta);
         if (delta.cost < best->cost * 0.97)
             best = &delta;

@@ -266,6 +266,91 @@ static void table32(const uint32_t *values, size_t count, const uint8_t *pass, u
     }
 }
 
+AVX2 static inline __m256i load_numbers(const int64_t *values)
+{
+    return _mm256_loadu_si256((const __m256i *)values);
+}
+
+AVX2 static inline __m256i smaller(__m256i a, __m256i b)
+{
+    return _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(a, b));
+}
+
+AVX2 static inline __m256i larger(__m256i a, __m256i b)
+{
+    return _mm256_blendv_epi8(b, a, _mm256_cmpgt_epi64(a, b));
+}
+
+AVX2 static int64_t smallest_lane(__m256i lanes)
+{
+    int64_t values[4];
+
+    _mm256_storeu_si256((__m256i *)values, lanes);
+    for (size_t i = 1; i < 4; i++)
+        values[0] = values[i] < values[0] ? values[i] : values[0];
+    return values[0];
+}
+
+AVX2 static int64_t largest_lane(__m256i lanes)
+{
+    int64_t values[4];
+
+    _mm256_storeu_si256((__m256i *)values, lanes);
+    for (size_t i = 1; i < 4; i++)
+        values[0] = values[i] > values[0] ? values[i] : values[0];
+    return values[0];
+}
+
+/* Four at a time; the last four may overlap those before them, which changes no minimum. */
+AVX2 static void range_of(const int64_t *values, size_t count, struct number_range *out)
+{
+    __m256i low = _mm256_set1_epi64x(values[0]), high = low;
+    __m256i delta_low = _mm256_set1_epi64x(INT64_MAX), delta_high = _mm256_set1_epi64x(INT64_MIN);
+
+    if (count < 5) {
+        kernels_scalar.range_of(values, count, out);
+        return;
+    }
+    for (size_t i = 1; i < count; i += 4) {
+        size_t at = i + 4 <= count ? i : count - 4;
+        __m256i here = load_numbers(values + at);
+        __m256i delta = _mm256_sub_epi64(here, load_numbers(values + at - 1));
+
+        low = smaller(low, here);
+        high = larger(high, here);
+        delta_low = smaller(delta_low, delta);
+        delta_high = larger(delta_high, delta);
+    }
+    *out = (struct number_range){smallest_lane(low), largest_lane(high), smallest_lane(delta_low),
+                                 largest_lane(delta_high)};
+}
+
+AVX2 static void subtract(const int64_t *values, size_t count, int64_t base, uint64_t *out)
+{
+    const __m256i bases = _mm256_set1_epi64x(base);
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4)
+        _mm256_storeu_si256((__m256i *)(out + i),
+                            _mm256_sub_epi64(load_numbers(values + i), bases));
+    for (; i < count; i++)
+        out[i] = (uint64_t)values[i] - (uint64_t)base;
+}
+
+AVX2 static void differences(const int64_t *values, size_t count, int64_t base, uint64_t *out)
+{
+    const __m256i bases = _mm256_set1_epi64x(base);
+    size_t i = 1;
+
+    for (; i + 4 <= count; i += 4) {
+        __m256i delta = _mm256_sub_epi64(load_numbers(values + i), load_numbers(values + i - 1));
+
+        _mm256_storeu_si256((__m256i *)(out + i - 1), _mm256_sub_epi64(delta, bases));
+    }
+    for (; i < count; i++)
+        out[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)base;
+}
+
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .byte_masks = byte_masks,
@@ -273,6 +358,9 @@ const struct kernels kernels_avx2 = {
     .find_fold = find_fold,
     .unpack = unpack,
     .unpack32 = unpack32,
+    .range_of = range_of,
+    .subtract = subtract,
+    .differences = differences,
     .equal32 = equal32,
     .range64 = range64,
     .table32 = table32,

@@ -24,6 +24,12 @@ struct byte_masks {
     uint64_t *hex;     /* [0-9A-Fa-f] */
 };
 
+/* The smallest and largest of some numbers and, if there are two or more, of their differences, each
+ * to the one before it, modulo 2^64. */
+struct number_range {
+    int64_t low, high, delta_low, delta_high;
+};
+
 struct kernels {
     const char *name;
     void (*byte_masks)(const char *data, size_t len, const struct byte_masks *out);
@@ -34,6 +40,12 @@ struct kernels {
     /* `count` numbers of `width` bits (0..56), little-endian, from bit 0 of `packed`. */
     void (*unpack)(const uint8_t *packed, unsigned width, size_t count, uint64_t *out);
     void (*unpack32)(const uint8_t *packed, unsigned width, size_t count, uint32_t *out);
+    /* Of `count` (1 or more) numbers. */
+    void (*range_of)(const int64_t *values, size_t count, struct number_range *out);
+    /* out[i] = values[i] - base, and for differences out[i] = values[i + 1] - values[i] - base, which
+     * are one less. */
+    void (*subtract)(const int64_t *values, size_t count, int64_t base, uint64_t *out);
+    void (*differences)(const int64_t *values, size_t count, int64_t base, uint64_t *out);
     /* Bits of the elements equal to `value`; with low <= element <= high; with pass[element],
      * which is 0 or 1. */
     void (*equal32)(const uint32_t *values, size_t count, uint32_t value, uint64_t *bits);

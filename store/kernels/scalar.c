@@ -111,6 +111,36 @@ static void table32(const uint32_t *values, size_t count, const uint8_t *pass, u
     }
 }
 
+static int64_t difference(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
+static void range_of(const int64_t *values, size_t count, struct number_range *out)
+{
+    *out = (struct number_range){values[0], values[0], INT64_MAX, INT64_MIN};
+    for (size_t i = 1; i < count; i++) {
+        int64_t delta = difference(values[i], values[i - 1]);
+
+        out->low = values[i] < out->low ? values[i] : out->low;
+        out->high = values[i] > out->high ? values[i] : out->high;
+        out->delta_low = delta < out->delta_low ? delta : out->delta_low;
+        out->delta_high = delta > out->delta_high ? delta : out->delta_high;
+    }
+}
+
+static void subtract(const int64_t *values, size_t count, int64_t base, uint64_t *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = (uint64_t)values[i] - (uint64_t)base;
+}
+
+static void differences(const int64_t *values, size_t count, int64_t base, uint64_t *out)
+{
+    for (size_t i = 1; i < count; i++)
+        out[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)base;
+}
+
 const struct kernels kernels_scalar = {
     .name = "scalar",
     .byte_masks = byte_masks,
@@ -118,6 +148,9 @@ const struct kernels kernels_scalar = {
     .find_fold = find_fold,
     .unpack = unpack,
     .unpack32 = unpack32,
+    .range_of = range_of,
+    .subtract = subtract,
+    .differences = differences,
     .equal32 = equal32,
     .range64 = range64,
     .table32 = table32,

@@ -113,6 +113,35 @@ static void test_filters(void **state)
     }
 }
 
+static void test_numbers(void **state)
+{
+    static const int64_t by_hand[] = {7, -3, -3, 12};
+    struct number_range range;
+
+    (void)state;
+    other()->range_of(by_hand, 4, &range); /* differences: -10, 0, 15 */
+    assert_true(range.low == -3 && range.high == 12);
+    assert_true(range.delta_low == -10 && range.delta_high == 15);
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t numbers[60];
+        uint64_t a[60], b[60];
+        struct number_range wanted, got;
+        size_t count = 1 + random_below(&rng, 60);
+
+        for (size_t i = 0; i < count; i++)
+            numbers[i] = (int64_t)random_u64(&rng) >> random_below(&rng, 64);
+        kernels_scalar.range_of(numbers, count, &wanted);
+        other()->range_of(numbers, count, &got);
+        assert_memory_equal(&wanted, &got, sizeof(got));
+        kernels_scalar.subtract(numbers, count, numbers[0], a);
+        other()->subtract(numbers, count, numbers[0], b);
+        assert_memory_equal(a, b, count * sizeof(a[0]));
+        kernels_scalar.differences(numbers, count, wanted.delta_low, a);
+        other()->differences(numbers, count, wanted.delta_low, b);
+        assert_memory_equal(a, b, (count - 1) * sizeof(a[0]));
+    }
+}
+
 /* "ab=c 1.2@d": tokens 0-1, 3, 5-7, 9; triggers: c after '=', 1, 2, d after '@'. */
 static void test_masks_by_hand(void **state)
 {
@@ -131,7 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_masks_by_hand), cmocka_unit_test(test_byte_masks),
         cmocka_unit_test(test_find),          cmocka_unit_test(test_unpack),
-        cmocka_unit_test(test_filters),
+        cmocka_unit_test(test_filters),       cmocka_unit_test(test_numbers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,8 +126,10 @@ static void collect_stats(struct collector *to, const struct pipe *pipe)
     for (uint32_t i = 0; i < pipe->call_count; i++) {
         collect_list(to, &pipe->calls[i].fields);
         collect_filter(to, pipe->calls[i].filter);
-        if (pipe->calls[i].kind == STATS_FORECAST)
+        if (pipe->calls[i].kind == STATS_FORECAST || pipe->calls[i].kind == STATS_INCREASE)
             collect(to, SLICE_LITERAL("_time"));
+        if (pipe->calls[i].kind == STATS_INCREASE)
+            to->set->all = true; /* all labels together are the series */
     }
 }
 

@@ -11,7 +11,7 @@
 static const struct aggregate_form *form_of(enum stats_kind kind)
 {
     static const struct aggregate_form *const tables[] = {
-        aggregate_counts, aggregate_numeric, aggregate_values};
+        aggregate_counts, aggregate_numeric, aggregate_values, aggregate_increase};
 
     for (size_t i = 0; i < COUNT_OF(tables); i++)
         if (tables[i][kind].update != NULL)

@@ -89,5 +89,6 @@ aggregate_item count_item, sum_item, sketch_item, extreme_item;
 extern const struct aggregate_form aggregate_counts[STATS_KIND_COUNT];  /* aggregate_count.c */
 extern const struct aggregate_form aggregate_numeric[STATS_KIND_COUNT]; /* aggregate_number.c */
 extern const struct aggregate_form aggregate_values[STATS_KIND_COUNT];  /* aggregate_value.c */
+extern const struct aggregate_form aggregate_increase[STATS_KIND_COUNT]; /* aggregate_increase.c */
 
 #endif

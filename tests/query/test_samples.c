@@ -77,6 +77,13 @@ static const struct sample_case {
      "mountpoint=/ left=100"},
     {"metric:=disk_avail_bytes _time:<2026-01-01T01:00 | stats by (mountpoint) "
      "forecast(value, 1h) as left | where left:<0 | fields mountpoint", "mountpoint=/"},
+    /* 0, 10, ... 590, and a constant; what falls began again at 0: 990 + 980 + ... + 410. */
+    {"metric:=disk_avail_bytes | math 1000 - value as up | stats by (mountpoint) increase(up) as n",
+     "mountpoint=/ n=590\nmountpoint=/data n=0"},
+    {"metric:=disk_avail_bytes | stats increase(value) as n", "n=41300"},
+    {"metric:=disk_avail_bytes mountpoint:=/ | math 1000 - value as up | stats by (_time:30m) "
+     "increase(up) as n", "_time=2026-01-01T00:00:00Z n=290\n_time=2026-01-01T00:30:00Z n=290"},
+    {"metric:=disk_avail_bytes _time:<2026-01-01T00:01 | stats increase(value) as n", ""},
     {"metric:=no_such_metric | count() n", "n=0"},
     {"no_such_word | count() n", "n=0"}, /* events: no samples among them */
     {"* | stats by (host) count() n | where host:=db1", ""},

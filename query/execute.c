@@ -159,6 +159,17 @@ static enum status scan_unordered(struct worker *worker)
     return status == STATUS_END ? STATUS_OK : status;
 }
 
+/* Who may look at the offsets of rows: the receiver, and `sample`, which chooses by them. */
+static bool needs_offsets(const struct plan *plan)
+{
+    const struct query_options *options = plan->run->options;
+
+    for (uint32_t i = plan->pipe_first; i < plan->tree->pipe_count; i++)
+        if (plan->tree->pipes[i].kind == PIPE_SAMPLE)
+            return true;
+    return options->positions && !options->no_offsets;
+}
+
 static enum status scan_ordered(struct worker *worker)
 {
     const struct plan *plan = worker->plan;
@@ -169,6 +180,8 @@ static enum status scan_ordered(struct worker *worker)
 
     if (status != STATUS_OK)
         return status;
+    if (!needs_offsets(plan))
+        merger_without_offsets(merger);
     status = merger_want(merger, worker->rows_wanted, &worker->err);
     if (status != STATUS_OK)
         goto done;

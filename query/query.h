@@ -77,6 +77,7 @@ struct query_options {
     uint64_t after_sequence;     /* live tail: only rows that arrived later; 0: all */
     bool open_events;            /* also events that are not complete yet */
     bool positions;              /* fill sources, offsets, sequences, flags of chunks */
+    bool no_offsets;             /* but offsets with 0: they cost the length of every line before */
     bool strict;                 /* an unknown field is an error instead of a warning */
     unsigned workers;            /* threads; 0: one per processor, at most QUERY_WORKERS_MAX */
 };

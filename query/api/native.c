@@ -333,6 +333,7 @@ static void run_and_answer(struct native_run *run, const struct query *query)
     enum status status;
 
     api_query_options(call, &options);
+    options.no_offsets = !options.positions;
     options.positions |= run->answer.cursor[0] != '\0';
     if (run->output.format->rows_max > 0 &&
         (options.limit == 0 || options.limit > run->output.format->rows_max))

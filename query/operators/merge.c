@@ -34,7 +34,7 @@ struct picked_row {
 struct merger {
     struct run *run;
     const struct field_set *fields;
-    bool newest_first;
+    bool newest_first, no_offsets;
     struct operator *next;
     struct open_block **heap; /* the next row's block on top */
     uint32_t heap_count, heap_capacity;
@@ -176,6 +176,11 @@ enum status merger_want(struct merger *merger, uint64_t rows, struct error *err)
         merger->batch_max = (uint32_t)rows;
     merger->best = malloc(rows * sizeof(*merger->best));
     return merger->best == NULL ? error_set(err, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
+}
+
+void merger_without_offsets(struct merger *merger)
+{
+    merger->no_offsets = true;
 }
 
 /* Larger keys come first. */
@@ -454,12 +459,16 @@ static enum status gather_places(struct merger *merger, struct error *err)
         sequences[i] = from->sequences[row];
         if (block_is_samples(from->block)) /* they come from no file */
             continue;
-        block_offset = block_offsets(from->block, err);
-        block_flag = block_offset == NULL ? NULL : block_flags(from->block, err);
+        block_flag = block_flags(from->block, err);
         if (block_flag == NULL)
             return err->status;
-        offsets[i] = block_offset[row];
         flags[i] = block_flag[row];
+        if (merger->no_offsets)
+            continue;
+        block_offset = block_offsets(from->block, err);
+        if (block_offset == NULL)
+            return err->status;
+        offsets[i] = block_offset[row];
     }
     view->base.arrays[BLOCK_SOURCE_NUMBERS] = sources;
     view->base.arrays[BLOCK_SEQUENCES] = sequences;

@@ -18,6 +18,9 @@ enum status merger_new(struct run *run, const struct field_set *fields, bool new
  * Rows that cannot be among them are dropped before anything but their time is read. */
 enum { MERGER_WANTED_MAX = 65536 };
 enum status merger_want(struct merger *merger, uint64_t rows, struct error *err) WARN_UNUSED;
+/* Before the first block: nobody looks at the offsets of rows, which cost the length of every line
+ * before them. */
+void merger_without_offsets(struct merger *merger);
 /* Takes the block in any case. */
 enum status merger_add(struct merger *merger, struct block *block, struct error *err) WARN_UNUSED;
 /* Push the rows that come before `bound`. END: the next operator has enough. */

@@ -218,18 +218,19 @@ static enum status make_places(struct result_sink *sink, struct view *view, cons
     uint64_t *sequences = arena_new(&sink->arena, uint64_t, chunk->row_count);
     uint8_t *flags = arena_new(&sink->arena, uint8_t, chunk->row_count);
     const uint32_t *all_sources;
+    bool with_offsets = !sink->base.run->options->no_offsets;
 
     if (block->arrays[BLOCK_OFFSETS] == NULL && view->source == NULL)
         return STATUS_OK;
     if (sources == NULL || offsets == NULL || sequences == NULL || flags == NULL)
         return no_memory(err);
     all_sources = block_source_numbers(block, err);
-    if (all_sources == NULL || block_offsets(block, err) == NULL ||
+    if (all_sources == NULL || (with_offsets && block_offsets(block, err) == NULL) ||
         block_sequences(block, err) == NULL || block_flags(block, err) == NULL)
         return err->status;
     for (uint32_t i = 0; i < chunk->row_count; i++) {
         sources[i] = all_sources[rows[i]];
-        offsets[i] = block_offsets(block, err)[rows[i]];
+        offsets[i] = with_offsets ? block_offsets(block, err)[rows[i]] : 0;
         sequences[i] = block_sequences(block, err)[rows[i]];
         flags[i] = block_flags(block, err)[rows[i]];
     }

@@ -223,9 +223,6 @@ static enum status parse_call(struct parser *parser, struct stats_call *call)
     *call = (struct stats_call){.kind = stats_kind_of(parser->now.text), .at = parser->now.at};
     if (!parser_at(parser, SYMBOL_TOKEN) || call->kind == STATS_KIND_COUNT)
         return unknown_function(parser);
-    if (call->kind == STATS_INCREASE)
-        return problem_set(parser->problem, "query_syntax", parser->now.at, parser->now.length,
-                           "the function increase() is not built yet");
     status = parser_advance(parser);
     if (status == STATUS_OK)
         status = parser_expect(parser, SYMBOL_LEFT, "(");

@@ -82,7 +82,8 @@ static const struct sample_case {
      "mountpoint=/ n=590\nmountpoint=/data n=0"},
     {"metric:=disk_avail_bytes | stats increase(value) as n", "n=41300"},
     {"metric:=disk_avail_bytes mountpoint:=/ | math 1000 - value as up | stats by (_time:30m) "
-     "increase(up) as n", "_time=2026-01-01T00:00:00Z n=290\n_time=2026-01-01T00:30:00Z n=290"},
+     "increase(up) as n", "_time=2026-01-01T00:00:00.000000000Z n=290\n"
+     "_time=2026-01-01T00:30:00.000000000Z n=290"},
     {"metric:=disk_avail_bytes _time:<2026-01-01T00:01 | stats increase(value) as n", ""},
     {"metric:=no_such_metric | count() n", "n=0"},
     {"no_such_word | count() n", "n=0"}, /* events: no samples among them */

@@ -320,23 +320,38 @@ static enum status eval_needle(const struct filtering *filtering, const struct p
 
 /* ---- the tree ---- */
 
+/* The lines of one section that are left; its columns are loaded once. */
+static enum status render_section(const struct filtering *filtering, const struct plan_node *node,
+                                  uint32_t section, struct buf *line, uint64_t *rows)
+{
+    struct segment_block *block = filtering->block;
+    const struct segment_section *entry = &block->entry->sections[section];
+    uint32_t end = entry->first_row + entry->row_count;
+    uint32_t row = next_set(rows, entry->first_row, end);
+    enum status status = STATUS_OK;
+
+    if (row < end)
+        status = segment_block_load(block, section, filtering->err);
+    for (; row < end && status == STATUS_OK; row = next_set(rows, row + 1, end)) {
+        buf_reset(line);
+        if (!segment_append_line(block, section, row, line))
+            status = no_memory(filtering);
+        else if (!predicate_match_text(node->predicate, buf_slice(line)))
+            bit_clear(rows, row);
+    }
+    return status;
+}
+
 static enum status eval_render(const struct filtering *filtering, const struct plan_node *node,
                                uint64_t *rows)
 {
-    struct segment_block *block = filtering->block;
-    uint32_t count = block->base.row_count;
     struct buf line = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     enum status status = STATUS_OK;
 
     if (node->child_count > 0)
         status = eval_node(filtering, node->children[0], rows);
-    for (uint32_t row = next_set(rows, 0, count); row < count && status == STATUS_OK;
-         row = next_set(rows, row + 1, count)) {
-        buf_reset(&line);
-        status = block_render(&block->base, row, &line, filtering->err);
-        if (status == STATUS_OK && !predicate_match_text(node->predicate, buf_slice(&line)))
-            bit_clear(rows, row);
-    }
+    for (uint32_t k = 0; k < filtering->block->entry->section_count && status == STATUS_OK; k++)
+        status = render_section(filtering, node, k, &line, rows);
     buf_release(&line);
     return status;
 }

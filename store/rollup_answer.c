@@ -156,9 +156,17 @@ static bool add_item(struct answering *answering, const struct rollup_item *item
 
 static int64_t group_of(const struct rollup_wish *wish, int64_t time_ns)
 {
-    int64_t distance = time_ns - wish->anchor_ns;
+    int64_t distance;
 
+    if (__builtin_sub_overflow(time_ns, wish->anchor_ns, &distance))
+        distance = time_ns < 0 ? INT64_MIN : INT64_MAX; /* a time that no clock shows */
     return distance / wish->step_ns - (distance % wish->step_ns < 0);
+}
+
+/* Begin of a group; wraps where group_of() was at its end. */
+static int64_t group_begin(const struct rollup_wish *wish, int64_t group)
+{
+    return (int64_t)((uint64_t)group * (uint64_t)wish->step_ns + (uint64_t)wish->anchor_ns);
 }
 
 static struct rollup_item item_of(const struct answering *answering, uint32_t origin,
@@ -227,7 +235,7 @@ static bool add_rows(struct answering *answering)
                        (uint32_t)(key >> 16) & 15);
         item.rows = tally.sums[i];
         if (wish->by_time)
-            item.time_ns = (first_group + (int64_t)(key & 0xffff)) * wish->step_ns + wish->anchor_ns;
+            item.time_ns = group_begin(wish, first_group + (int64_t)(key & 0xffff));
         fine = add_item(answering, &item);
     }
     rollup_tally_release(&tally);
@@ -277,7 +285,7 @@ static bool add_values(struct answering *answering, uint32_t index)
         item.field = wish->values[index];
         item.type = family->fields[field].type;
         if (wish->by_time)
-            item.time_ns = group_of(wish, begin_ns) * wish->step_ns + wish->anchor_ns;
+            item.time_ns = group_begin(wish, group_of(wish, begin_ns));
         if (!add_item(answering, &item))
             return false;
     }

@@ -2,7 +2,9 @@
  * and reading it may fail, but not crash or run without end. */
 #include "base/hash.h"
 #include "store/name_table.h"
+#include "store/rollup_answer.h"
 #include "store/segment_format.h"
+#include "store/segment_plan.h"
 #include "store/source_table.h"
 #include "store/zstd_context.h"
 #include "tests/support/sim_io.h"
@@ -36,6 +38,30 @@ static void ignore(void *user, const char *line)
 {
     (void)user;
     (void)line;
+}
+
+/* The bytes as the inside of both kinds of rollup pages. */
+static void decode_rollups(struct slice raw)
+{
+    static const struct rollup_bounds bounds = {.families = 8, .origins = 8, .formats = 8};
+    struct arena arena = arena_empty(1 << 24);
+    struct buf page = buf_empty(1 << 24);
+    struct rollup_counts counts;
+    struct rollup_values values;
+
+    if (!buf_append_varint(&page, raw.len) || !zstd_append(&page, raw, 1))
+        abort();
+    if (rollup_counts_decode(buf_slice(&page), &bounds, &arena, &counts))
+        for (uint32_t i = 0; i < counts.unit_count; i++)
+            if (counts.units[i].family >= bounds.families ||
+                counts.units[i].first_cell + counts.units[i].cell_count > counts.cell_count)
+                abort();
+    if (rollup_values_decode(buf_slice(&page), &bounds, &arena, &values))
+        for (uint32_t i = 0; i < values.cell_count; i++)
+            if (values.cells[i].first_bucket + values.cells[i].bucket_count > values.bucket_count)
+                abort();
+    buf_release(&page);
+    arena_release(&arena);
 }
 
 /* header | no pages | directory | footer */
@@ -78,16 +104,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct segment_plan *plan;
     struct scan_cost cost = {0};
     struct error err = {0};
+    static const struct rollup_wish wish = {.by_origin = true,
+                                            .by_time = true,
+                                            .step_ns = ROLLUP_VALUE_NS,
+                                            .values = {FIELD_ID_DURATION},
+                                            .value_count = 1};
     uint64_t problems = 0;
 
     if (names.names == NULL && (name_table_init(&names, &err) != STATUS_OK ||
                                 source_table_init(&sources, &err) != STATUS_OK))
         abort();
+    decode_rollups(slice_make(data, size));
     make_file(sim, slice_make(data, size));
     if (segment_open(sim_io_table(sim), "/one.seg", &segment_names, &segment, &err) == STATUS_OK) {
         if (segment_verify(segment, ignore, NULL, &problems, &err) != STATUS_OK)
             problems++;
         if (segment_plan_make(segment, &options, &plan, &err) == STATUS_OK) {
+            if (rollup_answer_make(plan, &wish, &err) != STATUS_OK)
+                problems++;
             for (uint32_t i = 0; i < segment_block_count(segment); i++) {
                 struct block *block;
 

@@ -1,6 +1,7 @@
 /* tests/store/test_slot.c -- which type a token has, and that its text comes back. */
 #include "store/slot.h"
 
+#include "store/kernels/kernels.h"
 #include "tests/bench/corpus_random.h"
 
 #include <setjmp.h>
@@ -160,12 +161,71 @@ static void test_stamps(void **state)
     }
 }
 
+/* Every token against every kind and unit: foreseen exactly when it is what slot_classify() gives. */
+static void test_foreseen_types(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(slot_cases); i++)
+        for (size_t k = 0; k < COUNT_OF(slot_cases); k++) {
+            const struct slot_case *wanted = &slot_cases[k];
+            struct slice token = slice_of(slot_cases[i].token);
+            struct slot_kind kind = {(uint8_t)wanted->type, (uint8_t)wanted->param};
+            struct token_bits bits = {.readable = token.len};
+            size_t unit_len = strlen(wanted->token) - strlen(wanted->slot), used;
+            uint64_t value = 0, foreseen = 0;
+            struct slot_kind got = slot_classify(token, &used, &value);
+            bool same = slot_kind_equal(got, kind) && used + unit_len == token.len;
+
+            for (size_t at = 0; at < token.len && at < 64; at++) {
+                bits.digits |= (uint64_t)is_digit_byte(token.data[at]) << at;
+                bits.hex |= (uint64_t)is_hex_byte(token.data[at]) << at;
+            }
+            if (unit_len > 0 && i != k)
+                continue; /* whether the bytes are that unit is for the caller */
+            print_message("  %s, as %s\n", slot_cases[i].name, wanted->name);
+            assert_int_equal(slot_expect_bits(kind, unit_len, token, bits, &foreseen), same);
+            if (same && kind.type != SLOT_TEXT && slot_id_size(kind) == 0)
+                assert_int_equal(foreseen, value);
+        }
+}
+
+/* What may follow a stamp: foreseen only if stamp_read() finds the same there, and always if nothing
+ * odd follows. */
+static void test_foreseen_stamps(void **state)
+{
+    static const char *const endings[] = {"", " x", "]", "Z", "7", ".5", ",123", ".123456", ",x"};
+    const int64_t now = 1775121600000000000;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(stamp_cases); i++)
+        for (size_t k = 0; k < COUNT_OF(endings); k++) {
+            char text[128];
+            struct slice line = {text, 0};
+            size_t len = 0;
+            int64_t value = 0, foreseen = 0;
+            uint8_t layout;
+
+            line.len = (size_t)snprintf(text, sizeof(text), "%s%s", stamp_cases[i].text, endings[k]);
+            layout = stamp_read(line, now, &len, &value);
+            assert_true(layout == STAMP_NONE || stamp_may_start(line));
+            for (uint8_t number = 0; number < stamp_layout_count(); number++)
+                if (stamp_expect(line, number, false, now, &foreseen)) {
+                    assert_int_equal(number, layout);
+                    assert_int_equal(foreseen, value);
+                }
+            if (layout != STAMP_NONE && k < 4 && len == strlen(stamp_cases[i].text))
+                assert_true(stamp_expect(line, layout, false, now, &foreseen));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_stamps),
+        cmocka_unit_test(test_foreseen_types),
+        cmocka_unit_test(test_foreseen_stamps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

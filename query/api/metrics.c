@@ -3,6 +3,7 @@
 #include "base/memory_budget.h"
 #include "query/api/api_private.h"
 #include "store/page_quarantine.h"
+#include "store/registry.h"
 #include "store/segment_cache.h"
 #include "store/store.h"
 
@@ -169,9 +170,11 @@ static void write_cache(struct buf *out)
 
 static void write_store(const struct api *api, struct buf *out)
 {
+    struct registry_stats templates;
     struct store_stats s;
 
     store_stats(api->options.store, &s);
+    store_templates_stats(api->options.store, &templates);
     {
         const struct metric_row rows[] = {
             {"dendro_store_rows", "gauge", "Events stored.", (double)s.rows},
@@ -219,6 +222,10 @@ static void write_store(const struct api *api, struct buf *out)
             {"dendro_store_scrub_finished_seconds", "gauge",
              "End of the last full pass, Unix time; 0: none yet.",
              (double)s.scrub.finished_ns / 1e9},
+            {"dendro_store_templates", "gauge", "Patterns of lines whose first time is known.",
+             (double)templates.templates},
+            {"dendro_store_templates_refused_total", "counter",
+             "Patterns that found no place in the registry.", (double)templates.refused},
         };
 
         write_rows(out, rows, COUNT_OF(rows));

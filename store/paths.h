@@ -7,6 +7,7 @@
  *   segments/<day>/<number>.seg
  *   tmp/                     what is being written; swept at start
  *   quarantine/              damaged pieces, kept for people
+ *   registry                 when each pattern of lines was seen first (registry.h); a cache
  *   reserve                  space that is given up when the disk is full
  *
  * Thread safety: pure functions, except file_remove(). */

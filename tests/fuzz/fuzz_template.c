@@ -168,7 +168,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .source_len = (uint32_t)line.len + 1,
                                    .fields = &fields[i],
                                    .field_count = data[0] % 2};
-        rows[i] = (struct segment_row){&events[i], events[i].time_ns, i};
+        rows[i] = (struct segment_row){
+            .event = &events[i], .order_time_ns = events[i].time_ns, .sequence = i};
     }
     check_tree(&content);
     sim = sim_io_new(1);

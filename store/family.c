@@ -17,6 +17,7 @@
 enum {
     ARENA_SIZE_MAX = 512 << 20,
     SKELETON_SIZE_MAX = 4 << 20,
+    LOOKED_AT_MAX = 256, /* clusters of one skeleton: noise would make it quadratic */
     /* Marks in skeletons: token bytes, which no literal delimiter is. */
     MARK_WORD = 'W',
     MARK_SLOT = 'S',
@@ -168,7 +169,7 @@ static void *copy(struct arena *arena, const void *data, size_t size)
 static bool place(struct builder *builder, uint32_t number, uint32_t word_count)
 {
     struct candidate *candidate = &builder->candidates[number];
-    uint32_t at, last = MAP_NONE;
+    uint32_t at, last = MAP_NONE, looked_at = 0;
     struct slice key;
 
     candidate->word_count = word_count;
@@ -176,8 +177,8 @@ static bool place(struct builder *builder, uint32_t number, uint32_t word_count)
     candidate->hashes = copy(&builder->scratch, builder->hashes, word_count * sizeof(uint32_t));
     if (candidate->words == NULL || candidate->hashes == NULL)
         return false;
-    for (at = map_get(&builder->skeletons, buf_slice(&builder->skeleton)); at != MAP_NONE;
-         last = at, at = builder->clusters[at].next) {
+    for (at = map_get(&builder->skeletons, buf_slice(&builder->skeleton));
+         at != MAP_NONE && looked_at++ < LOOKED_AT_MAX; last = at, at = builder->clusters[at].next) {
         struct cluster *cluster = &builder->clusters[at];
 
         if (!words_agree(candidate, &builder->candidates[cluster->first]))
@@ -192,7 +193,7 @@ static bool place(struct builder *builder, uint32_t number, uint32_t word_count)
     candidate->cluster = builder->cluster_count++;
     builder->clusters[candidate->cluster] =
         (struct cluster){.first = number,
-                         .next = MAP_NONE,
+                         .next = last == MAP_NONE ? MAP_NONE : builder->clusters[last].next,
                          .last_member = number,
                          .member_count = 1,
                          .row_count = builder->table->templates[number]->row_count};

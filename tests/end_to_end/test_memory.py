@@ -111,13 +111,24 @@ def ask_until(collector, done, ends):
 
 
 def run(top, size_mb, limit_mib):
+    """All of it; what was started is stopped, however it ends."""
+    services = []
+    try:
+        load_and_ask(top, size_mb, limit_mib, services)
+    finally:
+        for service in reversed(services):
+            service.stop()
+
+
+def load_and_ask(top, size_mb, limit_mib, services):
     corpus = top / "corpus"
     subprocess.run([programs() / "tests/bench/corpus", corpus, str(size_mb)], check=True, stdout=subprocess.DEVNULL)
     sources, lines, raw = sources_of(corpus)
     collector = Collector(top / "collector", extra=["--memory", f"{limit_mib}MiB", "--retention", "0"]).start()
     watch, done, ends = Watch(collector), threading.Event(), []
+    services.append(collector)
     watch.start()
-    shipper = Shipper(top / "shipper", collector, sources).start()
+    services.append(Shipper(top / "shipper", collector, sources).start())
     try:
         wait_until("the first rows", lambda: stored_raw(collector) > raw / 4)
         threads = ask_until(collector, done, ends)
@@ -141,8 +152,6 @@ def run(top, size_mb, limit_mib):
     stored = stored_raw(collector)
     if not raw - lines <= stored <= raw:
         raise Failed(f"{stored:.0f} of {raw} bytes are stored")
-    shipper.stop()
-    collector.stop()
 
 
 def main():

@@ -88,7 +88,7 @@ static const struct option collector_rows[] = {
      .preset = "120s", .help = "write the newest rows into a segment at this age, at the latest"},
     {.name = "compact_size", .type = OPTION_SIZE, .max = 1LL << 30,
      .offset = offsetof(struct collector_config, compact_size), .value_name = "SIZE",
-     .preset = "48MiB",
+     .preset = "24MiB",
      .help = "join small segments of a day until one holds SIZE of lines; 0 never joins"},
     {.name = "memory", .type = OPTION_SIZE, .min = 128LL << 20, .max = INT64_MAX,
      .offset = offsetof(struct collector_config, memory_max), .value_name = "SIZE",

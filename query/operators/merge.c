@@ -11,7 +11,7 @@
 enum { BATCH_ROWS_MIN = 128 };
 
 /* Blocks that overlap in time are open together, and their columns are the store's memory, not the
- * query's: they may be this many times as large as query.memory. */
+ * query's: they may be this many times as large as the memory of a query. */
 enum { BLOCKS_FACTOR = 4 };
 
 struct open_block {

@@ -23,7 +23,8 @@ struct compiled_call {
     struct map set;
     const struct filter *filter; /* of comparisons */
     const atomic_bool *cancel;   /* of regexes */
-    int64_t deadline_ns;
+    bool (*is_late)(void *user);
+    void *late_user;
 };
 
 typedef enum status filter_function(struct filter_compiler *compiler, const struct filter *filter,
@@ -50,7 +51,8 @@ static struct compiled_call *call_new(struct filter_compiler *compiler)
     if (call == NULL)
         return NULL;
     call->cancel = compiler->cancel;
-    call->deadline_ns = compiler->deadline_ns;
+    call->is_late = compiler->is_late;
+    call->late_user = compiler->late_user;
     call->next = compiler->calls;
     compiler->calls = call;
     return call;
@@ -265,8 +267,8 @@ static enum status compile_length(struct filter_compiler *compiler, const struct
 /* ---- regex ---- */
 
 /* A bad pattern costs up to 20 ms per row, and a block has thousands of rows: when the query is
- * over, the rest of the block must not be matched. The scan then sees the same flag, so what is
- * answered here counts for nothing. */
+ * over, the rest of the block must not be matched. The run then sees the same, so what is answered
+ * here counts for nothing. */
 static bool is_over(const struct compiled_call *call)
 {
     enum { CALLS_PER_CLOCK = 16 }; /* a look at the clock costs a tenth of a match */
@@ -274,8 +276,8 @@ static bool is_over(const struct compiled_call *call)
 
     if (call->cancel != NULL && atomic_load_explicit(call->cancel, memory_order_relaxed))
         return true;
-    return call->deadline_ns != 0 && ++calls % CALLS_PER_CLOCK == 0 &&
-           io_mono_ns(io_system()) >= call->deadline_ns;
+    return call->is_late != NULL && ++calls % CALLS_PER_CLOCK == 0 &&
+           call->is_late(call->late_user);
 }
 
 static bool call_regex(void *user, struct slice text)

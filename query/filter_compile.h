@@ -32,7 +32,9 @@ struct filter_compiler {
     enum status (*unknown_field)(void *user, const struct filter *filter);
     void *unknown_user;
     const atomic_bool *cancel;   /* NULL, or what makes regexes give up at once ... */
-    int64_t deadline_ns;         /* ... as does this time of io_mono_ns(); 0: none */
+    /* ... as does true from here, which has to end the query too; NULL: never. Any thread. */
+    bool (*is_late)(void *user);
+    void *late_user;
     struct compiled_call *calls; /* of all filters compiled so far */
     unsigned depth;
     bool for_store;              /* a field that the store has not is missing in every row */

@@ -214,6 +214,8 @@ static enum status run_plan(struct run *run, const struct plan *plan, struct err
     status = plan_run(plan, sink, err);
     if (status == STATUS_END)
         status = STATUS_OK;
+    if (status == STATUS_OK && atomic_load(&run->timed_out)) /* in the last block */
+        status = run_check(run, err);
     if (status == STATUS_OK)
         status = result_sink_finish(sink, err);
     status = run_explain_error(run, status, err);

@@ -58,6 +58,14 @@ enum query_order {
     QUERY_ANY,    /* as is fastest */
 };
 
+/* How long a receiver has waited for its reader: that is no part of the query's time. The receiver
+ * sets `since_ns` when a wait begins; at its end it adds to `total_ns` first, and clears `since_ns`
+ * then, so that the sum is never too small. */
+struct query_pause {
+    atomic_int_fast64_t total_ns; /* of waits that have ended */
+    atomic_int_fast64_t since_ns; /* io_mono_ns() when the wait at hand began; 0: none */
+};
+
 struct query_options {
     int64_t start_ns, end_ns;    /* [start, end); both 0: all that is retained */
     int64_t now_ns;              /* what relative times count from; 0: the clock */
@@ -66,9 +74,7 @@ struct query_options {
     uint64_t limit;              /* rows sent at most; 0: no limit */
     uint64_t memory_max;         /* bytes; 0: QUERY_MEMORY_MAX (limits.h) */
     int64_t deadline_ns;         /* on io_mono_ns(); 0: none */
-    /* NULL, or how long the receiver has waited for its reader so far: the deadline moves by it,
-     * and is then looked at between blocks only. */
-    const atomic_int_fast64_t *waited_ns;
+    const struct query_pause *pause; /* NULL, or the waits of the receiver: the deadline moves by them */
     const atomic_bool *cancel;   /* NULL, or set to true to stop within a block */
     /* A filter (a query without pipes) that each row must pass also, whatever the text says, in
      * subqueries too: what a token may see. NULL: everything. */

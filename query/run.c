@@ -24,6 +24,31 @@ static enum status load_zone(struct run *run, struct error *err)
     return zone_load(io_system(), name, &run->zone, err);
 }
 
+static int64_t paused_ns(const struct query_pause *pause, int64_t now_ns)
+{
+    int64_t since_ns = atomic_load(&pause->since_ns);
+
+    return atomic_load(&pause->total_ns) + (since_ns == 0 ? 0 : now_ns - since_ns);
+}
+
+/* Once late, always late: a filter that has given up must not be followed by an answer. */
+static bool is_late(void *user)
+{
+    struct run *run = user;
+    const struct query_options *options = run->options;
+    int64_t now_ns;
+
+    if (options->deadline_ns == 0 || atomic_load(&run->timed_out))
+        return options->deadline_ns != 0;
+    now_ns = io_mono_ns(io_system());
+    if (options->pause != NULL)
+        now_ns -= paused_ns(options->pause, now_ns);
+    if (now_ns < options->deadline_ns)
+        return false;
+    atomic_store(&run->timed_out, true);
+    return true;
+}
+
 enum status run_init(struct run *run, struct store *store, const struct query_options *options,
                      const struct query_receiver *receiver, struct query_problem *problem,
                      struct error *err)
@@ -53,7 +78,8 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
                                              .zone = run->zone,
                                              .problem = problem,
                                              .cancel = options->cancel,
-                                             .deadline_ns = run_block_deadline(options)};
+                                             .is_late = is_late,
+                                             .late_user = run};
     if (status != STATUS_OK)
         run_release(run);
     return status;
@@ -94,15 +120,7 @@ enum status run_explain_error(const struct run *run, enum status status, struct 
 
 int64_t run_block_deadline(const struct query_options *options)
 {
-    return options->waited_ns == NULL ? options->deadline_ns : 0;
-}
-
-static bool is_late(const struct query_options *options)
-{
-    int64_t waited_ns = options->waited_ns == NULL ? 0 : atomic_load(options->waited_ns);
-
-    return options->deadline_ns != 0 &&
-           io_mono_ns(io_system()) - waited_ns >= options->deadline_ns;
+    return options->pause == NULL ? options->deadline_ns : 0;
 }
 
 enum status run_check(struct run *run, struct error *err)
@@ -111,12 +129,10 @@ enum status run_check(struct run *run, struct error *err)
 
     if (options->cancel != NULL && atomic_load(options->cancel))
         return error_set(err, STATUS_CANCELLED, "the query was cancelled");
-    if (is_late(options)) {
-        atomic_store(&run->timed_out, true);
+    if (is_late(run))
         return error_set(err, STATUS_CANCELLED, "the query took longer than its time limit: "
                                                 "narrow its range or filters, or ask for more "
                                                 "(parameter timeout)");
-    }
     return STATUS_OK;
 }
 

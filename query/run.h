@@ -52,8 +52,8 @@ enum status run_admit(struct run *run, struct error *err) WARN_UNUSED;
  * us could not know whose limit it was. */
 enum status run_explain_error(const struct run *run, enum status status, struct error *err);
 
-/* The time that work inside a block has to look at; 0: none. A deadline that moves is looked at by
- * run_check() only. */
+/* The time that the scan has to look at; 0: none. A deadline that moves is looked at by run_check()
+ * between blocks, and by regexes inside them. */
 int64_t run_block_deadline(const struct query_options *options);
 /* CANCELLED with a sentence once the flag is set or the deadline has passed. Any thread. */
 enum status run_check(struct run *run, struct error *err) WARN_UNUSED;

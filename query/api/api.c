@@ -52,7 +52,8 @@ static struct api_call *call_new(struct api *api, const struct api_endpoint *end
     call->endpoint = endpoint;
     call->request = request;
     call->accepted_ns = io_mono_ns(io_system());
-    atomic_init(&call->waited_ns, 0);
+    atomic_init(&call->pause.total_ns, 0);
+    atomic_init(&call->pause.since_ns, 0);
     (void)snprintf(call->accept, sizeof(call->accept), "%.*s",
                    SLICE_ARG(slice_first(accept, sizeof(call->accept) - 1)));
     return call;

@@ -75,7 +75,7 @@ struct api_call {
     struct api_params params;
     char accept[256];      /* header, cut */
     bool is_stream;        /* runs among the row streams */
-    atomic_int_fast64_t waited_ns; /* of a stream, for its reader: no part of its time */
+    struct query_pause pause; /* of a stream, for its reader */
     struct api_call *next; /* in the runner's queue */
 };
 

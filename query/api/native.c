@@ -112,7 +112,7 @@ void api_query_options(const struct api_call *call, struct query_options *out)
         .limit = params->limit,
         .memory_max = call->api->options.query_memory_max,
         .deadline_ns = choose_deadline(call),
-        .waited_ns = call->is_stream ? &call->waited_ns : NULL,
+        .pause = call->is_stream ? &call->pause : NULL,
         .cancel = http_stream_cancelled(call->stream),
         .strict = params->strict,
         .positions = params->ids,
@@ -126,10 +126,14 @@ void api_query_options(const struct api_call *call, struct query_options *out)
 
 static enum status send_out(struct native_run *run)
 {
+    struct query_pause *pause = &run->call->pause;
     int64_t from_ns = io_mono_ns(io_system());
-    enum status status = http_stream_write(run->call->stream, buf_slice(&run->out));
+    enum status status;
 
-    atomic_fetch_add(&run->call->waited_ns, io_mono_ns(io_system()) - from_ns);
+    atomic_store(&pause->since_ns, from_ns);
+    status = http_stream_write(run->call->stream, buf_slice(&run->out));
+    atomic_fetch_add(&pause->total_ns, io_mono_ns(io_system()) - from_ns);
+    atomic_store(&pause->since_ns, 0);
     if (status != STATUS_OK && run->write_status == STATUS_OK)
         run->write_status = status;
     buf_reset(&run->out);

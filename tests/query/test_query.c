@@ -474,6 +474,25 @@ static void test_problems(void **unused)
     answer_free(&answer);
 }
 
+/* Each row costs the regex its whole match limit: all of them would take minutes. */
+static void test_late_inside_a_block(void **unused)
+{
+    int64_t begun_ns = io_mono_ns(io_system());
+    struct query_pause pause;
+    struct query_options late = {.deadline_ns = begun_ns + 100000000, .pause = &pause};
+    struct query_problem problem = {0};
+    struct answer answer;
+
+    (void)unused;
+    atomic_init(&pause.total_ns, 0);
+    atomic_init(&pause.since_ns, 0);
+    assert_int_equal(answer_try(&fixture, "~\"^(.*.)*(.*.)*(.*.)*[~^]$\"", &late, &answer,
+                                &problem), STATUS_CANCELLED);
+    assert_string_equal(problem.code, "timeout");
+    assert_true(io_mono_ns(io_system()) - begun_ns < 20000000000);
+    answer_free(&answer);
+}
+
 static void test_scope(void **unused)
 {
     struct query_problem problem = {0};
@@ -557,7 +576,7 @@ int main(void)
         cmocka_unit_test(test_order), cmocka_unit_test(test_sort_before_limit),
         cmocka_unit_test(test_context_by_field), cmocka_unit_test(test_notice),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
-        cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_context),   cmocka_unit_test(test_problems),  cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_context),   cmocka_unit_test(test_problems), cmocka_unit_test(test_late_inside_a_block),  cmocka_unit_test(test_scope),
     };
 
     return cmocka_run_group_tests(tests, make, drop);

@@ -12,8 +12,8 @@ const char *skip_reason_text(enum skip_reason reason)
         [SKIP_DELIVERED] = "its bytes were delivered from another file",
         [SKIP_BACKFILL] = "it is compressed and unknown, and backfill is off for its source",
         [SKIP_STRANGER] = "no pattern matches it",
-        [SKIP_LINK] = "a link that other users can make leads to it, out of the directory in "
-                      "front of its pattern; follow_links of the source would allow it",
+        [SKIP_LINK] = ("a link that other users can make leads to it, out of the directory in "
+                       "front of its pattern; follow_links of the source would allow it"),
         [SKIP_UNREADABLE] = "it cannot be opened",
     };
 

@@ -4,6 +4,7 @@
 #include "store/chunk.h"
 #include "store/segment_block.h"
 #include "store/segment_fields.h"
+#include "store/segment_order.h"
 #include "store/segment_samples.h"
 #include "store/source_table.h"
 
@@ -591,38 +592,10 @@ enum status row_set_add(struct row_set *set, struct segment *segment, const stru
 
 /* ---- the order that the writer wants ---- */
 
-static int compare_rows(const void *a, const void *b)
-{
-    const struct segment_row *left = a, *right = b;
-
-    if (left->order_time_ns != right->order_time_ns)
-        return left->order_time_ns < right->order_time_ns ? -1 : 1;
-    if (left->event->source != right->event->source)
-        return left->event->source < right->event->source ? -1 : 1;
-    return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
-}
-
 static int compare_series(const void *a, const void *b)
 {
     return slice_compare((*(struct row_series *const *)a)->encoded,
                          (*(struct row_series *const *)b)->encoded);
-}
-
-struct ranked_sample {
-    struct segment_sample sample;
-    uint32_t rank;
-};
-
-static int compare_samples(const void *a, const void *b)
-{
-    const struct ranked_sample *left = a, *right = b;
-    int64_t left_ns = left->sample.sample->time_ns, right_ns = right->sample.sample->time_ns;
-
-    if (left->rank != right->rank)
-        return left->rank < right->rank ? -1 : 1;
-    if (left_ns != right_ns)
-        return left_ns < right_ns ? -1 : 1;
-    return left->sample.sequence < right->sample.sequence ? -1 : 1;
 }
 
 static bool sort_samples(struct row_set *set)
@@ -636,7 +609,7 @@ static bool sort_samples(struct row_set *set)
         set->all_series[i]->rank = i;
     for (uint64_t i = 0; i < set->sample_count; i++)
         sorted[i] = (struct ranked_sample){set->samples[i], set->series[i]->rank};
-    qsort(sorted, set->sample_count, sizeof(*sorted), compare_samples);
+    ranked_samples_sort(sorted, set->sample_count);
     for (uint64_t i = 0; i < set->sample_count; i++)
         set->samples[i] = sorted[i].sample;
     free(sorted);
@@ -647,7 +620,7 @@ enum status row_set_content(struct row_set *set, const struct segment_names *nam
                             struct segment_content *out, struct error *err)
 {
     if (set->row_count > 0)
-        qsort(set->rows, set->row_count, sizeof(*set->rows), compare_rows);
+        qsort(set->rows, set->row_count, sizeof(*set->rows), segment_row_compare);
     if (set->sample_count > 0 && !sort_samples(set))
         return no_memory(err);
     *out = (struct segment_content){

@@ -6,6 +6,7 @@
 #include "store/seal_rows.h"
 
 #include "base/spare.h"
+#include "store/segment_order.h"
 
 #include <stdlib.h>
 
@@ -30,11 +31,6 @@ struct source_queue {
     uint32_t *next, *end; /* indexes of rows that arrived */
     int64_t last_order_ns;
     uint64_t last_sequence;
-};
-
-struct sort_sample {
-    struct segment_sample sample;
-    uint32_t rank;
 };
 
 static enum status no_memory(struct error *err)
@@ -174,18 +170,6 @@ static bool gather_samples(struct gather *gather, const struct chunk *chunk)
     return fine;
 }
 
-static int compare_samples(const void *a, const void *b)
-{
-    const struct sort_sample *left = a, *right = b;
-    int64_t left_ns = left->sample.sample->time_ns, right_ns = right->sample.sample->time_ns;
-
-    if (left->rank != right->rank)
-        return left->rank < right->rank ? -1 : 1;
-    if (left_ns != right_ns)
-        return left_ns < right_ns ? -1 : 1;
-    return left->sample.sequence < right->sample.sequence ? -1 : 1;
-}
-
 struct ranked {
     struct slice text;
     uint32_t number;
@@ -216,30 +200,19 @@ static bool rank_series(const struct gather *gather, uint32_t *ranks)
 static bool sort_samples(struct gather *gather)
 {
     struct seal_rows *out = gather->out;
-    struct sort_sample *sorted = malloc((out->sample_count + 1) * sizeof(*sorted));
+    struct ranked_sample *sorted = malloc((out->sample_count + 1) * sizeof(*sorted));
     uint32_t *ranks = calloc((size_t)gather->series.count + 1, sizeof(*ranks));
     bool fine = sorted != NULL && ranks != NULL && rank_series(gather, ranks);
 
     for (uint64_t i = 0; i < out->sample_count && fine; i++)
-        sorted[i] = (struct sort_sample){out->samples[i], ranks[gather->sample_series[i]]};
+        sorted[i] = (struct ranked_sample){out->samples[i], ranks[gather->sample_series[i]]};
     if (fine)
-        qsort(sorted, out->sample_count, sizeof(*sorted), compare_samples);
+        ranked_samples_sort(sorted, out->sample_count);
     for (uint64_t i = 0; i < out->sample_count && fine; i++)
         out->samples[i] = sorted[i].sample;
     free(sorted);
     free(ranks);
     return fine;
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-    const struct segment_row *left = a, *right = b;
-
-    if (left->order_time_ns != right->order_time_ns)
-        return left->order_time_ns < right->order_time_ns ? -1 : 1;
-    if (left->event->source != right->event->source)
-        return left->event->source < right->event->source ? -1 : 1;
-    return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
 }
 
 /* Count the rows of each source; false if those of one are not in order. */
@@ -339,7 +312,7 @@ static bool sort_rows(struct gather *gather)
         merge_lists(gather, heap);
     } else if (fine) {
         memcpy(out->rows, gather->arrived, out->row_count * sizeof(*out->rows));
-        qsort(out->rows, out->row_count, sizeof(*out->rows), compare_rows);
+        qsort(out->rows, out->row_count, sizeof(*out->rows), segment_row_compare);
     }
     spare_give(lists);
     free(heap);

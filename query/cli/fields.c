@@ -46,7 +46,8 @@ static int ask(const struct fields_settings *settings, const char *query)
     struct buf text = buf_empty(FIELDS_QUERY_SIZE_MAX);
     int exit_code = DENDRO_ERROR;
 
-    buf_printf(&text, "%s | ", query);
+    /* The newline ends a comment of the query. */
+    buf_printf(&text, "%s\n| ", query);
     if (settings->values == NULL) {
         buf_append_text(&text, "field_names");
     } else {

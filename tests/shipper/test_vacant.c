@@ -138,17 +138,23 @@ static void test_lines_of_a_file_that_was_empty(void **unused)
     }
 }
 
+/* 100 lines that were read, and an empty file that becomes a copy of them. */
+static void begin_copy(struct rig *rig)
+{
+    rig_init(rig, "/log/app.log*");
+    rig_start(rig);
+    rig_lines(rig, LOG, "line", 1, 100);
+    rig_run(rig, 3000);
+    rig_append(rig, "/log/app.log.1", "");
+}
+
 /* cp makes an empty file first: with a pattern that matches the copy it is no file of its own. */
 static void test_copy_that_begins_empty(void **unused)
 {
     struct rig rig;
 
     (void)unused;
-    rig_init(&rig, "/log/app.log*");
-    rig_start(&rig);
-    rig_lines(&rig, LOG, "line", 1, 100);
-    rig_run(&rig, 3000);
-    rig_append(&rig, "/log/app.log.1", "");
+    begin_copy(&rig);
     rig_run(&rig, 3000);
     rig_copy(&rig, LOG, "/log/app.log.1");
     rig_run(&rig, 3000);
@@ -168,11 +174,7 @@ static void test_unread_lines_in_a_copy_that_began_empty(void **unused)
     struct rig rig;
 
     (void)unused;
-    rig_init(&rig, "/log/app.log*");
-    rig_start(&rig);
-    rig_lines(&rig, LOG, "line", 1, 100);
-    rig_run(&rig, 3000);
-    rig_append(&rig, "/log/app.log.1", "");
+    begin_copy(&rig);
     rig_run(&rig, 1000);
     rig_lines(&rig, LOG, "line", 101, 105);
     rig_copy(&rig, LOG, "/log/app.log.1");

@@ -289,8 +289,8 @@ def bench(top: pathlib.Path, args) -> int:
     print(f"  shipper   {got['shipper_cpu_s']:.2f} s CPU = {raw / 1e6 / got['shipper_cpu_s']:.1f} MB/s per core, peak RSS {got['shipper_rss_mib']:.1f} MiB")
     print(f"  with every row sealed: {got['sealed_cpu_s']:.2f} s CPU = {raw / 1e6 / got['sealed_cpu_s']:.1f} MB/s per core, {got['settle_s']:.1f} s later")
     levels = {3: zstd_bytes(files, 3), 19: zstd_bytes(files, 19)}
-    print(f"bytes on disk, all sealed: segments, manifest and state; beside them {spare / 1e6:.0f} MB of preallocated WAL and reserve that do "
-          "not grow with the data")
+    print(f"bytes on disk, all sealed: segments, manifest and state; beside them {spare / 1e6:.0f} MB of preallocated WAL and "
+          "reserve")
     print(f"  dendro {on_disk / 1e6:.2f} MB = {raw / on_disk:.2f}:1;  " + ";  ".join(
         f"zstd -{level} {size / 1e6:.2f} MB = {raw / size:.2f}:1 (dendro is {on_disk / size:.2f}x)" for level, size in levels.items()))
 

@@ -4,6 +4,7 @@
 #include "query/cli/query.h"
 #include "query/cli/request.h"
 #include "query/cli/grep_pattern.h"
+#include "query/kept_filter.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -157,6 +158,21 @@ static void put_filter(const struct erase_settings *settings, struct buf *out)
     query_quote(out, slice_of(settings->tenant));
 }
 
+/* Ours, before a pipe that the user did not write stands behind it; false: reported. */
+static bool check_filter(const struct erase_settings *settings)
+{
+    struct buf text = buf_empty(TEXT_SIZE_MAX);
+    struct error err = {0};
+    bool fine;
+
+    put_filter(settings, &text);
+    fine = kept_filter_check(buf_slice(&text), &err) == STATUS_OK;
+    if (!fine)
+        command_say("cannot erase by this filter: %s", err.message);
+    buf_release(&text);
+    return fine;
+}
+
 /* Rows that pass now; false: reported. */
 static bool count_rows(const struct erase_settings *settings, uint64_t *count)
 {
@@ -167,7 +183,7 @@ static bool count_rows(const struct erase_settings *settings, uint64_t *count)
 
     request_init(&request, &settings->client, "/dendro/v1/query");
     put_filter(settings, &text);
-    buf_append_text(&text, " | stats count() as rows");
+    buf_append_text(&text, "\n| stats count() as rows"); /* the newline ends a comment */
     request_add(&request, "query", buf_slice(&text));
     request_add(&request, "format", SLICE_LITERAL("csv"));
     fine = request_fetch(&request, &body) == STATUS_OK;
@@ -260,6 +276,8 @@ static int erase(const struct erase_settings *settings)
         command_say("say what to erase: --tenant NAME or --where FILTER");
         return DENDRO_ERROR;
     }
+    if (!check_filter(settings))
+        return DENDRO_ERROR;
     if (!settings->yes) {
         if (!count_rows(settings, &count))
             return DENDRO_ERROR;

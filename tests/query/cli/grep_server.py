@@ -111,6 +111,11 @@ def other_cases(checks, collector):
     run(["query", "error | stat count()"], 2, b"", ["stats", "        ^^^^"])
     run(["query", "--geo", "test,nowhere", "* | stats count()"], 3)
     run(["fields", "--values", "level", "--output", "raw"], 2)
+    checks.failed += b"392" not in run(["fields", "--values", "level", "--output", "csv", "* # a comment"], 0)
+    run(["erase", "--where", "tenat:"], 2, b"", ["cannot erase by this filter", "unexpected end of query"])
+    run(["erase", "--where", "error | limit 1"], 2, b"", ["cannot erase by this filter"])
+    run(["erase", "--where", "ERROR # a comment"], 1, b"", ["stdin is no terminal"])
+    run(["erase", "--where", "nowhere_at_all # a comment"], 1, b"", ["no row passes the filter"])
     run(["explain", "error"], 0)
     shown = run(["status"], 0)
     for word in (b"shippers (1)", b"connected", b" used, ", b"/app.log"):

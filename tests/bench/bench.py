@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The bench: both sides in one run, on one corpus, with versions and flags; also where Dendro loses.
 
-    scripts/bench [--size MB] [--keep DIR] [--runs N] [--smoke]
+    scripts/bench [--size MB] [--start-size MB] [--keep DIR] [--runs N] [--smoke]
 
 What it measures: durable ingest through shipper and collector (MB of raw text per second of the collector's CPU), bytes on
 disk of the whole data directory against zstd -3 and -19 of the raw files, the queries of the design's table through HTTP against
-ripgrep on the raw files in the page cache, peak memory, time from start to serving, and the shipper alone at 1,000 lines/s.
+ripgrep on the raw files in the page cache, peak memory, latency of acks, time from start to serving, and the shipper alone at
+1,000 lines/s. --start-size measures the start of a large store, too (10000 takes some minutes).
 VictoriaLogs joins when DENDRO_BENCH_VICTORIALOGS names its binary.
 """
 import argparse
@@ -20,12 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
-import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
 from stack.pipeline import Collector, Shipper, programs  # noqa: E402
 from stack.service import wait_until  # noqa: E402
+import large_store  # noqa: E402
+from http_client import HttpClient  # noqa: E402
 from victorialogs import VictoriaLogs  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -84,8 +85,9 @@ def folder_bytes(path: pathlib.Path) -> int:
     return sum(file_bytes(f) for f in path.rglob("*") if f.is_file())
 
 
-def make_corpus(folder: pathlib.Path, size_mb: int):
-    subprocess.run([programs() / "tests/bench/corpus", folder, str(size_mb)], check=True)
+def make_corpus(folder: pathlib.Path, size_mb: int, seed: int = 1):
+    folder.mkdir(parents=True)
+    subprocess.run([programs() / "tests/bench/corpus", folder, str(size_mb), str(seed)], check=True)
     rows = [line.split("\t") for line in (folder / "files.tsv").read_text().splitlines()]
     return [{"role": r[0], "host": r[1], "format": r[2], "path": r[3], "lines": int(r[4]), "bytes": int(r[5])} for r in rows]
 
@@ -98,20 +100,39 @@ def zstd_bytes(files, level: int) -> int:
     return total
 
 
-def ingest(top: pathlib.Path, files, raw: int):
-    """One collector, one shipper that reads everything; until every byte is acked."""
-    collector = Collector(top / "collector", extra=["--retention", "0", "--seal-age", "5s"]).start()
-    sources = [f"role={role},format={form},start_at=beginning,path={top}/corpus/{role}/*/*-{name}" for role, form, name in
+def ack_ms(collector: Collector, share: float) -> str:
+    """The bound of the histogram's bucket in which that share of all acks lies, from a frame's last byte to its ack."""
+    buckets = []
+    for line in collector.get("/metrics").decode().splitlines():
+        if found := re.match(r'dendro_collector_ack_seconds_bucket\{le="([^"]+)"\} (\d+)', line):
+            buckets.append((found.group(1), int(found.group(2))))
+    bound = next(bound for bound, count in buckets if count >= share * buckets[-1][1])
+    return "more than the last bucket" if bound == "+Inf" else f"<= {float(bound) * 1000:g} ms"
+
+
+def send(collector: Collector, state: pathlib.Path, corpus: pathlib.Path, files) -> Shipper:
+    """A shipper that has sent every file; until every byte is acked."""
+    sources = [f"role={role},format={form},start_at=beginning,path={corpus}/{role}/*/*-{name}" for role, form, name in
                sorted({(f["role"], f["format"], f["path"].rsplit("/", 1)[1].split("-", 1)[1]) for f in files})]
-    shipper = Shipper(top / "shipper", collector, sources)
+    wanted = metric(collector, "dendro_store_raw_bytes") + sum(f["bytes"] - f["lines"] for f in files)
+    shipper = Shipper(state, collector, sources).start()
+    wait_until("all rows are durable", lambda: metric(collector, "dendro_store_raw_bytes") >= wanted, seconds=1200, every=0.2)
+    return shipper
+
+
+def send_and_stop(collector: Collector, state: pathlib.Path, corpus: pathlib.Path, files) -> int:
+    send(collector, state, corpus, files).stop()
+    return sum(f["bytes"] for f in files)
+
+
+def ingest(top: pathlib.Path, files):
+    """One collector, one shipper that reads everything; until every byte is acked, then until all is sealed."""
+    collector = Collector(top / "collector", extra=["--retention", "0", "--seal-age", "5s"]).start()
     begun = time.monotonic()
-    shipper.start()
-    wait_until("all rows are durable", lambda: metric(collector, "dendro_store_raw_bytes") >= raw - sum(f["lines"] for f in files),
-               seconds=1200, every=0.2)
-    wall = time.monotonic() - begun
-    durable_cpu = cpu_seconds(collector.process.pid)
-    figures = {"wall_s": wall, "collector_cpu_s": durable_cpu, "shipper_cpu_s": cpu_seconds(shipper.process.pid),
-               "collector_rss_mib": peak_rss_mib(collector.process.pid), "shipper_rss_mib": peak_rss_mib(shipper.process.pid)}
+    shipper = send(collector, top / "shipper", top / "corpus", files)
+    figures = {"wall_s": time.monotonic() - begun, "collector_cpu_s": cpu_seconds(collector.process.pid),
+               "shipper_cpu_s": cpu_seconds(shipper.process.pid), "shipper_rss_mib": peak_rss_mib(shipper.process.pid),
+               "ack_p50": ack_ms(collector, 0.5), "ack_p99": ack_ms(collector, 0.99)}
     shipper.stop()
     before = time.monotonic()
     wait_until("all rows are sealed", lambda: metric(collector, "dendro_store_head_raw_bytes") == 0, seconds=300)
@@ -120,28 +141,6 @@ def ingest(top: pathlib.Path, files, raw: int):
     figures["collector_rss_mib"] = peak_rss_mib(collector.process.pid)
     collector.stop(seconds=300)
     return collector, figures
-
-
-def restart_ms(collector: Collector) -> float:
-    begun = time.monotonic()
-    collector.spawn()
-    while True:
-        try:
-            if collector.ready():
-                return (time.monotonic() - begun) * 1000
-        except OSError:
-            time.sleep(0.001)
-
-
-def time_http(url: str, runs: int):
-    """Median wall time of a whole answer in ms, and the answer's last body."""
-    times, body = [], b""
-    for _ in range(runs + 1):
-        begun = time.perf_counter()
-        with urllib.request.urlopen(url, timeout=300) as answer:
-            body = answer.read()
-        times.append((time.perf_counter() - begun) * 1000)
-    return statistics.median(times[1:]), body
 
 
 def time_rg(words, corpus: pathlib.Path, runs: int):
@@ -204,22 +203,19 @@ def ratios(ours, rg, vl) -> str:
 
 def run_queries(collector: Collector, peer, corpus: pathlib.Path, ident: str, address: str, runs: int):
     print(f"\n{'query':30} {'dendro ms':>10} {'rg ms':>9} {'VL ms':>9}   answers (dendro / rg / VL); we are")
-    rows = []
+    client = HttpClient(collector.http)
     for name, ours, words, theirs in QUERIES:
         query = ours.replace("{id}", ident).replace("{ip}", address).replace("{{", "{").replace("}}", "}")
-        url = f"{collector.url}/dendro/v1/query?" + urllib.parse.urlencode({"query": query, "format": "ndjson"})
-        our_ms, body = time_http(url, runs)
+        our_ms, body = client.time(runs, "/dendro/v1/query", query=query, format="ndjson")
         answer = our_answer(body, "count() as n" in query and "by (" not in query)
         rg_ms = rg_answer = vl_ms = vl_answer = None
         if words:
             rg_ms, rg_answer = time_rg([word.replace("{id}", ident).replace("{ip}", address) for word in words], corpus, runs)
         if peer and theirs != NO_PEER:
-            vl_ms, vl_answer = peer.time_query((theirs or query).replace("{id}", ident), runs, time_http)
+            vl_ms, vl_answer = peer.time_query((theirs or query).replace("{id}", ident), runs)
         show = ["-" if value is None else f"{value:.1f}" for value in (rg_ms, vl_ms)]
         print(f"{name:30} {our_ms:10.1f} {show[0]:>9} {show[1]:>9}   {answer} / {rg_answer} / {vl_answer}; {ratios(our_ms, rg_ms, vl_ms)}", flush=True)
-        rows.append((name, our_ms, rg_ms, vl_ms, answer, rg_answer, vl_answer))
     print(f"first row of `dendro grep` of a common word: {first_row_ms(collector, 'duration', runs):.1f} ms")
-    return rows
 
 
 def shipper_at_rest(top: pathlib.Path, seconds: int):
@@ -260,12 +256,13 @@ def versions():
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--size", type=int, default=1000, help="MB of raw text (default 1000)")
+    options.add_argument("--start-size", type=int, default=0, metavar="MB", help="also start a collector that holds that much (default: do not)")
     options.add_argument("--runs", type=int, default=5, help="timed runs of each query after one warm-up (default 5)")
     options.add_argument("--smoke", action="store_true", help="32 MB, 2 runs: is the bench alive?")
     options.add_argument("--keep", help="work in this folder and keep it")
     args = options.parse_args()
     if args.smoke:
-        args.size, args.runs = 32, 2
+        args.size, args.start_size, args.runs = 32, 32, 2
     top = pathlib.Path(args.keep or tempfile.mkdtemp(prefix="dendro-bench-"))
     top.mkdir(parents=True, exist_ok=True)
     try:
@@ -281,10 +278,11 @@ def bench(top: pathlib.Path, args) -> int:
     raw, lines = sum(f["bytes"] for f in files), sum(f["lines"] for f in files)
     print(f"corpus: seed 1, {raw / 1e6:.1f} MB, {lines} lines, {len(files)} files, {len({f['format'] for f in files})} kinds")
 
-    collector, got = ingest(top, files, raw)
+    collector, got = ingest(top, files)
     spare = folder_bytes(collector.data / "store/wal") + file_bytes(collector.data / "store/reserve")
     on_disk = folder_bytes(collector.data) - spare
-    print(f"\ningest (raw files -> shipper -> wire -> parsed, durable, acked): {raw / 1e6 / got['wall_s']:.1f} MB/s wall")
+    print(f"\ningest (raw files -> shipper -> wire -> parsed, durable, acked): {raw / 1e6 / got['wall_s']:.1f} MB/s wall, "
+          f"ack p50 {got['ack_p50']}, p99 {got['ack_p99']}")
     print(f"  collector {got['collector_cpu_s']:.2f} s CPU = {raw / 1e6 / got['collector_cpu_s']:.1f} MB/s per core, peak RSS {got['collector_rss_mib']:.0f} MiB")
     print(f"  shipper   {got['shipper_cpu_s']:.2f} s CPU = {raw / 1e6 / got['shipper_cpu_s']:.1f} MB/s per core, peak RSS {got['shipper_rss_mib']:.1f} MiB")
     print(f"  with every row sealed: {got['sealed_cpu_s']:.2f} s CPU = {raw / 1e6 / got['sealed_cpu_s']:.1f} MB/s per core, {got['settle_s']:.1f} s later")
@@ -294,7 +292,7 @@ def bench(top: pathlib.Path, args) -> int:
     print(f"  dendro {on_disk / 1e6:.2f} MB = {raw / on_disk:.2f}:1;  " + ";  ".join(
         f"zstd -{level} {size / 1e6:.2f} MB = {raw / size:.2f}:1 (dendro is {on_disk / size:.2f}x)" for level, size in levels.items()))
 
-    started = restart_ms(collector)
+    started = large_store.restart_ms(collector)
     print(f"start to serving: {started:.0f} ms")
     peer = VictoriaLogs.from_environment(top / "victorialogs")
     try:
@@ -311,6 +309,8 @@ def bench(top: pathlib.Path, args) -> int:
             peer.stop()
     share, rss = shipper_at_rest(top, 5 if args.smoke else 20)
     print(f"\nshipper at 1,000 lines/s over 20 files: {share:.2f}% of a core, peak RSS {rss:.1f} MiB")
+    if args.start_size:
+        print(large_store.measure(top / "large", args.start_size, make_corpus, send_and_stop))
     return 0
 
 

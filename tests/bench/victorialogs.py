@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.parse
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "end_to_end"))
-from stack.service import Service, free_port, wait_until  # noqa: E402
+from http_client import HttpClient, RefusedQuery  # noqa: E402
+from stack.service import Service, free_port  # noqa: E402
 
 BATCH_BYTES = 4_000_000
 # What the bench's queries need, found by plain patterns: enough for a fair comparison of answers.
@@ -113,12 +113,11 @@ class VictoriaLogs(Service):
         return (f"{cpu:.2f} s CPU for parsed rows = {raw / 1e6 / cpu:.1f} MB/s per core (parsing not counted), disk {previous / 1e6:.2f} MB "
                 f"= {raw / previous:.2f}:1, peak RSS {peak_rss_mib(self.process.pid):.0f} MiB")
 
-    def time_query(self, query: str, runs: int, time_http):
-        url = f"http://127.0.0.1:{self.port}/select/logsql/query?" + urllib.parse.urlencode({"query": query})
+    def time_query(self, query: str, runs: int):
         try:
-            ms, body = time_http(url, runs)
-        except urllib.error.HTTPError as error:
-            return None, f"refused: {error.code}"
+            ms, body = HttpClient(self.port).time(runs, "/select/logsql/query", query=query)
+        except RefusedQuery as error:
+            return None, f"refused: {error}"
         rows = [line for line in body.splitlines() if line]
         if "count() as n" in query and "by (" not in query and rows:
             return ms, int(json.loads(rows[0])["n"])

@@ -24,6 +24,7 @@ struct registry {
     uint64_t refused;
     uint64_t file_size; /* good bytes; 0: the header is not there yet */
     uint64_t records;
+    uint64_t generation; /* how often it has forgotten */
 };
 
 /* ---- tables ---- */
@@ -258,7 +259,17 @@ static uint32_t drop_known(const struct registry *registry, struct template_seen
     return kept;
 }
 
-enum status registry_add(struct registry *registry, uint64_t segment,
+uint64_t registry_generation(struct registry *registry)
+{
+    uint64_t generation;
+
+    (void)pthread_mutex_lock(&registry->lock);
+    generation = registry->generation;
+    (void)pthread_mutex_unlock(&registry->lock);
+    return generation;
+}
+
+enum status registry_add(struct registry *registry, uint64_t generation, uint64_t segment,
                          const struct template_seen *seen, uint32_t count, struct error *err)
 {
     enum memory_class before = memory_budget_enter(MEMORY_REGISTRY);
@@ -266,13 +277,14 @@ enum status registry_add(struct registry *registry, uint64_t segment,
     struct template_seen *news = calloc((size_t)taken + 1, sizeof(*news));
     struct buf entries = buf_empty(REGISTRY_FILE_SIZE_MAX);
     struct error problem = {0};
-    bool ok = news != NULL;
+    bool ok = news != NULL, forgotten;
 
     (void)pthread_mutex_lock(&registry->lock);
+    forgotten = registry->generation != generation;
     if (ok && taken > 0)
         memcpy(news, seen, taken * sizeof(*news));
     taken = ok ? drop_known(registry, news, taken) : 0;
-    ok = ok && put_record(&entries, segment, news, taken, 0) &&
+    ok = ok && !forgotten && put_record(&entries, segment, news, taken, 0) &&
          apply(registry, segment, entries.data + REGISTRY_RECORD_HEADER_SIZE, taken);
     if (ok && append_record(registry, segment, news, taken, &problem) != STATUS_OK)
         diag_warn("store: templates: %s", problem.message);
@@ -280,6 +292,8 @@ enum status registry_add(struct registry *registry, uint64_t segment,
     buf_release(&entries);
     free(news);
     (void)memory_budget_enter(before);
+    if (forgotten)
+        return error_set(err, STATUS_AGAIN, "the registry of templates was begun anew");
     return ok ? STATUS_OK
               : error_set(err, STATUS_NO_MEMORY, "no memory for the registry of templates");
 }
@@ -363,6 +377,7 @@ enum status registry_forget(struct registry *registry, struct error *err)
         table_clear(&registry->templates);
         table_clear(&registry->segments);
         registry->file_size = registry->records = registry->refused = 0;
+        registry->generation++;
     }
     (void)pthread_mutex_unlock(&registry->lock);
     return status;

@@ -64,9 +64,12 @@ void registry_close(struct registry *registry); /* NULL does nothing */
 
 bool registry_first(struct registry *registry, uint64_t id, int64_t *first_ns);
 bool registry_has_segment(struct registry *registry, uint64_t segment);
+/* How often it has forgotten. Take it before the list of segments that are to be read. */
+uint64_t registry_generation(struct registry *registry);
 /* All templates of a segment (not 0) with their first times; earlier times win. What the file cannot
- * take is told, and found again after the next start. Errors: NO_MEMORY, then nothing was added. */
-enum status registry_add(struct registry *registry, uint64_t segment,
+ * take is told, and found again after the next start. AGAIN: it has forgotten since `generation`, so
+ * what was read may be of rows that are gone. Errors: AGAIN, NO_MEMORY, then nothing was added. */
+enum status registry_add(struct registry *registry, uint64_t generation, uint64_t segment,
                          const struct template_seen *seen, uint32_t count,
                          struct error *err) WARN_UNUSED;
 /* Write the file again without segments that are not among these (ascending) any more. */
@@ -83,7 +86,8 @@ struct store;
 /* When the store saw a row of this template first; false: it does not know. */
 bool store_template_seen(struct store *store, uint64_t id, struct template_seen *out);
 /* Read up to `segments_max` segments that the registry does not know; `left` is how many more there
- * are. Segments that cannot be read are left out, and tried again. Errors: NO_MEMORY. */
+ * are. Segments that cannot be read are left out, and tried again; when the registry forgets
+ * meanwhile the rest is left, too. Errors: NO_MEMORY. */
 enum status store_templates_sync(struct store *store, uint32_t segments_max, uint32_t *left,
                                  struct error *err) WARN_UNUSED;
 /* Forget and read all live segments anew, as store_templates_sync() goes on. */

@@ -228,6 +228,8 @@ static enum status drop_files(struct store *store, struct segment_file *const *f
     if (fresh != NULL)
         store->catalog = fresh;
     (void)pthread_mutex_unlock(&store->state_lock);
+    for (uint32_t i = 0; fresh != NULL && i < count; i++)
+        segment_file_leave(files[i], &store->upkeep.leaving); /* an erasure waits for their readers */
     if (fresh != NULL)
         catalog_unref(old); /* without memory the next catalog leaves them out */
     diag_info("store: %u segments dropped by retention", count);

@@ -126,8 +126,8 @@ static enum status gather(struct gathering *gathering, struct error *err)
     return status;
 }
 
-static enum status add_segment(struct registry *registry, struct segment_file *file,
-                               struct error *err)
+static enum status add_segment(struct registry *registry, uint64_t generation,
+                               struct segment_file *file, struct error *err)
 {
     struct gathering gathering = {.registry = registry,
                                   .index = map_empty(REGISTRY_RECORD_MAX),
@@ -139,7 +139,8 @@ static enum status add_segment(struct registry *registry, struct segment_file *f
     status = gather(&gathering, err);
     segment_file_unpin(file);
     if (status == STATUS_OK)
-        status = registry_add(registry, file->entry.number, gathering.seen, gathering.count, err);
+        status = registry_add(registry, generation, file->entry.number, gathering.seen,
+                              gathering.count, err);
     free(gathering.seen);
     map_release(&gathering.index);
     arena_release(&gathering.keys);
@@ -189,12 +190,15 @@ enum status store_templates_sync(struct store *store, uint32_t segments_max, uin
 {
     struct registry *registry;
     struct catalog *catalog;
+    uint64_t generation;
     uint32_t done = 0;
+    bool forgotten = false; /* an erasure ended meanwhile: the list may name what it removed */
     enum status status = registry_of(store, &registry, err);
 
     *left = 0;
     if (status != STATUS_OK)
         return status;
+    generation = registry_generation(registry);
     (void)pthread_mutex_lock(&store->state_lock);
     catalog = catalog_ref(store->catalog);
     (void)pthread_mutex_unlock(&store->state_lock);
@@ -203,12 +207,13 @@ enum status store_templates_sync(struct store *store, uint32_t segments_max, uin
 
         if (registry_has_segment(registry, catalog->files[i]->entry.number))
             continue;
-        if (done == segments_max) {
+        if (done == segments_max || forgotten) {
             ++*left;
             continue;
         }
         done++;
-        status = add_segment(registry, catalog->files[i], &problem);
+        status = add_segment(registry, generation, catalog->files[i], &problem);
+        forgotten = status == STATUS_AGAIN;
         if (status == STATUS_NO_MEMORY)
             status = error_set(err, status, "%s", problem.message);
         else

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(io_make_dirs(io, "/d", NULL) == STATUS_OK);
     check(io_replace_file(io, "/d/registry", content, NULL) == STATUS_OK);
     check(registry_open(io, "/d", &registry, NULL) == STATUS_OK);
-    check(registry_add(registry, 7, &seen, 1, NULL) == STATUS_OK);
+    check(registry_add(registry, 0, 7, &seen, 1, NULL) == STATUS_OK);
     registry_stats(registry, &before);
     registry_close(registry);
     check(registry_open(io, "/d", &registry, NULL) == STATUS_OK);

@@ -151,12 +151,40 @@ static void test_bad_rule(void **unused)
     sim_io_free(sim);
 }
 
+/* A reader keeps a segment that retention has dropped: an erasure of its rows is not over before. */
+static void test_erasure_waits_for_dropped(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct store *store = open_with(sim, NULL, 0, DAY);
+    struct scan_options options = {.time_min_ns = INT64_MIN, .time_max_ns = INT64_MAX};
+    struct store_stats stats;
+    struct scan *scan;
+    struct error err = {0};
+
+    (void)unused;
+    add_day(store, 1, 0);
+    assert_int_equal(scan_open(store, &options, &scan, &err), STATUS_OK);
+    (void)fixture_erase(store, "has debug");
+    sim_io_advance(sim, 3 * DAY);
+    retain(store);
+    store_stats(store, &stats);
+    assert_int_equal(stats.segments, 0);
+    fixture_settle(store);
+    assert_int_equal(fixture_last_erasure(store).state, ERASE_WAITING);
+    scan_close(scan);
+    fixture_settle(store);
+    assert_int_equal(fixture_last_erasure(store).state, ERASE_FINISHED);
+    store_close(store);
+    sim_io_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ages),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_bad_rule),
+        cmocka_unit_test(test_erasure_waits_for_dropped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,11 +201,16 @@ def ratios(ours, rg, vl) -> str:
     return ", ".join(words)
 
 
+def our_queries(ident: str, address: str):
+    """Name and text of each query, to Dendro."""
+    for name, ours, _, _ in QUERIES:
+        yield name, ours.replace("{id}", ident).replace("{ip}", address).replace("{{", "{").replace("}}", "}")
+
+
 def run_queries(collector: Collector, peer, corpus: pathlib.Path, ident: str, address: str, runs: int):
     print(f"\n{'query':30} {'dendro ms':>10} {'rg ms':>9} {'VL ms':>9}   answers (dendro / rg / VL); we are")
     client = HttpClient(collector.http)
-    for name, ours, words, theirs in QUERIES:
-        query = ours.replace("{id}", ident).replace("{ip}", address).replace("{{", "{").replace("}}", "}")
+    for (_, _, words, theirs), (name, query) in zip(QUERIES, our_queries(ident, address)):
         our_ms, body = client.time(runs, "/dendro/v1/query", query=query, format="ndjson")
         answer = our_answer(body, "count() as n" in query and "by (" not in query)
         rg_ms = rg_answer = vl_ms = vl_answer = None
@@ -250,7 +255,7 @@ def versions():
 
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
     print(f"cpu {cpu} x{os.cpu_count()}, kernel {os.uname().release}")
-    print(first([programs() / "query/cli/dendro", "--version"]), "|", first(["rg", "--version"]), "|", first(["zstd", "--version"]))
+    print(first([programs() / "query/cli/dendro", "--version"]), f"(build {programs().name}) |", first(["rg", "--version"]), "|", first(["zstd", "--version"]))
 
 
 def main() -> int:

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""The work whose profile scripts/build gives to the compiler: a small corpus through shipper and collector, then the bench's queries."""
+import pathlib
+import sys
+import tempfile
+
+import bench
+import large_store
+from http_client import HttpClient
+
+CORPUS_MB = 64
+ROUNDS = 3
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="dendro-train-") as folder:
+        top = pathlib.Path(folder)
+        files = bench.make_corpus(top / "corpus", CORPUS_MB)
+        collector, _ = bench.ingest(top, files)
+        large_store.restart_ms(collector)
+        client = HttpClient(collector.http)
+        for _, query in bench.our_queries(bench.sample_id(files), bench.sample_ip(files)):
+            client.time(ROUNDS, "/dendro/v1/query", query=query, format="ndjson")
+        collector.stop(seconds=300)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -130,7 +130,8 @@ static bool visit_counters(struct slice *rest, const struct manifest_visitor *vi
     if (!take_words(rest, words, COUNT_OF(words)))
         return false;
     counters = (struct manifest_counters){words[0], words[1], words[2], words[3]};
-    visitor->counters(visitor->user, &counters);
+    if (visitor->counters != NULL)
+        visitor->counters(visitor->user, &counters);
     return true;
 }
 
@@ -141,7 +142,8 @@ static bool visit_sealed(struct slice *rest, const struct manifest_visitor *visi
 
     if (!take_u16(rest, &shard) || !take_u64(rest, &record))
         return false;
-    visitor->sealed(visitor->user, shard, record);
+    if (visitor->sealed != NULL)
+        visitor->sealed(visitor->user, shard, record);
     return true;
 }
 
@@ -169,7 +171,8 @@ static bool visit_segment(struct slice *rest, const struct manifest_visitor *vis
             .footer_hash = {words[12], words[13]},
         },
     };
-    visitor->segment(visitor->user, &segment);
+    if (visitor->segment != NULL)
+        visitor->segment(visitor->user, &segment);
     return true;
 }
 
@@ -179,7 +182,8 @@ static bool visit_drop(struct slice *rest, const struct manifest_visitor *visito
 
     if (!take_u64(rest, &number))
         return false;
-    visitor->drop(visitor->user, number);
+    if (visitor->drop != NULL)
+        visitor->drop(visitor->user, number);
     return true;
 }
 
@@ -192,7 +196,8 @@ static bool visit_source(struct slice *rest, const struct manifest_visitor *visi
     if (!watermark_take(rest, &watermark) || !take_u8(rest, &has_watermark) ||
         !take_u64(rest, &order))
         return false;
-    visitor->source(visitor->user, &watermark, has_watermark != 0, (int64_t)order);
+    if (visitor->source != NULL)
+        visitor->source(visitor->user, &watermark, has_watermark != 0, (int64_t)order);
     return true;
 }
 
@@ -203,7 +208,8 @@ static bool visit_loss(struct slice *rest, const struct manifest_visitor *visito
 
     if (!source_take(rest, &source) || !loss_take(rest, &loss))
         return false;
-    visitor->loss(visitor->user, &source, &loss);
+    if (visitor->loss != NULL)
+        visitor->loss(visitor->user, &source, &loss);
     return true;
 }
 
@@ -213,7 +219,8 @@ static bool visit_field(struct slice *rest, const struct manifest_visitor *visit
 
     if (!take_text(rest, &name))
         return false;
-    visitor->field(visitor->user, name);
+    if (visitor->field != NULL)
+        visitor->field(visitor->user, name);
     return true;
 }
 
@@ -223,7 +230,8 @@ static bool visit_rewritten(struct slice *rest, const struct manifest_visitor *v
 
     if (!take_words(rest, words, COUNT_OF(words)))
         return false;
-    visitor->rewritten(visitor->user, words[0], words[1], words[2]);
+    if (visitor->rewritten != NULL)
+        visitor->rewritten(visitor->user, words[0], words[1], words[2]);
     return true;
 }
 
@@ -248,7 +256,8 @@ static bool visit_erasure(struct slice *rest, const struct manifest_visitor *vis
     if (!take_text(rest, &erasure.filter) || !take_text(rest, &erasure.by) ||
         erasure.filter.len > MANIFEST_TEXT_SIZE_MAX || erasure.by.len > MANIFEST_TEXT_SIZE_MAX)
         return false;
-    visitor->erasure(visitor->user, &erasure);
+    if (visitor->erasure != NULL)
+        visitor->erasure(visitor->user, &erasure);
     return true;
 }
 

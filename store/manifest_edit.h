@@ -66,7 +66,8 @@ bool manifest_put_loss(struct buf *out, const struct event_source *source,
 bool manifest_put_field(struct buf *out, struct slice name);
 bool manifest_put_erasure(struct buf *out, const struct manifest_erasure *erasure);
 
-/* Everything is borrowed for the call. */
+/* Everything is borrowed for the call. Who does not want a kind of entry leaves its function NULL
+ * (but for damage, which everybody wants). */
 struct manifest_visitor {
     void (*counters)(void *user, const struct manifest_counters *counters);
     void (*sealed)(void *user, uint16_t shard, uint64_t record_number);

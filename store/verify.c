@@ -78,42 +78,6 @@ static void on_drop(void *user, uint64_t number)
     verify->count = kept;
 }
 
-static void on_source(void *user, const struct watermark *watermark, bool has_watermark,
-                      int64_t order_ns)
-{
-    (void)user;
-    (void)watermark;
-    (void)has_watermark;
-    (void)order_ns;
-}
-
-static void on_loss(void *user, const struct event_source *source, const struct loss *loss)
-{
-    (void)user;
-    (void)source;
-    (void)loss;
-}
-
-static void on_field(void *user, struct slice name)
-{
-    (void)user;
-    (void)name;
-}
-
-static void on_rewritten(void *user, uint64_t number, uint64_t level, uint64_t erasure)
-{
-    (void)user;
-    (void)number;
-    (void)level;
-    (void)erasure;
-}
-
-static void on_erasure(void *user, const struct manifest_erasure *erasure)
-{
-    (void)user;
-    (void)erasure;
-}
-
 static enum status read_manifest(struct verify *verify, struct error *err)
 {
     struct manifest_visitor visitor = {
@@ -121,11 +85,6 @@ static enum status read_manifest(struct verify *verify, struct error *err)
         .sealed = on_sealed,
         .segment = on_segment,
         .drop = on_drop,
-        .source = on_source,
-        .loss = on_loss,
-        .field = on_field,
-        .rewritten = on_rewritten,
-        .erasure = on_erasure,
         .damage = problem,
         .user = verify,
     };

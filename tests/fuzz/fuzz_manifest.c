@@ -1,5 +1,5 @@
-/* Hostile bytes as a manifest record and as a manifest behind a valid CURRENT: read or refused with a
- * sentence, never a crash. */
+/* Hostile bytes as a manifest record and as a manifest behind a valid CURRENT: read or refused with
+ * a sentence, never a crash. */
 #include "base/byteorder.h"
 #include "store/manifest.h"
 #include "tests/support/sim_io.h"
@@ -8,61 +8,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void on_counters(void *user, const struct manifest_counters *counters)
-{
-    (void)user;
-    (void)counters;
-}
-
-static void on_sealed(void *user, uint16_t shard, uint64_t record_number)
-{
-    (void)user;
-    (void)shard;
-    (void)record_number;
-}
-
 static void on_segment(void *user, const struct manifest_segment *segment)
 {
     char path[PATH_SIZE_MAX];
 
     (void)user;
     path_segment(path, "/d", segment->day, segment->number);
-}
-
-static void on_drop(void *user, uint64_t number)
-{
-    (void)user;
-    (void)number;
-}
-
-static void on_source(void *user, const struct watermark *watermark, bool has_watermark,
-                      int64_t order_ns)
-{
-    (void)user;
-    (void)watermark;
-    (void)has_watermark;
-    (void)order_ns;
-}
-
-static void on_loss(void *user, const struct event_source *source, const struct loss *loss)
-{
-    (void)user;
-    (void)source;
-    (void)loss;
-}
-
-static void on_field(void *user, struct slice name)
-{
-    (void)user;
-    (void)name;
-}
-
-static void on_rewritten(void *user, uint64_t number, uint64_t level, uint64_t erasure)
-{
-    (void)user;
-    (void)number;
-    (void)level;
-    (void)erasure;
 }
 
 static void on_erasure(void *user, const struct manifest_erasure *erasure)
@@ -81,9 +32,8 @@ static void on_damage(void *user, const char *line)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct manifest_visitor visitor = {on_counters, on_sealed, on_segment, on_drop, on_source,
-                                       on_loss,     on_field,  on_rewritten, on_erasure,
-                                       on_damage,   NULL};
+    struct manifest_visitor visitor = {
+        .segment = on_segment, .erasure = on_erasure, .damage = on_damage};
     struct sim_io *sim = sim_io_new(1);
     struct io *io = sim_io_table(sim);
     struct manifest manifest;

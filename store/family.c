@@ -17,6 +17,9 @@
 enum {
     ARENA_SIZE_MAX = 512 << 20,
     SKELETON_SIZE_MAX = 4 << 20,
+    FIELD_SIZE = 7,      /* in a skeleton */
+    PLACES_MAX = SHAPE_SIZE_MAX + SHAPE_SLOTS_MAX + 1,
+    SEEN_PLACES = 4 * FAMILY_WORD_VARIANTS_MAX,
     LOOKED_AT_MAX = 256, /* clusters of one skeleton: noise would make it quadratic */
     /* Marks in skeletons: token bytes, which no literal delimiter is. */
     MARK_WORD = 'W',
@@ -55,26 +58,44 @@ struct builder {
     struct map skeletons; /* -> first cluster */
     struct arena scratch;
     struct buf skeleton;
+    uint64_t edges[PLACES_MAX / 64 + 1]; /* of the template at hand: place_number() of its fields' ends */
     struct word words[FAMILY_WORDS_MAX];
     uint32_t hashes[FAMILY_WORDS_MAX];
 };
 
-/* Does a field begin or end at `offset` of `gap`? */
-static bool is_field_edge(const struct template *template, uint32_t gap, uint32_t offset)
+/* Places where a field may begin or end: gap g has one before each byte and one behind the last, so
+ * that they are numbered by the bytes and gaps before them. */
+static uint32_t place_number(const struct template *template, uint32_t gap, uint32_t offset)
 {
+    return template_gap_start(template, gap) + gap + offset;
+}
+
+static inline bool is_field_edge(const struct builder *builder, uint32_t number)
+{
+    return (builder->edges[number / 64] >> (number % 64) & 1) != 0;
+}
+
+static void mark_field_edges(struct builder *builder, const struct template *template)
+{
+    uint32_t slot_count = template->slot_count;
+    uint32_t count = template->gap_ends[slot_count] + slot_count + 1;
+
+    memset(builder->edges, 0, (count / 64 + 1) * sizeof(*builder->edges));
     for (uint32_t i = 0; i < template->field_count; i++) {
         const struct shape_field *field = &template->fields[i];
+        uint32_t begin, end;
 
-        if (!field->computed && ((field->begin_gap == gap && field->begin_offset == offset) ||
-                                 (field->end_gap == gap && field->end_offset == offset)))
-            return true;
+        if (field->computed)
+            continue;
+        begin = place_number(template, field->begin_gap, field->begin_offset);
+        end = place_number(template, field->end_gap, field->end_offset);
+        builder->edges[begin / 64] |= (uint64_t)1 << (begin % 64);
+        builder->edges[end / 64] |= (uint64_t)1 << (end % 64);
     }
-    return false;
 }
 
 /* Numbers of the fields that begin or end here go into the skeleton. */
-static void append_field_edges(struct builder *builder, const struct template *template,
-                               uint32_t gap, uint32_t offset)
+static char *put_field_edges(const struct template *template, uint32_t gap, uint32_t offset, char *out)
 {
     for (uint32_t i = 0; i < template->field_count; i++) {
         const struct shape_field *field = &template->fields[i];
@@ -83,68 +104,88 @@ static void append_field_edges(struct builder *builder, const struct template *t
 
         if (field->computed || !(begin || end))
             continue;
-        (void)buf_append_byte(&builder->skeleton, MARK_FIELD);
-        (void)buf_append_u16(&builder->skeleton, (uint16_t)(i << 2 | (begin ? 2u : 0u) | end));
+        *out++ = MARK_FIELD;
+        put_le16(out, (uint16_t)(i << 2 | (begin ? 2u : 0u) | end));
+        out += 2;
     }
+    return out;
 }
 
-/* Words of one gap, and its skeleton. False: too many words. */
-static bool read_gap(struct builder *builder, const struct template *template, uint32_t gap,
-                     uint32_t *count)
+/* Words of one gap, and its skeleton to `out`; the end of that. NULL: too many words. */
+static char *read_gap(struct builder *builder, const struct template *template, uint32_t gap,
+                      uint32_t *count, char *out)
 {
     struct slice text = template_gap(template, gap);
-    uint32_t base = template_gap_start(template, gap), at = 0;
-    bool has_edges = template->field_count > 0;
+    uint32_t base = template_gap_start(template, gap), number = base + gap, at = 0;
 
     while (at <= text.len) {
         uint32_t start = at;
 
-        if (has_edges)
-            append_field_edges(builder, template, gap, at);
+        if (is_field_edge(builder, number + at))
+            out = put_field_edges(template, gap, at, out);
         if (at == text.len)
-            return true;
+            break;
         while (at < text.len && is_token_byte(text.data[at]) &&
-               !(at > start && has_edges && is_field_edge(template, gap, at)))
+               !(at > start && is_field_edge(builder, number + at)))
             at++;
         if (at == start) {
-            (void)buf_append_byte(&builder->skeleton, text.data[at++]);
+            *out++ = text.data[at++];
             continue;
         }
         if (*count == FAMILY_WORDS_MAX)
-            return false;
+            return NULL;
         builder->words[*count] =
             (struct word){.gap = (uint16_t)gap, .start = base + start, .len = at - start};
         builder->hashes[(*count)++] = (uint32_t)hash64(text.data + start, at - start);
-        (void)buf_append_byte(&builder->skeleton, MARK_WORD);
+        *out++ = MARK_WORD;
     }
-    return true;
+    return out;
+}
+
+/* What all templates with an equal skeleton share beside their gaps and slots. */
+static char *put_fields(const struct template *template, char *out)
+{
+    put_le32(out, template->format);
+    put_le16(out + 4, template->field_count);
+    out += 6;
+    for (uint32_t i = 0; i < template->field_count; i++, out += FIELD_SIZE) {
+        const struct shape_field *field = &template->fields[i];
+
+        put_le32(out, field->field);
+        out[4] = (char)field->type;
+        out[5] = (char)field->unit;
+        out[6] = (char)field->computed;
+    }
+    return out;
 }
 
 static bool read_skeleton(struct builder *builder, const struct template *template,
                           uint32_t *word_count)
 {
     struct buf *skeleton = &builder->skeleton;
+    size_t size_max = 6 + template->gap_ends[template->slot_count] + (size_t)template->slot_count * 3 +
+                      (size_t)template->field_count * (FIELD_SIZE + 2 * 3);
+    char *out;
 
     buf_reset(skeleton);
     *word_count = 0;
-    (void)buf_append_u32(skeleton, template->format);
-    (void)buf_append_u16(skeleton, template->field_count);
-    for (uint32_t i = 0; i < template->field_count; i++) {
-        (void)buf_append_u32(skeleton, template->fields[i].field);
-        (void)buf_append_byte(skeleton, (char)template->fields[i].type);
-        (void)buf_append_byte(skeleton, (char)template->fields[i].unit);
-        (void)buf_append_byte(skeleton, (char)template->fields[i].computed);
-    }
+    if (!buf_reserve(skeleton, size_max))
+        return false;
+    mark_field_edges(builder, template);
+    out = put_fields(template, skeleton->data);
     for (uint32_t gap = 0; gap <= template->slot_count; gap++) {
-        if (!read_gap(builder, template, gap, word_count))
+        out = read_gap(builder, template, gap, word_count, out);
+        if (out == NULL)
             return false;
         if (gap == template->slot_count)
             break;
-        (void)buf_append_byte(skeleton, MARK_SLOT);
-        (void)buf_append_byte(skeleton, (char)template->kinds[gap].type);
-        (void)buf_append_byte(skeleton, (char)template->kinds[gap].param);
+        out[0] = MARK_SLOT;
+        out[1] = (char)template->kinds[gap].type;
+        out[2] = (char)template->kinds[gap].param;
+        out += 3;
     }
-    return !skeleton->failed;
+    buf_commit(skeleton, (size_t)(out - skeleton->data));
+    return true;
 }
 
 static bool words_agree(const struct candidate *a, const struct candidate *b)
@@ -219,40 +260,40 @@ static bool make_clusters(struct builder *builder)
     return true;
 }
 
-static int compare_hashes(const void *a, const void *b)
+/* Are there more different words at `position` than fit a template code? */
+static bool varies_a_lot(const struct builder *builder, const struct cluster *cluster,
+                         uint32_t position)
 {
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    uint64_t seen[SEEN_PLACES] = {0};
+    uint32_t distinct = 0;
 
-    return left < right ? -1 : left > right;
+    for (uint32_t i = cluster->first; i != FAMILY_NONE && distinct <= FAMILY_WORD_VARIANTS_MAX;
+         i = builder->next_member[i]) {
+        uint32_t hash = builder->candidates[i].hashes[position], at = hash % SEEN_PLACES;
+        uint64_t mark = (uint64_t)1 << 32 | hash;
+
+        while (seen[at] != 0 && seen[at] != mark)
+            at = (at + 1) % SEEN_PLACES;
+        distinct += seen[at] == 0;
+        seen[at] = mark;
+    }
+    return distinct > FAMILY_WORD_VARIANTS_MAX;
 }
 
-/* Which word positions of the cluster have more variants than fit a template code. */
+/* Which word positions of the cluster become slots. */
 static bool find_widened(struct builder *builder, struct cluster *cluster)
 {
     uint32_t word_count = builder->candidates[cluster->first].word_count;
     uint8_t *widened = arena_new(&builder->scratch, uint8_t, word_count + 1);
-    uint32_t *hashes;
 
     cluster->widened = widened;
     if (widened == NULL)
         return false;
-    if (cluster->member_count <= FAMILY_WORD_VARIANTS_MAX)
-        return true;
-    hashes = malloc(cluster->member_count * sizeof(*hashes));
-    if (hashes == NULL)
-        return false;
-    for (uint32_t position = 0; position < word_count; position++) {
-        uint32_t count = 0, distinct = 0;
-
-        for (uint32_t i = cluster->first; i != FAMILY_NONE; i = builder->next_member[i])
-            hashes[count++] = builder->candidates[i].hashes[position];
-        qsort(hashes, count, sizeof(*hashes), compare_hashes);
-        for (uint32_t i = 0; i < count; i++)
-            distinct += i == 0 || hashes[i] != hashes[i - 1];
-        widened[position] = distinct > FAMILY_WORD_VARIANTS_MAX;
+    for (uint32_t position = 0;
+         position < word_count && cluster->member_count > FAMILY_WORD_VARIANTS_MAX; position++) {
+        widened[position] = varies_a_lot(builder, cluster, position);
         cluster->widened_count += widened[position];
     }
-    free(hashes);
     return true;
 }
 

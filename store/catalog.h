@@ -35,7 +35,7 @@ struct segment_file {
     uint64_t rules_applied; /* rules of retention, a bit each; background thread only */
     uint64_t rule_bytes[RETENTION_RULES_MAX]; /* stored bytes of its rows + 1; 0: not counted yet */
     unsigned compact_failures; /* background thread only */
-    int64_t erase_retry_ns; /* an erasure failed on it; 0: not. State lock */
+    int64_t erase_retry_ns; /* when an erasure failed on it; 0: none did. State lock */
     atomic_uint *leaving; /* NULL, or the count of dropped files that somebody still holds */
 };
 

@@ -32,7 +32,7 @@ static uint64_t weight(const struct segment_file *file)
 static bool is_candidate(const struct store *store, const struct segment_file *file)
 {
     return file->entry.level < COMPACT_LEVEL_MAX && !atomic_load(&file->dropped) &&
-           file->compact_failures == 0 && weight(file) < store->options.compact_size / 2;
+           file->compact_failures == 0 && file->erase_retry_ns == 0 && weight(file) < store->options.compact_size / 2;
 }
 
 /* By day, level, time: those that may be joined stand together. */
@@ -119,7 +119,7 @@ static bool ingest_is_late(struct store *store)
     bool late;
 
     (void)pthread_mutex_lock(&store->state_lock);
-    late = store->disk_full || store->read_only || erasures_active(&store->upkeep);
+    late = store->disk_full || store->read_only || erasures_at_work(&store->upkeep);
     for (uint32_t i = 0; i < SHARDS_MAX; i++)
         late = late || store->shards[i].full || store->shards[i].head_count > 1;
     (void)pthread_mutex_unlock(&store->state_lock);

@@ -6,6 +6,8 @@
  *                   files go when their last reader has left; the WAL begins a new file and the old
  *                   ones are removed, as are the damaged pieces in quarantine/
  *   finished        a receipt: receipts/<number>.json, and an entry in the manifest
+ *   incomplete      segments that cannot be read or written again keep their rows, hidden; all else is
+ *                   done. They are tried again each minute; the way out is to repair or to remove them
  *
  * Watermarks stay: lines that are shipped again are not stored again. Rows that arrive after the
  * answer are not meant, and neither is an event that was still being assembled then.
@@ -25,6 +27,7 @@ struct store;
 enum {
     ERASURES_MAX = 10000,        /* remembered; the oldest finished ones leave the list, not the disk */
     ERASURES_ACTIVE_MAX = 64,    /* at work: each masks every scan */
+    ERASED_SEGMENTS_MAX = 1 << 16, /* named, of all erasures at work; the others are counted */
     ERASE_TEXT_SIZE_MAX = 64 << 10,
 };
 
@@ -37,9 +40,12 @@ struct erase_request {
 enum erase_state {
     ERASE_RUNNING,  /* rows are invisible; their bytes are being removed */
     ERASE_WAITING,  /* only a reader still holds old files */
-    ERASE_BLOCKED,  /* a segment or head cannot be written again: see `problem` */
+    ERASE_BLOCKED,  /* it cannot go on, and later ones wait: see `problem` */
+    ERASE_INCOMPLETE, /* segments cannot be written again: see `problem`; all else is done */
     ERASE_FINISHED,
 };
+
+struct manifest_erased;
 
 struct erase_receipt {
     uint64_t number;
@@ -48,11 +54,16 @@ struct erase_receipt {
     int64_t time_min_ns, time_max_ns;
     uint64_t sequence_max;            /* newest row that was meant */
     uint64_t rows, samples, segments; /* erased; segments written again or dropped */
+    /* Texts that the filter could not decide (limits of a regex): their rows stay. When it is finished
+     * and this is 0, every row that was meant is gone. */
+    uint64_t undecided;
     struct slice filter, by;
-    const char *problem;              /* "" unless blocked */
+    const char *problem;              /* "" unless blocked or incomplete */
+    const struct manifest_erased *done; /* segments in the order of the work, until it is finished */
+    uint32_t done_count;              /* less than `segments`: see ERASED_SEGMENTS_MAX */
 };
 
-/* "running", "waiting", "blocked", "finished"; static. */
+/* "running", "waiting", "blocked", "incomplete", "finished"; static. */
 const char *erase_state_name(enum erase_state state);
 
 /* OK: durable, and no scan that is opened from now on sees the rows. `number` names the erasure.

@@ -12,139 +12,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { EDIT_SIZE_MAX = 1 << 20, RETRY_S = 60 };
-
-const char *erase_state_name(enum erase_state state)
-{
-    static const char *const names[] = {[ERASE_RUNNING] = "running",
-                                        [ERASE_WAITING] = "waiting",
-                                        [ERASE_BLOCKED] = "blocked",
-                                        [ERASE_FINISHED] = "finished"};
-
-    return names[state];
-}
-
-/* ---- the list ---- */
-
-static void erasure_free(struct erasure *erasure)
-{
-    if (erasure == NULL)
-        return;
-    if (erasure->filter != NULL)
-        erasure->filter->free(erasure->filter);
-    free((char *)(uintptr_t)erasure->entry.filter.data);
-    free((char *)(uintptr_t)erasure->entry.by.data);
-    free(erasure);
-}
-
-void erasures_release(struct upkeep *upkeep)
-{
-    for (uint32_t i = 0; i < upkeep->erasure_count; i++)
-        erasure_free(upkeep->erasures[i]);
-    free(upkeep->erasures);
-}
-
-static bool copy_text(struct slice from, struct slice *out)
-{
-    char *copy = malloc(from.len + 1);
-
-    *out = (struct slice){copy, from.len};
-    if (copy != NULL && from.len > 0)
-        memcpy(copy, from.data, from.len);
-    return copy != NULL;
-}
-
-static struct erasure *erasure_new(const struct manifest_erasure *entry)
-{
-    struct erasure *erasure = calloc(1, sizeof(*erasure));
-
-    if (erasure == NULL)
-        return NULL;
-    erasure->entry = *entry;
-    erasure->entry.by = (struct slice){NULL, 0};
-    erasure->state = entry->finished_ns != 0 ? ERASE_FINISHED : ERASE_RUNNING;
-    if (copy_text(entry->filter, &erasure->entry.filter) &&
-        copy_text(entry->by, &erasure->entry.by))
-        return erasure;
-    erasure_free(erasure);
-    return NULL;
-}
-
-/* The oldest finished one makes room; its receipt stays on the disk. */
-static void forget_oldest(struct upkeep *upkeep)
-{
-    uint32_t at = 0;
-
-    while (at < upkeep->erasure_count && upkeep->erasures[at]->state != ERASE_FINISHED)
-        at++;
-    if (at == upkeep->erasure_count)
-        return;
-    erasure_free(upkeep->erasures[at]);
-    memmove(&upkeep->erasures[at], &upkeep->erasures[at + 1],
-            (upkeep->erasure_count - at - 1) * sizeof(struct erasure *));
-    upkeep->erasure_count--;
-}
-
-static bool append(struct upkeep *upkeep, struct erasure *erasure)
-{
-    if (upkeep->erasure_count >= ERASURES_MAX)
-        forget_oldest(upkeep);
-    if (upkeep->erasure_count == upkeep->erasure_capacity) {
-        uint32_t capacity = upkeep->erasure_capacity == 0 ? 16 : upkeep->erasure_capacity * 2;
-        struct erasure **grown =
-            realloc(upkeep->erasures, capacity * sizeof(struct erasure *));
-
-        if (grown == NULL)
-            return false;
-        upkeep->erasures = grown;
-        upkeep->erasure_capacity = capacity;
-    }
-    upkeep->erasures[upkeep->erasure_count++] = erasure;
-    return true;
-}
-
-bool erasures_load(struct upkeep *upkeep, const struct manifest_erasure *entry)
-{
-    struct erasure *erasure = erasure_new(entry);
-
-    if (erasure == NULL)
-        return false;
-    for (uint32_t i = 0; i < upkeep->erasure_count; i++)
-        if (upkeep->erasures[i]->entry.number == entry->number) {
-            erasure_free(upkeep->erasures[i]);
-            upkeep->erasures[i] = erasure;
-            return true;
-        }
-    if (append(upkeep, erasure))
-        return true;
-    erasure_free(erasure);
-    return false;
-}
-
-bool erasures_put(const struct upkeep *upkeep, struct buf *out)
-{
-    bool fine = true;
-
-    for (uint32_t i = 0; i < upkeep->erasure_count && fine; i++)
-        fine = manifest_put_erasure(out, &upkeep->erasures[i]->entry);
-    return fine;
-}
-
-static uint32_t active_count(const struct upkeep *upkeep)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < upkeep->erasure_count; i++)
-        count += upkeep->erasures[i]->state != ERASE_FINISHED;
-    return count;
-}
-
-bool erasures_active(const struct upkeep *upkeep)
-{
-    return active_count(upkeep) > 0;
-}
 
 /* ---- after a start ---- */
 
@@ -154,6 +23,22 @@ static enum status make_filter(struct store *store, struct slice text, struct st
     if (store->options.make_filter == NULL)
         return error_set(err, STATUS_INVALID, "this program cannot read filters");
     return store->options.make_filter(store->options.make_filter_user, store, text, out, err);
+}
+
+/* Two of them: see struct erasure. */
+static enum status make_filters(struct store *store, struct erasure *erasure, struct error *err)
+{
+    enum status status = make_filter(store, erasure->entry.filter, &erasure->filter, err);
+
+    if (status == STATUS_OK)
+        status = make_filter(store, erasure->entry.filter, &erasure->eraser, err);
+    else
+        erasure->filter = NULL;
+    if (status == STATUS_OK || erasure->filter == NULL)
+        return status;
+    erasure->filter->free(erasure->filter);
+    erasure->filter = erasure->eraser = NULL;
+    return status;
 }
 
 /* What cannot be understood hides too much rather than too little, and erases nothing. */
@@ -167,9 +52,8 @@ void erasures_start(struct store *store)
         if (erasure->state == ERASE_FINISHED)
             continue;
         erasure->wal_file = store->wal.next_file;
-        if (make_filter(store, erasure->entry.filter, &erasure->filter, &err) == STATUS_OK)
+        if (make_filters(store, erasure, &err) == STATUS_OK)
             continue;
-        erasure->filter = NULL;
         erasure->state = ERASE_BLOCKED;
         (void)snprintf(erasure->problem, sizeof(erasure->problem), "%.190s", err.message);
         (void)snprintf(line, sizeof(line),
@@ -192,7 +76,7 @@ static enum status check_request(struct store *store, const struct erase_request
     if (request->time_min_ns >= request->time_max_ns)
         return error_set(err, STATUS_INVALID, "the range of time is empty");
     (void)pthread_mutex_lock(&store->state_lock);
-    active = active_count(&store->upkeep);
+    active = erasures_unfinished(&store->upkeep);
     (void)pthread_mutex_unlock(&store->state_lock);
     return active < ERASURES_ACTIVE_MAX
                ? STATUS_OK
@@ -213,13 +97,15 @@ static void draw_line(struct store *store, struct erasure *erasure)
 }
 
 static enum status commit_entry(struct store *store, const struct manifest_erasure *entry,
-                                struct error *err)
+                                uint64_t undecided, struct error *err)
 {
     struct buf edit = buf_empty(EDIT_SIZE_MAX);
     enum status status;
+    bool fine;
 
-    status = manifest_put_erasure(&edit, entry)
-                 ? store_manifest_commit(store, buf_slice(&edit), err)
+    fine = manifest_put_erasure(&edit, entry) &&
+           (undecided == 0 || manifest_put_undecided(&edit, entry->number, undecided));
+    status = fine ? store_manifest_commit(store, buf_slice(&edit), err)
                  : error_set(err, STATUS_NO_MEMORY, "no memory for a manifest record");
     buf_release(&edit);
     return status;
@@ -242,9 +128,9 @@ static enum status put_in_force(struct store *store, struct erasure *erasure, st
     draw_line(store, erasure);
     (void)pthread_mutex_lock(&store->state_lock);
     erasure->entry.number = next_number(&store->upkeep);
-    fine = append(&store->upkeep, erasure) && upkeep_remask(store);
+    fine = erasures_append(&store->upkeep, erasure) && upkeep_remask(store);
     (void)pthread_mutex_unlock(&store->state_lock);
-    status = fine ? commit_entry(store, &erasure->entry, err)
+    status = fine ? commit_entry(store, &erasure->entry, 0, err)
                   : error_set(err, STATUS_NO_MEMORY, "no memory for an erasure");
     if (status == STATUS_OK)
         return status;
@@ -275,14 +161,12 @@ enum status store_erase(struct store *store, const struct erase_request *request
     erasure = erasure_new(&entry);
     if (erasure == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for an erasure");
-    status = make_filter(store, request->filter, &erasure->filter, err);
+    status = make_filters(store, erasure, err);
     if (status == STATUS_OK) {
         (void)pthread_mutex_lock(&store->manifest_lock);
         status = put_in_force(store, erasure, err);
         *number = erasure->entry.number;
         (void)pthread_mutex_unlock(&store->manifest_lock);
-    } else {
-        erasure->filter = NULL;
     }
     if (status != STATUS_OK) {
         erasure_free(erasure);
@@ -301,8 +185,7 @@ static void block(struct store *store, struct erasure *erasure, const char *why)
     if (erasure->state != ERASE_BLOCKED || strncmp(erasure->problem, why, 100) != 0)
         diag_error("store: erasure %" PRIu64 " is blocked: %s", erasure->entry.number, why);
     erasure->state = ERASE_BLOCKED;
-    if (why != erasure->problem)
-        (void)snprintf(erasure->problem, sizeof(erasure->problem), "%.190s", why);
+    (void)snprintf(erasure->problem, sizeof(erasure->problem), "%s", why);
     erasure->retry_ns = io_mono_ns(store->io) + RETRY_S * NS_PER_S;
     (void)pthread_mutex_unlock(&store->state_lock);
 }
@@ -330,7 +213,7 @@ static bool in_heads(struct store *store, const struct erasure *erasure)
 
 static bool is_meant(const struct erasure *erasure, const struct segment_file *file)
 {
-    return file->entry.erasure < erasure->entry.number && file->erase_retry_ns == 0 &&
+    return file->entry.erasure < erasure->entry.number &&
            file->entry.summary.sequence_min <= erasure->entry.sequence_max;
 }
 
@@ -352,7 +235,7 @@ static struct segment_file *next_file(struct store *store, const struct erasure 
     for (uint32_t i = 0; i < store->catalog->count && found == NULL; i++) {
         struct segment_file *file = store->catalog->files[i];
 
-        if (!is_meant(erasure, file))
+        if (!is_meant(erasure, file) || file->erase_retry_ns != 0)
             continue;
         if (bounds_meet(erasure, file))
             found = segment_file_ref(file);
@@ -374,18 +257,71 @@ static struct manifest_erasure with_counts(const struct manifest_erasure *entry,
     return sum;
 }
 
-static bool put_counts(void *user, struct buf *edit, const struct replacement *replacement)
+static struct manifest_erased erased_of(const struct replacement *replacement)
 {
-    struct manifest_erasure sum = with_counts(&((struct erasure *)user)->entry, replacement);
-
-    return manifest_put_erasure(edit, &sum);
+    return (struct manifest_erased){
+        .segment = replacement->files[0]->entry.number,
+        .day = replacement->files[0]->entry.day,
+        .made = replacement->made,
+        .rows = replacement->rows_masked,
+        .samples = replacement->samples_masked,
+        .bytes_before = replacement->bytes_in,
+        .bytes_after = replacement->bytes_out,
+    };
 }
 
+/* What of a replacement goes into its manifest record, and after that into memory. */
+struct erasing {
+    struct erasure *erasure;
+    uint64_t undecided_before; /* texts, by its eraser */
+};
+
+static uint64_t undecided_by(const struct store_filter *filter)
+{
+    return filter->undecided == NULL ? 0 : filter->undecided(filter);
+}
+
+static uint64_t undecided_sum(const struct erasing *erasing)
+{
+    return erasing->erasure->undecided + undecided_by(erasing->erasure->eraser) -
+           erasing->undecided_before;
+}
+
+static bool put_counts(void *user, struct buf *edit, const struct replacement *replacement)
+{
+    const struct erasing *erasing = user;
+    struct manifest_erasure sum = with_counts(&erasing->erasure->entry, replacement);
+    struct manifest_erased erased = erased_of(replacement);
+    uint64_t undecided = undecided_sum(erasing);
+
+    return manifest_put_erasure(edit, &sum) &&
+           (undecided == 0 || manifest_put_undecided(edit, sum.number, undecided)) &&
+           manifest_put_erased(edit, sum.number, &erased);
+}
+
+/* State lock held. */
+static void account(struct store *store, const struct erasing *erasing,
+                    const struct replacement *replacement)
+{
+    struct erasure *erasure = erasing->erasure;
+    struct manifest_erased erased = erased_of(replacement);
+
+    erasure->undecided = undecided_sum(erasing);
+    if (replacement->unchanged) {
+        replacement->files[0]->entry.erasure = erasure->entry.number;
+        return;
+    }
+    erasure->entry = with_counts(&erasure->entry, replacement);
+    erasure_note(&store->upkeep, erasure, &erased);
+}
+
+/* Errors other than DISK_FULL are of this segment: it is left for later. */
 static enum status erase_from(struct store *store, struct erasure *erasure,
                               struct segment_file *file, struct error *err)
 {
-    struct mask mask = {erasure->filter->predicate, erasure->entry.time_min_ns,
+    struct mask mask = {erasure->eraser->predicate, erasure->entry.time_min_ns,
                         erasure->entry.time_max_ns, erasure->entry.sequence_max};
+    struct erasing erasing = {erasure, undecided_by(erasure->eraser)};
     struct replacement replacement = {.files = &file,
                                       .file_count = 1,
                                       .masks = &mask,
@@ -393,42 +329,98 @@ static enum status erase_from(struct store *store, struct erasure *erasure,
                                       .level = file->entry.level,
                                       .erasure = erasure->entry.number,
                                       .put = put_counts,
-                                      .user = erasure};
-    enum status status = store_replace(store, &replacement, err);
+                                      .user = &erasing};
+    enum status status;
+    bool room;
 
-    if (status == STATUS_AGAIN)
-        return STATUS_OK;
     (void)pthread_mutex_lock(&store->state_lock);
-    if (status != STATUS_OK)
-        file->erase_retry_ns = io_mono_ns(store->io) + RETRY_S * NS_PER_S;
-    else if (replacement.unchanged)
-        file->entry.erasure = erasure->entry.number;
-    else
-        erasure->entry = with_counts(&erasure->entry, &replacement);
+    room = erasure_reserve(erasure);
     (void)pthread_mutex_unlock(&store->state_lock);
-    return status;
+    status = room ? store_replace(store, &replacement, err)
+                  : error_set(err, STATUS_NO_MEMORY, "no memory for the segments of an erasure");
+    if (status == STATUS_AGAIN || status == STATUS_DISK_FULL)
+        return status == STATUS_AGAIN ? STATUS_OK : status;
+    (void)pthread_mutex_lock(&store->state_lock);
+    if (status == STATUS_OK) {
+        account(store, &erasing, &replacement);
+    } else {
+        file->erase_retry_ns = io_mono_ns(store->io);
+        if (erasure->failure[0] == '\0')
+            (void)snprintf(erasure->failure, sizeof(erasure->failure), "%s", err->message);
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+    return STATUS_OK;
 }
 
-static bool any_failed(struct store *store)
+/* ---- segments that failed ---- */
+
+/* Of the segments that it is meant for: those that could not be written again, for it or for an earlier
+ * one. */
+struct failed {
+    uint32_t count;
+    char first[PATH_SIZE_MAX];
+};
+
+static struct failed failed_files(struct store *store, const struct erasure *erasure)
 {
-    bool any = false;
+    struct failed failed = {0};
 
     (void)pthread_mutex_lock(&store->state_lock);
-    for (uint32_t i = 0; i < store->catalog->count; i++)
-        any = any || store->catalog->files[i]->erase_retry_ns != 0;
+    for (uint32_t i = 0; i < store->catalog->count; i++) {
+        const struct segment_file *file = store->catalog->files[i];
+
+        if (file->erase_retry_ns == 0 || !is_meant(erasure, file) || !bounds_meet(erasure, file))
+            continue;
+        if (failed.count++ == 0)
+            memcpy(failed.first, file->path, sizeof(failed.first));
+    }
     (void)pthread_mutex_unlock(&store->state_lock);
-    return any;
+    return failed;
 }
 
-static void retry_failed(struct store *store, struct erasure *erasure)
+/* All is done but for some segments. Later erasures go on; this one, when the round is over. */
+static void leave_incomplete(struct store *store, struct erasure *erasure,
+                             const struct failed *failed)
 {
+    struct upkeep *upkeep = &store->upkeep;
+    char problem[sizeof(erasure->problem)];
+
+    (void)snprintf(problem, sizeof(problem),
+                   "%u segments keep their rows, hidden, the first is %.200s: %.200s",
+                   failed->count, failed->first,
+                   erasure->failure[0] == '\0' ? "an erasure before this one could not write it again"
+                                               : erasure->failure);
+    if (strcmp(problem, erasure->problem) != 0)
+        diag_error("store: erasure %" PRIu64 " is incomplete: %s", erasure->entry.number, problem);
     (void)pthread_mutex_lock(&store->state_lock);
-    erasure->retry_ns = 0;
-    erasure->problem[0] = '\0';
-    for (uint32_t i = 0; i < store->catalog->count; i++)
-        store->catalog->files[i]->erase_retry_ns = 0;
+    memcpy(erasure->problem, problem, sizeof(problem));
+    erasure->state = ERASE_INCOMPLETE;
+    if (upkeep->erase_round_ns == 0)
+        upkeep->erase_round_ns = io_mono_ns(store->io) + RETRY_S * NS_PER_S;
     (void)pthread_mutex_unlock(&store->state_lock);
 }
+
+/* Once in a while segments that failed are tried again, for all erasures in their order: a segment
+ * keeps one number only, so that no later one may be applied to it first. */
+static void begin_round(struct store *store)
+{
+    struct upkeep *upkeep = &store->upkeep;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    if (upkeep->erase_round_ns != 0 && io_mono_ns(store->io) >= upkeep->erase_round_ns) {
+        upkeep->erase_round_ns = 0;
+        for (uint32_t i = 0; i < store->catalog->count; i++)
+            store->catalog->files[i]->erase_retry_ns = 0;
+        for (uint32_t i = 0; i < upkeep->erasure_count; i++) {
+            upkeep->erasures[i]->failure[0] = '\0';
+            if (upkeep->erasures[i]->state == ERASE_INCOMPLETE)
+                upkeep->erasures[i]->state = ERASE_RUNNING;
+        }
+    }
+    (void)pthread_mutex_unlock(&store->state_lock);
+}
+
+/* ---- the end ---- */
 
 /* The oldest WAL file that a head, or `opens` an open event, needs; manifest lock held. */
 static uint64_t low_water(struct store *store, bool opens)
@@ -519,27 +511,6 @@ static void empty_quarantine(struct store *store)
     (void)store->io->path->list(store->io, path, remove_quarantined, store);
 }
 
-static struct erase_receipt receipt_of(const struct erasure *erasure)
-{
-    const struct manifest_erasure *entry = &erasure->entry;
-
-    return (struct erase_receipt){
-        .number = entry->number,
-        .state = erasure->state,
-        .requested_ns = entry->requested_ns,
-        .finished_ns = entry->finished_ns,
-        .time_min_ns = entry->time_min_ns,
-        .time_max_ns = entry->time_max_ns,
-        .sequence_max = entry->sequence_max,
-        .rows = entry->rows,
-        .samples = entry->samples,
-        .segments = entry->segments,
-        .filter = entry->filter,
-        .by = entry->by,
-        .problem = erasure->problem,
-    };
-}
-
 /* The receipt first: an erasure that says "finished" has one. */
 static enum status finish(struct store *store, struct erasure *erasure, struct error *err)
 {
@@ -551,20 +522,22 @@ static enum status finish(struct store *store, struct erasure *erasure, struct e
         return status;
     empty_quarantine(store);
     done.finished_ns = io_wall_ns(store->io);
-    receipt = receipt_of(erasure);
+    receipt = erasure_receipt(erasure);
     receipt.state = ERASE_FINISHED;
     receipt.finished_ns = done.finished_ns;
     receipt.problem = "";
     status = receipt_write(store->io, store->dir, &receipt, err);
     (void)pthread_mutex_lock(&store->manifest_lock);
     if (status == STATUS_OK)
-        status = commit_entry(store, &done, err);
+        status = commit_entry(store, &done, erasure->undecided, err);
     (void)pthread_mutex_unlock(&store->manifest_lock);
     if (status != STATUS_OK)
         return status;
     (void)pthread_mutex_lock(&store->state_lock);
     erasure->entry = done;
     erasure->state = ERASE_FINISHED;
+    erasure->problem[0] = '\0';
+    erasure_forget_segments(&store->upkeep, erasure);
     (void)upkeep_remask(store); /* without memory the mask stays: it hides nothing any more */
     (void)pthread_mutex_unlock(&store->state_lock);
     diag_info("store: erasure %" PRIu64 ": %" PRIu64 " rows and %" PRIu64 " samples are gone",
@@ -572,34 +545,35 @@ static enum status finish(struct store *store, struct erasure *erasure, struct e
     return STATUS_OK;
 }
 
-static struct erasure *oldest_active(struct store *store)
+/* The oldest that has work to do. One whose filter cannot be made keeps the later ones waiting. */
+static struct erasure *oldest_at_work(struct store *store)
 {
     struct erasure *found = NULL;
 
     (void)pthread_mutex_lock(&store->state_lock);
     for (uint32_t i = 0; i < store->upkeep.erasure_count && found == NULL; i++)
         if (store->upkeep.erasures[i]->state != ERASE_FINISHED &&
-            store->upkeep.erasures[i]->filter != NULL)
+            store->upkeep.erasures[i]->state != ERASE_INCOMPLETE)
             found = store->upkeep.erasures[i];
     (void)pthread_mutex_unlock(&store->state_lock);
-    return found;
+    return found == NULL || found->filter == NULL ? NULL : found;
 }
 
-/* What is left to do when no segment is. */
+/* What is left to do when no segment is. END: it waits. */
 static enum status complete(struct store *store, struct erasure *erasure, struct error *err)
 {
+    struct failed failed = failed_files(store, erasure);
     enum status status = STATUS_OK;
 
-    if (any_failed(store)) {
-        block(store, erasure, erasure->problem[0] != '\0' ? erasure->problem
-                                                          : "a segment cannot be written again");
-        return STATUS_END;
-    }
     if (!erasure->scrubbed)
         status = store_scrub_wal(store, err);
     if (status != STATUS_OK)
         return status;
     erasure->scrubbed = true;
+    if (failed.count > 0) {
+        leave_incomplete(store, erasure, &failed);
+        return STATUS_OK;
+    }
     if (atomic_load(&store->upkeep.leaving) > 0) {
         set_state(store, erasure, ERASE_WAITING);
         return STATUS_END;
@@ -609,48 +583,30 @@ static enum status complete(struct store *store, struct erasure *erasure, struct
 
 enum status erasures_step(struct store *store, struct error *err)
 {
-    struct erasure *erasure = oldest_active(store);
+    struct erasure *erasure;
     struct segment_file *file;
     enum status status;
 
-    if (erasure == NULL || (erasure->retry_ns != 0 && io_mono_ns(store->io) < erasure->retry_ns))
+    begin_round(store);
+    erasure = oldest_at_work(store);
+    if (erasure == NULL ||
+        (erasure->state == ERASE_BLOCKED && io_mono_ns(store->io) < erasure->retry_ns))
         return STATUS_END;
-    if (erasure->retry_ns != 0) {
-        retry_failed(store, erasure);
-    }
     if (in_heads(store, erasure)) {
         status = store_seal_one(store, true, err);
         if (status == STATUS_END)
-            (void)error_set(err, STATUS_CORRUPT, "a head cannot be sealed");
+            status = error_set(err, STATUS_CORRUPT, "a head cannot be sealed");
     } else if ((file = next_file(store, erasure)) != NULL) {
         set_state(store, erasure, ERASE_RUNNING);
         status = erase_from(store, erasure, file, err);
         segment_file_unref(file);
-        if (status == STATUS_CORRUPT || status == STATUS_NO_MEMORY) {
-            block(store, erasure, err->message);
-            erasure->retry_ns = 0; /* go on with the others */
-            return STATUS_OK;
-        }
     } else {
         status = complete(store, erasure, err);
-        if (status == STATUS_OK || status == STATUS_END)
+        if (status == STATUS_END)
             return status;
     }
     if (status == STATUS_OK)
         return status;
     block(store, erasure, err->message);
     return STATUS_END;
-}
-
-void store_erasures(struct store *store, erase_visit *visit, void *user)
-{
-    bool go_on = true;
-
-    (void)pthread_mutex_lock(&store->state_lock);
-    for (uint32_t i = 0; i < store->upkeep.erasure_count && go_on; i++) {
-        struct erase_receipt receipt = receipt_of(store->upkeep.erasures[i]);
-
-        go_on = visit(user, &receipt);
-    }
-    (void)pthread_mutex_unlock(&store->state_lock);
 }

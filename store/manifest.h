@@ -29,7 +29,7 @@
 #include "store/paths.h"
 
 enum {
-    MANIFEST_VERSION = 2,
+    MANIFEST_VERSION = 3,
     MANIFEST_VERSION_OLDEST = 1, /* read, and written again as the newest at the start */
     MANIFEST_HEADER_SIZE = 32,
     MANIFEST_RECORD_HEADER_SIZE = 32,

@@ -14,6 +14,8 @@ enum entry_kind {
     ENTRY_FIELD,
     ENTRY_REWRITTEN,
     ENTRY_ERASURE,
+    ENTRY_ERASED,
+    ENTRY_UNDECIDED,
 };
 
 static bool put_words(struct buf *out, const uint64_t *words, size_t count)
@@ -120,6 +122,22 @@ bool manifest_put_erasure(struct buf *out, const struct manifest_erasure *erasur
 
     return buf_append_byte(out, ENTRY_ERASURE) && put_words(out, words, COUNT_OF(words)) &&
            put_text(out, erasure->filter) && put_text(out, erasure->by);
+}
+
+bool manifest_put_erased(struct buf *out, uint64_t erasure, const struct manifest_erased *erased)
+{
+    const uint64_t words[] = {erasure,      erased->segment, (uint64_t)erased->day,
+                              erased->made, erased->rows,    erased->samples,
+                              erased->bytes_before, erased->bytes_after};
+
+    return buf_append_byte(out, ENTRY_ERASED) && put_words(out, words, COUNT_OF(words));
+}
+
+bool manifest_put_undecided(struct buf *out, uint64_t erasure, uint64_t texts)
+{
+    const uint64_t words[] = {erasure, texts};
+
+    return buf_append_byte(out, ENTRY_UNDECIDED) && put_words(out, words, COUNT_OF(words));
 }
 
 static bool visit_counters(struct slice *rest, const struct manifest_visitor *visitor)
@@ -261,6 +279,38 @@ static bool visit_erasure(struct slice *rest, const struct manifest_visitor *vis
     return true;
 }
 
+static bool visit_erased(struct slice *rest, const struct manifest_visitor *visitor)
+{
+    uint64_t words[8];
+    struct manifest_erased erased;
+
+    if (!take_words(rest, words, COUNT_OF(words)))
+        return false;
+    erased = (struct manifest_erased){
+        .segment = words[1],
+        .day = (int64_t)words[2],
+        .made = words[3],
+        .rows = words[4],
+        .samples = words[5],
+        .bytes_before = words[6],
+        .bytes_after = words[7],
+    };
+    if (visitor->erased != NULL)
+        visitor->erased(visitor->user, words[0], &erased);
+    return true;
+}
+
+static bool visit_undecided(struct slice *rest, const struct manifest_visitor *visitor)
+{
+    uint64_t words[2];
+
+    if (!take_words(rest, words, COUNT_OF(words)))
+        return false;
+    if (visitor->undecided != NULL)
+        visitor->undecided(visitor->user, words[0], words[1]);
+    return true;
+}
+
 enum status manifest_visit(struct slice record, const struct manifest_visitor *visitor,
                            struct error *err)
 {
@@ -269,7 +319,8 @@ enum status manifest_visit(struct slice record, const struct manifest_visitor *v
         [ENTRY_SEGMENT] = visit_segment,   [ENTRY_DROP] = visit_drop,
         [ENTRY_SOURCE] = visit_source,     [ENTRY_LOSS] = visit_loss,
         [ENTRY_FIELD] = visit_field,       [ENTRY_REWRITTEN] = visit_rewritten,
-        [ENTRY_ERASURE] = visit_erasure,
+        [ENTRY_ERASURE] = visit_erasure,   [ENTRY_ERASED] = visit_erased,
+        [ENTRY_UNDECIDED] = visit_undecided,
     };
     struct slice rest = record;
     uint8_t kind;

@@ -14,8 +14,12 @@
  *      9  erasure     u64 number, requested, finished (0: not yet), time_min, time_max,
  *                     sequence_max, rows, samples, segments; text filter, text by. A later one with
  *                     the same number replaces it
+ *     10  erased      u64 number of the erasure, then of the segment, day, number of the segment in
+ *                     its place (0: no row stayed), rows, samples, bytes before, bytes after. Behind
+ *                     the erasure's own entry; only while it is at work
+ *     11  undecided   u64 number of the erasure, texts. Behind the erasure's own entry
  *
- * Kinds 8 and 9 came with version 2 of the manifest.
+ * Kinds 8 and 9 came with version 2 of the manifest, 10 and 11 with version 3.
  *
  * Thread safety: pure functions. */
 #ifndef DENDRO_STORE_MANIFEST_EDIT_H
@@ -53,6 +57,14 @@ struct manifest_erasure {
     struct slice filter, by;
 };
 
+/* A segment that was written again, or dropped, by an erasure. */
+struct manifest_erased {
+    uint64_t segment;
+    int64_t day;
+    uint64_t made; /* the segment in its place; 0: no row stayed */
+    uint64_t rows, samples, bytes_before, bytes_after;
+};
+
 bool manifest_put_counters(struct buf *out, const struct manifest_counters *counters);
 bool manifest_put_sealed(struct buf *out, uint16_t shard, uint64_t record_number);
 /* With its level and erasure. */
@@ -60,11 +72,13 @@ bool manifest_put_segment(struct buf *out, const struct manifest_segment *segmen
 bool manifest_put_drop(struct buf *out, uint64_t number);
 bool manifest_put_source(struct buf *out, const struct watermark *watermark, bool has_watermark,
                          int64_t order_ns);
-bool manifest_put_loss(struct buf *out, const struct event_source *source,
-                       const struct loss *loss);
+bool manifest_put_loss(struct buf *out, const struct event_source *source, const struct loss *loss);
 
 bool manifest_put_field(struct buf *out, struct slice name);
 bool manifest_put_erasure(struct buf *out, const struct manifest_erasure *erasure);
+bool manifest_put_erased(struct buf *out, uint64_t erasure, const struct manifest_erased *erased);
+/* Texts that the filter of the erasure could not decide. */
+bool manifest_put_undecided(struct buf *out, uint64_t erasure, uint64_t texts);
 
 /* Everything is borrowed for the call. Who does not want a kind of entry leaves its function NULL
  * (but for damage, which everybody wants). */
@@ -79,6 +93,8 @@ struct manifest_visitor {
     void (*field)(void *user, struct slice name);
     void (*rewritten)(void *user, uint64_t number, uint64_t level, uint64_t erasure);
     void (*erasure)(void *user, const struct manifest_erasure *erasure);
+    void (*erased)(void *user, uint64_t erasure, const struct manifest_erased *erased);
+    void (*undecided)(void *user, uint64_t erasure, uint64_t texts);
     void (*damage)(void *user, const char *line);
     void *user;
 };

@@ -2,10 +2,12 @@
 #include "store/receipt.h"
 
 #include "base/json_writer.h"
+#include "store/manifest_edit.h"
 #include "store/paths.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 static void put_time(struct json_writer *json, const char *name, int64_t time_ns, int64_t open)
 {
@@ -16,7 +18,7 @@ static void put_time(struct json_writer *json, const char *name, int64_t time_ns
         jsonw_time(json, time_ns);
 }
 
-void receipt_put(struct json_writer *json, const struct erase_receipt *receipt)
+static void put_receipt(struct json_writer *json, const struct erase_receipt *receipt)
 {
     const struct {
         const char *name;
@@ -26,9 +28,9 @@ void receipt_put(struct json_writer *json, const struct erase_receipt *receipt)
         {"rows", receipt->rows},
         {"samples", receipt->samples},
         {"segments", receipt->segments},
+        {"undecided", receipt->undecided},
     };
 
-    jsonw_object(json);
     jsonw_key(json, "number");
     jsonw_u64(json, receipt->number);
     jsonw_key(json, "state");
@@ -45,10 +47,65 @@ void receipt_put(struct json_writer *json, const struct erase_receipt *receipt)
         jsonw_key(json, numbers[i].name);
         jsonw_u64(json, numbers[i].value);
     }
+    jsonw_key(json, "complete");
+    jsonw_bool(json, receipt->state == ERASE_FINISHED && receipt->undecided == 0);
     if (receipt->problem[0] != '\0') {
         jsonw_key(json, "problem");
         jsonw_string(json, receipt->problem);
     }
+}
+
+void receipt_put(struct json_writer *json, const struct erase_receipt *receipt)
+{
+    jsonw_object(json);
+    put_receipt(json, receipt);
+    jsonw_end_object(json);
+}
+
+/* "20260101/0000000000000001.seg", as below segments/; number 0: null. */
+static void put_segment(struct json_writer *json, const char *key, int64_t day, uint64_t number)
+{
+    char path[PATH_SIZE_MAX];
+
+    path_segment(path, "", day, number);
+    jsonw_key(json, key);
+    if (number == 0)
+        jsonw_null(json);
+    else
+        jsonw_string(json, path + strlen("/segments/"));
+}
+
+static void put_rewritten(struct json_writer *json, const struct manifest_erased *done)
+{
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {
+        {"rows", done->rows},
+        {"samples", done->samples},
+        {"bytes_before", done->bytes_before},
+        {"bytes_after", done->bytes_after},
+    };
+
+    jsonw_object(json);
+    put_segment(json, "segment", done->day, done->segment);
+    put_segment(json, "became", done->day, done->made);
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        jsonw_key(json, numbers[i].name);
+        jsonw_u64(json, numbers[i].value);
+    }
+    jsonw_end_object(json);
+}
+
+void receipt_put_whole(struct json_writer *json, const struct erase_receipt *receipt)
+{
+    jsonw_object(json);
+    put_receipt(json, receipt);
+    jsonw_key(json, "rewritten");
+    jsonw_array(json);
+    for (uint32_t i = 0; i < receipt->done_count; i++)
+        put_rewritten(json, &receipt->done[i]);
+    jsonw_end_array(json);
     jsonw_end_object(json);
 }
 
@@ -61,7 +118,7 @@ enum status receipt_write(struct io *io, const char *dir, const struct erase_rec
     enum status status;
 
     jsonw_begin(&json, &text);
-    receipt_put(&json, receipt);
+    receipt_put_whole(&json, receipt);
     (void)buf_append_byte(&text, '\n');
     status = buf_check(&text, "a receipt", err);
     path_join(folder, dir, "receipts");

@@ -113,6 +113,19 @@ static void load_erasure(void *user, const struct manifest_erasure *erasure)
         loading->failed = true;
 }
 
+static void load_erased(void *user, uint64_t erasure, const struct manifest_erased *erased)
+{
+    struct loading *loading = user;
+
+    if (!erasures_load_erased(&loading->store->upkeep, erasure, erased))
+        loading->failed = true;
+}
+
+static void load_undecided(void *user, uint64_t erasure, uint64_t texts)
+{
+    erasures_load_undecided(&((struct loading *)user)->store->upkeep, erasure, texts);
+}
+
 static void load_damage(void *user, const char *line)
 {
     struct store *store = ((struct loading *)user)->store;
@@ -135,6 +148,8 @@ static enum status read_manifest(struct store *store, struct loading *loading, b
         .field = load_field,
         .rewritten = load_rewritten,
         .erasure = load_erasure,
+        .erased = load_erased,
+        .undecided = load_undecided,
         .damage = load_damage,
         .user = loading,
     };

@@ -36,6 +36,11 @@ static void begin(struct replacing *at)
     path_join(at->temporary, store->dir, name);
 }
 
+static bool has_output(const struct replacing *at)
+{
+    return at->made.summary.rows + at->made.summary.samples > 0;
+}
+
 static enum status write_output(struct replacing *at)
 {
     struct replacement *replacement = at->replacement;
@@ -60,13 +65,9 @@ static enum status write_output(struct replacing *at)
     replacement->samples_masked = at->result.samples_masked;
     replacement->bytes_out = at->result.summary.file_bytes;
     replacement->unchanged = at->result.unchanged;
+    replacement->made = has_output(at) ? at->made.number : 0;
     free(inputs);
     return status;
-}
-
-static bool has_output(const struct replacing *at)
-{
-    return at->made.summary.rows + at->made.summary.samples > 0;
 }
 
 static enum status place(struct replacing *at)

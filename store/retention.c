@@ -321,6 +321,7 @@ static struct segment_file *next_due(struct store *store, struct mask *masks, ui
     (void)pthread_mutex_lock(&store->state_lock);
     for (uint32_t i = 0; i < store->catalog->count && found == NULL; i++)
         if (due_rule(upkeep, store->catalog->files[i]) < masked_rules(upkeep) &&
+            store->catalog->files[i]->erase_retry_ns == 0 &&
             !atomic_load(&store->catalog->files[i]->dropped))
             found = segment_file_ref(store->catalog->files[i]);
     for (uint32_t i = 0; found != NULL && i < masked_rules(upkeep); i++) {
@@ -330,7 +331,7 @@ static struct segment_file *next_due(struct store *store, struct mask *masks, ui
                                                upkeep->rules[i].cutoff_ns, UINT64_MAX};
         *applied |= (uint64_t)1 << i;
     }
-    if (erasures_active(upkeep) && found != NULL) {
+    if (erasures_at_work(upkeep) && found != NULL) {
         segment_file_unref(found);
         found = NULL;
     }

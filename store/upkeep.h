@@ -18,11 +18,17 @@
 struct erasure {
     struct manifest_erasure entry; /* its texts are owned */
     struct store_filter *filter;   /* NULL: could not be made; then it masks all rows in its bounds */
+    struct store_filter *eraser;   /* the same for the background alone: what it could not decide is not
+                                    * mixed with what scans could not */
     enum erase_state state;
     uint64_t wal_file;             /* rows that are not meant are in this one, or later */
     bool scrubbed;                 /* old WAL files are gone, since the last start */
     int64_t retry_ns;              /* monotonic: blocked until then */
-    char problem[200];
+    uint64_t undecided;            /* texts, by `eraser` */
+    struct manifest_erased *done;  /* segments, while it is at work */
+    uint32_t done_count, done_capacity;
+    char failure[400];             /* of the first segment that failed in this round */
+    char problem[500];
 };
 
 /* A rule of retention, or, behind the last, what no rule speaks of. */
@@ -42,6 +48,8 @@ struct upkeep {
     /* Under the state lock. */
     struct erasure **erasures; /* by number */
     uint32_t erasure_count, erasure_capacity;
+    uint32_t erased_count;   /* entries of `done` in all */
+    int64_t erase_round_ns;  /* monotonic: when segments that failed are tried again; 0: none did */
     struct mask *masks; /* of the erasures at work and the rules of retention */
     uint32_t mask_count;
     struct predicate mask_all; /* of what no filter could be made for */
@@ -69,16 +77,33 @@ void upkeep_wake(struct store *store);
 /* One piece of background work. END: there is none now. */
 enum status upkeep_step(struct store *store, struct error *err) WARN_UNUSED;
 
-/* ---- erasure.c ---- */
+/* ---- erasure_list.c: with the state lock, but for new and free, and while the store opens ---- */
+struct erasure *erasure_new(const struct manifest_erasure *entry); /* NULL: no memory */
+void erasure_free(struct erasure *erasure);                        /* NULL does nothing */
+bool erasures_append(struct upkeep *upkeep, struct erasure *erasure);
 void erasures_release(struct upkeep *upkeep);
-/* An entry of the manifest, while it is loaded. False: no memory. */
+/* Entries of the manifest, while it is loaded. False: no memory. */
 bool erasures_load(struct upkeep *upkeep, const struct manifest_erasure *entry);
-void erasures_start(struct store *store);
-/* All of them; state lock held. */
+bool erasures_load_erased(struct upkeep *upkeep, uint64_t number,
+                          const struct manifest_erased *erased);
+void erasures_load_undecided(struct upkeep *upkeep, uint64_t number, uint64_t texts);
+/* All of them, as entries of a manifest. */
 bool erasures_put(const struct upkeep *upkeep, struct buf *out);
+/* Room for one more segment in its list. False: no memory. */
+bool erasure_reserve(struct erasure *erasure);
+/* With room: a segment was written again. Beyond ERASED_SEGMENTS_MAX it is only counted. */
+void erasure_note(struct upkeep *upkeep, struct erasure *erasure,
+                  const struct manifest_erased *erased);
+void erasure_forget_segments(struct upkeep *upkeep, struct erasure *erasure);
+/* Borrows from it. */
+struct erase_receipt erasure_receipt(const struct erasure *erasure);
+uint32_t erasures_unfinished(const struct upkeep *upkeep);
+/* Has one still work to do? Not those that wait for a repair. */
+bool erasures_at_work(const struct upkeep *upkeep);
+
+/* ---- erasure.c ---- */
+void erasures_start(struct store *store);
 enum status erasures_step(struct store *store, struct error *err) WARN_UNUSED;
-/* Is any at work? State lock held. */
-bool erasures_active(const struct upkeep *upkeep);
 
 /* ---- retention.c ---- */
 enum status retention_start(struct store *store, struct error *err) WARN_UNUSED;
@@ -108,6 +133,7 @@ struct replacement {
     void *user;
     /* set by store_replace() */
     uint64_t rows_masked, samples_masked, bytes_in, bytes_out;
+    uint64_t made;  /* number of the new segment; 0: no row stayed, there is none */
     bool unchanged; /* no mask met a row of the one file: it stays */
 };
 /* Write the files again as one, and put it in their place with one manifest record. AGAIN: one of

@@ -57,7 +57,8 @@ static const struct command_line line = {
     .usage = "--tenant NAME | --where FILTER | --list",
     .summary = "Erase rows for good: invisible to every query at once, then removed from segments, "
                "dictionaries and the WAL. Leaves a receipt. Cannot be undone.",
-    .footer = "\nExit status: 0 done, 1 nothing to erase, or the answer was no, 2 error.\n",
+    .footer = "\nExit status: 0 done, 1 nothing to erase, or the answer was no, 2 error,\n"
+              "3 rows may be left: see the receipt.\n",
     .rows = rows,
     .row_count = COUNT_OF(rows),
     .settings_size = sizeof(struct erase_settings),
@@ -95,6 +96,10 @@ static void print_receipt(json_t *receipt)
     (void)printf("\n  filter: %s\n", text_of(receipt, "filter"));
     if (*problem != '\0')
         (void)printf("  problem: %s\n", problem);
+    if (json_integer_value(json_object_get(receipt, "undecided")) > 0)
+        (void)printf("  not complete: the filter could not decide %" JSON_INTEGER_FORMAT
+                     " texts (limits of its regex), whose rows stay\n",
+                     json_integer_value(json_object_get(receipt, "undecided")));
 }
 
 static void print_receipts(const struct erase_settings *settings, json_t *list)
@@ -252,9 +257,11 @@ static int wait_for(const struct erase_settings *settings, json_int_t number)
         json_t *root, *list = fetch_list(settings, &root);
         json_t *receipt = find_receipt(list, number);
         const char *state = receipt == NULL ? "" : text_of(receipt, "state");
-        bool blocked = strcmp(state, "blocked") == 0;
-        bool over = receipt == NULL || blocked || settings->no_wait ||
-                    strcmp(state, "finished") == 0;
+        bool finished = strcmp(state, "finished") == 0;
+        bool stuck = strcmp(state, "blocked") == 0 || strcmp(state, "incomplete") == 0;
+        bool over = receipt == NULL || stuck || settings->no_wait || finished;
+        bool whole = !stuck &&
+                     (!finished || json_integer_value(json_object_get(receipt, "undecided")) == 0);
 
         if (over && receipt != NULL && settings->json)
             print_json(receipt);
@@ -262,7 +269,7 @@ static int wait_for(const struct erase_settings *settings, json_int_t number)
             print_receipt(receipt);
         json_decref(root);
         if (over)
-            return receipt == NULL || blocked ? DENDRO_ERROR : DENDRO_FOUND;
+            return receipt == NULL ? DENDRO_ERROR : whole ? DENDRO_FOUND : DENDRO_PARTIAL;
         (void)nanosleep(&pause, NULL);
     }
 }

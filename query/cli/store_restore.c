@@ -6,13 +6,14 @@
 #include "query/kept_filter.h"
 #include "store/backup.h"
 #include "store/erase.h"
+#include "store/receipt.h"
 #include "store/store.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 
-enum { PATH_TEXT_MAX = 4096, RECEIPT_TEXT_MAX = 1 << 20 };
+enum { PATH_TEXT_MAX = 4096 };
 
 struct restoring {
     struct store *store;
@@ -81,7 +82,7 @@ static bool erase_again(struct restoring *at, json_t *receipt, const char *path)
 static bool visit_receipt(void *user, const char *name)
 {
     struct restoring *at = user;
-    struct buf text = buf_empty(RECEIPT_TEXT_MAX);
+    struct buf text = buf_empty(RECEIPT_SIZE_MAX);
     char path[PATH_TEXT_MAX];
     struct error err = {0};
     json_t *receipt = NULL;

@@ -8,6 +8,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,11 +18,26 @@ struct has_filter {
     struct store_filter base;
     struct predicate predicate;
     char text[100];
+    atomic_ullong unsure; /* lines */
 };
 
 static void free_filter(struct store_filter *filter)
 {
     free(filter);
+}
+
+static bool give_up(void *user, struct slice text)
+{
+    struct has_filter *filter = user;
+
+    if (slice_find(text, filter->predicate.text) != SIZE_MAX)
+        atomic_fetch_add(&filter->unsure, 1);
+    return false;
+}
+
+static uint64_t count_unsure(const struct store_filter *filter)
+{
+    return atomic_load(&((const struct has_filter *)filter)->unsure);
 }
 
 enum status fixture_make_filter(void *user, struct store *store, struct slice text,
@@ -31,7 +47,9 @@ enum status fixture_make_filter(void *user, struct store *store, struct slice te
 
     (void)user;
     (void)store;
-    if (!slice_starts(text, SLICE_LITERAL("has ")) || text.len > 99)
+    if ((!slice_starts(text, SLICE_LITERAL("has ")) &&
+         !slice_starts(text, SLICE_LITERAL("unsure "))) ||
+        text.len > 99)
         return error_set(err, STATUS_INVALID, "not a filter: %.*s", SLICE_ARG(text));
     filter = calloc(1, sizeof(*filter));
     assert_non_null(filter);
@@ -40,7 +58,14 @@ enum status fixture_make_filter(void *user, struct store *store, struct slice te
                                            .field = FIELD_ID_MSG,
                                            .match = TEXT_SUBSTRING,
                                            .text = slice_of(filter->text + 4)};
-    filter->base = (struct store_filter){.predicate = &filter->predicate, .free = free_filter};
+    filter->base = (struct store_filter){
+        .predicate = &filter->predicate, .undecided = count_unsure, .free = free_filter};
+    if (filter->text[0] == 'u') {
+        filter->predicate.kind = PRED_CALL;
+        filter->predicate.text = slice_of(filter->text + strlen("unsure "));
+        filter->predicate.call = give_up;
+        filter->predicate.user = filter;
+    }
     *out = &filter->base;
     return STATUS_OK;
 }

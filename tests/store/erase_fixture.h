@@ -7,7 +7,8 @@
 #include "store/erase.h"
 #include "tests/store/store_fixture.h"
 
-/* store_filter_make: "has TEXT"; anything else is INVALID. */
+/* store_filter_make: "has TEXT"; "unsure TEXT" matches no line and cannot decide those that have it;
+ * anything else is INVALID. */
 enum status fixture_make_filter(void *user, struct store *store, struct slice text,
                                 struct store_filter **out, struct error *err);
 

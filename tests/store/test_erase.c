@@ -206,6 +206,35 @@ static void test_unreadable_filter(void **unused)
     sim_io_free(sim);
 }
 
+/* The end of receipts/<number>.json. */
+static void check_receipt(struct sim_io *sim, int number, const char *end)
+{
+    struct buf text = buf_empty(1 << 20);
+    char path[PATH_SIZE_MAX];
+    struct error err = {0};
+
+    (void)snprintf(path, sizeof(path), FIXTURE_DIR "/receipts/%d.json", number);
+    assert_int_equal(io_read_file(sim_io_table(sim), path, &text, &err), STATUS_OK);
+    print_message("%.*s", SLICE_ARG(buf_slice(&text)));
+    assert_true(slice_ends(buf_slice(&text), slice_of(end)));
+    buf_release(&text);
+}
+
+struct states {
+    enum erase_state of[5]; /* by number */
+    char problem[500];      /* the last one */
+};
+
+static bool take_state(void *user, const struct erase_receipt *receipt)
+{
+    struct states *states = user;
+
+    states->of[receipt->number] = receipt->state;
+    if (receipt->problem[0] != '\0')
+        (void)snprintf(states->problem, sizeof(states->problem), "%s", receipt->problem);
+    return true;
+}
+
 static const struct refusal_case {
     const char *name, *filter;
     int64_t from_ns, to_ns;
@@ -259,14 +288,139 @@ static void test_damaged_segment(void **unused)
     assert_true(sim_io_flip(sim, path, 20, 1));
     (void)fixture_erase(store, "has victim");
     fixture_settle(store);
-    assert_int_equal(fixture_last_erasure(store).state, ERASE_BLOCKED);
-    assert_non_null(strstr(fixture_last_erasure(store).problem, ".seg"));
+    assert_int_equal(fixture_last_erasure(store).state, ERASE_INCOMPLETE);
+    assert_non_null(strstr(fixture_last_erasure(store).problem, "0000000000000001.seg"));
     assert_int_equal(fixture_last_erasure(store).rows, 3);
     assert_true(sim_io_flip(sim, path, 20, 1)); /* repaired */
     sim_io_advance(sim, 61 * NS_PER_S);
     fixture_settle(store);
     check_finished(store, 6, 2);
     assert_int_equal(fixture_files_with(sim, CANARY), 0);
+    store_close(store);
+    sim_io_free(sim);
+}
+
+/* Two erasures that meet the damaged segment, and one that does not: that one ends. When the segment is
+ * repaired both others are applied to it; when it is removed, they have nothing left to do. */
+static void test_others_go_on(void **unused)
+{
+    (void)unused;
+    for (int repaired = 0; repaired < 2; repaired++) {
+        struct sim_io *sim = sim_io_new(1);
+        struct store *store = fixture_erase_open(sim);
+        struct erase_request later = {.filter = SLICE_LITERAL("has one"),
+                                      .by = SLICE_LITERAL("test"),
+                                      .time_min_ns = FIXTURE_TIME_NS + 3600 * NS_PER_S,
+                                      .time_max_ns = INT64_MAX};
+        struct states states = {0};
+        struct fixture_rows rows;
+        char path[PATH_SIZE_MAX];
+        struct error err = {0};
+        uint64_t number;
+
+        fixture_append_lines(store, 1, mixed, 6, 0);
+        assert_int_equal(store_seal(store, &err), STATUS_OK);
+        path_segment(path, FIXTURE_DIR, 20454, 1); /* 2026-01-01 */
+        assert_true(sim_io_flip(sim, path, 20, 1));
+        assert_int_equal(fixture_erase(store, "has victim"), 1);
+        assert_int_equal(fixture_erase(store, "has /two"), 2);
+        assert_int_equal(store_erase(store, &later, &number, &err), STATUS_OK);
+        for (int minutes = 0; minutes < 2; minutes++) { /* also after it was tried again */
+            fixture_settle(store);
+            store_erasures(store, take_state, &states);
+            assert_int_equal(states.of[1], ERASE_INCOMPLETE);
+            assert_int_equal(states.of[2], ERASE_INCOMPLETE);
+            assert_int_equal(states.of[3], ERASE_FINISHED);
+            assert_non_null(strstr(states.problem, "0000000000000001.seg")); /* of the second */
+            sim_io_advance(sim, 61 * NS_PER_S);
+        }
+        if (repaired) {
+            assert_true(sim_io_flip(sim, path, 20, 1));
+        } else {
+            store_close(store);
+            assert_int_equal(io_remove(sim_io_table(sim), path, &err), STATUS_OK);
+            store = fixture_erase_open(sim);
+        }
+        fixture_settle(store);
+        store_erasures(store, take_state, &states);
+        assert_int_equal(states.of[1], ERASE_FINISHED);
+        assert_int_equal(states.of[2], ERASE_FINISHED);
+        rows = fixture_scan(store, NULL, false);
+        assert_int_equal(rows.count, repaired ? 2 : 0);
+        fixture_rows_free(&rows);
+        assert_int_equal(fixture_files_with(sim, CANARY), 0);
+        store_close(store);
+        sim_io_free(sim);
+    }
+}
+
+/* Lines that the filter cannot decide stay, and the receipt says how many. */
+static void test_undecided(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct store *store = fixture_erase_open(sim);
+    struct fixture_rows rows;
+    struct error err = {0};
+
+    (void)unused;
+    fixture_append_lines(store, 1, mixed, 6, 0);
+    assert_int_equal(store_seal(store, &err), STATUS_OK);
+    (void)fixture_erase(store, "unsure victim");
+    for (int scans = 0; scans < 2; scans++) { /* what scans cannot decide is not counted */
+        rows = fixture_scan(store, NULL, false);
+        assert_int_equal(rows.count, 6);
+        fixture_rows_free(&rows);
+    }
+    fixture_settle(store);
+    for (int starts = 0; starts < 2; starts++) {
+        check_finished(store, 0, 0);
+        assert_int_equal(fixture_last_erasure(store).undecided, 3); /* lines with "victim" */
+        store_close(store);
+        store = fixture_erase_open(sim);
+    }
+    check_receipt(sim, 1, "\"undecided\":3,\"complete\":false,\"rewritten\":[]}\n");
+    store_close(store);
+    sim_io_free(sim);
+}
+
+/* The receipt names what became of each segment, also of those that an earlier start did. */
+static void test_receipt_names_segments(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct store *store = fixture_erase_open(sim);
+    char path[PATH_SIZE_MAX], expected[400];
+    uint64_t sizes[3] = {0}; /* of segments 1 and 2, and of what the first becomes */
+    struct io_info info;
+    struct error err = {0};
+
+    (void)unused;
+    fixture_append_lines(store, 1, mixed, 6, 0);
+    assert_int_equal(store_seal(store, &err), STATUS_OK);
+    fixture_append_lines(store, 1, &mixed[1], 1, length_of(mixed, 6));
+    assert_int_equal(store_seal(store, &err), STATUS_OK);
+    (void)fixture_erase(store, "has victim");
+    for (uint32_t i = 0; i < 3; i++) {
+        path_segment(path, FIXTURE_DIR, 20454, i + 1); /* 2026-01-01 */
+        if (i == 2)
+            assert_int_equal(store_step(store, &err), STATUS_OK); /* the first segment only */
+        assert_int_equal(io_info_of(sim_io_table(sim), path, &info, &err), STATUS_OK);
+        sizes[i] = info.size;
+    }
+    assert_int_equal(fixture_last_erasure(store).segments, 1);
+    store_close(store);
+    sim_io_crash(sim, SIM_CRASH_ALL_LOST);
+    store = fixture_erase_open(sim);
+    fixture_settle(store);
+    check_finished(store, 4, 2);
+    (void)snprintf(expected, sizeof(expected),
+                   "\"rewritten\":[{\"segment\":\"20260101/0000000000000001.seg\","
+                   "\"became\":\"20260101/0000000000000003.seg\",\"rows\":3,\"samples\":0,"
+                   "\"bytes_before\":%llu,\"bytes_after\":%llu},"
+                   "{\"segment\":\"20260101/0000000000000002.seg\",\"became\":null,\"rows\":1,"
+                   "\"samples\":0,\"bytes_before\":%llu,\"bytes_after\":0}]}\n",
+                   (unsigned long long)sizes[0], (unsigned long long)sizes[2],
+                   (unsigned long long)sizes[1]);
+    check_receipt(sim, 1, expected);
     store_close(store);
     sim_io_free(sim);
 }
@@ -278,6 +432,8 @@ int main(void)
         cmocka_unit_test(test_ranges_and_whole_segments),
         cmocka_unit_test(test_reader_keeps_files), cmocka_unit_test(test_unreadable_filter),
         cmocka_unit_test(test_refusals),           cmocka_unit_test(test_damaged_segment),
+        cmocka_unit_test(test_others_go_on),       cmocka_unit_test(test_undecided),
+        cmocka_unit_test(test_receipt_names_segments),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include "query/operators/forms.h"
 #include "query/operators/merge.h"
 #include "query/plan_rollup.h"
+#include "query/read_ahead.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -170,12 +171,34 @@ static bool needs_offsets(const struct plan *plan)
     return options->positions && !options->no_offsets;
 }
 
+static enum status merge_blocks(struct worker *worker, struct read_ahead *ahead,
+                                struct merger *merger)
+{
+    struct block *block;
+    int64_t bound;
+    enum status status;
+
+    while ((status = read_ahead_next(ahead, &block, &bound, &worker->err)) == STATUS_OK) {
+        status = merger_add(merger, block, &worker->err);
+        if (status == STATUS_OK)
+            status = merger_push(merger, bound, &worker->err);
+        if (status != STATUS_OK)
+            return status; /* an error, or the chain has enough */
+        report_progress(worker->plan->run, worker->scan);
+    }
+    return status == STATUS_END ? merger_finish(merger, &worker->err) : status;
+}
+
 static enum status scan_ordered(struct worker *worker)
 {
     const struct plan *plan = worker->plan;
-    struct run *run = plan->run;
+    struct read_ahead_options options = {.run = plan->run,
+                                         .scan = worker->scan,
+                                         .alone = plan->run->options->workers == 1,
+                                         .places = worker->rows_wanted == 0};
+    struct read_ahead *ahead = NULL;
     struct merger *merger;
-    enum status status = merger_new(run, &plan->scanned, plan->newest_first, worker->chain,
+    enum status status = merger_new(plan->run, &plan->scanned, plan->newest_first, worker->chain,
                                     &merger, &worker->err);
 
     if (status != STATUS_OK)
@@ -183,24 +206,11 @@ static enum status scan_ordered(struct worker *worker)
     if (!needs_offsets(plan))
         merger_without_offsets(merger);
     status = merger_want(merger, worker->rows_wanted, &worker->err);
-    if (status != STATUS_OK)
-        goto done;
-    for (;;) {
-        struct block *block = NULL;
-
-        status = next_block(worker, &block);
-        if (status != STATUS_OK)
-            break;
-        status = merger_add(merger, block, &worker->err);
-        if (status == STATUS_OK)
-            status = merger_push(merger, scan_bound(worker->scan), &worker->err);
-        if (status != STATUS_OK)
-            goto done; /* an error, or the chain has enough */
-        report_progress(run, worker->scan);
-    }
-    if (status == STATUS_END)
-        status = merger_finish(merger, &worker->err);
-done:
+    if (status == STATUS_OK)
+        status = read_ahead_open(&options, &ahead, &worker->err);
+    if (status == STATUS_OK)
+        status = merge_blocks(worker, ahead, merger);
+    read_ahead_close(ahead);
     merger_free(merger);
     return status == STATUS_END ? STATUS_OK : status;
 }

@@ -106,6 +106,11 @@ enum status block_render(struct block *block, uint32_t row, struct buf *out, str
     return block->ops->render(block, row, out, err);
 }
 
+size_t block_memory(const struct block *block)
+{
+    return block->arena.allocated;
+}
+
 void block_release(struct block *block)
 {
     void (*owner_release)(void *owner);

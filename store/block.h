@@ -74,6 +74,8 @@ const field_id *block_fields(struct block *block, uint32_t *count);
 enum status block_render(struct block *block, uint32_t row, struct buf *out,
                          struct error *err) WARN_UNUSED;
 
+/* Bytes of the columns that were made so far. */
+size_t block_memory(const struct block *block);
 void block_release(struct block *block); /* NULL does nothing */
 
 static inline bool bit_get(const uint64_t *bits, uint32_t at)

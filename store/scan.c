@@ -29,6 +29,7 @@ struct scan {
     struct head_part *parts;
     uint32_t part_count;
     struct segment_plan **plans; /* by file of the snapshot */
+    atomic_bool stopped;
     pthread_mutex_t lock;        /* of what follows */
     pthread_cond_t grown;
     struct unit *units; /* a binary heap */
@@ -552,6 +553,8 @@ enum status scan_next(struct scan *scan, struct block **out, struct error *err)
     if (err == NULL)
         err = &local;
     do {
+        if (atomic_load(&scan->stopped))
+            return STATUS_END;
         if (scan->options.cancel != NULL && atomic_load(scan->options.cancel))
             return error_set(err, STATUS_CANCELLED, "the scan was cancelled");
         if (scan->options.deadline_ns != 0 &&
@@ -569,6 +572,11 @@ enum status scan_next(struct scan *scan, struct block **out, struct error *err)
         (*out)->owner_release = of_file ? snapshot_file_release : snapshot_unref;
     }
     return status;
+}
+
+void scan_stop(struct scan *scan)
+{
+    atomic_store(&scan->stopped, true);
 }
 
 int64_t scan_bound(const struct scan *scan)

@@ -62,6 +62,8 @@ enum status scan_open(struct store *store, const struct scan_options *options, s
 /* The next block with at least one selected row; the caller releases it. END: no more;
  * CANCELLED: the flag was set, or the deadline has passed. */
 enum status scan_next(struct scan *scan, struct block **out, struct error *err) WARN_UNUSED;
+/* From any thread: whoever is in scan_next() gets END once its block is looked at, and no more. */
+void scan_stop(struct scan *scan);
 /* With SCAN_OLDEST / SCAN_NEWEST: no row of a later block has an order time below (above) it. */
 int64_t scan_bound(const struct scan *scan);
 /* After scan_next() said END: what rollups answered instead of rows, one list per segment. `*at` is 0 at

@@ -300,10 +300,12 @@ static void test_order(void **unused)
 {
     struct query_options newest = {.order = QUERY_NEWEST};
     struct query_options limited = {.order = QUERY_NEWEST, .limit = 10};
+    struct query_options alone = {.order = QUERY_NEWEST, .workers = 1}; /* nobody reads ahead */
 
     (void)unused;
     check_rows("* | fields _msg", NULL, all, 0, UINT32_MAX, false);
     check_rows("* | fields _msg", &newest, all, 0, UINT32_MAX, true);
+    check_rows("* | fields _msg", &alone, all, 0, UINT32_MAX, true);
     check_rows("* | fields _msg", &limited, all, 0, 10, true);
     check_rows("level:error | sort by (_time) | fields _msg", &newest, is_error, 0, UINT32_MAX,
                false);

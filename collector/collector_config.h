@@ -24,6 +24,7 @@ struct collector_config {
     const char *geo;
     struct address http, wire;
     bool insecure;             /* insecure_i_understand */
+    const char *admin_token_file; /* NULL: none */
     bool check;                /* only check the settings, for `dendro config check` */
     int64_t retention_ns;      /* 0: keep for ever */
     uint64_t retention_bytes;  /* 0: no limit */

@@ -7,12 +7,14 @@
 #include "base/spare.h"
 #include "collector/collector.h"
 #include "collector/settings_check.h"
+#include "query/api/admin.h"
 #include "query/api/api.h"
 #include "query/kept_filter.h"
 
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -36,6 +38,7 @@ struct program {
     struct http_server *server;
     struct api *api;
     uv_signal_t signals[2];
+    struct buf admin_token; /* empty: none */
     char node[256];
     bool stopping;
 };
@@ -120,6 +123,7 @@ static enum status serve_http(struct program *program, struct error *err)
         .query_timeout_ms = (uint32_t)(config->query.timeout_ns / 1000000),
         .query_running_max = (unsigned)config->query.running,
         .query_waiting_max = (unsigned)config->query.waiting,
+        .admin_token = program->admin_token.data, /* NULL: none */
     };
     const char *host = *config->http.host == '\0' ? "0.0.0.0" : config->http.host;
     bool v6 = strchr(host, ':') != NULL;
@@ -220,9 +224,24 @@ static enum status check_rules(const struct collector_config *config, struct err
     return STATUS_OK;
 }
 
+static enum status read_admin_token(struct program *program, struct error *err)
+{
+    const char *path = program->config.admin_token_file;
+
+    return path == NULL ? STATUS_OK
+                        : admin_token_read(io_system(), path, &program->admin_token, err);
+}
+
+static void forget_admin_token(struct program *program)
+{
+    if (program->admin_token.data != NULL)
+        explicit_bzero(program->admin_token.data, program->admin_token.len);
+    buf_release(&program->admin_token);
+}
+
 int main(int argc, char **argv)
 {
-    static struct program program;
+    static struct program program = {.admin_token = {.size_max = ADMIN_TOKEN_SIZE_MAX}};
     struct arena arena = arena_empty(CONFIG_ARENA_MAX);
     struct error err = {0};
     enum status status;
@@ -236,6 +255,8 @@ int main(int argc, char **argv)
                                    &err);
     if (status == STATUS_OK)
         status = check_rules(&program.config, &err);
+    if (status == STATUS_OK)
+        status = read_admin_token(&program, &err);
     if (status == STATUS_OK && program.config.check)
         status = settings_check(&program.config, &err);
     if (status == STATUS_OK && !program.config.check) {
@@ -246,6 +267,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "dendro-collector: %s\n", err.message);
         exit_code = CLI_EXIT_USAGE;
     }
+    forget_admin_token(&program);
     arena_release(&arena);
     return exit_code;
 }

@@ -1,6 +1,7 @@
 /* query/api/api.c -- routes, hooks, and the way of a request to a query thread. */
 #include "query/api/api.h"
 
+#include "query/api/admin.h"
 #include "query/api/api_private.h"
 #include "query/api/reply.h"
 #include "query/limits.h"
@@ -87,13 +88,41 @@ static struct runner *choose_runner(const struct api_binding *binding,
                : NULL;
 }
 
+static bool has_header(const struct http_request *request, const char *name)
+{
+    return http_request_header(request, name).data != NULL;
+}
+
+/* False: it was refused, and answered. */
+static bool may_order(const struct api *api, struct http_request *request)
+{
+    const struct admin_caller caller = {
+        .peer = http_request_peer(request),
+        .host = http_request_header(request, "Host"),
+        .origin = http_request_header(request, "Origin"),
+        .authorization = http_request_header(request, "Authorization"),
+        .forwarded = has_header(request, "Forwarded") || has_header(request, "X-Forwarded-For") ||
+                     has_header(request, "X-Real-IP"),
+    };
+    const struct admin_refusal *refusal = admin_check(&caller, api->options.admin_token);
+
+    if (refusal == NULL)
+        return true;
+    http_respond_error(request, refusal->status, refusal->code, refusal->message, refusal->hint);
+    return false;
+}
+
 static void serve_call(void *user, struct http_request *request)
 {
     const struct api_binding *binding = user;
     struct api *api = binding->api;
-    struct runner *runner = choose_runner(binding, request);
+    struct runner *runner;
     struct api_call *call;
 
+    if (binding->endpoint->orders_by_post && http_request_method(request) == HTTP_POST &&
+        !may_order(api, request))
+        return;
+    runner = choose_runner(binding, request);
     if (runner == NULL) {
         atomic_fetch_add(&api->counters.refused, 1);
         reply_too_many(request, "all query threads are busy and the queue is full; try again");

@@ -34,6 +34,7 @@ struct api_options { /* texts are borrowed until api_free() */
     uint64_t query_memory_max;  /* bytes of each; 0: 32 MiB */
     uint32_t query_timeout_ms;  /* longest that a query may ask for, and the default; 0: 60 s */
     uint32_t tail_comment_ms;   /* 0: 15 s, so that proxies keep the connection */
+    const char *admin_token;    /* NULL: orders are taken from loopback only, see admin.h */
 };
 
 /* Register the routes on `server` and start the threads. Errors: INVALID (a path is taken),

@@ -61,6 +61,7 @@ struct api_endpoint {
     api_run *run;
     const char *const *extra_params; /* beside those of every query; NULL-terminated */
     bool defaults_to_json;           /* answers are small: one object unless asked otherwise */
+    bool orders_by_post;             /* POST is an order: see admin.h */
     bool may_stream;                 /* has a place among the row streams, if it asks for one */
     /* Pipes behind the query, made from the parameters; NULL: none. False: `problem` is filled. */
     bool (*pipes)(struct api_call *call, struct buf *out, struct query_problem *problem);

@@ -109,4 +109,5 @@ const struct api_endpoint api_erase_endpoint = {
     .run = run_erase,
     .extra_params = erase_params,
     .defaults_to_json = true,
+    .orders_by_post = true,
 };

@@ -87,4 +87,5 @@ const struct api_endpoint api_snapshot_endpoint = {
     .path = "/dendro/v1/snapshot",
     .run = run_snapshot,
     .defaults_to_json = true,
+    .orders_by_post = true,
 };

@@ -699,6 +699,39 @@ static void test_all_rows_arrive(void **unused)
     api_env_stop(&env);
 }
 
+/* With a token every order needs it; questions do not. */
+static void test_orders(void **unused)
+{
+    static const struct {
+        const char *name, *token, *method, *headers, *contains;
+    } cases[] = {
+        {"loopback", NULL, "POST", "", "HTTP/1.1 200"},
+        {"a page of another site", NULL, "POST", "Origin: https://example.org\r\n", "HTTP/1.1 403"},
+        {"a proxy", NULL, "POST", "X-Forwarded-For: 192.0.2.1\r\n", "set admin_token_file"},
+        {"no token", "0123456789abcdef", "POST", "", "HTTP/1.1 401"},
+        {"the token", "0123456789abcdef", "POST", "Authorization: Bearer 0123456789abcdef\r\n",
+         "HTTP/1.1 200"},
+        {"only a question", "0123456789abcdef", "GET", "", "a snapshot is ordered by POST"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct api_env env;
+        struct buf answer = buf_empty(1024 * 1024);
+        char request[512];
+
+        print_message("  %s\n", cases[i].name);
+        api_env_start(&env, (struct api_options){.admin_token = cases[i].token});
+        (void)snprintf(request, sizeof(request),
+                       "%s /dendro/v1/snapshot?name=a HTTP/1.0\r\n%sContent-Length: 0\r\n\r\n",
+                       cases[i].method, cases[i].headers);
+        http_fixture_talk(&env.http, request, &answer);
+        api_env_require(&answer, cases[i].contains);
+        buf_release(&answer);
+        api_env_stop(&env);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -723,6 +756,7 @@ int main(void)
         cmocka_unit_test(test_reader_pauses),
         cmocka_unit_test(test_json_rows_limit),
         cmocka_unit_test(test_all_rows_arrive),
+        cmocka_unit_test(test_orders),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

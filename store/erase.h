@@ -5,7 +5,7 @@
  *                   rows that stay, so that no string, template or id of the others is left; the old
  *                   files go when their last reader has left; the WAL begins a new file and the old
  *                   ones are removed, as are the damaged pieces in quarantine/
- *   finished        a receipt: receipts/<number>.json, and an entry in the manifest
+ *   finished        receipts/<number>.json says so, and an entry in the manifest
  *   incomplete      segments that cannot be read or written again keep their rows, hidden; all else is
  *                   done. They are tried again each minute; the way out is to repair or to remove them
  *

@@ -354,6 +354,18 @@ static enum status erase_from(struct store *store, struct erasure *erasure,
 
 /* ---- segments that failed ---- */
 
+/* Also of an erasure that is not finished, for a backup that is restored before it is. */
+static void note_order(struct store *store, struct erasure *erasure)
+{
+    struct erase_receipt receipt = erasure_receipt(erasure);
+    struct error err = {0};
+
+    erasure->noted = true;
+    if (receipt_write(store->io, store->dir, &receipt, &err) != STATUS_OK)
+        diag_warn("store: the receipt of erasure %" PRIu64 ": %s", erasure->entry.number,
+                  err.message);
+}
+
 /* Of the segments that it is meant for: those that could not be written again, for it or for an earlier
  * one. */
 struct failed {
@@ -398,6 +410,7 @@ static void leave_incomplete(struct store *store, struct erasure *erasure,
     if (upkeep->erase_round_ns == 0)
         upkeep->erase_round_ns = io_mono_ns(store->io) + RETRY_S * NS_PER_S;
     (void)pthread_mutex_unlock(&store->state_lock);
+    note_order(store, erasure);
 }
 
 /* Once in a while segments that failed are tried again, for all erasures in their order: a segment
@@ -592,6 +605,8 @@ enum status erasures_step(struct store *store, struct error *err)
     if (erasure == NULL ||
         (erasure->state == ERASE_BLOCKED && io_mono_ns(store->io) < erasure->retry_ns))
         return STATUS_END;
+    if (!erasure->noted)
+        note_order(store, erasure);
     if (in_heads(store, erasure)) {
         status = store_seal_one(store, true, err);
         if (status == STATUS_END)

@@ -1,5 +1,6 @@
 /* store/receipt.h -- what an erasure leaves behind: receipts/<number>.json, for people, and for a
- * restored backup, on which it must be done again.
+ * restored backup, on which it must be done again. It is there from the begin of the work, and written
+ * anew at its end.
  * Thread safety: pure functions. */
 #ifndef DENDRO_STORE_RECEIPT_H
 #define DENDRO_STORE_RECEIPT_H

@@ -23,6 +23,7 @@ struct erasure {
     enum erase_state state;
     uint64_t wal_file;             /* rows that are not meant are in this one, or later */
     bool scrubbed;                 /* old WAL files are gone, since the last start */
+    bool noted;                    /* its receipt was written, since the last start */
     int64_t retry_ns;              /* monotonic: blocked until then */
     uint64_t undecided;            /* texts, by `eraser` */
     struct manifest_erased *done;  /* segments, while it is at work */

@@ -29,7 +29,8 @@ static const struct option rows[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct store_settings, receipts),
      .value_name = "DIRECTORY",
-     .help = "restore: do the erasures of these receipts again"},
+     .help = "restore: do the erasures of these receipts again (default: those of the store that "
+             "SNAPSHOT is in)"},
 };
 
 static const struct command_line line = {
@@ -173,6 +174,7 @@ static int snapshot(const struct store_settings *settings, const char *name)
     if (request_fetch(&request, &body) == STATUS_OK) {
         (void)printf("%.*s\n", SLICE_ARG(buf_slice(&body)));
         exit_code = fflush(stdout) == 0 ? DENDRO_FOUND : DENDRO_ERROR;
+        command_say("rows that are erased later stay in this copy: remove it when it has served");
     }
     request_release(&request);
     buf_release(&body);

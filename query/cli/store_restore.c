@@ -161,13 +161,38 @@ static enum status open_and_renew(struct restoring *at, const char *dir, struct 
     return status;
 }
 
+/* The receipts of the store that the snapshot is still in: STORE/snapshots/NAME. NULL: it is elsewhere. */
+static const char *live_receipts(const char *snapshot, char out[PATH_TEXT_MAX])
+{
+    struct slice path = slice_of(snapshot), folder;
+    struct io_info info;
+    size_t slash;
+
+    while (path.len > 0 && path.data[path.len - 1] == '/')
+        path.len--;
+    slash = slice_find_last_byte(path, '/');
+    if (slash == SIZE_MAX)
+        return NULL;
+    folder = slice_first(path, slash);
+    if (!slice_ends(folder, SLICE_LITERAL("/snapshots")))
+        return NULL;
+    folder.len -= strlen("/snapshots");
+    (void)snprintf(out, PATH_TEXT_MAX, "%.*s/receipts", SLICE_ARG(folder));
+    return io_system()->path->info(io_system(), out, &info) == 0 ? out : NULL;
+}
+
 int store_restore(const char *snapshot, const char *dir, const char *receipts)
 {
     struct restoring at = {.receipts = receipts};
     struct error err = {0};
-    char store[PATH_TEXT_MAX];
+    char store[PATH_TEXT_MAX], live[PATH_TEXT_MAX];
     enum status status;
 
+    if (receipts == NULL)
+        at.receipts = live_receipts(snapshot, live);
+    if (at.receipts == NULL)
+        command_say("no receipts are named: rows that were erased after the snapshot come back "
+                    "(--receipts DIRECTORY)");
     (void)snprintf(store, sizeof(store), "%s/store", dir);
     status = store_restore_files(io_system(), snapshot, store, &err);
     if (status == STATUS_OK)

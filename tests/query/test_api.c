@@ -650,6 +650,7 @@ static void test_reader_pauses(void **unused)
                                          "format", "framed", "timeout", "0", NULL),
                              200);
             api_env_require(&other, "\"complete\":true");
+            api_env_require(&other, "(timeout=0 was not granted)"); /* and says so */
             buf_reset(&other);
         }
         (void)usleep(PAUSE_US);
@@ -657,6 +658,7 @@ static void test_reader_pauses(void **unused)
         assert_true((answer.len > ROWS_SIZE) == c->whole);
         if (strstr(c->parameters, "framed") != NULL)
             api_env_require(&answer, "\"complete\":true");
+        assert_null(strstr(answer.data, "not granted"));
         buf_reset(&answer);
         (void)close(fd);
         api_env_wait_for_metric(&env, running, 0);

@@ -225,12 +225,10 @@ static bool add_rows(struct answering *answering)
         first_group = group_of(wish, begin_ns);
     }
     fine = tally_rows(answering, first_group, &tally);
-    for (uint32_t i = 0; i < tally.capacity && fine; i++) {
-        uint64_t key = tally.keys[i] - 1;
+    for (uint32_t i = 0; i < tally.count && fine; i++) {
+        uint64_t key = tally.keys[i];
         struct rollup_item item;
 
-        if (tally.keys[i] == 0)
-            continue;
         item = item_of(answering, (uint32_t)(key >> 36), (uint32_t)(key >> 20) & 0xffff,
                        (uint32_t)(key >> 16) & 15);
         item.rows = tally.sums[i];

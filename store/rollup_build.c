@@ -1,23 +1,24 @@
-/* store/rollup_build.c -- rows and values of a family into sums, sums into columns, columns into
- * pages. Keys order by origin, format, level and slot, so that sorting them gives units and cells. */
+/* store/rollup_build.c -- rows and values of a family into sums. Keys order by origin, format,
+ * level and slot, so that sorting them gives units and cells. */
 #include "store/rollup_build.h"
 
-#include "base/byteorder.h"
 #include "base/map.h"
 #include "store/sketch_bucket.h"
-#include "store/zstd_context.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-static_assert((int)ROLLUP_BUCKETS_MAX == (int)SKETCH_BUCKET_COUNT, "a key has 16 bits for a bucket");
+static_assert((int)ROLLUP_BUCKETS_MAX == (int)SKETCH_BUCKET_COUNT,
+              "a key has 16 bits for a bucket");
 
 enum {
-    PAGE_LEVEL_OF_ZSTD = 3,
     /* A family whose cells have fewer rows than this on average is not worth its bytes: its columns
      * are read almost as fast. */
     ROWS_PER_CELL_MIN = 4,
     VALUES_PER_BUCKET_MIN = 2,
     SMALL_FAMILY = 64, /* of which everything may be kept: rows shared with others cost a block */
+    MINUTES_PER_VALUE_SLOT = ROLLUP_VALUE_NS / ROLLUP_COUNT_NS,
+    ROOM_MIN = 256,
 };
 
 /* ---- origins ---- */
@@ -59,29 +60,17 @@ uint32_t *rollup_origins(const struct event_source *const *sources, uint32_t cou
 void rollup_builder_init(struct rollup_builder *builder, const uint32_t *origins,
                          int64_t time_min_ns, int64_t time_max_ns)
 {
+    int64_t first = rollup_slot(time_min_ns, ROLLUP_COUNT_NS);
+    int64_t first_value = rollup_slot(time_min_ns, ROLLUP_VALUE_NS);
+
     *builder = (struct rollup_builder){
         .origins = origins,
-        .first_count_slot = rollup_slot(time_min_ns, ROLLUP_COUNT_NS),
-        .first_value_slot = rollup_slot(time_min_ns, ROLLUP_VALUE_NS),
+        .first_count_slot = first,
+        .first_value_slot = first_value,
+        .slot_distance = (uint32_t)(first - first_value * MINUTES_PER_VALUE_SLOT),
         .given_up = origins == NULL || time_max_ns < time_min_ns ||
-                    rollup_slot(time_max_ns, ROLLUP_COUNT_NS) -
-                            rollup_slot(time_min_ns, ROLLUP_COUNT_NS) >=
-                        ROLLUP_SLOTS_MAX,
+                    rollup_slot(time_max_ns, ROLLUP_COUNT_NS) - first >= ROLLUP_SLOTS_MAX,
     };
-    for (size_t i = 0; i < COUNT_OF(builder->unit_columns); i++)
-        builder->unit_columns[i] = buf_empty(ROLLUP_PAGE_MAX);
-    for (size_t i = 0; i < COUNT_OF(builder->cell_columns); i++)
-        builder->cell_columns[i] = buf_empty(ROLLUP_PAGE_MAX);
-}
-
-static void release_pages(struct rollup_field_pages *pages)
-{
-    buf_release(&pages->families);
-    buf_release(&pages->family_cells);
-    for (size_t i = 0; i < COUNT_OF(pages->cell_columns); i++)
-        buf_release(&pages->cell_columns[i]);
-    for (size_t i = 0; i < COUNT_OF(pages->bucket_columns); i++)
-        buf_release(&pages->bucket_columns[i]);
 }
 
 void rollup_builder_release(struct rollup_builder *builder)
@@ -92,25 +81,43 @@ void rollup_builder_release(struct rollup_builder *builder)
         rollup_tally_release(&builder->fields[i].buckets);
         free(builder->fields[i].sums);
     }
-    for (size_t i = 0; i < COUNT_OF(builder->unit_columns); i++)
-        buf_release(&builder->unit_columns[i]);
-    for (size_t i = 0; i < COUNT_OF(builder->cell_columns); i++)
-        buf_release(&builder->cell_columns[i]);
-    for (uint32_t i = 0; i < builder->name_count; i++)
-        release_pages(&builder->names[i]);
+    for (uint32_t i = 0; i < builder->name_count; i++) {
+        free(builder->names[i].families);
+        free(builder->names[i].cells);
+        free(builder->names[i].buckets);
+    }
+    free(builder->units);
+    free(builder->cells);
     free(builder->names);
     free(builder->scratch);
     *builder = (struct rollup_builder){.given_up = true};
 }
 
-/* ---- one family ---- */
+/* An array with room for `need` elements; NULL without memory, then it is as it was. */
+static void *grow(void *array, uint32_t *room, uint32_t need, size_t size)
+{
+    uint32_t wish = *room < ROOM_MIN ? (uint32_t)ROOM_MIN : *room;
+    void *grown;
+
+    if (need <= *room && array != NULL)
+        return array;
+    while (wish < need)
+        wish *= 2;
+    grown = realloc(array, wish * size);
+    if (grown != NULL)
+        *room = wish;
+    return grown;
+}
+
+/* ---- adding ---- */
 
 void rollup_begin_family(struct rollup_builder *builder, uint32_t family, const field_id *fields,
                          uint32_t field_count)
 {
     builder->family = family;
     builder->family_rows = 0;
-    builder->field_count = field_count < ROLLUP_FIELDS_MAX ? field_count : (uint32_t)ROLLUP_FIELDS_MAX;
+    builder->field_count =
+        field_count < ROLLUP_FIELDS_MAX ? field_count : (uint32_t)ROLLUP_FIELDS_MAX;
     rollup_tally_reset(&builder->rows);
     for (uint32_t i = 0; i < builder->field_count; i++) {
         builder->fields[i].field = fields[i];
@@ -120,117 +127,138 @@ void rollup_begin_family(struct rollup_builder *builder, uint32_t family, const 
     }
 }
 
-/* The sums of a key; NULL: given up. */
-static struct rollup_value *sums_of(struct rollup_field_build *field, uint64_t key,
-                                    uint32_t *number)
+void rollup_add_rows(struct rollup_builder *builder, const uint64_t *keys, uint32_t count)
+{
+    if (builder->given_up)
+        return;
+    for (uint32_t i = 0, next; i < count; i = next) {
+        next = i + 1;
+        while (next < count && keys[next] == keys[i])
+            next++;
+        rollup_tally_add(&builder->rows, keys[i], next - i);
+    }
+    builder->family_rows += count;
+}
+
+/* The sums of a cell; NULL: given up. */
+static struct rollup_value *sums_of(struct rollup_field_build *field, uint64_t cell)
 {
     struct rollup_tally *cells = &field->cells;
+    uint32_t known = cells->count, number = rollup_tally_find(cells, cell);
 
-    rollup_tally_add(cells, key, 0);
-    if (cells->full)
+    if (number == ROLLUP_TALLY_FULL)
         return NULL;
-    if (cells->sums[cells->last_place] == 0) {
-        if (cells->count > field->sum_capacity) {
-            uint32_t capacity = field->sum_capacity == 0 ? 256 : field->sum_capacity * 2;
-            struct rollup_value *grown = realloc(field->sums, capacity * sizeof(*grown));
+    if (cells->count > known) {
+        struct rollup_value *grown =
+            grow(field->sums, &field->sum_capacity, cells->count, sizeof(*grown));
 
-            if (grown == NULL)
-                return NULL;
-            field->sums = grown;
-            field->sum_capacity = capacity;
-        }
-        field->sums[cells->count - 1] = (struct rollup_value){.min = INT64_MAX};
-        cells->sums[cells->last_place] = cells->count;
+        if (grown == NULL)
+            return NULL;
+        field->sums = grown;
+        field->sums[number] = (struct rollup_value){.min = INT64_MAX};
+        cells->sums[number] = number;
     }
-    *number = (uint32_t)cells->sums[cells->last_place] - 1;
-    return &field->sums[*number];
+    return &field->sums[number];
 }
 
-void rollup_add_value(struct rollup_builder *builder, uint32_t index, uint32_t source,
-                      int64_t time_ns, int64_t value)
+static uint64_t cell_of(const struct rollup_builder *builder, uint64_t key)
+{
+    uint32_t minute = (uint32_t)(key & 0xffff) + builder->slot_distance;
+
+    return key >> 36 << 16 | minute / MINUTES_PER_VALUE_SLOT;
+}
+
+void rollup_add_values(struct rollup_builder *builder, uint32_t index, const uint64_t *keys,
+                       const int64_t *values, uint32_t count)
 {
     struct rollup_field_build *field = &builder->fields[index];
-    struct rollup_value *sums;
-    uint64_t slot;
-    uint32_t number, bucket = 0;
+    struct rollup_value *sums = NULL;
+    uint64_t last = 0;
 
-    if (builder->given_up || field->given_up)
-        return;
-    slot = (uint64_t)(rollup_slot(time_ns, ROLLUP_VALUE_NS) - builder->first_value_slot);
-    sums = sums_of(field, (uint64_t)builder->origins[source] << 16 | slot, &number);
-    if (sums == NULL || value < 0 || __builtin_add_overflow(sums->sum, value, &sums->sum)) {
-        field->given_up = true;
-        return;
+    for (uint32_t i = 0; i < count && !builder->given_up && !field->given_up; i++) {
+        uint64_t cell = cell_of(builder, keys[i]);
+        int64_t value = values[i];
+        uint32_t bucket = 0;
+
+        if (value == ROLLUP_NO_VALUE)
+            continue;
+        if (sums == NULL || cell != last)
+            sums = sums_of(field, cell);
+        last = cell;
+        if (sums == NULL || value < 0 || __builtin_add_overflow(sums->sum, value, &sums->sum)) {
+            field->given_up = true;
+            return;
+        }
+        sums->values++;
+        sums->min = value < sums->min ? value : sums->min;
+        sums->max = value > sums->max ? value : sums->max;
+        if (value > 0)
+            bucket = (uint32_t)sketch_bucket_of((double)value);
+        rollup_tally_add(&field->buckets, cell << 16 | bucket, 1);
     }
-    sums->values++;
-    sums->min = value < sums->min ? value : sums->min;
-    sums->max = value > sums->max ? value : sums->max;
-    if (value > 0)
-        bucket = (uint32_t)sketch_bucket_of((double)value);
-    rollup_tally_add(&field->buckets, (uint64_t)number << 16 | bucket, 1);
 }
 
-static bool reserve_scratch(struct rollup_builder *builder, uint32_t count)
-{
-    uint64_t *grown;
+/* ---- one family ---- */
 
-    if (count * 2 <= builder->scratch_capacity)
-        return true;
-    grown = realloc(builder->scratch, (size_t)count * 2 * sizeof(*grown));
+static bool reserve_scratch(struct rollup_builder *builder, uint32_t keys)
+{
+    uint64_t *grown = grow(builder->scratch, &builder->scratch_room, keys * 2, sizeof(*grown));
+
     if (grown == NULL)
         return false;
     builder->scratch = grown;
-    builder->scratch_capacity = count * 2;
     return true;
 }
 
-static bool put_distance(struct buf *out, uint32_t value, uint32_t *before)
+static bool put_unit(struct rollup_builder *builder, uint64_t key, uint32_t first_cell)
 {
-    bool fine = buf_append_varint(out, zigzag((int64_t)value - (int64_t)*before));
+    struct rollup_unit *grown =
+        grow(builder->units, &builder->unit_room, builder->unit_count + 1, sizeof(*grown));
 
-    *before = value;
-    return fine;
-}
-
-static bool put_unit(struct rollup_builder *builder, uint64_t key, uint32_t cells)
-{
-    struct buf *out = builder->unit_columns;
-
-    builder->unit_count++;
-    return put_distance(&out[0], builder->family, &builder->last_family) &&
-           put_distance(&out[1], (uint32_t)(key >> 36), &builder->last_origin) &&
-           buf_append_varint(&out[2], key >> 20 & 0xffff) &&
-           buf_append_varint(&out[3], key >> 16 & 15) && buf_append_varint(&out[4], cells);
+    if (grown == NULL)
+        return false;
+    builder->units = grown;
+    grown[builder->unit_count++] = (struct rollup_unit){
+        .family = builder->family,
+        .origin = (uint32_t)(key >> 36),
+        .format = (uint32_t)(key >> 20) & 0xffff,
+        .level = (uint32_t)(key >> 16) & 15,
+        .first_cell = first_cell,
+        .cell_count = builder->cell_count - first_cell,
+    };
+    return true;
 }
 
 static bool put_counts(struct rollup_builder *builder)
 {
     struct rollup_tally *rows = &builder->rows;
-    uint32_t count = rows->count;
-    bool fine = !rows->full && reserve_scratch(builder, count);
+    uint32_t count = rows->count, first = builder->cell_count;
+    struct rollup_cell *grown;
+    bool fine = !rows->full;
 
-    if (fine && count > SMALL_FAMILY && (uint64_t)count * ROWS_PER_CELL_MIN > builder->family_rows)
+    if (fine && !builder->all && count > SMALL_FAMILY &&
+        (uint64_t)count * ROWS_PER_CELL_MIN > builder->family_rows)
         return true;
-    if (fine)
-        rollup_tally_sort(rows, builder->scratch);
-    for (uint32_t i = 0, first = 0; i < count && fine; i++) {
-        uint64_t slot = rows->keys[i] & 0xffff;
-
-        fine = buf_append_varint(&builder->cell_columns[0],
-                                 i == first ? slot : slot - (rows->keys[i - 1] & 0xffff)) &&
-               buf_append_varint(&builder->cell_columns[1], rows->sums[i]);
+    fine = fine && reserve_scratch(builder, count);
+    grown = fine ? grow(builder->cells, &builder->cell_room, first + count, sizeof(*grown)) : NULL;
+    if (grown == NULL)
+        return false;
+    builder->cells = grown;
+    rollup_tally_sort(rows, builder->scratch);
+    for (uint32_t i = 0; i < count && fine; i++) {
+        grown[builder->cell_count++] = (struct rollup_cell){
+            .slot = (uint32_t)(rows->keys[i] & 0xffff), .rows = (uint32_t)rows->sums[i]};
         if (i + 1 < count && rows->keys[i] >> 16 == rows->keys[i + 1] >> 16)
             continue;
-        fine = fine && put_unit(builder, rows->keys[i], i + 1 - first);
-        first = i + 1;
+        fine = put_unit(builder, rows->keys[i], first);
+        first = builder->cell_count;
     }
-    builder->cell_count += count;
     return fine;
 }
 
-static struct rollup_field_pages *pages_of(struct rollup_builder *builder, field_id field)
+static struct rollup_field_sums *sums_of_name(struct rollup_builder *builder, field_id field)
 {
-    struct rollup_field_pages *grown, *made;
+    struct rollup_field_sums *grown;
 
     for (uint32_t i = 0; i < builder->name_count; i++)
         if (builder->names[i].field == field)
@@ -241,79 +269,77 @@ static struct rollup_field_pages *pages_of(struct rollup_builder *builder, field
     if (grown == NULL)
         return NULL;
     builder->names = grown;
-    made = &grown[builder->name_count++];
-    *made = (struct rollup_field_pages){.field = field,
-                                         .families = buf_empty(ROLLUP_PAGE_MAX),
-                                         .family_cells = buf_empty(ROLLUP_PAGE_MAX)};
-    for (size_t i = 0; i < COUNT_OF(made->cell_columns); i++)
-        made->cell_columns[i] = buf_empty(ROLLUP_PAGE_MAX);
-    for (size_t i = 0; i < COUNT_OF(made->bucket_columns); i++)
-        made->bucket_columns[i] = buf_empty(ROLLUP_PAGE_MAX);
-    return made;
+    grown[builder->name_count] = (struct rollup_field_sums){.field = field};
+    return &grown[builder->name_count++];
 }
 
-static bool put_cell(struct rollup_field_pages *pages, uint64_t key,
-                     const struct rollup_value *sums)
+static bool reserve_sums(struct rollup_field_sums *sums, uint32_t cells, uint32_t buckets)
 {
-    struct buf *out = pages->cell_columns;
+    uint32_t *families =
+        grow(sums->families, &sums->family_room, sums->family_count + 1, sizeof(*families));
+    struct rollup_value *grown_cells;
+    struct rollup_bucket *grown_buckets;
 
-    return put_distance(&out[0], (uint32_t)(key >> 16), &pages->last_origin) &&
-           buf_append_varint(&out[1], key & 0xffff) && buf_append_varint(&out[2], sums->values) &&
-           buf_append_varint(&out[3], (uint64_t)sums->sum) &&
-           buf_append_varint(&out[4], (uint64_t)sums->min) &&
-           buf_append_varint(&out[5], (uint64_t)(sums->max - sums->min)) &&
-           buf_append_varint(&out[6], sums->bucket_count);
+    if (families == NULL)
+        return false;
+    sums->families = families;
+    grown_cells =
+        grow(sums->cells, &sums->cell_room, sums->cell_count + cells, sizeof(*grown_cells));
+    if (grown_cells == NULL)
+        return false;
+    sums->cells = grown_cells;
+    grown_buckets = grow(sums->buckets, &sums->bucket_room, sums->bucket_count + buckets,
+                         sizeof(*grown_buckets));
+    if (grown_buckets == NULL)
+        return false;
+    sums->buckets = grown_buckets;
+    return true;
 }
 
-/* Buckets are sorted by the number of their cell: where each cell's begin. */
-static void find_buckets(struct rollup_field_build *field)
+/* Cells and buckets of the family at hand, both sorted: the buckets of a cell follow those of the
+ * one before it. */
+static void put_cells(struct rollup_field_sums *out, uint32_t family,
+                      const struct rollup_field_build *field)
 {
-    for (uint32_t i = 0; i < field->buckets.count; i++) {
-        struct rollup_value *sums = &field->sums[field->buckets.keys[i] >> 16];
+    const struct rollup_tally *cells = &field->cells, *buckets = &field->buckets;
+    uint32_t at = 0;
 
-        if (sums->bucket_count++ == 0)
-            sums->first_bucket = i;
+    out->families[out->family_count++] = family;
+    for (uint32_t i = 0; i < cells->count; i++) {
+        struct rollup_value *cell = &out->cells[out->cell_count++];
+
+        *cell = field->sums[cells->sums[i]];
+        cell->family = family;
+        cell->origin = (uint32_t)(cells->keys[i] >> 16);
+        cell->slot = (uint32_t)(cells->keys[i] & 0xffff);
+        cell->first_bucket = out->bucket_count;
+        for (; at < buckets->count && buckets->keys[at] >> 16 == cells->keys[i]; at++)
+            out->buckets[out->bucket_count++] =
+                (struct rollup_bucket){.bucket = (uint32_t)(buckets->keys[at] & 0xffff),
+                                       .values = (uint32_t)buckets->sums[at]};
+        cell->bucket_count = out->bucket_count - cell->first_bucket;
     }
 }
 
 static bool put_values(struct rollup_builder *builder, struct rollup_field_build *field)
 {
     struct rollup_tally *cells = &field->cells, *buckets = &field->buckets;
-    struct rollup_field_pages *pages;
-    bool fine;
+    struct rollup_field_sums *sums;
 
     if (field->given_up || cells->full || buckets->full || cells->count == 0 ||
-        (buckets->count > SMALL_FAMILY &&
+        (!builder->all && buckets->count > SMALL_FAMILY &&
          (uint64_t)buckets->count * VALUES_PER_BUCKET_MIN > builder->family_rows))
         return true;
-    pages = pages_of(builder, field->field);
-    if (pages == NULL)
+    sums = sums_of_name(builder, field->field);
+    if (sums == NULL)
         return builder->name_count == ROLLUP_NAMES_MAX;
-    fine = reserve_scratch(builder, buckets->count + cells->count);
-    if (fine) {
-        rollup_tally_sort(cells, builder->scratch);
-        rollup_tally_sort(buckets, builder->scratch);
-        find_buckets(field);
-    }
-    for (uint32_t i = 0; i < cells->count && fine; i++) {
-        const struct rollup_value *sums = &field->sums[cells->sums[i] - 1];
-        uint64_t before = 0;
-
-        fine = put_cell(pages, cells->keys[i], sums);
-        for (uint32_t k = sums->first_bucket; k < sums->first_bucket + sums->bucket_count && fine;
-             k++) {
-            uint64_t bucket = buckets->keys[k] & 0xffff;
-
-            fine = buf_append_varint(&pages->bucket_columns[0], bucket - before) &&
-                   buf_append_varint(&pages->bucket_columns[1], buckets->sums[k]);
-            before = bucket;
-        }
-    }
-    pages->family_count++;
-    pages->cell_count += cells->count;
-    pages->bucket_count += buckets->count;
-    return fine && put_distance(&pages->families, builder->family, &pages->last_family) &&
-           buf_append_varint(&pages->family_cells, cells->count);
+    if (!reserve_sums(sums, cells->count, buckets->count) ||
+        !reserve_scratch(builder, buckets->count + cells->count))
+        return false;
+    rollup_tally_sort(cells, builder->scratch);
+    rollup_tally_sort(buckets, builder->scratch);
+    put_cells(sums, builder->family, field);
+    return true;
 }
 
 void rollup_end_family(struct rollup_builder *builder)
@@ -329,47 +355,29 @@ void rollup_end_family(struct rollup_builder *builder)
     builder->given_up = !fine;
 }
 
-/* ---- pages ---- */
+/* ---- results ---- */
 
-static bool put_page(struct buf *raw, struct buf *out)
+void rollup_built_counts(const struct rollup_builder *builder, struct rollup_counts *out)
 {
-    bool fine = !raw->failed && buf_append_varint(out, raw->len) &&
-                zstd_append(out, buf_slice(raw), PAGE_LEVEL_OF_ZSTD);
-
-    buf_release(raw);
-    return fine;
+    *out = (struct rollup_counts){.first_slot = builder->first_count_slot};
+    if (builder->given_up)
+        return;
+    out->units = builder->units;
+    out->cells = builder->cells;
+    out->unit_count = builder->unit_count;
+    out->cell_count = builder->cell_count;
 }
 
-bool rollup_counts_encode(const struct rollup_builder *builder, struct buf *out)
+void rollup_built_values(const struct rollup_builder *builder, uint32_t index,
+                         struct rollup_values *out)
 {
-    struct buf raw = buf_empty(ROLLUP_PAGE_MAX);
+    const struct rollup_field_sums *sums = &builder->names[index];
 
-    if (builder->given_up || builder->unit_count == 0)
-        return true;
-    (void)buf_append_varint(&raw, builder->unit_count);
-    (void)buf_append_varint(&raw, builder->cell_count);
-    (void)buf_append_varint(&raw, zigzag(builder->first_count_slot));
-    for (size_t i = 0; i < COUNT_OF(builder->unit_columns); i++)
-        (void)buf_append_slice(&raw, buf_slice(&builder->unit_columns[i]));
-    for (size_t i = 0; i < COUNT_OF(builder->cell_columns); i++)
-        (void)buf_append_slice(&raw, buf_slice(&builder->cell_columns[i]));
-    return put_page(&raw, out);
-}
-
-bool rollup_values_encode(const struct rollup_builder *builder, uint32_t index, struct buf *out)
-{
-    const struct rollup_field_pages *pages = &builder->names[index];
-    struct buf raw = buf_empty(ROLLUP_PAGE_MAX);
-
-    (void)buf_append_varint(&raw, pages->family_count);
-    (void)buf_append_varint(&raw, pages->cell_count);
-    (void)buf_append_varint(&raw, pages->bucket_count);
-    (void)buf_append_varint(&raw, zigzag(builder->first_value_slot));
-    (void)buf_append_slice(&raw, buf_slice(&pages->families));
-    (void)buf_append_slice(&raw, buf_slice(&pages->family_cells));
-    for (size_t i = 0; i < COUNT_OF(pages->cell_columns); i++)
-        (void)buf_append_slice(&raw, buf_slice(&pages->cell_columns[i]));
-    for (size_t i = 0; i < COUNT_OF(pages->bucket_columns); i++)
-        (void)buf_append_slice(&raw, buf_slice(&pages->bucket_columns[i]));
-    return put_page(&raw, out);
+    *out = (struct rollup_values){.first_slot = builder->first_value_slot,
+                                  .families = sums->families,
+                                  .cells = sums->cells,
+                                  .buckets = sums->buckets,
+                                  .family_count = sums->family_count,
+                                  .cell_count = sums->cell_count,
+                                  .bucket_count = sums->bucket_count};
 }

@@ -6,8 +6,8 @@
 #include "store/segment_block.h"
 
 #include "store/column_build.h"
+#include "store/field_number.h"
 #include "store/segment_fields.h"
-#include "store/slot_number.h"
 
 static enum status no_memory(struct error *err)
 {
@@ -20,6 +20,7 @@ struct place {
     uint32_t index;  /* in the family's fields */
     uint32_t column; /* UINT32_MAX: a run, or different from template to template */
     uint8_t type, unit;
+    struct field_number number; /* of a run: how its slots make a number, if they do */
 };
 
 /* Is the field exactly one slot in every template of the family? */
@@ -40,6 +41,37 @@ static bool is_one_slot(const struct segment *segment, const struct segment_fami
             return false;
     }
     return true;
+}
+
+/* A duration that is more than a slot, but not more than numbers. */
+static struct field_number number_of_run(const struct segment *segment,
+                                         const struct segment_family *family, uint32_t index)
+{
+    const struct segment_field *field = &family->fields[index];
+    struct field_number number =
+        field_number_begin(field->begin_gap, field->end_gap, field->type, field->unit);
+    struct number_slot slots[FIELD_NUMBER_SLOTS_MAX];
+
+    for (uint32_t i = 0; i < family->template_count && number.form != FIELD_NUMBER_NONE; i++) {
+        const struct segment_template *template = &segment->templates[family->first_template + i];
+        const struct field_cut cut = {template->literals, template->gap_ends,
+                                      template->field_offsets[2 * index],
+                                      template->field_offsets[2 * index + 1]};
+
+        field_number_join(&number, &cut);
+    }
+    for (uint32_t i = 0; i < number.slot_count && number.form != FIELD_NUMBER_NONE; i++) {
+        const struct segment_column *column = &family->columns[field->begin_gap + i];
+        static const int64_t some;
+        bool fits = (column->class == CLASS_NUMBERS || column->class == CLASS_DECIMALS) &&
+                    field_number_takes(&number, column->kind);
+
+        slots[i] = (struct number_slot){fits ? &some : NULL,
+                                        column->class == CLASS_DECIMALS ? &some : NULL};
+    }
+    if (!field_number_fits(&number, slots))
+        number.form = FIELD_NUMBER_NONE;
+    return number;
 }
 
 static struct place find_place(const struct segment_block *block, uint32_t section, field_id field)
@@ -66,6 +98,8 @@ static struct place find_place(const struct segment_block *block, uint32_t secti
         place.column = family->fields[place.index].begin_gap;
     else if (is_one_slot(block->segment, family, place.index))
         place.column = family->fields[place.index].begin_gap;
+    else
+        place.number = number_of_run(block->segment, family, place.index);
     return place;
 }
 
@@ -330,6 +364,53 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
     return status;
 }
 
+/* A run whose slots make a number; texts only where they do not. */
+static enum status add_run_numbers(const struct making *making, uint32_t section,
+                                   struct numbers *out)
+{
+    struct segment_block *block = making->block;
+    const struct segment_section *entry = &block->entry->sections[section];
+    const struct place *place = &making->places[section];
+    struct number_slot slots[FIELD_NUMBER_SLOTS_MAX];
+    struct buf text = buf_empty(BLOCK_ARENA_SIZE_MAX);
+    enum status status = STATUS_OK;
+    bool loaded = false;
+
+    for (uint32_t i = 0; i < place->number.slot_count && status == STATUS_OK; i++) {
+        const struct segment_values *values;
+
+        status = segment_block_values(block, section, place->number.first_slot + i, &values,
+                                      making->err);
+        if (status == STATUS_OK)
+            slots[i] = (struct number_slot){values->numbers, values->scales};
+    }
+    for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
+        uint32_t row = entry->first_row + i;
+        struct line_part part;
+        struct value value = {0};
+
+        if (field_number_whole(&place->number, slots, i, &value.whole)) {
+            value.fraction = (double)value.whole;
+            put_value(out, row, &value);
+            continue;
+        }
+        if (!loaded)
+            status = segment_block_load(block, section, making->err);
+        loaded = true;
+        if (status != STATUS_OK)
+            break;
+        part = segment_field_part(block, section, block->templates[row], place->index);
+        buf_reset(&text);
+        if (!segment_append_part(block, section, row, &part, &text))
+            status = no_memory(making->err);
+        if (status == STATUS_OK &&
+            value_of_text(buf_slice(&text), place->type, place->unit, &value))
+            put_value(out, row, &value);
+    }
+    buf_release(&text);
+    return status;
+}
+
 /* Each value of a dictionary is read once. */
 static enum status add_dict_numbers(const struct making *making, uint32_t section,
                                     struct numbers *out)
@@ -359,7 +440,8 @@ static bool all_slots(const struct making *making)
 {
     for (uint32_t k = 0; k < making->block->entry->section_count; k++)
         if (segment_family_of(making->block, k)->as_text ||
-            (making->places[k].found && making->places[k].column == UINT32_MAX))
+            (making->places[k].found && making->places[k].column == UINT32_MAX &&
+             making->places[k].number.form == FIELD_NUMBER_NONE))
             return false;
     return true;
 }
@@ -382,9 +464,12 @@ static enum status number_column(const struct making *making, unsigned type, str
 
         if (!place->found)
             continue;
-        status = segment_family_of(block, k)->columns[place->column].class == CLASS_CODES
-                     ? add_dict_numbers(making, k, &numbers)
-                     : add_numbers(making, k, &numbers);
+        if (place->column == UINT32_MAX)
+            status = add_run_numbers(making, k, &numbers);
+        else
+            status = segment_family_of(block, k)->columns[place->column].class == CLASS_CODES
+                         ? add_dict_numbers(making, k, &numbers)
+                         : add_numbers(making, k, &numbers);
     }
     *out = (struct column){
         .kind = numbers.fraction ? COLUMN_FLOAT : COLUMN_INT,

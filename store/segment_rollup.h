@@ -24,7 +24,7 @@ struct rollup_recount {
     struct rollup_builder builder;
     uint32_t *origins;
     uint32_t family; /* at hand; UINT32_MAX: none yet */
-    const struct segment_field *fields[ROLLUP_FIELDS_MAX]; /* its durations and sizes */
+    field_id fields[ROLLUP_FIELDS_MAX]; /* its durations and sizes, as far as the segment keeps any */
     uint32_t field_count;
 };
 

@@ -1,13 +1,12 @@
-/* store/segment_rollup_writer.c -- rollups of a segment being written. Values that are numbers in their
- * columns are taken from there, others are read from the texts of the events. */
+/* store/segment_rollup_writer.c -- rollups of a segment being written. Values that are numbers in
+ * their columns are taken from there, others are read from the texts of the events. */
 #include "store/segment_rollup.h"
 
+#include "store/field_number.h"
+#include "store/rollup_encode.h"
 #include "store/segment_writer.h"
-#include "store/slot_number.h"
 
 #include <stdlib.h>
-
-enum { PREFETCH_ROWS = 12 };
 
 void segment_rollup_begin(struct segment_writer *writer)
 {
@@ -36,7 +35,8 @@ static bool is_first_place(const struct family *family, uint32_t index)
 /* A duration or size of the family at hand. */
 struct rolled_field {
     const struct shape_field *shape;
-    const struct gathered_column *column; /* whose numbers it is; NULL: read its texts */
+    struct field_number number;
+    struct number_slot slots[FIELD_NUMBER_SLOTS_MAX]; /* their numbers; NONE: read its texts */
 };
 
 struct rolled_fields {
@@ -45,31 +45,40 @@ struct rolled_fields {
     bool texts; /* of some */
 };
 
-/* The column that is exactly the field in all templates of the family, and a number. */
-static const struct gathered_column *find_column(const struct segment_writer *writer,
-                                                 uint32_t number, uint32_t index)
+/* The numbers of the field, if it is made of slots that hold numbers in all templates of the
+ * family. */
+static void find_number(const struct segment_writer *writer, uint32_t number, uint32_t index,
+                        struct rolled_field *out)
 {
     const struct family_set *set = &writer->rows.set;
     const struct family *family = &set->families[number];
     const struct shape_field *shape = &family->fields[index];
-    const struct gathered_column *column;
 
-    if (shape->computed || shape->end_gap != shape->begin_gap + 1)
-        return NULL;
-    column = &writer->gathered[number].columns[shape->begin_gap];
-    if (column->class != CLASS_DECIMALS &&
-        (column->class != CLASS_NUMBERS || column->kind.type != SLOT_INT))
-        return NULL;
+    *out = (struct rolled_field){.shape = shape};
+    if (shape->computed)
+        return;
+    out->number = field_number_begin(shape->begin_gap, shape->end_gap, shape->type, shape->unit);
     for (uint32_t i = 0; i < family->template_count; i++) {
         const struct template *template = set->templates[family->first_template + i];
-        const struct shape_field *field = &template->fields[index];
+        const struct field_cut cut = {template->literals, template->gap_ends,
+                                      template->fields[index].begin_offset,
+                                      template->fields[index].end_offset};
 
-        if (field->begin_gap != shape->begin_gap || field->end_gap != shape->end_gap ||
-            field->begin_offset != template_gap(template, shape->begin_gap).len ||
-            field->end_offset != 0)
-            return NULL;
+        field_number_join(&out->number, &cut);
     }
-    return column;
+    for (uint32_t i = 0; out->number.form != FIELD_NUMBER_NONE && i < out->number.slot_count; i++) {
+        const struct gathered_column *column =
+            &writer->gathered[number].columns[shape->begin_gap + i];
+
+        out->slots[i] = (struct number_slot){
+            (column->class == CLASS_NUMBERS || column->class == CLASS_DECIMALS) &&
+                    field_number_takes(&out->number, column->kind)
+                ? column->numbers
+                : NULL,
+            column->class == CLASS_DECIMALS ? column->scales : NULL};
+    }
+    if (!field_number_fits(&out->number, out->slots))
+        out->number.form = FIELD_NUMBER_NONE;
 }
 
 /* In the order of the family's fields. */
@@ -84,101 +93,138 @@ static void find_fields(const struct segment_writer *writer, uint32_t number,
         if ((family->fields[i].type != FIELD_DURATION && family->fields[i].type != FIELD_BYTES) ||
             !is_first_place(family, i))
             continue;
-        *field = (struct rolled_field){&family->fields[i], find_column(writer, number, i)};
-        out->texts = out->texts || field->column == NULL;
+        find_number(writer, number, i, field);
+        out->texts = out->texts || field->number.form == FIELD_NUMBER_NONE;
         out->count++;
     }
 }
 
-static bool number_of(const struct rolled_field *field, uint32_t index, struct value *out)
-{
-    const struct gathered_column *column = field->column;
-
-    if (column == NULL)
-        return false;
-    if (column->class == CLASS_DECIMALS)
-        return slot_decimal_value(column->numbers[index], column->scales[index],
-                                  field->shape->type, field->shape->unit, out);
-    return slot_int_value(column->numbers[index], field->shape->type, field->shape->unit, out);
-}
-
-static bool number_of_text(const struct rolled_field *field, const struct event *event,
-                           const struct event_field *all, struct value *out)
-{
-    const struct event_field *at = &all[field->shape->source];
-    struct slice text =
-        at->text.data != NULL ? at->text : slice_sub(event->bytes, at->start, at->len);
-
-    return value_of_text(text, field->shape->type, field->shape->unit, out);
-}
-
-/* Values of row `index` of the family. */
-static void add_values(struct segment_writer *writer, const struct rolled_fields *fields,
-                       uint32_t index, uint32_t row)
+static int64_t number_of_text(const struct segment_writer *writer, const struct rolled_field *field,
+                              uint32_t row)
 {
     const struct segment_row *content = &writer->content->rows[row];
     struct event_field room[EVENT_FIELDS_MAX];
-    const struct event_field *all = NULL;
+    const struct event_field *at =
+        &segment_row_fields(writer->content, content, room)[field->shape->source];
+    struct slice text =
+        at->text.data != NULL ? at->text : slice_sub(content->event->bytes, at->start, at->len);
+    struct value value;
 
-    for (uint32_t i = 0; i < fields->count; i++) {
-        struct value value;
+    if (!value_of_text(text, field->shape->type, field->shape->unit, &value))
+        return ROLLUP_NO_VALUE;
+    return value.whole < 0 ? -1 : value.whole; /* as bad as any other negative one */
+}
 
-        if (!number_of(&fields->fields[i], index, &value)) {
-            if (all == NULL)
-                all = segment_row_fields(writer->content, content, room);
-            if (!number_of_text(&fields->fields[i], content->event, all, &value))
-                continue;
-        }
-        rollup_add_value(&writer->rollup, i, writer->row_sources[row], writer->times[row],
-                         value.whole);
+/* A batch of the family's rows, from row `first` of them. */
+struct rolled_batch {
+    uint32_t first, count;
+    const uint32_t *rows;
+    uint64_t keys[ROLLUP_BATCH_ROWS];
+    int64_t values[ROLLUP_BATCH_ROWS];
+};
+
+static void add_values(struct segment_writer *writer, const struct rolled_fields *fields,
+                       struct rolled_batch *batch)
+{
+    if (fields->texts) /* events lie anywhere in memory */
+        for (uint32_t i = 0; i < batch->count; i++)
+            __builtin_prefetch(writer->content->rows[batch->rows[i]].event);
+    for (uint32_t k = 0; k < fields->count; k++) {
+        const struct rolled_field *field = &fields->fields[k];
+        bool is_number = field->number.form != FIELD_NUMBER_NONE;
+
+        for (uint32_t i = 0; i < batch->count; i++)
+            if (!is_number || !field_number_whole(&field->number, field->slots, batch->first + i,
+                                                  &batch->values[i]))
+                batch->values[i] = number_of_text(writer, field, batch->rows[i]);
+        rollup_add_values(&writer->rollup, k, batch->keys, batch->values, batch->count);
     }
+}
+
+static void add_batch(struct segment_writer *writer, uint32_t family,
+                      const struct rolled_fields *fields, struct rolled_batch *batch)
+{
+    const struct shaped_rows *rows = &writer->rows;
+    bool as_text = family == rows->set.family_count;
+    uint32_t format = as_text ? 0 : rows->set.families[family].format;
+
+    for (uint32_t i = 0; i < batch->count; i++) {
+        uint32_t row = batch->rows[i];
+
+        if (as_text)
+            format = writer->content->rows[row].event->format;
+        batch->keys[i] = rollup_key(&writer->rollup, writer->row_sources[row], format,
+                                    writer->levels[row], writer->times[row]);
+    }
+    rollup_add_rows(&writer->rollup, batch->keys, batch->count);
+    if (fields->count > 0)
+        add_values(writer, fields, batch);
 }
 
 void segment_rollup_add(struct segment_writer *writer, uint32_t family)
 {
     const struct shaped_rows *rows = &writer->rows;
-    const struct segment_row *content = writer->content->rows;
-    const uint32_t *order = rows->order + rows->family_start[family];
-    bool as_text = family == rows->set.family_count;
     uint32_t count = segment_family_rows(writer, family);
     struct rolled_fields fields = {.count = 0};
+    struct rolled_batch batch; /* filled piece by piece */
     field_id names[ROLLUP_FIELDS_MAX];
 
-    if (!as_text)
+    if (writer->rollup.given_up)
+        return;
+    if (family != rows->set.family_count)
         find_fields(writer, family, &fields);
     for (uint32_t i = 0; i < fields.count; i++)
         names[i] = fields.fields[i].shape->field;
     rollup_begin_family(&writer->rollup, family, names, fields.count);
-    for (uint32_t i = 0; i < count && !writer->rollup.given_up; i++) {
-        uint32_t row = order[i];
-
-        rollup_add_row(&writer->rollup, writer->row_sources[row],
-                       as_text ? content[row].event->format : rows->set.families[family].format,
-                       writer->levels[row], writer->times[row]);
-        if (fields.texts && i + PREFETCH_ROWS < count)
-            __builtin_prefetch(content[order[i + PREFETCH_ROWS]].event);
-        if (fields.count > 0)
-            add_values(writer, &fields, i, row);
+    batch.rows = rows->order + rows->family_start[family];
+    for (batch.first = 0; batch.first < count;
+         batch.first += batch.count, batch.rows += batch.count) {
+        batch.count = count - batch.first < ROLLUP_BATCH_ROWS ? count - batch.first
+                                                              : (uint32_t)ROLLUP_BATCH_ROWS;
+        add_batch(writer, family, &fields, &batch);
     }
     rollup_end_family(&writer->rollup);
+}
+
+static bool put_values(struct segment_writer *writer, uint32_t index)
+{
+    struct buf *out = &writer->directory, *page = &writer->pages.scratch;
+    struct rollup_values values;
+
+    rollup_built_values(&writer->rollup, index, &values);
+    buf_reset(page);
+    return buf_append_varint(out,
+                             segment_field_number(writer, writer->rollup.names[index].field)) &&
+           rollup_values_encode(&values, page) &&
+           page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out);
+}
+
+static bool values_fit(const struct segment_writer *writer, uint32_t index)
+{
+    struct rollup_values values;
+
+    rollup_built_values(&writer->rollup, index, &values);
+    return rollup_values_fit(&values);
 }
 
 bool segment_rollup_put(struct segment_writer *writer)
 {
     struct buf *out = &writer->directory, *page = &writer->pages.scratch;
-    uint32_t count = writer->rollup.given_up ? 0 : writer->rollup.name_count;
+    uint32_t names = writer->rollup.given_up ? 0 : writer->rollup.name_count, count = 0;
+    struct rollup_counts counts;
     bool fine;
 
     buf_reset(page);
-    fine = rollup_counts_encode(&writer->rollup, page) &&
-           page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out) &&
+    rollup_built_counts(&writer->rollup, &counts);
+    if (counts.unit_count > 0 && rollup_counts_fit(&counts) && !rollup_counts_encode(&counts, page))
+        return false;
+    for (uint32_t i = 0; i < names; i++)
+        count += values_fit(writer, i);
+    fine = page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out) &&
            buf_append_varint(out, count);
-    for (uint32_t i = 0; i < count && fine; i++) {
-        buf_reset(page);
-        fine = buf_append_varint(out, segment_field_number(writer, writer->rollup.names[i].field)) &&
-               rollup_values_encode(&writer->rollup, i, page) &&
-               page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out);
-    }
+    for (uint32_t i = 0; i < names && fine; i++)
+        if (values_fit(writer, i))
+            fine = put_values(writer, i);
     return fine;
 }
 

@@ -111,6 +111,17 @@ static const struct { const char *name; int64_t scale; } duration_suffixes[] = {
     {"d", 86400000000000},
 };
 
+bool duration_suffix_scale(struct slice suffix, int64_t *scale)
+{
+    suffix = slice_trim(suffix);
+    for (size_t i = 0; i < COUNT_OF(duration_suffixes); i++)
+        if (slice_is(suffix, duration_suffixes[i].name)) {
+            *scale = duration_suffixes[i].scale;
+            return true;
+        }
+    return false;
+}
+
 /* "1.2s", "1h30m": numbers, each with its unit. */
 static bool suffixed_duration(struct slice text, struct value *out)
 {
@@ -120,9 +131,8 @@ static bool suffixed_duration(struct slice text, struct value *out)
         return false;
     while (text.len > 0) {
         size_t digits = 0, letters;
-        struct slice suffix;
         struct value part;
-        bool found = false;
+        int64_t scale;
 
         while (digits < text.len && (text.data[digits] == '.' || text.data[digits] == '-' ||
                                      (unsigned char)(text.data[digits] - '0') < 10))
@@ -131,11 +141,8 @@ static bool suffixed_duration(struct slice text, struct value *out)
         while (letters < text.len && text.data[letters] != '.' && text.data[letters] != '-' &&
                (unsigned char)(text.data[letters] - '0') >= 10)
             letters++;
-        suffix = slice_trim(slice_sub(text, digits, letters - digits));
-        for (size_t i = 0; i < COUNT_OF(duration_suffixes) && !found; i++)
-            found = slice_is(suffix, duration_suffixes[i].name) &&
-                    scaled(slice_first(text, digits), duration_suffixes[i].scale, &part);
-        if (!found)
+        if (!duration_suffix_scale(slice_sub(text, digits, letters - digits), &scale) ||
+            !scaled(slice_first(text, digits), scale, &part))
             return false;
         sum += part.fraction;
         text = slice_from(text, letters);

@@ -26,6 +26,9 @@ bool value_of_text(struct slice text, unsigned type, unsigned unit, struct value
 /* Nanoseconds or bytes per unit; 1 for UNIT_NONE. */
 int64_t unit_scale(unsigned unit);
 
+/* Nanoseconds of the unit that stands behind a duration ("s", " ms"), blanks around it aside. */
+bool duration_suffix_scale(struct slice suffix, int64_t *scale);
+
 /* Four decimal numbers up to 255 with dots between, nothing else. */
 bool ipv4_of_text(struct slice text, uint32_t *out);
 

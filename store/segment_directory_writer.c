@@ -169,29 +169,33 @@ static bool put_families(struct segment_writer *writer)
     return fine && (!as_text || put_text_family(writer));
 }
 
-/* Pool numbers of each dictionary column by code. */
+/* Pool numbers of one dictionary column by code; they stay, to be compared with those of others. */
+static bool put_list(struct segment_writer *writer, const struct gathered_column *column,
+                     struct arena *arena)
+{
+    int64_t *numbers = arena_new(arena, int64_t, column->dict_count);
+
+    if (numbers == NULL || column->dict_count > INT_PAGE_COUNT_MAX)
+        return false;
+    for (uint32_t code = 0; code < column->dict_count; code++)
+        numbers[code] = writer->pools.texts.final[column->list[code]];
+    return buf_append_varint(&writer->directory, column->dict_count) &&
+           page_writer_put_numbers(&writer->pages, REGION_CODES, numbers, column->dict_count,
+                                   &writer->directory);
+}
+
 static bool put_lists(struct segment_writer *writer)
 {
-    const uint32_t *final = writer->pools.texts.final;
+    struct arena arena = arena_empty(SEGMENT_DIRECTORY_SIZE_MAX);
     bool fine = true;
 
     page_writer_forget(&writer->pages);
     for (uint32_t i = 0; i < writer->rows.set.family_count && fine; i++)
-        for (uint32_t k = 0; k < writer->gathered[i].column_count && fine; k++) {
-            const struct gathered_column *column = &writer->gathered[i].columns[k];
-            int64_t *numbers;
-
-            if (column->class != CLASS_CODES)
-                continue;
-            numbers = malloc(column->dict_count * sizeof(*numbers));
-            for (uint32_t code = 0; code < column->dict_count && numbers != NULL; code++)
-                numbers[code] = final[column->list[code]];
-            fine = numbers != NULL && column->dict_count <= INT_PAGE_COUNT_MAX &&
-                   buf_append_varint(&writer->directory, column->dict_count) &&
-                   page_writer_put_numbers(&writer->pages, REGION_CODES, numbers,
-                                           column->dict_count, &writer->directory);
-            free(numbers);
-        }
+        for (uint32_t k = 0; k < writer->gathered[i].column_count && fine; k++)
+            if (writer->gathered[i].columns[k].class == CLASS_CODES)
+                fine = put_list(writer, &writer->gathered[i].columns[k], &arena);
+    page_writer_forget(&writer->pages);
+    arena_release(&arena);
     return fine;
 }
 

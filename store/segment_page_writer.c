@@ -4,6 +4,9 @@
 #include "base/hash.h"
 
 #define REGION_SIZE_MAX ((size_t)2 << 30)
+#define MARK_MULTIPLIER 0x9e3779b97f4a7c15u /* 2^64 / golden ratio, odd */
+
+enum { MARK_COUNT = 16 };
 
 void page_writer_init(struct page_writer *writer, uint64_t seed, int level)
 {
@@ -38,20 +41,43 @@ bool page_writer_put(struct page_writer *writer, enum page_region region, struct
            buf_append_slice(out, page);
 }
 
+/* Few columns are equal: some of their numbers tell most apart. */
+static uint64_t mark_of(const int64_t *values, uint32_t count)
+{
+    uint32_t step = count / MARK_COUNT + 1;
+    uint64_t mark = count;
+
+    for (uint32_t i = 0; i < count; i += step)
+        mark = ((mark << 5 | mark >> 59) ^ (uint64_t)values[i]) * MARK_MULTIPLIER;
+    return mark;
+}
+
+static const struct known_page *find_known(const struct page_writer *writer,
+                                           const struct known_page *page)
+{
+    for (uint32_t i = 0; i < writer->known_count; i++) {
+        const struct known_page *known = &writer->known[i];
+
+        if (known->mark == page->mark && known->count == page->count &&
+            memcmp(known->values, page->values, page->count * sizeof(*page->values)) == 0)
+            return known;
+    }
+    return NULL;
+}
+
 bool page_writer_put_numbers(struct page_writer *writer, enum page_region region,
                              const int64_t *values, uint32_t count, struct buf *entries)
 {
-    uint64_t hash = hash64_seed(values, count * sizeof(*values), count);
+    struct known_page page = {values, mark_of(values, count), count, writer->entry_count};
+    const struct known_page *known = find_known(writer, &page);
 
-    for (uint32_t i = 0; i < writer->known_count; i++)
-        if (writer->known[i].hash == hash)
-            return buf_append_varint(entries,
-                                     (uint64_t)writer->known[i].entry << 4 | PAGE_AGAIN << 1);
+    if (known != NULL)
+        return buf_append_varint(entries, (uint64_t)known->entry << 4 | PAGE_AGAIN << 1);
     buf_reset(&writer->scratch);
     if (!int_page_encode(&writer->encoder, values, count, &writer->scratch))
         return false;
     if (writer->scratch.len > SEGMENT_INLINE_SIZE_MAX && writer->known_count < PAGES_KNOWN_MAX)
-        writer->known[writer->known_count++] = (struct known_page){hash, writer->entry_count};
+        writer->known[writer->known_count++] = page;
     return page_writer_put(writer, region, buf_slice(&writer->scratch), entries);
 }
 

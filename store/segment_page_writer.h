@@ -8,8 +8,9 @@
 enum { PAGES_KNOWN_MAX = 1024 /* number arrays remembered, to find columns that are the same */ };
 
 struct known_page {
-    uint64_t hash;
-    uint32_t entry;
+    const int64_t *values; /* the caller's */
+    uint64_t mark;         /* of some of them: equal arrays have the same */
+    uint32_t count, entry;
 };
 
 struct page_writer {
@@ -28,7 +29,8 @@ void page_writer_release(struct page_writer *writer);
 /* Append the entry of a page to `entries`, and the page to its region or in line. */
 bool page_writer_put(struct page_writer *writer, enum page_region region, struct slice page,
                      struct buf *entries);
-/* The same for numbers; equal arrays since page_writer_forget() share one page. */
+/* The same for numbers; equal arrays since page_writer_forget() share one page. They are compared with
+ * later ones: `values` must stay as they are until page_writer_forget(). */
 bool page_writer_put_numbers(struct page_writer *writer, enum page_region region,
                              const int64_t *values, uint32_t count, struct buf *entries);
 void page_writer_forget(struct page_writer *writer);

@@ -168,10 +168,8 @@ static const uint32_t *part_rows(const struct segment_writer *writer, const stru
 }
 
 /* Of each row, how far its rank is from the one expected: see segment_format.h. */
-static void put_ranks(struct segment_writer *writer, const struct block_plan *plan)
+static void put_ranks(struct segment_writer *writer, const struct block_plan *plan, int64_t *out)
 {
-    int64_t *out = writer->numbers;
-
     memset(writer->expected_ranks, 0,
            writer->content->source_count * sizeof(*writer->expected_ranks));
     for (uint32_t k = 0; k < plan->part_count; k++)
@@ -241,14 +239,15 @@ static bool put_block_page(struct segment_writer *writer, const struct block_pla
                            enum block_page page)
 {
     bool is_code = page != PAGE_TIME && page != PAGE_ORDER && page != PAGE_RANK;
+    int64_t *numbers = writer->numbers + (size_t)page * BLOCK_ROWS_MAX;
     uint32_t at = 0;
 
     if (page == PAGE_RANK)
-        put_ranks(writer, plan);
+        put_ranks(writer, plan, numbers);
     for (uint32_t k = 0; k < plan->part_count; at += plan->parts[k++].count)
-        put_part(writer, &plan->parts[k], page, writer->numbers + at);
+        put_part(writer, &plan->parts[k], page, numbers + at);
     return page_writer_put_numbers(&writer->pages, is_code ? REGION_CODES : REGION_NUMBERS,
-                                   writer->numbers, at, &writer->blocks);
+                                   numbers, at, &writer->blocks);
 }
 
 static bool put_block_head(struct segment_writer *writer, const struct block_plan *plan)
@@ -528,7 +527,7 @@ static enum status allocate(struct segment_writer *writer)
     writer->sizes = spare_take((content->row_count + 1) * sizeof(*writer->sizes));
     writer->levels = spare_take(content->row_count + 1);
     writer->flags = spare_take(content->row_count + 1);
-    writer->numbers = malloc(BLOCK_ROWS_MAX * sizeof(*writer->numbers));
+    writer->numbers = spare_take((size_t)BLOCK_PAGE_COUNT * BLOCK_ROWS_MAX * sizeof(*writer->numbers));
     return writer->sources == NULL || writer->expected_ranks == NULL || writer->ranks == NULL ||
                    writer->times == NULL || writer->order_distances == NULL ||
                    writer->row_sources == NULL || writer->sequences == NULL ||
@@ -560,7 +559,7 @@ static void release(struct segment_writer *writer)
     free(writer->expected_ranks);
     free(writer->field_numbers);
     free(writer->blobs);
-    free(writer->numbers);
+    spare_give(writer->numbers);
     buf_release(&writer->field_names);
     buf_release(&writer->blob_bytes);
     buf_release(&writer->blocks);

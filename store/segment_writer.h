@@ -53,7 +53,7 @@ struct segment_writer {
     struct segment_samples samples;
     uint32_t *origins;            /* of the rollup, by source */
     struct rollup_builder rollup;
-    int64_t *numbers;             /* BLOCK_ROWS_MAX of them */
+    int64_t *numbers;             /* of the block at hand: BLOCK_ROWS_MAX per page */
     struct buf directory;
 };
 

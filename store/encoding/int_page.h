@@ -11,8 +11,8 @@
  *             varint size << 1 | is_zstd, and that many bytes
  *   DELTA stores count - 1 residuals, the others count. Arithmetic is modulo 2^64.
  *
- * The form is chosen from exact statistics: the smallest by order-0 entropy, packed if that is
- * within 10% of the compressed planes, since it decodes several times as fast.
+ * The form is chosen by statistics: the smallest by order-0 entropy, of a sample where that is clear;
+ * packed if that is within 10% of the compressed planes, since it decodes several times as fast.
  * Thread safety: an encoder belongs to one thread; decoding is pure. */
 #ifndef DENDRO_STORE_ENCODING_INT_PAGE_H
 #define DENDRO_STORE_ENCODING_INT_PAGE_H
@@ -30,7 +30,7 @@ enum int_transform { INT_CONST = 0, INT_FOR = 1, INT_DELTA = 2, INT_DICT = 3, IN
 
 struct int_encoder {
     uint64_t *residuals[3]; /* of FOR, DELTA, DICT */
-    char *plane;
+    uint8_t *plane;         /* of each byte position */
     size_t capacity;        /* values that the arrays have room for */
     struct buf packed, planes;
     int level; /* of zstd */

@@ -83,13 +83,14 @@ static bool take_planes(struct slice *rest, size_t count, unsigned bytes, uint64
     char *scratch = count <= sizeof(on_stack) ? on_stack : malloc(count);
     bool fine = scratch != NULL && bytes <= 8;
 
-    memset(out, 0, count * sizeof(*out));
+    if (bytes == 0)
+        memset(out, 0, count * sizeof(*out));
     for (unsigned byte = 0; byte < bytes && fine; byte++) {
         const uint8_t *plane = NULL;
 
         fine = take_plane(rest, count, scratch, &plane);
-        for (size_t i = 0; i < count && fine; i++)
-            out[i] |= (uint64_t)plane[i] << (8 * byte);
+        if (fine)
+            kernels()->put_plane(plane, count, byte, out);
     }
     if (scratch != on_stack)
         free(scratch);

@@ -1,5 +1,6 @@
 /* store/encoding/int_page_encode.c -- choose the form of a page of numbers and write it. */
 #include "store/encoding/int_page.h"
+#include "store/encoding/int_page_cost.h"
 
 #include "base/byteorder.h"
 #include "store/kernels/kernels.h"
@@ -13,7 +14,11 @@ enum {
     DICT_PLACES = 1024,
     HEADER_SIZE_MAX = 1 + 3 * VARINT_SIZE_MAX,
     ENTROPY_COUNT_MIN = 48, /* below this packing wins: zstd has 12 bytes and tables of its own */
+    PLANE_TABLE_SHARE = 4,  /* bytes that occur in a plane per byte of its table, at least */
 };
+#define DELTA_SHARE_MAX  0.97 /* of the plain numbers: those need no sums when they are read */
+#define PLANES_SHARE_MAX 0.9  /* of packed ones, which are decoded several times as fast */
+#define SAMPLE_DOUBT     0.1
 
 /* One way to write the page. */
 struct candidate {
@@ -56,7 +61,7 @@ static bool reserve(struct int_encoder *encoder, size_t count)
         encoder->residuals[i] = grown;
     }
     free(encoder->plane);
-    encoder->plane = malloc(count);
+    encoder->plane = malloc(count * sizeof(uint64_t));
     encoder->capacity = encoder->plane == NULL ? 0 : count;
     return encoder->plane != NULL;
 }
@@ -114,29 +119,8 @@ static void divide(uint64_t *residuals, size_t count, struct candidate *candidat
     candidate->largest /= factor->value;
 }
 
-/* Bytes that the residuals take when each byte position is coded by itself, ideally. */
-static double entropy_size(const uint64_t *residuals, size_t count, unsigned bytes)
-{
-    double bits = 0;
-
-    for (unsigned byte = 0; byte < bytes; byte++) {
-        uint32_t even[256] = {0}, odd[256] = {0}; /* equal neighbours do not wait for each other */
-
-        for (size_t i = 0; i + 1 < count; i += 2) {
-            even[residuals[i] >> (8 * byte) & 255]++;
-            odd[residuals[i + 1] >> (8 * byte) & 255]++;
-        }
-        if (count % 2 != 0)
-            even[residuals[count - 1] >> (8 * byte) & 255]++;
-        for (unsigned i = 0; i < 256; i++)
-            if (even[i] + odd[i] != 0)
-                bits += (even[i] + odd[i]) *
-                        (double)log2f((float)count / (float)(even[i] + odd[i]));
-    }
-    return bits / 8;
-}
-
-static void estimate(struct candidate *candidate)
+/* A sample's word counts for more than a few percent only. */
+static void estimate(struct candidate *candidate, bool exact)
 {
     unsigned width = bits_of(candidate->largest);
     double packed = (double)candidate->count * width / 8, entropy;
@@ -144,7 +128,7 @@ static void estimate(struct candidate *candidate)
     candidate->cost = packed;
     if (candidate->count < ENTROPY_COUNT_MIN)
         return;
-    entropy = entropy_size(candidate->residuals, candidate->count, (width + 7) / 8);
+    entropy = int_cost_of_numbers(candidate->residuals, candidate->count, candidate->largest, exact);
     if (entropy < packed)
         candidate->cost = entropy;
 }
@@ -229,24 +213,24 @@ static bool try_dict(struct int_encoder *encoder, const int64_t *values, size_t 
     return true;
 }
 
+/* Numbers of `width` bits, up to UNPACK_WIDTH_MAX, one behind the other. */
 static void pack(const uint64_t *residuals, size_t count, unsigned width, char *out)
 {
-    __uint128_t pending = 0;
+    uint64_t pending = 0;
     unsigned pending_bits = 0;
-    size_t at = 0;
 
     for (size_t i = 0; i < count; i++) {
-        pending |= (__uint128_t)residuals[i] << pending_bits;
+        pending |= residuals[i] << pending_bits;
         pending_bits += width;
-        while (pending_bits >= 64) {
-            put_le64(out + at, (uint64_t)pending);
-            at += 8;
-            pending >>= 64;
-            pending_bits -= 64;
-        }
+        if (pending_bits < 64)
+            continue;
+        put_le64(out, pending);
+        out += 8;
+        pending_bits -= 64;
+        pending = pending_bits == 0 ? 0 : residuals[i] >> (width - pending_bits);
     }
     for (; pending_bits > 0; pending_bits -= pending_bits < 8 ? pending_bits : 8) {
-        out[at++] = (char)pending;
+        *out++ = (char)pending;
         pending >>= 8;
     }
 }
@@ -264,33 +248,56 @@ static bool append_packed(struct buf *out, const struct candidate *candidate)
     return true;
 }
 
-static bool append_plane(struct int_encoder *encoder, struct slice plane, struct buf *out)
+/* `cost` is the plane's entropy: when that leaves nothing to gain, nothing is tried. */
+static bool append_plane(struct int_encoder *encoder, struct slice plane, double cost,
+                         struct buf *out)
 {
-    size_t start;
+    size_t worth = plane.len - plane.len / 16, start;
 
     buf_reset(&encoder->packed);
-    if (plane.len >= ENTROPY_COUNT_MIN && !zstd_append(&encoder->packed, plane, encoder->level))
+    if (plane.len >= ENTROPY_COUNT_MIN && cost < (double)worth &&
+        !zstd_append(&encoder->packed, plane, encoder->level))
         return false;
     start = encoder->packed.len;
-    if (start == 0 || start >= plane.len - plane.len / 16)
+    if (start == 0 || start >= worth)
         return buf_append_varint(out, plane.len << 1) && buf_append_slice(out, plane);
     return buf_append_varint(out, start << 1 | 1) &&
            buf_append_slice(out, buf_slice(&encoder->packed));
 }
 
+/* The planes of a candidate, to encoder->plane; gives the least that they may take. */
+static double split_planes(struct int_encoder *encoder, const struct candidate *candidate,
+                           unsigned bytes, double *costs)
+{
+    double size = 0;
+
+    for (unsigned byte = 0; byte < bytes; byte++) {
+        uint8_t *plane = encoder->plane + byte * candidate->count;
+        unsigned distinct;
+
+        kernels()->take_plane(candidate->residuals, candidate->count, byte, plane);
+        costs[byte] = int_cost_of_plane(plane, candidate->count, &distinct);
+        size += costs[byte] + (double)distinct / PLANE_TABLE_SHARE;
+    }
+    return size;
+}
+
+/* Nothing is appended if the planes would be larger than `size_max`. */
 static bool append_planes(struct int_encoder *encoder, const struct candidate *candidate,
-                          struct buf *out)
+                          double size_max, struct buf *out)
 {
     unsigned bytes = (bits_of(candidate->largest) + 7) / 8;
+    double costs[sizeof(uint64_t)];
 
+    if (split_planes(encoder, candidate, bytes, costs) > size_max)
+        return true;
     if (!buf_append_byte(out, (char)bytes))
         return false;
-    for (unsigned byte = 0; byte < bytes; byte++) {
-        for (size_t i = 0; i < candidate->count; i++)
-            encoder->plane[i] = (char)(candidate->residuals[i] >> (8 * byte));
-        if (!append_plane(encoder, slice_make(encoder->plane, candidate->count), out))
+    for (unsigned byte = 0; byte < bytes; byte++)
+        if (!append_plane(encoder,
+                          slice_make(encoder->plane + byte * candidate->count, candidate->count),
+                          costs[byte], out))
             return false;
-    }
     return true;
 }
 
@@ -314,18 +321,33 @@ static bool append_header(struct buf *out, const struct candidate *candidate, un
 static bool append_best(struct int_encoder *encoder, const struct candidate *best, struct buf *out)
 {
     unsigned width = bits_of(best->largest);
-    size_t packed_size = best->count * width / 8 + UNPACK_SLACK;
-    bool planes = width > UNPACK_WIDTH_MAX ||
-                  (best->count >= ENTROPY_COUNT_MIN && best->cost < 0.9 * (double)packed_size);
+    bool wide = width > UNPACK_WIDTH_MAX; /* only planes hold them */
+    double planes_max =
+        PLANES_SHARE_MAX * ((double)(best->count * width / 8) + UNPACK_SLACK);
+    bool planes = wide || (best->count >= ENTROPY_COUNT_MIN && best->cost < planes_max);
 
     buf_reset(&encoder->planes);
-    if (planes && !append_planes(encoder, best, &encoder->planes))
+    if (planes && !append_planes(encoder, best, wide ? INFINITY : planes_max, &encoder->planes))
         return false;
-    if (planes && (width > UNPACK_WIDTH_MAX ||
-                   (double)encoder->planes.len < 0.9 * (double)packed_size))
+    if (wide || (encoder->planes.len > 0 && (double)encoder->planes.len < planes_max))
         return append_header(out, best, INT_PLANES) &&
                buf_append_slice(out, buf_slice(&encoder->planes));
     return append_header(out, best, 0) && append_packed(out, best);
+}
+
+/* Is `delta` the smaller one? A sample decides, unless the two come close. */
+static bool delta_wins(struct candidate *plain, struct candidate *delta)
+{
+    double share;
+
+    estimate(plain, false);
+    estimate(delta, false);
+    share = delta->cost / plain->cost;
+    if (share > 1 - SAMPLE_DOUBT && share < 1 + SAMPLE_DOUBT) {
+        estimate(plain, true);
+        estimate(delta, true);
+    }
+    return delta->cost < plain->cost * DELTA_SHARE_MAX;
 }
 
 bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t count,
@@ -341,16 +363,16 @@ bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t 
     if (range.low == range.high)
         return buf_append_byte(out, INT_CONST) && buf_append_varint(out, zigzag(range.low));
     try_for(encoder, values, count, &range, &plain);
-    estimate(&plain);
     if (count > 2) {
         try_delta(encoder, values, count, &range, &delta);
-        estimate(&delta);
-        if (delta.cost < best->cost * 0.97)
+        if (delta_wins(&plain, &delta))
             best = &delta;
+    } else {
+        estimate(&plain, true);
     }
     if (plain.largest >= DICT_VALUES_MAX && count >= ENTROPY_COUNT_MIN &&
         try_dict(encoder, values, count, &dict)) {
-        estimate(&dict);
+        estimate(&dict, true);
         dict.cost += 2.0 * dict.dict_count;
         if (dict.cost < best->cost)
             best = &dict;

@@ -8,6 +8,7 @@
 #if defined(__x86_64__)
 
 #include <immintrin.h>
+#include <string.h>
 
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
@@ -351,6 +352,56 @@ AVX2 static void differences(const int64_t *values, size_t count, int64_t base, 
         out[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)base;
 }
 
+/* Byte `byte` of the two numbers of each half, at places 2 * pair and 2 * pair + 1 of that half. */
+AVX2 static inline __m256i bytes_of_four(const uint64_t *values, unsigned byte, unsigned pair)
+{
+    uint64_t places = ~((uint64_t)0xffff << (16 * pair)); /* 0xff: nothing comes here */
+    __m256i from;
+
+    places |= ((uint64_t)(8 + byte) << 8 | byte) << (16 * pair);
+    from = _mm256_broadcastsi128_si256(_mm_set_epi64x(-1, (int64_t)places));
+    return _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)values), from);
+}
+
+AVX2 static void take_plane(const uint64_t *values, size_t count, unsigned byte, uint8_t *plane)
+{
+    size_t i = 0;
+
+    for (; i + 16 <= count; i += 16) {
+        __m256i early = _mm256_or_si256(bytes_of_four(values + i, byte, 0),
+                                        bytes_of_four(values + i + 4, byte, 1));
+        __m256i late = _mm256_or_si256(bytes_of_four(values + i + 8, byte, 2),
+                                       bytes_of_four(values + i + 12, byte, 3));
+        __m256i all = _mm256_or_si256(early, late); /* each half has two of every four */
+
+        _mm_storeu_si128((__m128i *)(plane + i),
+                         _mm_unpacklo_epi16(_mm256_castsi256_si128(all),
+                                            _mm256_extracti128_si256(all, 1)));
+    }
+    for (; i < count; i++)
+        plane[i] = (uint8_t)(values[i] >> (8 * byte));
+}
+
+AVX2 static void put_plane(const uint8_t *plane, size_t count, unsigned byte, uint64_t *values)
+{
+    const __m128i shift = _mm_cvtsi32_si128((int)(8 * byte));
+    const __m256i kept = _mm256_set1_epi64x(byte == 0 ? 0 : -1);
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        __m256i *out = (__m256i *)(values + i);
+        int32_t four;
+        __m256i wide;
+
+        memcpy(&four, plane + i, sizeof(four));
+        wide = _mm256_sll_epi64(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)), shift);
+        _mm256_storeu_si256(out,
+                            _mm256_or_si256(wide, _mm256_and_si256(_mm256_loadu_si256(out), kept)));
+    }
+    for (; i < count; i++)
+        values[i] = (byte == 0 ? 0 : values[i]) | (uint64_t)plane[i] << (8 * byte);
+}
+
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .byte_masks = byte_masks,
@@ -361,6 +412,8 @@ const struct kernels kernels_avx2 = {
     .range_of = range_of,
     .subtract = subtract,
     .differences = differences,
+    .take_plane = take_plane,
+    .put_plane = put_plane,
     .equal32 = equal32,
     .range64 = range64,
     .table32 = table32,

@@ -46,6 +46,10 @@ struct kernels {
      * are one less. */
     void (*subtract)(const int64_t *values, size_t count, int64_t base, uint64_t *out);
     void (*differences)(const int64_t *values, size_t count, int64_t base, uint64_t *out);
+    /* Bits 8 * byte .. 8 * byte + 7 of each number; and back: byte 0 sets the numbers, the others
+     * add to them. */
+    void (*take_plane)(const uint64_t *values, size_t count, unsigned byte, uint8_t *plane);
+    void (*put_plane)(const uint8_t *plane, size_t count, unsigned byte, uint64_t *values);
     /* Bits of the elements equal to `value`; with low <= element <= high; with pass[element],
      * which is 0 or 1. */
     void (*equal32)(const uint32_t *values, size_t count, uint32_t value, uint64_t *bits);

@@ -141,6 +141,18 @@ static void differences(const int64_t *values, size_t count, int64_t base, uint6
         out[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)base;
 }
 
+static void take_plane(const uint64_t *values, size_t count, unsigned byte, uint8_t *plane)
+{
+    for (size_t i = 0; i < count; i++)
+        plane[i] = (uint8_t)(values[i] >> (8 * byte));
+}
+
+static void put_plane(const uint8_t *plane, size_t count, unsigned byte, uint64_t *values)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = (byte == 0 ? 0 : values[i]) | (uint64_t)plane[i] << (8 * byte);
+}
+
 const struct kernels kernels_scalar = {
     .name = "scalar",
     .byte_masks = byte_masks,
@@ -151,6 +163,8 @@ const struct kernels kernels_scalar = {
     .range_of = range_of,
     .subtract = subtract,
     .differences = differences,
+    .take_plane = take_plane,
+    .put_plane = put_plane,
     .equal32 = equal32,
     .range64 = range64,
     .table32 = table32,

@@ -1,0 +1,96 @@
+/* store/encoding/int_page_cost.c -- count bytes, then sum up their logarithms. */
+#include "store/encoding/int_page_cost.h"
+
+#include <string.h>
+
+enum { BYTE_VALUES = 256, SAMPLE_COUNT = COST_SAMPLE_RUNS * COST_RUN_COUNT };
+
+/* count * log2(count), to within count / 1000. The exponent of a double is the whole part of its
+ * logarithm; the rest is a cubic through 0 and 1. Called for every byte value of every plane. */
+static double weighted_log2(uint32_t count)
+{
+    double number = count, whole, part;
+    uint64_t bits;
+
+    if (count < 2)
+        return 0;
+    memcpy(&bits, &number, sizeof(bits));
+    whole = (double)((int)(bits >> 52) - 1023);
+    bits = (bits & 0xfffffffffffffu) | 0x3ff0000000000000u;
+    memcpy(&part, &bits, sizeof(part));
+    part -= 1;
+    return number * (whole + part + part * (1 - part) * (0.42739 - 0.1751 * part));
+}
+
+/* Of `count` bytes, none of which is above `largest`. */
+static double entropy(const uint32_t even[BYTE_VALUES], const uint32_t odd[BYTE_VALUES],
+                      unsigned largest, size_t count, unsigned *distinct)
+{
+    double bits = weighted_log2((uint32_t)count);
+
+    *distinct = 0;
+    for (unsigned i = 0; i <= largest; i++) {
+        uint32_t occurs = even[i] + odd[i];
+
+        if (occurs == 0)
+            continue;
+        ++*distinct;
+        bits -= weighted_log2(occurs);
+    }
+    return bits / 8;
+}
+
+/* Equal neighbours do not wait for each other in two tables. */
+static void count_numbers(const uint64_t *residuals, size_t count, unsigned shift, uint32_t *even,
+                          uint32_t *odd)
+{
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        even[residuals[i] >> shift & 255]++;
+        odd[residuals[i + 1] >> shift & 255]++;
+        even[residuals[i + 2] >> shift & 255]++;
+        odd[residuals[i + 3] >> shift & 255]++;
+    }
+    for (; i < count; i++)
+        even[residuals[i] >> shift & 255]++;
+}
+
+double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest, bool exact)
+{
+    bool whole = exact || count <= SAMPLE_COUNT;
+    unsigned runs = whole ? 1 : COST_SAMPLE_RUNS, distinct;
+    size_t run_count = whole ? count : COST_RUN_COUNT, total = runs * run_count;
+    double size = 0;
+
+    for (unsigned byte = 0; byte < sizeof(largest) && largest >> (8 * byte) != 0; byte++) {
+        uint64_t highest = largest >> (8 * byte);
+        uint32_t even[BYTE_VALUES] = {0}, odd[BYTE_VALUES] = {0};
+
+        for (unsigned run = 0; run < runs; run++)
+            count_numbers(residuals + (uint64_t)run * (count - run_count) / runs, run_count,
+                          8 * byte, even, odd);
+        size += entropy(even, odd, highest < BYTE_VALUES ? (unsigned)highest : BYTE_VALUES - 1, total,
+                        &distinct);
+    }
+    return size * (double)count / (double)total;
+}
+
+double int_cost_of_plane(const uint8_t *plane, size_t count, unsigned *distinct)
+{
+    uint32_t even[BYTE_VALUES] = {0}, odd[BYTE_VALUES] = {0};
+    size_t i = 0;
+
+    for (; i + 8 <= count; i += 8) {
+        uint64_t eight;
+
+        memcpy(&eight, plane + i, sizeof(eight));
+        for (unsigned pair = 0; pair < 4; pair++, eight >>= 16) {
+            even[eight & 255]++;
+            odd[eight >> 8 & 255]++;
+        }
+    }
+    for (; i < count; i++)
+        even[plane[i]]++;
+    return entropy(even, odd, BYTE_VALUES - 1, count, distinct);
+}

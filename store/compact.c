@@ -4,7 +4,7 @@
  * dictionaries. Files of the same level that lie next to each other in time are joined; the result is
  * one level higher, and the highest level is left alone, so a row is written again at most
  * COMPACT_LEVEL_MAX times. Joining has no deadline: it waits while somebody reads or ingest is late,
- * and takes at most a quarter of the time. */
+ * rests as much as it works (base/cpu_pace.h) and then as long again: a quarter of a processor. */
 #include "store/store_impl.h"
 
 #include "base/diag.h"
@@ -16,7 +16,7 @@ enum {
     COMPACT_LEVEL_MAX = 3,
     COMPACT_COUNT_MIN = 8,      /* fewer are only joined when their day is over */
     COMPACT_COUNT_MAX = 64,
-    COMPACT_PAUSE_FACTOR = 3,   /* pause after work, in times of the work */
+    COMPACT_PAUSE_FACTOR = 1,   /* pause after work, in times of the work with its rests */
     COMPACT_PRESSURE = 1000,    /* small files at which readers are no reason to wait */
     COMPACT_RETRY_S = 60,
     COMPACT_MEMORY_FACTOR = 5,  /* times the lines: measured 4.5 */

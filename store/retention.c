@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { EDIT_SIZE_MAX = 16 << 20, SWEEP_PAUSE_FACTOR = 3, SWEEP_RETRY_S = 60 };
+enum { EDIT_SIZE_MAX = 16 << 20, SWEEP_PAUSE_FACTOR = 1, SWEEP_RETRY_S = 60 };
 
 /* ---- the rules ---- */
 

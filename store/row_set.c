@@ -1,6 +1,7 @@
 /* store/row_set.c -- blocks are read with the ordinary reader and written out row by row. */
 #include "store/row_set.h"
 
+#include "base/cpu_pace.h"
 #include "store/chunk.h"
 #include "store/segment_block.h"
 #include "store/segment_fields.h"
@@ -581,8 +582,10 @@ enum status row_set_add(struct row_set *set, struct segment *segment, const stru
                               .err = err == NULL ? &local : err};
     enum status status = make_maps(&reading);
 
-    for (uint32_t i = 0; i < segment->block_count && status == STATUS_OK; i++)
+    for (uint32_t i = 0; i < segment->block_count && status == STATUS_OK; i++) {
         status = read_block(&reading, i);
+        (void)cpu_pace_rest();
+    }
     free(reading.sources);
     free(reading.formats);
     free(reading.series);

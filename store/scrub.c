@@ -1,6 +1,7 @@
 /* store/scrub.c -- one pass over the catalog by segment number, in pieces. */
 #include "store/scrub.h"
 
+#include "base/cpu_pace.h"
 #include "base/diag.h"
 #include "base/memory_budget.h"
 #include "store/segment_format.h"
@@ -161,6 +162,7 @@ static enum status check_pages(struct scrub *scrub, struct error *err)
             *err = problem;
         bytes += page->in_line == NULL ? page->size : 0;
         (void)atomic_fetch_add(&scrub->pages, 1);
+        (void)cpu_pace_rest();
     }
     (void)atomic_fetch_add(&scrub->bytes, bytes);
     arena_release(&arena);

@@ -2,6 +2,7 @@
  * compared with what was to be stored (STORE.md section 7). */
 #include "store/segment_check.h"
 
+#include "base/cpu_pace.h"
 #include "store/segment_block.h"
 #include "store/segment_compare.h"
 #include "store/segment_rollup.h"
@@ -242,6 +243,7 @@ static enum status check_blocks(struct check *check)
             status = block->base.samples ? check_samples(check, block, &samples)
                                          : check_events(check, block);
         block_release(&block->base);
+        (void)cpu_pace_rest();
     }
     if (status == STATUS_OK && samples != check->content->sample_count)
         return differs(check, "count of samples");

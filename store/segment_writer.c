@@ -7,6 +7,7 @@
 #include "store/segment_writer.h"
 
 #include "base/byteorder.h"
+#include "base/cpu_pace.h"
 #include "base/diag.h"
 #include "base/hash.h"
 #include "base/spare.h"
@@ -355,6 +356,7 @@ static enum status put_block(struct segment_writer *writer, const struct block_p
         page_writer_forget(&writer->pages);
         fine = put_section(writer, &plan->parts[i]);
     }
+    (void)cpu_pace_rest();
     return fine ? STATUS_OK : no_memory(writer);
 }
 

@@ -2,6 +2,7 @@
  * the background thread, which writes segments again. */
 #include "store/store_impl.h"
 
+#include "base/cpu_pace.h"
 #include "base/diag.h"
 #include "base/memory_budget.h"
 #include "base/spare.h"
@@ -21,6 +22,7 @@ enum {
     QUIET_SIZE_MAX = 1 << 20,
     SETTLE_EVERY_S = 10,
     TEMPLATES_SEGMENTS_PER_TICK = 4, /* 10 ms each */
+    BACKGROUND_PERCENT_MAX = 50, /* of one processor */
 };
 
 static uint64_t free_min(const struct store *store, uint64_t total)
@@ -285,10 +287,13 @@ static void *background_main(void *user)
 
     (void)memory_budget_enter(MEMORY_BACKGROUND);
     thread_priority_set(WORK_BACKGROUND);
+    cpu_pace_thread(BACKGROUND_PERCENT_MAX);
     while (!is_stopping(store)) {
         struct error err = {0};
         enum status status = upkeep_step(store, &err);
 
+        while (cpu_pace_rest() && !is_stopping(store))
+            ;
         if (status == STATUS_OK)
             continue;
         if (status != STATUS_END)

@@ -8,7 +8,7 @@
  *     with '=' or '@': a free slot before a token byte is not foreseen at all;
  *   - a slot's token must hold a trigger; it begins at the slot, because the byte before it is the same
  *     as in the template, or a region or a stamp ends there, as in the template;
- *   - it ends at the first byte that is no token byte, or where its region ends;
+ *   - it ends at the first byte that is no token byte, or where its region ends (limit);
  *   - the kind is that of the token (slot_expect_bits), and no stamp begins there (may_be_stamp), or
  *     the stamp of the foreseen layout does (stamp_expect).
  * Bytes behind a slot that belong to its token (a unit, full stops) are the next literal's first. */
@@ -20,11 +20,10 @@
 #include <stdlib.h>
 
 enum {
-    TREE_NODES_MAX = 1 << 16,
-    EDGES_TRIED_MAX = 24, /* per node; a position with more words than this is not foreseeable */
+    TREE_EDGES_MAX = 1 << 16,
+    NODE_EDGES_MAX = 24, /* a position with more words than this is not foreseeable */
     LIMIT_NONE = -1,
 };
-#define EDGE_NONE UINT32_MAX
 
 enum slot_place {
     PLACE_END,    /* no slot: the literal ends the line */
@@ -35,17 +34,36 @@ enum slot_place {
     PLACE_STAMP_ALONE, /* a region ends with it */
 };
 
+/* How the slot of an edge is read: follows from its place and kind. */
+enum slot_reader {
+    READ_END,
+    READ_STAMP,
+    READ_FREE,
+    READ_ANY, /* any token */
+    READ_INT, /* this and the next: tokens that are mostly short */
+    READ_DECIMAL,
+    READ_TEXT,
+    READ_ID,
+    READ_ADDRESS,
+};
+
+/* A literal and the slot behind it; also the node that they lead to. */
 struct shape_edge {
     uint64_t head, head_mask; /* first eight bytes of the literal */
     const char *literal;
+    struct shape_edge *next;  /* of the same node, tried after this one */
+    struct shape_edge *first; /* of the node that this one leads to */
     uint32_t literal_len;
-    uint32_t next;     /* edge of the same node, tried after this one */
-    uint32_t target;   /* node; of PLACE_END, template */
+    uint32_t template; /* of PLACE_END */
     int32_t limit;     /* the slot's token ends where this field begins (2 * source) or ends (2 * source
-                          + 1), if not before; LIMIT_NONE: the line */
+                          + 1); LIMIT_NONE: only where token bytes end */
     uint8_t place;     /* enum slot_place */
+    uint8_t reader;    /* enum slot_reader */
+    uint8_t words;     /* of the slot's value */
     uint8_t unit_len;  /* of the token behind the slot: part of the next literal */
     uint8_t rest_len;  /* the same with full stops */
+    bool cut;          /* the token ends at its limit in the middle of token bytes */
+    bool marked;       /* the literal ends with '=' or '@': the token is a slot whatever it holds */
     struct slot_kind kind;
 };
 
@@ -53,49 +71,16 @@ bool shape_tree_init(struct shape_tree *tree, const struct template_table *table
                      uint32_t format_count)
 {
     *tree = (struct shape_tree){.table = table, .format_count = format_count};
-    tree->node_capacity = format_count + 1024;
-    tree->edge_capacity = tree->node_capacity;
-    tree->node_count = format_count;
-    tree->first_edges = malloc(tree->node_capacity * sizeof(*tree->first_edges));
-    tree->edges = malloc(tree->edge_capacity * sizeof(*tree->edges));
-    if (tree->first_edges == NULL || tree->edges == NULL)
-        return false;
-    memset(tree->first_edges, 0xff, format_count * sizeof(*tree->first_edges));
-    return true;
+    tree->edges = arena_empty(TREE_EDGES_MAX * 2 * sizeof(struct shape_edge));
+    tree->roots = calloc((size_t)format_count + 1, sizeof(*tree->roots));
+    return tree->roots != NULL;
 }
 
 void shape_tree_release(struct shape_tree *tree)
 {
-    free(tree->first_edges);
-    free(tree->edges);
+    free(tree->roots);
+    arena_release(&tree->edges);
     *tree = (struct shape_tree){0};
-}
-
-static bool reserve(struct shape_tree *tree, uint32_t extra)
-{
-    uint32_t edges = tree->edge_count + extra, nodes = tree->node_count + extra;
-
-    if (nodes > TREE_NODES_MAX || edges > TREE_NODES_MAX)
-        return false;
-    if (edges > tree->edge_capacity) {
-        uint32_t capacity = edges * 2;
-        struct shape_edge *grown = realloc(tree->edges, capacity * sizeof(*grown));
-
-        if (grown == NULL)
-            return false;
-        tree->edges = grown;
-        tree->edge_capacity = capacity;
-    }
-    if (nodes > tree->node_capacity) {
-        uint32_t capacity = nodes * 2;
-        uint32_t *grown = realloc(tree->first_edges, capacity * sizeof(*grown));
-
-        if (grown == NULL)
-            return false;
-        tree->first_edges = grown;
-        tree->node_capacity = capacity;
-    }
-    return true;
 }
 
 /* The field that begins or ends at `at`, as shape_edge.limit. */
@@ -110,6 +95,39 @@ static int32_t limit_at(const struct line_shape *shape, uint32_t at)
     return LIMIT_NONE;
 }
 
+/* Is a token that ends at `at` cut there, in the middle of token bytes? */
+static bool is_cut_at(struct slice line, uint32_t at)
+{
+    return at < line.len && is_token_byte(line.data[at]);
+}
+
+static enum slot_reader reader_of(const struct shape_edge *edge)
+{
+    if (edge->place == PLACE_STAMP || edge->place == PLACE_STAMP_ALONE)
+        return READ_STAMP;
+    if (edge->place == PLACE_FREE)
+        return READ_FREE;
+    if (edge->cut)
+        return READ_ANY;
+    switch (edge->kind.type) {
+    case SLOT_INT:
+    case SLOT_PADDED:
+        return READ_INT;
+    case SLOT_DECIMAL:
+        return READ_DECIMAL;
+    case SLOT_TEXT:
+        return READ_TEXT;
+    case SLOT_IPV4:
+        return READ_ADDRESS;
+    case SLOT_UUID:
+        return READ_ID;
+    case SLOT_HEX:
+        return edge->rest_len == 0 && slot_id_size(edge->kind) % 4 == 0 ? READ_ID : READ_ANY;
+    default:
+        return READ_ANY;
+    }
+}
+
 /* How slot `slot`, in the region of cut `cut`, is found again. False: not by this tree. */
 static bool foresee(const struct line_shape *shape, struct slice line, uint32_t slot, uint32_t cut,
                     struct shape_edge *out)
@@ -122,6 +140,7 @@ static bool foresee(const struct line_shape *shape, struct slice line, uint32_t 
     out->kind = at->kind;
     out->unit_len = out->rest_len = 0;
     out->limit = LIMIT_NONE;
+    out->cut = false;
     if (at->kind.type == SLOT_STAMP) {
         out->place = end == to ? PLACE_STAMP_ALONE : PLACE_STAMP;
         return true;
@@ -129,11 +148,12 @@ static bool foresee(const struct line_shape *shape, struct slice line, uint32_t 
     if (at->kind.type == SLOT_TEXT && at->kind.param == TEXT_FREE) {
         out->place = PLACE_FREE;
         out->limit = limit_at(shape, to);
-        return to == line.len || !is_token_byte(line.data[to]);
+        return !is_cut_at(line, to);
     }
     out->place = PLACE_REGION;
     if (is_field && shape_next_bit(shape->token, UINT64_MAX, from, to) == to)
         out->place = PLACE_TOKEN;
+    out->cut = token_end == to && is_cut_at(line, to);
     if (token_end == to)
         out->limit = limit_at(shape, to);
     if (token_end - end > UINT8_MAX)
@@ -147,8 +167,9 @@ static bool foresee(const struct line_shape *shape, struct slice line, uint32_t 
 
 static bool edges_equal(const struct shape_edge *a, const struct shape_edge *b)
 {
-    return a->place == b->place && a->limit == b->limit &&
-           (a->place != PLACE_END || a->target == b->target) && a->unit_len == b->unit_len && a->rest_len == b->rest_len &&
+    return a->place == b->place && a->limit == b->limit && a->cut == b->cut &&
+           (a->place != PLACE_END || a->template == b->template) && a->unit_len == b->unit_len &&
+           a->rest_len == b->rest_len &&
            slot_kind_equal(a->kind, b->kind) && a->literal_len == b->literal_len &&
            a->head == b->head && memcmp(a->literal, b->literal, a->literal_len) == 0;
 }
@@ -160,78 +181,77 @@ static void set_literal(struct shape_edge *edge, struct slice literal)
     edge->head = 0;
     memcpy(&edge->head, literal.data, literal.len < 8 ? literal.len : 8);
     edge->head_mask = literal.len >= 8 ? UINT64_MAX : ((uint64_t)1 << (8 * literal.len)) - 1;
+    edge->marked = literal.len > 0 && (literal.data[literal.len - 1] == '=' ||
+                                       literal.data[literal.len - 1] == '@');
 }
 
-/* Take `edge` out of its place behind `before` and make it the first of its node. */
-static void move_to_front(struct shape_tree *tree, uint32_t node, uint32_t before, uint32_t edge)
+/* Take `edge` out of its place, which `link` points to, and make it the first of its node. */
+static inline void move_to_front(struct shape_edge *node, struct shape_edge **link,
+                                 struct shape_edge *edge)
 {
-    if (before == EDGE_NONE)
+    if (link == &node->first)
         return;
-    tree->edges[before].next = tree->edges[edge].next;
-    tree->edges[edge].next = tree->first_edges[node];
-    tree->first_edges[node] = edge;
+    *link = edge->next;
+    edge->next = node->first;
+    node->first = edge;
 }
 
 /* The edge of `node` that equals `wanted`, made if it is missing. The last of too many is dropped,
- * with all that it leads to. */
-static struct shape_edge *get_edge(struct shape_tree *tree, uint32_t node,
+ * with all that it leads to. NULL: no memory, or the tree is full. */
+static struct shape_edge *get_edge(struct shape_tree *tree, struct shape_edge *node,
                                    const struct shape_edge *wanted)
 {
-    uint32_t before = EDGE_NONE, tried = 0, last = EDGE_NONE, edge;
+    struct shape_edge **link = &node->first, *last = NULL, *edge;
+    uint32_t count = 0;
 
-    for (edge = tree->first_edges[node]; edge != EDGE_NONE;
-         before = edge, edge = tree->edges[edge].next) {
-        if (edges_equal(&tree->edges[edge], wanted)) {
-            move_to_front(tree, node, before, edge);
-            return &tree->edges[edge];
+    for (; *link != NULL; link = &(*link)->next) {
+        if (edges_equal(*link, wanted)) {
+            move_to_front(node, link, *link);
+            return node->first;
         }
-        if (++tried == EDGES_TRIED_MAX - 1)
-            last = edge;
+        if (++count == NODE_EDGES_MAX - 1)
+            last = *link;
     }
-    if (last != EDGE_NONE)
-        tree->edges[last].next = EDGE_NONE;
-    edge = tree->edge_count++;
-    tree->edges[edge] = *wanted;
-    tree->edges[edge].next = tree->first_edges[node];
-    tree->first_edges[node] = edge;
-    if (wanted->place != PLACE_END) {
-        tree->edges[edge].target = tree->node_count;
-        tree->first_edges[tree->node_count++] = EDGE_NONE;
-    }
-    return &tree->edges[edge];
+    if (tree->edge_count == TREE_EDGES_MAX)
+        return NULL;
+    edge = arena_new(&tree->edges, struct shape_edge, 1);
+    if (edge == NULL)
+        return NULL;
+    tree->edge_count++;
+    if (last != NULL)
+        last->next = NULL;
+    *edge = *wanted;
+    edge->next = node->first;
+    edge->first = NULL;
+    return node->first = edge;
 }
 
 void shape_tree_add(struct shape_tree *tree, const struct line_shape *shape,
                     const struct event *event, uint32_t number)
 {
     const struct template *template = tree->table->templates[number];
-    struct shape_edge last = {.place = PLACE_END, .limit = LIMIT_NONE, .target = number};
-    uint32_t node = event->format, cut = 0;
+    struct shape_edge last = {.place = PLACE_END, .limit = LIMIT_NONE, .template = number}, *node;
+    uint32_t cut = 0;
 
-    if (event->format >= tree->format_count || !reserve(tree, shape->slot_count + 1))
+    if (event->format >= tree->format_count)
         return;
-    for (uint32_t slot = 0; slot < shape->slot_count; slot++) {
-        struct shape_edge edge;
+    node = &tree->roots[event->format];
+    for (uint32_t slot = 0; slot < shape->slot_count && node != NULL; slot++) {
+        struct shape_edge edge = {0};
 
         while (shape->cuts[cut + 1].at <= shape->slots[slot].start)
             cut++;
         set_literal(&edge, template_gap(template, slot));
         if (!foresee(shape, event->bytes, slot, cut, &edge))
             return;
-        node = get_edge(tree, node, &edge)->target;
+        edge.reader = (uint8_t)reader_of(&edge);
+        edge.words = (uint8_t)slot_words(edge.kind);
+        node = get_edge(tree, node, &edge);
     }
     set_literal(&last, template_gap(template, shape->slot_count));
-    (void)get_edge(tree, node, &last);
+    if (node != NULL)
+        (void)get_edge(tree, node, &last);
 }
-
-/* A line being walked. */
-struct walk {
-    const struct line_shape *shape; /* its bitmaps */
-    uint32_t *gap_starts;
-    const struct event *event;
-    struct slice line;
-    uint64_t *out;
-};
 
 static inline uint64_t load8(const char *at)
 {
@@ -241,18 +261,19 @@ static inline uint64_t load8(const char *at)
     return word;
 }
 
-static inline bool starts_with_literal(struct slice line, uint32_t at, const struct shape_edge *edge)
+static inline bool starts_with_literal(struct slice line, uint32_t at,
+                                       const struct shape_edge *edge)
 {
-    size_t left = line.len - at, len = edge->literal_len;
+    size_t len = edge->literal_len;
     const char *from = line.data + at;
 
-    if (left < 8)
-        return len == 0 || (len <= left && memcmp(from, edge->literal, len) == 0);
+    if (at + 8 > line.len)
+        return len == 0 || (len <= line.len - at && memcmp(from, edge->literal, len) == 0);
     if ((load8(from) & edge->head_mask) != edge->head)
         return false;
     if (len <= 8)
         return true;
-    if (len > left)
+    if (len > line.len - at)
         return false;
     if (len <= 16)
         return load8(from + len - 8) == load8(edge->literal + len - 8);
@@ -278,289 +299,346 @@ static bool is_stamp_like(struct slice line, uint32_t start, uint32_t token_len)
            stamp_may_start(slice_from(line, start - back));
 }
 
-static inline bool may_be_stamp(struct slice line, uint32_t start, uint32_t end)
+static inline bool may_be_stamp(struct slice line, uint32_t start, uint32_t token_len)
 {
     const char *at = line.data + start;
-    uint32_t token_len = end - start;
 
     if (token_len >= 10 ? at[4] != '-' || at[7] != '-' : token_len != 4 && token_len > 2)
         return false;
     return is_stamp_like(line, start, token_len);
 }
 
-static inline uint32_t limit_of(const struct walk *walk, const struct shape_edge *edge)
+/* The readers below read the slot at `start` that the edge foresees, put its words to `out` and give
+ * its end; 0: there is no such slot. `shape` has the line's bitmaps, and no bits behind its end. */
+
+static inline uint32_t limit_of(const struct event *event, const struct shape_edge *edge)
 {
     const struct event_field *field;
     uint32_t at;
 
     if (edge->limit == LIMIT_NONE)
-        return (uint32_t)walk->line.len;
-    if ((uint32_t)edge->limit / 2 >= walk->event->field_count)
+        return (uint32_t)event->bytes.len;
+    if ((uint32_t)edge->limit / 2 >= event->field_count)
         return 0;
-    field = &walk->event->fields[edge->limit / 2];
+    field = &event->fields[edge->limit / 2];
     at = (edge->limit & 1) != 0 ? field->start + field->len : field->start;
-    return at <= walk->line.len ? at : 0;
+    return at <= event->bytes.len ? at : 0;
 }
 
-static inline void keep_text(struct walk *walk, uint32_t start, uint32_t len)
+static inline void keep_text(const char *text, uint32_t start, uint32_t len, uint64_t *out)
 {
-    *walk->out++ = text_ref(start, len);
-    *walk->out++ = hash64(walk->line.data + start, len);
+    out[0] = text_ref(start, len);
+    out[1] = hash64(text, len);
 }
 
 /* Any token that may stand there. */
-static bool read_any_token(struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                           uint32_t *end)
+static uint32_t read_any(const struct line_shape *shape, const struct event *event,
+                         const struct shape_edge *edge, uint32_t start, uint64_t *out)
 {
-    const struct line_shape *shape = walk->shape;
-    uint32_t limit = limit_of(walk, edge);
+    const char *line = event->bytes.data;
+    uint32_t limit = limit_of(event, edge);
     uint32_t stop = shape_next_bit(shape->token, UINT64_MAX, start, limit);
     struct token_bits bits;
     struct slice token;
 
-    if (stop <= start || (edge->place == PLACE_TOKEN && stop != limit))
-        return false;
+    if (stop <= start || (edge->limit != LIMIT_NONE && stop != limit))
+        return 0;
     if (edge->place == PLACE_REGION) {
-        uint32_t trigger = shape_next_bit(shape->trigger, 0, start, stop);
+        uint32_t trigger = edge->marked ? start : shape_next_bit(shape->digit, 0, start, stop);
 
-        if (trigger == stop || may_be_stamp(walk->line, start, stop))
-            return false;
-        while (stop > trigger + 1 && walk->line.data[stop - 1] == '.')
+        if (trigger == stop || may_be_stamp(event->bytes, start, stop - start))
+            return 0;
+        while (stop > trigger + 1 && line[stop - 1] == '.')
             stop--;
     }
-    token = (struct slice){walk->line.data + start, stop - start};
+    token = (struct slice){line + start, stop - start};
     bits = (struct token_bits){.digits = shape_window(shape->digit, start),
                                .hex = shape_window(shape->hex, start),
                                .readable = stop};
-    if (!slot_expect_bits(edge->kind, edge->unit_len, token, bits, walk->out))
-        return false;
-    *end = stop - edge->unit_len;
+    if (!slot_expect_bits(edge->kind, edge->unit_len, token, bits, out))
+        return 0;
     if (edge->kind.type == SLOT_TEXT) {
-        keep_text(walk, start, *end - start);
+        keep_text(token.data, start, stop - edge->unit_len - start, out);
     } else if (slot_id_size(edge->kind) > 0) {
-        unsigned words = slot_words(edge->kind);
-
-        walk->out[words - 1] = 0; /* the id may end inside its last word */
-        slot_id_read(edge->kind, token, (uint8_t *)walk->out);
-        walk->out += words;
-    } else {
-        walk->out++;
+        out[edge->words - 1] = 0; /* the id may end inside its last word */
+        slot_id_read(edge->kind, token, (uint8_t *)out);
     }
-    return true;
+    return stop - edge->unit_len;
 }
 
-/* Up to eight digits that end at `end`, which has eight readable bytes before it. */
-static inline uint64_t few_digits(const char *end, uint32_t count)
-{
-    uint64_t text;
-
-    memcpy(&text, end - 8, sizeof(text));
-    return number_of_8(text & UINT64_MAX << (64 - 8 * count));
-}
-
-/* A token being read whose bits fit into one window. */
+/* A token whose bits fit into one window. */
 struct short_token {
     const char *at;
     uint32_t start, len, used; /* used: without what is behind the slot */
     uint64_t digits, hex;
 };
 
-static inline bool read_short_int(struct walk *walk, const struct shape_edge *edge,
-                                  const struct short_token *token)
-{
-    uint32_t used = token->used;
-    bool padded = token->at[0] == '0' && used > 1;
+enum { SHORT_TOKEN_MAX = SHORT_WINDOW_BITS - 2 };
 
-    if ((uint32_t)__builtin_ctzll(~token->digits) != used || used > 8 || token->start + used < 8 ||
-        padded != (edge->kind.type == SLOT_PADDED) || (padded && edge->kind.param != used))
+enum token_found { TOKEN_NONE, TOKEN_SHORT, TOKEN_LONG };
+
+/* Does the token that begins here end at the edge's limit? */
+static inline bool ends_at_limit(const struct event *event, const struct shape_edge *edge,
+                                 uint32_t end)
+{
+    uint32_t source = (uint32_t)edge->limit / 2;
+    const struct event_field *field = &event->fields[source];
+
+    return source < event->field_count &&
+           end == field->start + ((edge->limit & 1) != 0 ? field->len : 0);
+}
+
+static inline enum token_found take_token(const struct line_shape *shape, const struct event *event,
+                                          const struct shape_edge *edge, struct short_token *token)
+{
+    uint64_t enough = (uint64_t)1 << (SHORT_TOKEN_MAX + 1);
+
+    token->len = (uint32_t)__builtin_ctzll(~shape_short_window(shape->token, token->start) | enough);
+    if (token->len > SHORT_TOKEN_MAX)
+        return TOKEN_LONG;
+    if (token->len <= edge->rest_len ||
+        (edge->limit != LIMIT_NONE && !ends_at_limit(event, edge, token->start + token->len)))
+        return TOKEN_NONE;
+    token->at = event->bytes.data + token->start;
+    token->used = token->len - edge->rest_len;
+    token->digits = shape_short_window(shape->digit, token->start) & (((uint64_t)1 << token->len) - 1);
+    if (edge->place == PLACE_REGION &&
+        ((token->digits == 0 && !edge->marked) ||
+         may_be_stamp(event->bytes, token->start, token->len)))
+        return TOKEN_NONE;
+    return TOKEN_SHORT;
+}
+
+/* Up to eight digits that end at `end`, which has eight readable bytes before it. */
+static inline uint64_t few_digits(const char *end, uint32_t count)
+{
+    return number_of_8(load8(end - 8) & UINT64_MAX << (64 - 8 * count));
+}
+
+static inline bool read_int(const struct shape_edge *edge, const struct short_token *token,
+                            uint64_t *out)
+{
+    uint32_t digits = token->used;
+    bool padded = token->at[0] == '0' && digits > 1;
+
+    if ((uint32_t)__builtin_ctzll(~token->digits) != digits || digits > 16 ||
+        token->start + digits < (digits > 8 ? 16 : 8) ||
+        padded != (edge->kind.type == SLOT_PADDED) || (padded && edge->kind.param != digits))
         return false;
-    *walk->out++ = few_digits(token->at + used, used);
+    *out = few_digits(token->at + digits, digits > 8 ? 8 : digits);
+    if (digits > 8)
+        *out += few_digits(token->at + digits - 8, digits - 8) * powers_of_ten[8];
     return true;
 }
 
-static inline bool read_short_decimal(struct walk *walk, const struct shape_edge *edge,
-                                      const struct short_token *token)
+static inline bool read_decimal(const struct shape_edge *edge, const struct short_token *token,
+                                uint64_t *out)
 {
-    uint32_t used = token->used, whole = (uint32_t)__builtin_ctzll(~token->digits);
-    uint32_t fraction = used - whole - 1;
+    uint32_t whole = (uint32_t)__builtin_ctzll(~token->digits), fraction = token->used - whole - 1;
 
-    if (whole == 0 || whole > 8 || whole + 1 >= used || fraction > 8 || token->start + whole < 8 ||
+    if (whole - 1 >= 8 || whole + 1 >= token->used || fraction > 8 || token->start + whole < 8 ||
         token->at[whole] != '.' ||
         (uint32_t)__builtin_ctzll(~(token->digits >> (whole + 1))) != fraction ||
         edge->kind.param != (token->at[0] == '0' && whole > 1 ? whole : 0))
         return false;
-    *walk->out++ = decimal_make(few_digits(token->at + whole, whole) * powers_of_ten[fraction] +
-                                    few_digits(token->at + used, fraction),
-                                fraction);
+    *out = decimal_make(few_digits(token->at + whole, whole) * powers_of_ten[fraction] +
+                            few_digits(token->at + token->used, fraction),
+                        fraction);
     return true;
 }
 
-/* The kinds of which most lines consist, where nothing is odd about the token: numbers are short, texts
- * do not look like numbers or ids. False: look again. */
-static inline bool read_short_token(struct walk *walk, const struct shape_edge *edge,
-                                    struct short_token *token)
+/* A text that looks neither like a number nor like an id, which begins with eight hex digits. */
+static inline bool read_text(const struct line_shape *shape, const struct short_token *token,
+                             uint64_t *out)
 {
-    struct token_bits bits;
+    if ((token->digits & 1) != 0 || token->at[0] == '-' || token->at[token->used - 1] == '.' ||
+        (shape_short_window(shape->hex, token->start) & 0xff) == 0xff)
+        return false;
+    keep_text(token->at, token->start, token->used, out);
+    return true;
+}
 
-    switch (edge->kind.type) {
-    case SLOT_INT:
-    case SLOT_PADDED:
-        return read_short_int(walk, edge, token);
-    case SLOT_DECIMAL:
-        return read_short_decimal(walk, edge, token);
-    case SLOT_TEXT: /* ids begin with eight hex digits */
-        if ((token->digits & 1) != 0 || token->at[0] == '-' || token->at[token->used - 1] == '.' ||
-            (shape_short_window(walk->shape->hex, token->start) & 0xff) == 0xff)
-            return false;
-        keep_text(walk, token->start, token->used);
-        return true;
-    case SLOT_UUID:
-    case SLOT_HEX:
-        bits = (struct token_bits){.digits = token->digits,
-                                   .hex = shape_short_window(walk->shape->hex, token->start),
-                                   .readable = token->len};
-        if (edge->rest_len != 0 ||
-            !slot_id_expect(edge->kind, (struct slice){token->at, token->len}, bits, walk->out))
-            return false;
-        walk->out += slot_words(edge->kind);
-        return true;
+static inline bool read_id(const struct line_shape *shape, const struct shape_edge *edge,
+                           const struct short_token *token, uint64_t *out)
+{
+    struct token_bits bits = {.digits = token->digits,
+                              .hex = shape_short_window(shape->hex, token->start),
+                              .readable = token->len};
+
+    return slot_id_expect(edge->kind, (struct slice){token->at, token->len}, bits, out);
+}
+
+/* The kinds of which most lines consist, where nothing is odd about the token. False: look again. */
+static inline bool read_short(const struct line_shape *shape, const struct shape_edge *edge,
+                              const struct short_token *token, uint64_t *out)
+{
+    switch ((enum slot_reader)edge->reader) {
+    case READ_INT:
+        return read_int(edge, token, out);
+    case READ_DECIMAL:
+        return read_decimal(edge, token, out);
+    case READ_TEXT:
+        return read_text(shape, token, out);
+    case READ_ID:
+        return read_id(shape, edge, token, out);
+    case READ_ADDRESS:
+        return edge->rest_len == 0 &&
+               slot_ipv4_expect((struct slice){token->at, token->len}, token->digits, out);
     default:
         return false;
     }
 }
 
-static inline bool read_token(struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                              uint32_t *end)
+static uint32_t read_free(const struct line_shape *shape, const struct event *event,
+                          const struct shape_edge *edge, uint32_t start, uint64_t *out)
 {
-    const struct line_shape *shape = walk->shape;
-    struct short_token token = {.at = walk->line.data + start, .start = start};
-    uint32_t limit = limit_of(walk, edge);
-    uint32_t left = limit > start ? limit - start : 0;
-    uint64_t enough = (uint64_t)1 << (SHORT_WINDOW_BITS - 1), below;
+    uint32_t limit = limit_of(event, edge);
 
-    token.len = (uint32_t)__builtin_ctzll(~shape_short_window(shape->token, start) | enough);
-    if (token.len == SHORT_WINDOW_BITS - 1)
-        return read_any_token(walk, edge, start, end);
-    if (token.len > left)
-        token.len = left;
-    if (token.len <= edge->rest_len || (edge->place == PLACE_TOKEN && token.len != left))
-        return false;
-    below = ((uint64_t)1 << token.len) - 1;
-    token.used = token.len - edge->rest_len;
-    token.digits = shape_short_window(shape->digit, start) & below;
-    if (edge->place == PLACE_REGION &&
-        ((token.digits == 0 && (shape_short_window(shape->trigger, start) & below) == 0) ||
-         may_be_stamp(walk->line, start, start + token.len)))
-        return false;
-    *end = start + token.used;
-    return read_short_token(walk, edge, &token) || read_any_token(walk, edge, start, end);
+    if (limit <= start || shape_next_bit(shape->token, UINT64_MAX, start, limit) == limit ||
+        is_cut_at(event->bytes, limit))
+        return 0;
+    keep_text(event->bytes.data + start, start, limit - start, out);
+    return limit;
 }
 
-/* The slot at `start` that the edge foresees; its words go to walk->out. */
-static bool read_slot(struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                      uint32_t *end)
+static inline uint32_t read_stamp(struct shape_tree *tree, const struct event *event,
+                                  const struct shape_edge *edge, uint32_t start, uint64_t *out)
 {
-    struct slice line = walk->line;
-    const uint64_t *token = walk->shape->token;
-    int64_t stamp;
-    uint32_t limit;
+    uint8_t layout = edge->kind.param;
+    int64_t value;
+    size_t size = stamp_expect(&tree->days[layout], slice_from(event->bytes, start), layout,
+                               edge->place == PLACE_STAMP_ALONE, event->time_ns, &value);
 
-    if (edge->place == PLACE_STAMP || edge->place == PLACE_STAMP_ALONE) {
-        if (!stamp_expect(slice_from(line, start), edge->kind.param,
-                          edge->place == PLACE_STAMP_ALONE, walk->event->time_ns, &stamp))
-            return false;
-        *end = start + (uint32_t)stamp_size(edge->kind.param);
-        *walk->out++ = (uint64_t)stamp;
-        return true;
+    out[0] = (uint64_t)value;
+    return size == 0 ? 0 : start + (uint32_t)size;
+}
+
+static inline uint32_t read_slot(struct shape_tree *tree, const struct line_shape *shape,
+                                 const struct event *event, const struct shape_edge *edge,
+                                 uint32_t start, uint64_t *out)
+{
+    struct short_token token = {.start = start};
+
+    if (edge->reader >= READ_INT) {
+        enum token_found found = take_token(shape, event, edge, &token);
+
+        if (found == TOKEN_NONE)
+            return 0;
+        if (found == TOKEN_SHORT && read_short(shape, edge, &token, out))
+            return start + token.used;
+        return read_any(shape, event, edge, start, out);
     }
-    if (edge->place != PLACE_FREE)
-        return read_token(walk, edge, start, end);
-    limit = limit_of(walk, edge);
-    if (limit <= start || shape_next_bit(token, UINT64_MAX, start, limit) == limit ||
-        (limit < line.len && is_token_byte(line.data[limit])))
-        return false;
-    keep_text(walk, start, limit - start);
-    *end = limit;
-    return true;
+    if (edge->reader == READ_STAMP)
+        return read_stamp(tree, event, edge, start, out);
+    return edge->reader == READ_FREE ? read_free(shape, event, edge, start, out)
+                                     : read_any(shape, event, edge, start, out);
 }
 
-/* Are the event's fields those of the template, at the same places? Keeps computed ones. */
-static bool fields_agree(struct walk *walk, const struct template *template)
+static inline uint16_t type_and_unit(const uint8_t *type)
 {
-    const struct event *event = walk->event;
+    uint16_t both;
+
+    memcpy(&both, type, sizeof(both));
+    return both;
+}
+
+/* Are the event's fields those of the template, at the same places? The words of computed ones go to
+ * `out`; gives the end of these, or NULL if not. */
+static uint64_t *fields_agree(const uint32_t *gap_starts, const struct event *event,
+                              const struct template *template, uint64_t *out)
+{
+    const struct shape_field *expected = template->fields, *end = expected + template->field_count;
 
     if (template->field_count != event->field_count || template->format != event->format)
-        return false;
-    for (uint32_t i = 0; i < template->field_count; i++) {
-        const struct shape_field *expected = &template->fields[i];
+        return NULL;
+    for (; expected < end; expected++) {
         const struct event_field *field = &event->fields[expected->source];
-        uint32_t begin, end;
+        uint32_t from, to;
 
-        if (field->field != expected->field || field->type != expected->type ||
-            field->unit != expected->unit || (field->text.data != NULL) != expected->computed)
-            return false;
-        if (expected->computed) {
-            *walk->out++ = COMPUTED_REF | expected->source;
-            *walk->out++ = hash64(field->text.data, field->text.len);
+        if (field->field != expected->field ||
+            type_and_unit(&field->type) != type_and_unit(&expected->type) ||
+            (field->text.data != NULL) != (expected->computed != 0))
+            return NULL;
+        if (expected->computed != 0) {
+            *out++ = COMPUTED_REF | expected->source;
+            *out++ = hash64(field->text.data, field->text.len);
             continue;
         }
-        begin = walk->gap_starts[expected->begin_gap] + expected->begin_offset;
-        end = walk->gap_starts[expected->end_gap] + expected->end_offset;
-        if (field->start != begin || field->len != end - begin)
-            return false;
+        from = gap_starts[expected->begin_gap] + expected->begin_offset;
+        to = gap_starts[expected->end_gap] + expected->end_offset;
+        if (field->start != from || field->len != to - from)
+            return NULL;
     }
-    return true;
+    return out;
+}
+
+/* Bitmaps of the line, with a word of no bits behind them. */
+static void make_masks(struct line_shape *shape, struct slice line)
+{
+    size_t words = (line.len + 63) / 64;
+
+    kernels()->byte_masks(line.data, line.len,
+                          &(struct byte_masks){.token = shape->token,
+                                               .digit = shape->digit,
+                                               .hex = shape->hex});
+    shape->token[words] = shape->digit[words] = shape->hex[words] = 0;
+}
+
+/* The walk from the root of the format on; words of values go to `out`, whose end is given, or NULL.
+ * `number` is the template. */
+static uint64_t *walk(struct shape_tree *tree, const struct line_shape *shape,
+                      const struct event *event, uint64_t *out, uint32_t *number)
+{
+    struct shape_edge *node = &tree->roots[event->format], **link = &node->first, *edge;
+    uint32_t *gap_start = tree->gap_starts;
+    uint32_t at = *gap_start = 0;
+
+    while ((edge = *link) != NULL) {
+        uint32_t end = 0;
+
+        if (starts_with_literal(event->bytes, at, edge)) {
+            uint32_t start = at + edge->literal_len;
+
+            if (edge->reader != READ_END) {
+                end = read_slot(tree, shape, event, edge, start, out);
+            } else if (start == event->bytes.len) {
+                uint64_t *stop = fields_agree(tree->gap_starts, event,
+                                              tree->table->templates[edge->template], out);
+
+                if (stop != NULL) {
+                    move_to_front(node, link, edge);
+                    *number = edge->template;
+                    return stop;
+                }
+            }
+        }
+        if (end == 0) {
+            link = &edge->next;
+            continue;
+        }
+        move_to_front(node, link, edge);
+        out += edge->words;
+        *++gap_start = at = end;
+        node = edge;
+        link = &node->first;
+    }
+    return NULL;
 }
 
 uint32_t shape_tree_match(struct shape_tree *tree, struct line_shape *scratch,
                           const struct event *event, uint64_t *values, uint32_t *value_count)
 {
-    struct walk walk = {.shape = scratch,
-                        .gap_starts = tree->gap_starts,
-                        .event = event,
-                        .line = event->bytes,
-                        .out = values};
-    uint32_t node = event->format, at = 0, gap = 0, before = EDGE_NONE, tried = 0, edge_number;
+    uint32_t number;
+    uint64_t *end;
 
-    if (event->bytes.len > SHAPE_SIZE_MAX || node >= tree->format_count ||
-        tree->first_edges[node] == EDGE_NONE)
+    if (event->bytes.len > SHAPE_SIZE_MAX || event->format >= tree->format_count ||
+        tree->roots[event->format].first == NULL)
         return TEMPLATE_NONE;
-    kernels()->byte_masks(event->bytes.data, event->bytes.len,
-                          &(struct byte_masks){scratch->token, scratch->trigger, scratch->digit,
-                                               scratch->hex});
-    tree->gap_starts[0] = 0;
-    edge_number = tree->first_edges[node];
-    while (edge_number != EDGE_NONE && tried++ < EDGES_TRIED_MAX) {
-        const struct shape_edge *edge = &tree->edges[edge_number];
-        uint64_t *out = walk.out;
-        uint32_t end;
-
-        if (!starts_with_literal(walk.line, at, edge)) {
-            before = edge_number;
-            edge_number = edge->next;
-            continue;
-        }
-        if (edge->place == PLACE_END) {
-            if (at + edge->literal_len == walk.line.len &&
-                fields_agree(&walk, tree->table->templates[edge->target])) {
-                move_to_front(tree, node, before, edge_number);
-                *value_count = (uint32_t)(walk.out - values);
-                tree->table->templates[edge->target]->row_count++;
-                return edge->target;
-            }
-        } else if (read_slot(&walk, edge, at + edge->literal_len, &end)) {
-            move_to_front(tree, node, before, edge_number);
-            at = end;
-            tree->gap_starts[++gap] = at;
-            node = edge->target;
-            before = EDGE_NONE;
-            tried = 0;
-            edge_number = tree->first_edges[node];
-            continue;
-        }
-        walk.out = out;
-        before = edge_number;
-        edge_number = edge->next;
-    }
-    return TEMPLATE_NONE;
+    make_masks(scratch, event->bytes);
+    end = walk(tree, scratch, event, values, &number);
+    if (end == NULL)
+        return TEMPLATE_NONE;
+    *value_count = (uint32_t)(end - values);
+    tree->table->templates[number]->row_count++;
+    return number;
 }

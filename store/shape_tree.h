@@ -30,10 +30,11 @@ static inline uint64_t text_ref(uint32_t start, uint32_t len)
 
 struct shape_tree {
     const struct template_table *table; /* borrowed */
-    struct shape_edge *edges;
-    uint32_t *first_edges; /* per node; those of formats first */
-    uint32_t edge_count, edge_capacity, node_count, node_capacity, format_count;
+    struct arena edges;
+    struct shape_edge *roots; /* per format */
+    uint32_t edge_count, format_count;
     uint32_t gap_starts[SHAPE_SLOTS_MAX + 1]; /* of the line at hand */
+    struct stamp_day days[STAMP_LAYOUTS_MAX]; /* of the stamps that were read last */
 };
 
 /* Formats are numbered below `format_count`. False without memory. */

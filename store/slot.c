@@ -81,7 +81,7 @@ static uint64_t digits_value(const char *end, size_t count, size_t readable)
     return value;
 }
 
-static bool read_ipv4(struct slice text, uint64_t digits, uint64_t *value)
+bool slot_ipv4_expect(struct slice text, uint64_t digits, uint64_t *value)
 {
     uint64_t address = 0;
     size_t at = 0;
@@ -237,7 +237,7 @@ static bool number_kind(struct slice token, struct token_bits bits, size_t *used
         return decimal_kind(token, whole, fraction, value, out);
     }
     *out = (struct slot_kind){SLOT_IPV4, 0};
-    return read_ipv4(token, bits.digits, value);
+    return slot_ipv4_expect(token, bits.digits, value);
 }
 
 struct slot_kind slot_classify_bits(struct slice token, struct token_bits bits, size_t *used,
@@ -308,7 +308,7 @@ bool slot_expect_bits(struct slot_kind kind, size_t unit_len, struct slice token
             return expect_number(kind, used, token, bits, value);
         break;
     case SLOT_IPV4:
-        return unit_len == 0 && read_ipv4(token, bits.digits, value);
+        return unit_len == 0 && slot_ipv4_expect(token, bits.digits, value);
     case SLOT_UUID:
     case SLOT_HEX:
         if (unit_len == 0 && !may_be_number(token, bits.digits))

@@ -7,6 +7,9 @@
  * low-level date algorithms"). */
 #include "store/stamp.h"
 
+#include "store/slot.h"
+
+#include <assert.h>
 #include <pthread.h>
 
 #define SECOND 1000000000LL
@@ -35,6 +38,7 @@ static const char *const patterns[] = {
 };
 
 enum { LAYOUT_COUNT = COUNT_OF(patterns) };
+static_assert((int)LAYOUT_COUNT <= (int)STAMP_LAYOUTS_MAX, "there is a stamp_day for each");
 
 static const uint8_t stamp_order[LAYOUT_COUNT] = {6, 4, 5, 13, 11, 16, 0, 1, 2, 3, 9, 10,
                                                   7, 8, 12, 14, 15};
@@ -326,22 +330,114 @@ uint8_t stamp_read(struct slice text, int64_t time_ns, size_t *len, int64_t *val
     return STAMP_NONE;
 }
 
-bool stamp_expect(struct slice text, uint8_t number, bool alone, int64_t time_ns, int64_t *value)
+static inline uint64_t load8(const char *at)
 {
-    const struct layout *layout = &layout_table()[number];
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+/* "hh:mm:ss" of an existing time as ns. The digits, less '0', by pairs: 10 * first + second. */
+static inline bool read_time(const char *at, int64_t *out)
+{
+    const uint64_t above = 0x76767f76767f7676u; /* carries into bit 7: digits above 9, colons above 0 */
+    uint64_t word = load8(at) ^ 0x30303a30303a3030u, pairs;
+    unsigned hour, minute, second;
+
+    if (((word + above) | word) & 0x8080808080808080u)
+        return false;
+    pairs = word * 10 + (word >> 8);
+    hour = pairs & 0xff;
+    minute = pairs >> 24 & 0xff;
+    second = pairs >> 48 & 0xff;
+    *out = (int64_t)(hour * 3600 + minute * 60 + second) * SECOND;
+    return hour <= 23 && minute <= 59 && second <= 59;
+}
+
+/* The fraction, of three or six digits, and the point before it; `end` is behind them. */
+static inline bool read_fraction(const struct stamp_day *day, const char *end, int64_t *out)
+{
+    unsigned unused = 64 - 8u * day->fraction_digits;
+    uint64_t word = (load8(end - 8) ^ 0x3030303030303030u) >> unused;
+    const uint64_t above = 0x7676767676767676u;
+
+    if (((word + above) | word) & 0x8080808080808080u || end[-1 - day->fraction_digits] != day->point)
+        return false;
+    *out = (int64_t)number_of_8(word << unused) * day->fraction_unit;
+    return true;
+}
+
+enum { DAYS_SURELY_NEAREST = 180 }; /* the same date of another year is more than this away */
+
+/* A stamp of the day that was read last. False: perhaps one of another day. */
+static inline bool expect_day(const struct stamp_day *day, const char *at, int64_t time_ns,
+                              int64_t *value)
+{
+    int64_t in_day, fraction = 0, distance;
+
+    if ((load8(at) & day->mask) != day->head || (load8(at + day->tail_at) & day->mask) != day->tail ||
+        !read_time(at + day->hour_at, &in_day) ||
+        (day->fraction_digits > 0 && !read_fraction(day, at + day->size, &fraction)))
+        return false;
+    *value = day->start_ns + in_day + fraction;
+    if (day->has_year)
+        return true;
+    if (time_ns < 0)
+        return false;
+    distance = *value > time_ns ? *value - time_ns : time_ns - *value;
+    return distance < DAYS_SURELY_NEAREST * DAY;
+}
+
+/* Keep the day of a stamp. Not of layouts whose date is not what comes before the hour. */
+static void keep_day(struct stamp_day *day, const struct layout *layout, const char *at, int64_t value)
+{
+    if (layout->year > layout->hour || layout->fraction_digits > 6)
+        return;
+    *day = (struct stamp_day){
+        .mask = layout->hour >= 8 ? UINT64_MAX : ((uint64_t)1 << (8 * (unsigned)layout->hour)) - 1,
+        .start_ns = floor_day(value) * DAY,
+        .fraction_unit = layout->fraction_unit,
+        .size = layout->size,
+        .tail_at = (uint8_t)(layout->hour >= 8 ? layout->hour - 8 : 0),
+        .hour_at = (uint8_t)layout->hour,
+        .fraction_digits = layout->fraction_digits,
+        .has_year = layout->year >= 0,
+    };
+    if (layout->fraction_digits > 0)
+        day->point = at[layout->fraction - 1];
+    day->head = load8(at) & day->mask;
+    day->tail = load8(at + day->tail_at) & day->mask;
+}
+
+/* One layout starts another only where a fraction follows, and no layout is read before more digits. */
+static inline bool may_go_on(struct slice text, size_t size)
+{
+    char next;
+
+    if (text.len == size)
+        return false;
+    next = text.data[size];
+    return (unsigned char)(next - '0') < 10 || next == '.' || next == ',';
+}
+
+size_t stamp_expect(struct stamp_day *day, struct slice text, uint8_t number, bool alone,
+                    int64_t time_ns, int64_t *value)
+{
+    const struct layout *layout;
     struct candidate candidate;
 
-    if (text.len < layout->size)
-        return false;
-    if (!alone && text.len > layout->size) {
-        char next = text.data[layout->size];
-
-        /* One layout starts another only where a fraction follows. */
-        if ((unsigned char)(next - '0') < 10 || next == '.' || next == ',')
-            return false;
-    }
+    if (day->size > 0 && text.len >= day->size && (alone || !may_go_on(text, day->size)) &&
+        expect_day(day, text.data, time_ns, value))
+        return day->size;
+    layout = &layout_table()[number];
+    if (text.len < layout->size || (!alone && may_go_on(text, layout->size)))
+        return 0;
     take_candidate(text, &candidate);
-    return reads_as(layout, &candidate, time_ns, value);
+    if (!reads_as(layout, &candidate, time_ns, value))
+        return 0;
+    keep_day(day, layout, text.data, *value);
+    return layout->size;
 }
 
 bool stamp_may_start(struct slice text)

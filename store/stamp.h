@@ -11,15 +11,34 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STAMP_SIZE_MAX = 32, STAMP_NONE = 0xff };
+enum {
+    STAMP_SIZE_MAX = 32,
+    STAMP_NONE = 0xff,
+    STAMP_LAYOUTS_MAX = 32, /* 17 in use */
+};
 
 /* Number of the layout that `text` starts with, longest first, or STAMP_NONE; `len` is its size.
  * The value is in ns. `time_ns` gives the year for layouts without one. */
 uint8_t stamp_read(struct slice text, int64_t time_ns, size_t *len, int64_t *value);
 
-/* Is `layout` what stamp_read() finds at the start of `text`? False: perhaps not. Then `value` is set.
- * `alone`: as if `text` ended where the stamp does. */
-bool stamp_expect(struct slice text, uint8_t layout, bool alone, int64_t time_ns, int64_t *value);
+/* The day of a stamp that was read: the next one of its layout, which mostly has the same day, is then
+ * read from its time on. All zero: none yet. */
+struct stamp_day {
+    uint64_t head, tail;     /* the eight bytes at 0 and those before the hour, under `mask` */
+    uint64_t mask;
+    int64_t start_ns;        /* midnight */
+    int64_t fraction_unit;   /* ns of the last digit of the fraction */
+    uint8_t size;            /* of the stamp; 0: none yet */
+    uint8_t tail_at, hour_at;
+    uint8_t fraction_digits;
+    char point;              /* before the fraction */
+    bool has_year;
+};
+
+/* Is `layout` what stamp_read() finds at the start of `text`? Then `value` is set and the size given; 0:
+ * perhaps not. `alone`: as if `text` ended where the stamp does. `day` is of this layout. */
+size_t stamp_expect(struct stamp_day *day, struct slice text, uint8_t layout, bool alone,
+                    int64_t time_ns, int64_t *value);
 /* False: stamp_read() finds nothing at the start of `text`, nor of a shorter piece of it. */
 bool stamp_may_start(struct slice text);
 

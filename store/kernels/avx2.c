@@ -19,6 +19,15 @@ struct chunk_masks {
     uint32_t token, digit, mark, hex;
 };
 
+struct word_masks {
+    uint64_t token, digit, mark, hex;
+};
+
+AVX2 static inline __m256i load_bytes(const char *from)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)from);
+}
+
 AVX2 static inline struct chunk_masks chunk_masks(__m256i bytes)
 {
     const __m256i low_table = _mm256_broadcastsi128_si256(_mm_setr_epi8(
@@ -54,33 +63,76 @@ AVX2 static inline struct chunk_masks chunk_masks(__m256i bytes)
     };
 }
 
-AVX2 static void byte_masks(const char *data, size_t len, const struct byte_masks *out)
+/* The masks of 1 to 64 bytes at `from`, the end of `before` bytes more. A load may begin in those: bits
+ * of bytes that were not asked for are shifted out. */
+AVX2 static inline struct word_masks tail_masks(const char *from, size_t len, size_t before)
+{
+    struct chunk_masks a, b = {0};
+    unsigned skipped = 0, second_at = 32;
+    char room[32];
+
+    if (len + before >= 64) {
+        skipped = 64 - (unsigned)len;
+        a = chunk_masks(load_bytes(from - skipped));
+        b = chunk_masks(load_bytes(from - skipped + 32));
+    } else if (len >= 32) {
+        second_at = (unsigned)len - 32;
+        a = chunk_masks(load_bytes(from));
+        b = chunk_masks(load_bytes(from + second_at));
+    } else {
+        memset(room, 0, sizeof(room)); /* NUL is in no class */
+        memcpy(room, from, len);
+        a = chunk_masks(load_bytes(room));
+    }
+    return (struct word_masks){
+        .token = (a.token | (uint64_t)b.token << second_at) >> skipped,
+        .digit = (a.digit | (uint64_t)b.digit << second_at) >> skipped,
+        .mark = (a.mark | (uint64_t)b.mark << second_at) >> skipped,
+        .hex = (a.hex | (uint64_t)b.hex << second_at) >> skipped,
+    };
+}
+
+AVX2 static inline void put_masks(const struct byte_masks *out, size_t word, struct word_masks masks,
+                                  bool triggers, uint64_t *carry)
+{
+    out->token[word] = masks.token;
+    out->digit[word] = masks.digit;
+    out->hex[word] = masks.hex;
+    if (!triggers)
+        return;
+    out->trigger[word] = masks.digit | ((masks.mark << 1 | *carry) & masks.token);
+    *carry = masks.mark >> 63;
+}
+
+AVX2 static inline __attribute__((always_inline)) void all_masks(const char *data, size_t len,
+                                                                 const struct byte_masks *out,
+                                                                 bool triggers)
 {
     uint64_t carry = 0;
+    size_t word = 0;
 
-    for (size_t word = 0; word * 64 < len; word++) {
-        size_t left = len - word * 64;
-        const char *from = data + word * 64;
-        char tail[64];
-        struct chunk_masks a, b;
-        uint64_t token, digit, mark;
+    for (; word * 64 + 64 <= len; word++) {
+        struct chunk_masks a = chunk_masks(load_bytes(data + word * 64));
+        struct chunk_masks b = chunk_masks(load_bytes(data + word * 64 + 32));
 
-        if (left < 64) {
-            memset(tail, 0, sizeof(tail)); /* NUL is in no class */
-            memcpy(tail, from, left);
-            from = tail;
-        }
-        a = chunk_masks(_mm256_loadu_si256((const __m256i *)(const void *)from));
-        b = chunk_masks(_mm256_loadu_si256((const __m256i *)(const void *)(from + 32)));
-        token = a.token | (uint64_t)b.token << 32;
-        digit = a.digit | (uint64_t)b.digit << 32;
-        mark = a.mark | (uint64_t)b.mark << 32;
-        out->token[word] = token;
-        out->digit[word] = digit;
-        out->hex[word] = a.hex | (uint64_t)b.hex << 32;
-        out->trigger[word] = digit | ((mark << 1 | carry) & token);
-        carry = mark >> 63;
+        put_masks(out, word,
+                  (struct word_masks){a.token | (uint64_t)b.token << 32,
+                                      a.digit | (uint64_t)b.digit << 32,
+                                      a.mark | (uint64_t)b.mark << 32,
+                                      a.hex | (uint64_t)b.hex << 32},
+                  triggers, &carry);
     }
+    if (word * 64 < len)
+        put_masks(out, word, tail_masks(data + word * 64, len - word * 64, word * 64), triggers,
+                  &carry);
+}
+
+AVX2 static void byte_masks(const char *data, size_t len, const struct byte_masks *out)
+{
+    if (out->trigger != NULL)
+        all_masks(data, len, out, true);
+    else
+        all_masks(data, len, out, false);
 }
 
 AVX2 static size_t find_tail(struct slice text, struct slice needle, size_t from)

@@ -19,7 +19,7 @@ enum { UNPACK_SLACK = 8, UNPACK_WIDTH_MAX = 56 };
 /* Bitmaps over the bytes of a line, (len + 63) / 64 words each. */
 struct byte_masks {
     uint64_t *token;   /* [A-Za-z0-9_.-] and bytes >= 0x80 */
-    uint64_t *trigger; /* digits, and token bytes behind '=' or '@' */
+    uint64_t *trigger; /* digits, and token bytes behind '=' or '@'; NULL: not wanted */
     uint64_t *digit;   /* [0-9] */
     uint64_t *hex;     /* [0-9A-Fa-f] */
 };

@@ -20,7 +20,8 @@ static void byte_masks(const char *data, size_t len, const struct byte_masks *ou
             marked = c == '=' || c == '@';
         }
         out->token[word] = token;
-        out->trigger[word] = trigger;
+        if (out->trigger != NULL)
+            out->trigger[word] = trigger;
         out->digit[word] = digit;
         out->hex[word] = hex;
     }

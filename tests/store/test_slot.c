@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -208,14 +209,59 @@ static void test_foreseen_stamps(void **state)
             line.len = (size_t)snprintf(text, sizeof(text), "%s%s", stamp_cases[i].text, endings[k]);
             layout = stamp_read(line, now, &len, &value);
             assert_true(layout == STAMP_NONE || stamp_may_start(line));
-            for (uint8_t number = 0; number < stamp_layout_count(); number++)
-                if (stamp_expect(line, number, false, now, &foreseen)) {
+            for (uint8_t number = 0; number < stamp_layout_count(); number++) {
+                struct stamp_day day = {0};
+
+                if (stamp_expect(&day, line, number, false, now, &foreseen) > 0) {
                     assert_int_equal(number, layout);
                     assert_int_equal(foreseen, value);
                 }
-            if (layout != STAMP_NONE && k < 4 && len == strlen(stamp_cases[i].text))
-                assert_true(stamp_expect(line, layout, false, now, &foreseen));
+                if (layout == number && k < 4 && len == strlen(stamp_cases[i].text))
+                    assert_int_equal(stamp_expect(&day, line, number, false, now, &foreseen), len);
+            }
         }
+}
+
+enum { CHANGES = 20000 };
+
+/* Stamps with some bytes changed, read after the one that they were: of the same day or not, they are
+ * what stamp_read() says. */
+static void test_stamps_of_a_day(void **state)
+{
+    static const char likely[] = "0123456789012345678901234567890123456789:-/.,T JanFebDec\x80";
+    const int64_t now = 1775121600000000000, day_ns = 86400000000000;
+    struct corpus_random random = {4711};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(stamp_cases); i++) {
+        struct slice whole = slice_of(stamp_cases[i].text);
+        struct stamp_day day = {0};
+        size_t len = 0;
+        int64_t value;
+        uint8_t layout = stamp_read(whole, now, &len, &value);
+
+        for (int change = 0; change < CHANGES && layout != STAMP_NONE; change++) {
+            char *text = malloc(whole.len); /* of its own size: no byte beyond it is read */
+            int64_t time_ns = now + ((int64_t)random_below(&random, 1200) - 600) * day_ns;
+            int64_t foreseen = 0;
+            size_t got;
+
+            assert_non_null(text);
+            (void)stamp_expect(&day, whole, layout, false, now, &value);
+            memcpy(text, whole.data, whole.len);
+            for (uint32_t k = random_below(&random, 4); k > 0; k--)
+                text[random_below(&random, (uint32_t)whole.len)] =
+                    likely[random_below(&random, sizeof(likely) - 1)];
+            got = stamp_expect(&day, (struct slice){text, whole.len}, layout, false, time_ns, &foreseen);
+            if (stamp_read((struct slice){text, whole.len}, time_ns, &len, &value) != layout) {
+                assert_int_equal(got, 0);
+            } else if (got > 0) {
+                assert_int_equal(got, len);
+                assert_int_equal(foreseen, value);
+            }
+            free(text);
+        }
+    }
 }
 
 int main(void)
@@ -226,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_stamps),
         cmocka_unit_test(test_foreseen_types),
         cmocka_unit_test(test_foreseen_stamps),
+        cmocka_unit_test(test_stamps_of_a_day),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

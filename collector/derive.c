@@ -4,6 +4,7 @@
 #include "collector/derive.h"
 
 #include "collector/formats/request_line.h"
+#include "collector/url_set.h"
 
 #include <stdlib.h>
 
@@ -178,14 +179,20 @@ struct derive_rule {
     bool lower;
     bool group_only; /* `set` is `$n` and nothing else */
     bool constant;   /* `set` has no group in it */
-    uint64_t needs;  /* pairs that a text must have for the pattern to match */
+    bool exact;      /* whether it matches is known from the set */
 };
 
+/* The rules of all fields, one behind the other, are the patterns of one set, as far as it has
+ * room: a text is asked once which rules match. The few that do are then searched for groups. */
 struct derive_rules {
     struct arena texts;
     struct derive_rule *rules[DERIVED_COUNT];
     uint32_t counts[DERIVED_COUNT];
-    bool referer_group; /* by the rules of url_group */
+    struct url_set *set;
+    uint32_t first_bits[DERIVED_COUNT]; /* of a field's rules in the set, */
+    uint32_t set_counts[DERIVED_COUNT]; /* and how many of them are in it: the first ones */
+    uint64_t bits[DERIVED_COUNT][DERIVE_SOURCE_COUNT]; /* those that look at a source */
+    bool referer_group;                                /* by the rules of url_group */
 };
 
 /* "line 12: url_group: rule 3: re: " in front of what the pattern's parser said. */
@@ -233,7 +240,6 @@ static enum status compile_rule(struct derive_rules *rules, const struct derive_
             error_context(err, "%s", config->replace != NULL ? "replace" : "re");
             return status;
         }
-        out->needs = url_pattern_needs(out->pattern);
     }
     return check_groups(out, err);
 }
@@ -289,6 +295,30 @@ static enum status compile_all(struct derive_rules *rules, const struct derive_c
     return status;
 }
 
+static enum status make_set(struct derive_rules *rules, struct error *err)
+{
+    const struct url_pattern *patterns[URL_SET_PATTERNS_MAX];
+    uint32_t count = 0;
+    enum status status;
+
+    for (unsigned kind = 0; kind < DERIVED_COUNT; kind++) {
+        rules->first_bits[kind] = count;
+        for (uint32_t i = 0; i < rules->counts[kind] && count < URL_SET_PATTERNS_MAX; i++)
+            patterns[count++] = rules->rules[kind][i].pattern;
+        rules->set_counts[kind] = count - rules->first_bits[kind];
+    }
+    status = url_set_new(patterns, count, &rules->set, err);
+    for (unsigned kind = 0; kind < DERIVED_COUNT && status == STATUS_OK; kind++)
+        for (uint32_t i = 0; i < rules->set_counts[kind]; i++) {
+            struct derive_rule *rule = &rules->rules[kind][i];
+            uint64_t bit = UINT64_C(1) << (rules->first_bits[kind] + i);
+
+            rule->exact = (url_set_exact(rules->set) & bit) != 0;
+            rules->bits[kind][rule->from] |= bit;
+        }
+    return status;
+}
+
 enum status derive_rules_new(const struct derive_config *config, struct derive_rules **out,
                              struct error *err)
 {
@@ -299,6 +329,8 @@ enum status derive_rules_new(const struct derive_config *config, struct derive_r
         return error_set(err, STATUS_NO_MEMORY, "no memory for derive rules");
     rules->texts = arena_empty(1 << 20);
     status = compile_all(rules, config, err);
+    if (status == STATUS_OK)
+        status = make_set(rules, err);
     if (status != STATUS_OK) {
         derive_rules_free(rules);
         return status;
@@ -316,15 +348,23 @@ void derive_rules_free(struct derive_rules *rules)
             url_pattern_free(rules->rules[field][i].pattern);
         free(rules->rules[field]);
     }
+    url_set_free(rules->set);
     arena_release(&rules->texts);
     free(rules);
 }
 
 /* ---- apply ---- */
 
-struct derive_input {
-    struct slice texts[3]; /* by enum derive_source; data NULL: the event has none */
-    uint64_t pairs[3];     /* url_pairs() of them */
+/* One event on its way through the rules. */
+struct derivation {
+    const struct derive_rules *rules;
+    struct url_scratch *scratch;
+    struct arena *arena;
+    struct slice event;
+    struct parsed_event *parsed;
+    struct slice texts[DERIVE_SOURCE_COUNT]; /* data NULL: the event has none */
+    uint64_t matches[DERIVE_SOURCE_COUNT];   /* url_set_match() of them, */
+    bool asked[DERIVE_SOURCE_COUNT];         /* if it was needed yet */
 };
 
 struct text_builder {
@@ -375,12 +415,21 @@ static void fold(struct text_builder *out)
             out->bytes[i] |= 0x20;
 }
 
-static bool has_upper_or_percent(struct slice text)
+/* No letter to fold, and no %XX. */
+static bool is_folded(struct slice text)
 {
+    static const bool changes[256] = {
+        ['%'] = true, ['A'] = true, ['B'] = true, ['C'] = true, ['D'] = true, ['E'] = true,
+        ['F'] = true, ['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true, ['K'] = true,
+        ['L'] = true, ['M'] = true, ['N'] = true, ['O'] = true, ['P'] = true, ['Q'] = true,
+        ['R'] = true, ['S'] = true, ['T'] = true, ['U'] = true, ['V'] = true, ['W'] = true,
+        ['X'] = true, ['Y'] = true, ['Z'] = true,
+    };
+
     for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)(text.data[i] - 'A') <= 25 || text.data[i] == '%')
-            return true;
-    return false;
+        if (changes[(unsigned char)text.data[i]])
+            return false;
+    return true;
 }
 
 static int hex_value(char c)
@@ -414,28 +463,27 @@ static void decode_percent(struct text_builder *out)
     out->len = len;
 }
 
-static void add_text(struct parsed_event *parsed, field_id field, struct slice event,
-                     struct slice text)
+static void add_text(struct derivation *at, field_id field, struct slice text)
 {
-    parsed_span(parsed, field, FIELD_TEXT, UNIT_NONE, event, text);
+    parsed_span(at->parsed, field, FIELD_TEXT, UNIT_NONE, at->event, text);
+}
+
+static void add_computed(struct derivation *at, field_id field, struct slice text)
+{
+    parsed_text(at->parsed, field, FIELD_TEXT, text);
 }
 
 /* The value of the rule that matched: a part of the bytes where it can be. */
-static void add_value(const struct derive_rule *rule, const struct url_match *match, bool is_tenant,
-                      field_id field, const struct format_context *context, struct slice event,
-                      struct parsed_event *parsed)
+static void add_value(struct derivation *at, const struct derive_rule *rule,
+                      const struct url_match *match, bool is_tenant, field_id field)
 {
     struct text_builder text;
     struct slice group;
 
-    if (rule->pattern == NULL || rule->constant) {
-        parsed_text(parsed, field, FIELD_TEXT, rule->set);
-        return;
-    }
     if (rule->group_only) {
         group = match->groups[rule->set.data[1] - '0'];
-        if (!(rule->lower || is_tenant) || !has_upper_or_percent(group)) {
-            add_text(parsed, field, event, group);
+        if (!(rule->lower || is_tenant) || is_folded(group)) {
+            add_text(at, field, group);
             return;
         }
     }
@@ -447,53 +495,85 @@ static void add_value(const struct derive_rule *rule, const struct url_match *ma
     if (is_tenant || rule->lower)
         fold(&text);
     if (!text.full)
-        parsed_text(parsed, field, FIELD_TEXT,
-                    arena_copy(context->arena, slice_make(text.bytes, text.len)));
+        add_computed(at, field, arena_copy(at->arena, slice_make(text.bytes, text.len)));
 }
 
-/* Does the rule match? Most do not, and most of those lack a pair of bytes. */
-static bool rule_matches(const struct derive_rule *rule, struct slice text, uint64_t pairs,
-                         struct url_scratch *scratch, struct url_match *match)
+static uint64_t matches_of(struct derivation *at, unsigned source)
 {
-    if (text.data == NULL || (rule->needs & ~pairs) != 0)
+    if (!at->asked[source] && at->texts[source].data != NULL)
+        at->matches[source] = url_set_match(at->rules->set, at->texts[source]);
+    at->asked[source] = true;
+    return at->matches[source];
+}
+
+/* The first of the field's rules that may match, as its bit in the set, but none of `done`; 0:
+ * none. A source is asked only if one of its rules would come first. */
+static uint64_t next_bit(struct derivation *at, enum derived_field kind, int from, uint64_t done)
+{
+    uint64_t first = 0;
+
+    for (unsigned source = 0; source < DERIVE_SOURCE_COUNT; source++) {
+        uint64_t bits = at->rules->bits[kind][source] & ~done;
+
+        if (first != 0)
+            bits &= first - 1;
+        if (bits != 0)
+            bits &= matches_of(at, from >= 0 ? (unsigned)from : source);
+        if (bits != 0)
+            first = bits & (~bits + 1);
+    }
+    return first;
+}
+
+/* Add the value of one rule that may match, if it does. Nobody needs the groups of a constant. */
+static bool apply_rule(struct derivation *at, const struct derive_rule *rule, struct slice text,
+                       bool is_tenant, field_id field)
+{
+    struct url_match match;
+
+    if (text.data == NULL)
         return false;
-    return rule->pattern == NULL || (url_pattern_may_match(rule->pattern, pairs) &&
-                                     url_pattern_find(rule->pattern, scratch, text, 0, match));
+    if (rule->pattern == NULL || (rule->constant && rule->exact)) {
+        add_computed(at, field, rule->set);
+        return true;
+    }
+    if (!url_pattern_find(rule->pattern, at->scratch, text, 0, &match))
+        return false;
+    if (rule->constant)
+        add_computed(at, field, rule->set);
+    else
+        add_value(at, rule, &match, is_tenant, field);
+    return true;
 }
 
 /* First rule that matches; `from` replaces that of the rules if it is not negative. */
-static void apply_rules(const struct derive_rules *rules, enum derived_field kind, int from,
-                        field_id field, const struct derive_input *input,
-                        struct url_scratch *scratch, const struct format_context *context,
-                        struct slice event, struct parsed_event *parsed)
+static void apply_rules(struct derivation *at, enum derived_field kind, int from, field_id field)
 {
-    for (uint32_t i = 0; i < rules->counts[kind]; i++) {
-        const struct derive_rule *rule = &rules->rules[kind][i];
-        int source = from >= 0 ? from : (int)rule->from;
-        struct url_match match;
+    const struct derive_rules *rules = at->rules;
+    uint32_t behind = rules->set_counts[kind]; /* the set: these are tried one by one */
+    uint64_t bit = next_bit(at, kind, from, 0);
 
-        if (!rule_matches(rule, input->texts[source], input->pairs[source], scratch, &match))
-            continue;
-        add_value(rule, &match, kind == DERIVED_TENANT, field, context, event, parsed);
-        return;
+    while (bit != 0 || behind < rules->counts[kind]) {
+        const struct derive_rule *rule = &rules->rules[kind][behind];
+
+        if (bit != 0)
+            rule = &rules->rules[kind][(uint32_t)__builtin_ctzll(bit) - rules->first_bits[kind]];
+        else
+            behind++;
+        if (apply_rule(at, rule, at->texts[from >= 0 ? (unsigned)from : rule->from],
+                       kind == DERIVED_TENANT, field))
+            return;
+        if (bit != 0)
+            bit = next_bit(at, kind, from, bit | (bit - 1));
     }
 }
 
-/* Pairs of the bytes of `out` from the one before `start` up to the one at `end`, if there is one. */
-static uint64_t pairs_around(const struct text_builder *out, size_t start, size_t end)
-{
-    size_t from = start == 0 ? 0 : start - 1;
-
-    return url_pairs(slice_sub(slice_make(out->bytes, out->len), from, end + 1 - from));
-}
-
-/* Every match of one rule, left to right. False: nothing matched, or no room. To `pairs` of the text
- * those are added that only the new text has: so it stays a set of at least its pairs. */
+/* Every match of one rule, left to right. False: nothing matched, or no room. */
 static bool replace_all(const struct derive_rule *rule, struct url_scratch *scratch,
-                        struct slice text, struct text_builder *out, uint64_t *pairs)
+                        struct slice text, struct text_builder *out)
 {
     struct url_match match;
-    size_t at = 0, new_start = 0, new_end = 0;
+    size_t at = 0;
 
     out->len = 0;
     out->full = false;
@@ -504,11 +584,10 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
             break;
         start = (size_t)(match.groups[0].data - text.data);
         put(out, slice_sub(text, at, start - at));
-        if (i > 0)
-            *pairs |= pairs_around(out, new_start, new_end);
-        new_start = out->len;
-        expand(out, rule->set, &match);
-        new_end = out->len;
+        if (rule->constant)
+            put(out, rule->set);
+        else
+            expand(out, rule->set, &match);
         at = start + match.groups[0].len;
         if (match.groups[0].len == 0) { /* an empty match: go on behind the next byte */
             put(out, slice_sub(text, at, 1));
@@ -518,33 +597,34 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
     if (at == 0)
         return false;
     put(out, slice_from(text, at));
-    *pairs |= pairs_around(out, new_start, new_end);
     return !out->full;
 }
 
-static void apply_replacements(const struct derive_rules *rules, struct slice path, uint64_t pairs,
-                               struct url_scratch *scratch, const struct format_context *context,
-                               struct slice event, struct parsed_event *parsed)
+/* `matches`: url_set_match() of the path. A rule that matched may let others match what it made. */
+static void apply_replacements(struct derivation *at, struct slice path, uint64_t matches)
 {
+    const struct derive_rules *rules = at->rules;
+    uint32_t set_count = rules->set_counts[DERIVED_PATH_GROUP];
     struct text_builder builders[2];
     struct slice text = path;
     unsigned next = 0;
 
     if (path.len > DERIVE_TEXT_SIZE_MAX || rules->counts[DERIVED_PATH_GROUP] == 0)
         return;
+    matches >>= rules->first_bits[DERIVED_PATH_GROUP];
     for (uint32_t i = 0; i < rules->counts[DERIVED_PATH_GROUP]; i++) {
-        const struct derive_rule *rule = &rules->rules[DERIVED_PATH_GROUP][i];
-
-        if ((rule->needs & ~pairs) == 0 && url_pattern_may_match(rule->pattern, pairs) &&
-            replace_all(rule, scratch, text, &builders[next], &pairs)) {
-            text = slice_make(builders[next].bytes, builders[next].len);
-            next = 1 - next;
-        }
+        if ((i < set_count && (matches >> i & 1) == 0) ||
+            !replace_all(&rules->rules[DERIVED_PATH_GROUP][i], at->scratch, text, &builders[next]))
+            continue;
+        text = slice_make(builders[next].bytes, builders[next].len);
+        next = 1 - next;
+        if (i + 1 < set_count)
+            matches = url_set_match(rules->set, text) >> rules->first_bits[DERIVED_PATH_GROUP];
     }
     if (text.data == path.data)
-        add_text(parsed, FIELD_ID_PATH_GROUP, event, path);
+        add_text(at, FIELD_ID_PATH_GROUP, path);
     else
-        parsed_text(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT, arena_copy(context->arena, text));
+        add_computed(at, FIELD_ID_PATH_GROUP, arena_copy(at->arena, text));
 }
 
 /* The fields that the rules look at; `data` NULL: the event has none. */
@@ -552,29 +632,39 @@ struct derive_fields {
     struct slice path, caller, referer, user, tenant;
 };
 
+static struct slice value_of(const struct event_field *field, struct slice event)
+{
+    if (field->text.data != NULL)
+        return field->text;
+    return slice_make(event.data + field->start, field->len); /* a span is within the event */
+}
+
 /* One pass; of fields that occur twice the last counts, as parsed_find() has it. */
 static struct derive_fields find_fields(const struct parsed_event *parsed, field_id caller,
                                         struct slice event)
 {
     struct derive_fields found = {0};
+    const struct event_field *end = parsed->fields + parsed->field_count;
 
-    for (uint32_t i = 0; i < parsed->field_count; i++) {
-        const struct event_field *at = &parsed->fields[i];
-        struct slice value = {at->text.data, at->text.len};
-
-        if (value.data == NULL)
-            value = slice_sub(event, at->start, at->len);
-        if (at->field == FIELD_ID_PATH)
-            found.path = value;
-        else if (at->field == FIELD_ID_REFERER)
-            found.referer = value;
-        else if (at->field == FIELD_ID_USER)
-            found.user = value;
-        else if (at->field == FIELD_ID_TENANT)
-            found.tenant = value;
-        else if (at->field == caller)
-            found.caller = value;
-    }
+    for (const struct event_field *at = parsed->fields; at < end; at++)
+        switch (at->field) {
+        case FIELD_ID_PATH:
+            found.path = value_of(at, event);
+            break;
+        case FIELD_ID_REFERER:
+            found.referer = value_of(at, event);
+            break;
+        case FIELD_ID_USER:
+            found.user = value_of(at, event);
+            break;
+        case FIELD_ID_TENANT:
+            found.tenant = value_of(at, event);
+            break;
+        default:
+            if (at->field == caller)
+                found.caller = value_of(at, event);
+            break;
+        }
     return found;
 }
 
@@ -593,35 +683,32 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
                   const struct format_context *context, struct slice event,
                   struct parsed_event *parsed)
 {
+    struct derivation at = {.rules = rules,
+                            .scratch = scratch,
+                            .arena = context->arena,
+                            .event = event,
+                            .parsed = parsed};
     struct derive_fields found;
-    struct derive_input input = {0};
     struct slice path;
+    bool of_caller = parsed->derive_from == DERIVE_CALLER;
 
     if (parsed->derive_from == DERIVE_NOTHING)
         return;
     found = find_fields(parsed, context->extra[EXTRA_CALLER], event);
     path = path_of(found.path);
-    input.texts[DERIVE_FROM_PATH] =
-        parsed->derive_from == DERIVE_CALLER ? path_of(found.caller) : path;
-    input.texts[DERIVE_FROM_REFERER] = path_of(found.referer);
-    input.texts[DERIVE_FROM_USER] = found.user;
-    for (unsigned i = 0; i < COUNT_OF(input.texts); i++)
-        input.pairs[i] = url_pairs(input.texts[i]);
+    at.texts[DERIVE_FROM_PATH] = of_caller ? path_of(found.caller) : path;
+    at.texts[DERIVE_FROM_REFERER] = path_of(found.referer);
+    at.texts[DERIVE_FROM_USER] = found.user;
     if (found.tenant.data == NULL)
-        apply_rules(rules, DERIVED_TENANT, -1, FIELD_ID_TENANT, &input, scratch, context, event,
-                    parsed);
-    if (input.texts[DERIVE_FROM_PATH].data != NULL) {
-        apply_rules(rules, DERIVED_URL_GROUP, -1, FIELD_ID_URL_GROUP, &input, scratch, context,
-                    event, parsed);
-        apply_rules(rules, DERIVED_ROUTE, -1, FIELD_ID_ROUTE, &input, scratch, context, event,
-                    parsed);
+        apply_rules(&at, DERIVED_TENANT, -1, FIELD_ID_TENANT);
+    if (at.texts[DERIVE_FROM_PATH].data != NULL) {
+        apply_rules(&at, DERIVED_URL_GROUP, -1, FIELD_ID_URL_GROUP);
+        apply_rules(&at, DERIVED_ROUTE, -1, FIELD_ID_ROUTE);
     }
-    if (rules->referer_group && input.texts[DERIVE_FROM_REFERER].data != NULL)
-        apply_rules(rules, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP, &input,
-                    scratch, context, event, parsed);
+    if (rules->referer_group && at.texts[DERIVE_FROM_REFERER].data != NULL)
+        apply_rules(&at, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP);
     if (path.data != NULL)
-        apply_replacements(rules, path,
-                           parsed->derive_from == DERIVE_CALLER ? url_pairs(path)
-                                                                : input.pairs[DERIVE_FROM_PATH],
-                           scratch, context, event, parsed);
+        apply_replacements(&at, path,
+                           of_caller ? url_set_match(rules->set, path)
+                                     : matches_of(&at, DERIVE_FROM_PATH));
 }

@@ -30,7 +30,12 @@ enum {
     DERIVE_TEXT_SIZE_MAX = 4096,  /* of a computed field; longer paths have none */
 };
 
-enum derive_source { DERIVE_FROM_PATH, DERIVE_FROM_REFERER, DERIVE_FROM_USER };
+enum derive_source {
+    DERIVE_FROM_PATH,
+    DERIVE_FROM_REFERER,
+    DERIVE_FROM_USER,
+    DERIVE_SOURCE_COUNT
+};
 
 /* One rule as the file has it. */
 struct derive_rule_config {

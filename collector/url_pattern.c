@@ -4,6 +4,10 @@
 
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
     MATCH_LIMIT = 20000, /* PCRE2 steps per match: enough for URLs, ends bad patterns */
     HEAP_LIMIT_KIB = 256,
@@ -56,7 +60,6 @@ enum status url_pattern_new(struct slice text, struct url_pattern **out, struct 
     simple = calloc(1, sizeof(*simple));
     if (simple != NULL && url_pattern_parse(text, simple)) {
         url_pattern_free(pattern);
-        url_pattern_find_needs(simple);
         *out = simple;
         return STATUS_OK;
     }
@@ -108,14 +111,26 @@ void url_scratch_free(struct url_scratch *scratch)
 
 /* ---- match ---- */
 
-static bool match_one_of(const struct url_pattern *pattern, const struct item *item,
-                         struct slice text, size_t *at)
+/* Do the bytes at `text`, of which `left` may be read, begin with the literal? Without a call: most
+ * literals are a few bytes long. */
+static inline bool has_literal(const char *text, size_t left, const char *literal, size_t len)
+{
+    if (left < len || text[0] != literal[0])
+        return false;
+    for (size_t i = 1; i < len; i++)
+        if (text[i] != literal[i])
+            return false;
+    return true;
+}
+
+static inline bool match_one_of(const struct url_pattern *pattern, const struct item *item,
+                                struct slice text, size_t *at)
 {
     for (unsigned i = 0; i < item->count; i++) {
         size_t len = item->lens[i];
 
-        if (text.len - *at >= len && text.data[*at] == pattern->literals[item->starts[i]] &&
-            memcmp(text.data + *at, pattern->literals + item->starts[i], len) == 0) {
+        if (has_literal(text.data + *at, text.len - *at, pattern->literals + item->starts[i],
+                        len)) {
             *at += len;
             return true;
         }
@@ -123,37 +138,54 @@ static bool match_one_of(const struct url_pattern *pattern, const struct item *i
     return item->or_end && *at == text.len;
 }
 
-/* How many bytes at the front are of the class, `max` at most; four at a time, since ids are long. */
-static size_t class_run(const struct item *item, const char *text, size_t max)
+#ifdef __SSE2__
+/* Bit i: byte i of sixteen is of the class. */
+static inline unsigned class_mask(const struct item *item, const char *text)
+{
+    const __m128i bytes = _mm_loadu_si128((const void *)text);
+    __m128i in = _mm_setzero_si128();
+
+    if (item->all_but >= 0) { /* [^/], the commonest one */
+        in = _mm_cmpeq_epi8(bytes, _mm_set1_epi8((char)item->all_but));
+        return (unsigned)_mm_movemask_epi8(in) ^ 0xffff;
+    }
+
+    for (unsigned i = 0; i < item->range_count; i++) {
+        __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8((char)item->range_first[i]));
+        __m128i span = _mm_set1_epi8((char)item->range_span[i]);
+
+        in = _mm_or_si128(in, _mm_cmpeq_epi8(_mm_min_epu8(above, span), above));
+    }
+    return (unsigned)_mm_movemask_epi8(in);
+}
+#endif
+
+/* How many bytes at the front are of the class, `max` at most. Sixteen at once: ids are long. */
+static inline size_t class_run(const struct item *item, const char *text, size_t max)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     const bool *has = item->has;
     size_t len = 0;
 
-    while (max - len >= 4 && (has[bytes[len]] & has[bytes[len + 1]] & has[bytes[len + 2]] &
-                              has[bytes[len + 3]]))
-        len += 4;
+#ifdef __SSE2__
+    for (; item->range_count > 0 && max - len >= 16; len += 16) {
+        unsigned mask = class_mask(item, text + len);
+
+        if (mask != 0xffff)
+            return len + (unsigned)__builtin_ctz(~mask);
+    }
+#endif
     while (len < max && has[bytes[len]])
         len++;
     return len;
 }
 
-static bool match_class(const struct item *item, struct slice text, size_t *at)
+static inline bool match_class(const struct item *item, struct slice text, size_t *at)
 {
     size_t left = text.len - *at;
     size_t max = item->max == REPEAT_MAX || item->max > left ? left : item->max;
-    size_t len;
+    size_t len = class_run(item, text.data + *at, max);
 
-    if (item->all_but >= 0 && item->max == REPEAT_MAX) { /* [^/]+, the commonest one */
-        struct slice rest = slice_from(text, *at);
-
-        const char *end = rest.len == 0 ? NULL : memchr(rest.data, item->all_but, rest.len);
-
-        len = end == NULL ? rest.len : (size_t)(end - rest.data);
-        *at += len;
-        return len >= item->min;
-    }
-    len = class_run(item, text.data + *at, max);
     *at += len;
     return len >= item->min;
 }
@@ -162,15 +194,15 @@ static bool match_class(const struct item *item, struct slice text, size_t *at)
 static bool match_at(const struct url_pattern *pattern, const struct branch *branch,
                      struct slice text, size_t at, struct url_match *out)
 {
+    const struct item *item = &pattern->items[branch->first];
+    const struct item *end = item + branch->count;
     size_t start = at;
 
-    for (unsigned i = 0; i < branch->count; i++) {
-        const struct item *item = &pattern->items[branch->first + i];
-
+    for (; item < end; item++) {
         switch (item->type) {
         case ITEM_LITERAL:
-            if (text.len - at < item->len || text.data[at] != pattern->literals[item->start] ||
-                memcmp(text.data + at, pattern->literals + item->start, item->len) != 0)
+            if (!has_literal(text.data + at, text.len - at, pattern->literals + item->start,
+                             item->len))
                 return false;
             at += item->len;
             break;
@@ -179,7 +211,7 @@ static bool match_at(const struct url_pattern *pattern, const struct branch *bra
                 return false;
             break;
         case ITEM_OPEN:
-            out->groups[item->group] = slice_sub(text, at, 0);
+            out->groups[item->group].data = text.data + at;
             break;
         case ITEM_CLOSE:
             out->groups[item->group].len = (size_t)(text.data + at - out->groups[item->group].data);
@@ -192,37 +224,46 @@ static bool match_at(const struct url_pattern *pattern, const struct branch *bra
     }
     if (branch->at_end && at != text.len)
         return false;
-    out->groups[0] = slice_sub(text, start, at - start);
+    out->groups[0] = (struct slice){text.data + start, at - start};
     return true;
 }
 
 /* The literal at `at` or behind it. memmem() would build a table per call; URLs are short, so
- * looking for one byte that is rare in them is faster. */
-static size_t find_literal(const struct url_pattern *pattern, const struct item *item,
-                           struct slice text, size_t at)
+ * looking for the two bytes that are rare in them is faster. */
+static inline size_t find_literal(const struct url_pattern *pattern, const struct item *item,
+                                  struct slice text, size_t at)
 {
     const char *literal = pattern->literals + item->start;
-    size_t from = at + item->rare;
+    size_t rare = item->rare;
+    size_t from = at + rare; /* of the rare byte */
 
-    while (from < text.len) {
-        const char *found = memchr(text.data + from, literal[item->rare], text.len - from);
+#ifdef __SSE2__
+    const __m128i wanted = _mm_set1_epi8(literal[rare]), first = _mm_set1_epi8(literal[0]);
 
-        if (found == NULL)
-            return SIZE_MAX;
-        from = (size_t)(found - text.data);
-        if (text.len - (from - item->rare) < item->len)
-            return SIZE_MAX;
-        if (text.data[from - item->rare] == literal[0] &&
-            memcmp(text.data + from - item->rare, literal, item->len) == 0)
-            return from - item->rare;
-        from++;
+    for (; from + 16 <= text.len; from += 16) {
+        const char *bytes = text.data + from;
+        unsigned mask = (unsigned)_mm_movemask_epi8(
+            _mm_and_si128(_mm_cmpeq_epi8(_mm_loadu_si128((const void *)bytes), wanted),
+                          _mm_cmpeq_epi8(_mm_loadu_si128((const void *)(bytes - rare)), first)));
+
+        for (; mask != 0; mask &= mask - 1) {
+            size_t start = from + (unsigned)__builtin_ctz(mask) - rare;
+
+            if (has_literal(text.data + start, text.len - start, literal, item->len))
+                return start;
+        }
     }
+#endif
+    for (; from < text.len; from++)
+        if (text.data[from] == literal[rare] &&
+            has_literal(text.data + from - rare, text.len - (from - rare), literal, item->len))
+            return from - rare;
     return SIZE_MAX;
 }
 
 /* Where a branch that begins with `first` can start, from `at` on; SIZE_MAX: nowhere. */
-static size_t next_start(const struct url_pattern *pattern, const struct item *first,
-                         struct slice text, size_t at)
+static inline size_t next_start(const struct url_pattern *pattern, const struct item *first,
+                                struct slice text, size_t at)
 {
     if (first->type == ITEM_LITERAL)
         return find_literal(pattern, first, text, at);
@@ -240,18 +281,15 @@ static size_t next_start(const struct url_pattern *pattern, const struct item *f
     return SIZE_MAX;
 }
 
-static bool find_branch(const struct url_pattern *pattern, const struct branch *branch,
-                        struct slice text, size_t from, struct url_match *out)
+static inline bool find_branch(const struct url_pattern *pattern, const struct branch *branch,
+                               struct slice text, size_t from, struct url_match *out)
 {
     const struct item *first = &pattern->items[branch->first];
-    unsigned skipped = 0;
 
     if (branch->at_start)
         return from == 0 && match_at(pattern, branch, text, 0, out);
-    while (skipped + 1U < branch->count && first->type == ITEM_OPEN) {
+    if (branch->count > 1 && first->type == ITEM_OPEN)
         first++;
-        skipped++;
-    }
     for (size_t at = from; at <= text.len; at++) {
         at = next_start(pattern, first, text, at);
         if (at == SIZE_MAX)
@@ -314,5 +352,6 @@ bool url_pattern_find(const struct url_pattern *pattern, struct url_scratch *scr
         return find_pcre(pattern, scratch, text, from, out);
     if (pattern->branch_count > 1)
         return find_any_branch(pattern, text, from, out);
-    return find_branch(pattern, &pattern->branches[0], text, from, out); /* it sets all groups */
+    /* It sets all groups. */
+    return find_branch(pattern, &pattern->branches[0], text, from, out);
 }

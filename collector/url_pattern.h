@@ -39,13 +39,6 @@ bool url_pattern_is_pcre(const struct url_pattern *pattern);
 /* Highest group in the pattern. */
 unsigned url_pattern_groups(const struct url_pattern *pattern);
 
-/* The pairs of neighbouring bytes in `text`, as a set of 64 hashes. */
-uint64_t url_pairs(struct slice text);
-/* The pairs that every text has which the pattern matches. */
-uint64_t url_pattern_needs(const struct url_pattern *pattern);
-/* False: the pattern matches no text with these pairs. Asked before a search, which costs more. */
-bool url_pattern_may_match(const struct url_pattern *pattern, uint64_t pairs);
-
 struct url_scratch *url_scratch_new(void); /* NULL: no memory */
 void url_scratch_free(struct url_scratch *scratch);
 

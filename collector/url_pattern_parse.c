@@ -394,6 +394,25 @@ static bool is_prefix_free(const struct url_pattern *pattern, const struct item 
     return true;
 }
 
+static void find_ranges(struct item *item)
+{
+    unsigned count = 0;
+
+    for (unsigned byte = 0; byte <= UINT8_MAX; byte++) {
+        unsigned first = byte;
+
+        if (!item->has[byte])
+            continue;
+        while (byte < UINT8_MAX && item->has[byte + 1])
+            byte++;
+        if (count == CLASS_RANGES_MAX)
+            return;
+        item->range_first[count] = (uint8_t)first;
+        item->range_span[count++] = (uint8_t)(byte - first);
+    }
+    item->range_count = (uint8_t)count;
+}
+
 /* What matching wants to know of a class that is complete. */
 static void finish_class(struct item *item)
 {
@@ -409,6 +428,7 @@ static void finish_class(struct item *item)
     }
     if (missing != 1)
         item->all_but = -1;
+    find_ranges(item);
 }
 
 /* No choice in this branch is ever wrong. */

@@ -1,5 +1,5 @@
 /* collector/url_pattern_private.h -- the compiled form of a simple pattern: written by
- * url_pattern_parse.c, matched by url_pattern.c, ruled out by url_needs.c.
+ * url_pattern_parse.c, matched by url_pattern.c, many at once by url_set.c.
  *
  * Simple: alternatives of branches; a branch is [^] items [$]; an item is a literal, a class with
  * +, *,
@@ -20,7 +20,7 @@ enum {
     ITEMS_MAX = 40,          /* of all branches together; richer patterns go to PCRE2 */
     ALTERNATIVES_MAX = 8,    /* literals in one group */
     LITERAL_SIZE_MAX = 256,  /* bytes of all literals */
-    NEEDS_MAX = 12,          /* sets of byte pairs of one pattern */
+    CLASS_RANGES_MAX = 6,    /* of a class that is matched sixteen bytes at once */
     REPEAT_MAX = UINT16_MAX, /* stands for "no upper limit" */
 };
 
@@ -38,6 +38,8 @@ struct item {
     uint64_t bytes[4]; /* CLASS: bit per byte */
     bool has[256];     /* the same for matching: a look-up per byte, and no shifts */
     int16_t all_but;   /* CLASS: the only byte that is not in it; -1: not such a class */
+    uint8_t range_count; /* CLASS: the ranges of bytes that it is made of; 0: too many */
+    uint8_t range_first[CLASS_RANGES_MAX], range_span[CLASS_RANGES_MAX]; /* last - first */
 };
 
 struct branch {
@@ -50,8 +52,6 @@ struct url_pattern {
     pcre2_match_context *limits; /* with code */
     unsigned group_count;
     unsigned branch_count, item_count, literal_len;
-    unsigned need_count;
-    uint64_t needs[NEEDS_MAX]; /* all pairs of one of these are in every text that matches */
     struct branch branches[BRANCHES_MAX];
     struct item items[ITEMS_MAX];
     char literals[LITERAL_SIZE_MAX];
@@ -64,7 +64,5 @@ static inline bool class_has(const struct item *item, unsigned char byte)
 
 /* Into a zeroed pattern; false: not simple, or nothing that PCRE2 would take. */
 bool url_pattern_parse(struct slice text, struct url_pattern *out);
-/* collector/url_needs.c: fill `needs` of a parsed pattern. */
-void url_pattern_find_needs(struct url_pattern *pattern);
 
 #endif

@@ -1,6 +1,7 @@
 /* tests/collector/test_derive.c -- the derive rules of USERS.md section 3: built in, from a file, and
  * their mistakes. Expected values are worked out by hand from the table there. */
 #include "collector/derive.h"
+#include "collector/url_set.h"
 #include "collector/formats/formats.h"
 #include "format_case.h"
 
@@ -298,7 +299,6 @@ static void test_patterns(void **unused)
         print_message("  %s\n", c->name);
         assert_int_equal(url_pattern_new(slice_of(c->pattern), &pattern, &err), STATUS_OK);
         found = url_pattern_find(pattern, scratch, slice_of(c->text), 0, &match);
-        assert_true(!found || url_pattern_may_match(pattern, url_pairs(slice_of(c->text))));
         assert_int_equal(found, c->match != NULL);
         if (found) {
             assert_true(slice_is(match.groups[0], c->match));
@@ -312,31 +312,137 @@ static void test_patterns(void **unused)
     url_scratch_free(scratch);
 }
 
-/* A hash of pairs may say "perhaps" too often, so only texts without any pair are certain. */
-static void test_pairs_rule_out(void **unused)
+/* The patterns of the cases above, as many as there is room for, in one set. */
+static unsigned case_patterns(struct url_pattern *out[URL_SET_PATTERNS_MAX])
 {
-    static const struct {
-        const char *pattern, *text;
-        bool may_match;
-    } cases[] = {
-        {"/form_data/[a-z]+", "", false},   {"^/home/", "/", false},
-        {"/(modules|forms)-[0-9]+", "-", false}, {"a+", "", true},
-        {"[0-9]{3}", "", true},             {"ab|c+", "", true},
-        {"(?:ab|cd|$)", "", true},          {"(?:ab|cd)", "", false},
-        {"a.*b", "", true},                 {"ab", "ab", true},
-    };
+    unsigned count = 0;
+    struct error err = {0};
+
+    for (size_t i = 0; i < COUNT_OF(pattern_cases) && count < URL_SET_PATTERNS_MAX; i++)
+        assert_int_equal(url_pattern_new(slice_of(pattern_cases[i].pattern), &out[count++], &err),
+                         STATUS_OK);
+    return count;
+}
+
+/* The set says of a text what each pattern says of it by itself. */
+static void check_set(const struct url_set *set, struct url_pattern *const *patterns,
+                      unsigned count, struct url_scratch *scratch, struct slice text)
+{
+    uint64_t matches = url_set_match(set, text);
+
+    for (unsigned i = 0; i < count; i++) {
+        struct url_match match;
+        bool found = patterns[i] == NULL || url_pattern_find(patterns[i], scratch, text, 0, &match);
+        bool exact = (url_set_exact(set) >> i & 1) != 0;
+        bool said = (matches >> i & 1) != 0;
+
+        assert_int_equal(exact, patterns[i] == NULL || !url_pattern_is_pcre(patterns[i]));
+        if (said != (exact ? found : true))
+            fail_msg("pattern %u, text \"%.*s\"", i, SLICE_ARG(text));
+    }
+}
+
+static void test_set(void **unused)
+{
+    struct url_pattern *patterns[URL_SET_PATTERNS_MAX];
+    struct url_scratch *scratch = url_scratch_new();
+    unsigned count = case_patterns(patterns);
+    struct url_set *set = NULL;
+    struct error err = {0};
 
     (void)unused;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct url_pattern *pattern;
-        struct error err = {0};
+    assert_int_equal(url_set_new((const struct url_pattern *const *)patterns, count, &set, &err),
+                     STATUS_OK);
+    for (size_t i = 0; i < COUNT_OF(pattern_cases); i++)
+        check_set(set, patterns, count, scratch, slice_of(pattern_cases[i].text));
+    url_set_free(set);
+    for (unsigned i = 0; i < count; i++)
+        url_pattern_free(patterns[i]);
+    url_scratch_free(scratch);
+}
 
-        print_message("  %s\n", cases[i].pattern);
-        assert_int_equal(url_pattern_new(slice_of(cases[i].pattern), &pattern, &err), STATUS_OK);
-        assert_int_equal(url_pattern_may_match(pattern, url_pairs(slice_of(cases[i].text))),
-                         cases[i].may_match);
-        url_pattern_free(pattern);
+/* Words of which paths and near misses are made. */
+static size_t random_text(uint64_t *state, char *out, size_t size)
+{
+    static const char *const words[] = {
+        "/", "/a", "/a/", "a", "/hq/", "multimedia", "/file/", "CommCare", "Audio", "phone/",
+        "api/", "odata", "receiver/", "home", "/accounts", "/login/", "favicon", ".ico", "forms-",
+        "12", "3", "-", "0123456789", "abcdef", "uuid:", "form_data/", "%41", "z", "\n", "static/",
+    };
+    size_t len = 0;
+
+    for (unsigned i = 0; i < 12; i++) {
+        const char *word;
+
+        *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+        word = words[(*state >> 33) % COUNT_OF(words)];
+        if ((*state >> 60) == 0 || strlen(word) > size - len)
+            break;
+        memcpy(out + len, word, strlen(word));
+        len += strlen(word);
     }
+    return len;
+}
+
+static void test_set_of_random_texts(void **unused)
+{
+    static const char *const texts[] = {
+        "/a/([\\w.:%-]+)(?:/|$)", "/hq/multimedia/file/CommCare(Audio|Video|Image)",
+        "/accounts/login/", "^/static/|favicon\\.ico", "^/hq/([^/]+)", "^/a/[^/]+/(phone/[^/]+)",
+        "^/a/[^/]+/(api/[^/]+/odata/[^/]+)", "^/a/[^/]+/(?:receiver|phone)/", "/a/[^/]+",
+        "/(modules|forms)-[0-9]+", "/form_data/[a-z0-9-]+", "/uuid:[a-z0-9-]+",
+        "[-0-9a-f]{10,}", "[0-9]{3}$", "^/[a-z]{1,3}/", "[^/]*$", "a.*b", "(?:/|$)", "x?", "^$",
+        "[0-9]{12}", "-[0-9]{2,4}z",
+    };
+    enum { SET_SIZE = 8 }; /* small sets: together they would need too many states */
+    struct url_pattern *patterns[COUNT_OF(texts) + 1] = {NULL}; /* the last one matches always */
+    struct url_scratch *scratch = url_scratch_new();
+    struct error err = {0};
+    uint64_t state = 1;
+    char text[200];
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        assert_int_equal(url_pattern_new(slice_of(texts[i]), &patterns[i], &err), STATUS_OK);
+    for (size_t from = 0; from < COUNT_OF(patterns); from += SET_SIZE) {
+        unsigned count = (unsigned)(COUNT_OF(patterns) - from);
+        struct url_set *set = NULL;
+
+        count = count < SET_SIZE ? count : SET_SIZE;
+        assert_int_equal(url_set_new((const struct url_pattern *const *)patterns + from, count,
+                                     &set, &err), STATUS_OK);
+        for (unsigned i = 0; i < 20000; i++)
+            check_set(set, patterns + from, count, scratch,
+                      slice_make(text, random_text(&state, text, sizeof(text))));
+        url_set_free(set);
+    }
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        url_pattern_free(patterns[i]);
+    url_scratch_free(scratch);
+}
+
+/* A set that would need too many states says that all may match. */
+static void test_set_too_rich(void **unused)
+{
+    struct url_pattern *pattern = NULL;
+    struct url_set *set = NULL;
+    struct error err = {0};
+
+    (void)unused;
+    assert_int_equal(url_pattern_new(SLICE_LITERAL("a[ab]{600}"), &pattern, &err), STATUS_OK);
+    assert_int_equal(url_set_new((const struct url_pattern *const[]){pattern}, 1, &set, &err),
+                     STATUS_OK);
+    assert_int_equal(url_set_exact(set), 0);
+    assert_int_equal(url_set_match(set, SLICE_LITERAL("b")), 1);
+    url_set_free(set);
+    url_pattern_free(pattern);
+    /* Few positions, but a state for each set of distances from the last ten a's. */
+    assert_int_equal(url_pattern_new(SLICE_LITERAL("a[ab]{14}c"), &pattern, &err), STATUS_OK);
+    assert_int_equal(url_set_new((const struct url_pattern *const[]){pattern}, 1, &set, &err),
+                     STATUS_OK);
+    assert_int_equal(url_set_exact(set), 0);
+    url_set_free(set);
+    url_pattern_free(pattern);
 }
 
 int main(void)
@@ -344,7 +450,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_built_in),   cmocka_unit_test(test_built_in_rules_are_simple),
         cmocka_unit_test(test_configured), cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_patterns),   cmocka_unit_test(test_pairs_rule_out),
+        cmocka_unit_test(test_patterns),   cmocka_unit_test(test_set),
+        cmocka_unit_test(test_set_of_random_texts), cmocka_unit_test(test_set_too_rich),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

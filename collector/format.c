@@ -90,34 +90,22 @@ static bool is_absent(struct slice text)
     return text.len == 0 || (text.len == 1 && text.data[0] == '-');
 }
 
-void parsed_span(struct parsed_event *out, field_id field, enum field_type type,
-                 enum field_unit unit, struct slice event, struct slice part)
-{
-    uintptr_t start = (uintptr_t)part.data - (uintptr_t)event.data; /* wraps if it is before */
-    struct event_field *added;
-
-    if (is_absent(part) || field == UINT32_MAX || out->field_count == PARSED_FIELDS_MAX)
-        return;
-    added = &out->fields[out->field_count++];
-    *added = (struct event_field){.field = field, .type = (uint8_t)type, .unit = (uint8_t)unit};
-    if (start > event.len || part.len > event.len - start) {
-        added->text = part;
-        return;
-    }
-    added->start = (uint32_t)start;
-    added->len = (uint32_t)part.len;
-}
-
-void parsed_text(struct parsed_event *out, field_id field, enum field_type type, struct slice text)
+void parsed_text_in_unit(struct parsed_event *out, field_id field, enum field_type type,
+                         enum field_unit unit, struct slice text)
 {
     if (is_absent(text) || field == UINT32_MAX || out->field_count == PARSED_FIELDS_MAX)
         return;
     out->fields[out->field_count++] = (struct event_field){
         .field = field,
         .type = (uint8_t)type,
-        .unit = UNIT_NONE,
+        .unit = (uint8_t)unit,
         .text = text,
     };
+}
+
+void parsed_text(struct parsed_event *out, field_id field, enum field_type type, struct slice text)
+{
+    parsed_text_in_unit(out, field, type, UNIT_NONE, text);
 }
 
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
@@ -134,19 +122,42 @@ bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice
     return false;
 }
 
-/* Insertion of keys made of start and index: formats find their fields nearly in order. Those at the
- * start (all computed texts are among them) come first in any case and need no search. */
-void parsed_copy_sorted(const struct parsed_event *parsed, struct event_field *out)
+/* What fields are sorted by: the order of equal starts stays. */
+static uint64_t sort_key(const struct parsed_event *parsed, uint32_t place)
 {
-    uint64_t keys[PARSED_FIELDS_MAX];
+    return (uint64_t)parsed->fields[place].start << 32 | place;
+}
+
+/* Copy in this order; false if it is not that of these fields. */
+static bool copy_in_order(const struct parsed_event *parsed, const struct field_order *order,
+                          struct event_field *out)
+{
+    uint64_t before = 0;
+
+    for (uint32_t i = 0; i < parsed->field_count; i++) {
+        uint32_t place = order->places[i];
+        uint64_t key = sort_key(parsed, place) + 1; /* the first one may be 0 */
+
+        if (key <= before)
+            return false;
+        before = key;
+        out[i] = parsed->fields[place];
+    }
+    return true;
+}
+
+/* Insertion of keys: formats find their fields nearly in order. Those at the start (all computed
+ * texts are among them) come first in any case and need no search. */
+static void sort(const struct parsed_event *parsed, uint64_t keys[PARSED_FIELDS_MAX])
+{
     uint32_t first = 0, count;
 
     for (uint32_t i = 0; i < parsed->field_count; i++)
         if (parsed->fields[i].start == 0)
-            out[first++] = parsed->fields[i];
+            keys[first++] = i;
     count = first;
     for (uint32_t i = 0; i < parsed->field_count; i++) {
-        uint64_t key = (uint64_t)parsed->fields[i].start << 32 | i;
+        uint64_t key = sort_key(parsed, i);
         uint32_t at = count;
 
         if (parsed->fields[i].start == 0)
@@ -156,6 +167,22 @@ void parsed_copy_sorted(const struct parsed_event *parsed, struct event_field *o
         keys[at] = key;
         count++;
     }
-    for (uint32_t i = first; i < count; i++)
+}
+
+void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *orders,
+                        struct event_field *out)
+{
+    struct field_order *order = &orders->orders[parsed->field_count % FIELD_ORDERS];
+    uint64_t keys[PARSED_FIELDS_MAX];
+
+    if (order->count == parsed->field_count && copy_in_order(parsed, order, out))
+        return;
+    sort(parsed, keys);
+    for (uint32_t i = 0; i < parsed->field_count; i++)
         out[i] = parsed->fields[(uint32_t)keys[i]];
+    if (parsed->field_count > FIELD_ORDER_COUNT_MAX)
+        return;
+    order->count = parsed->field_count;
+    for (uint32_t i = 0; i < parsed->field_count; i++)
+        order->places[i] = (uint8_t)keys[i];
 }

@@ -14,7 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PARSED_FIELDS_MAX = 256 }; /* of one event; further JSON keys stay unnamed in the bytes */
+enum {
+    PARSED_FIELDS_MAX = 256,    /* of one event; further JSON keys stay unnamed in the bytes */
+    FIELD_ORDERS = 8,           /* that are remembered of a source, */
+    FIELD_ORDER_COUNT_MAX = 28, /* of events with no more fields: 256 bytes */
+};
 
 /* Fields beside the well-known ones, FORMATS.md section 3: resolved once per source, so that no
  * name is hashed per line. Their texts are extra_field_names[], in this order. */
@@ -81,8 +85,9 @@ struct parsed_event {
     struct event_field fields[PARSED_FIELDS_MAX];
 };
 
-struct name_cache; /* of the keys of JSON lines: formats/json_fields.h */
-struct zone;       /* base/zone.h */
+struct name_cache;   /* of the keys of JSON lines: formats/json_fields.h */
+struct stamp_memory; /* of the stamp before: formats/stamp.h */
+struct zone;         /* base/zone.h */
 
 struct format_context {
     const struct format_settings *settings;
@@ -90,6 +95,7 @@ struct format_context {
     const field_id *extra;    /* [EXTRA_COUNT]: see extra_fields_resolve() */
     const struct zone *zone;  /* of settings->zone; NULL = UTC */
     struct name_cache *cache; /* of this source; NULL = none, slower */
+    struct stamp_memory *stamps; /* of this source; NULL = none, slower */
     int64_t receive_ns;       /* year of stamps without one, and the last resort for time */
     struct arena *arena;      /* for computed texts of this event */
     uint64_t *open_state;     /* what line_kind remembers of the open event's lines */
@@ -128,19 +134,53 @@ struct format {
 
 /* Make `out` ready for a parse: no fields, no time, level info. */
 void parsed_reset(struct parsed_event *out);
-/* Add a field that is a part of the event's bytes. A part that lies elsewhere (a text decoded into
- * the arena) becomes a computed text. Empty text and "-" are not added: such a field is missing. */
-void parsed_span(struct parsed_event *out, field_id field, enum field_type type,
-                 enum field_unit unit, struct slice event, struct slice part);
 /* Add a field whose text is computed; the text must live as long as the arena. */
 void parsed_text(struct parsed_event *out, field_id field, enum field_type type, struct slice text);
+/* The same with a unit. */
+void parsed_text_in_unit(struct parsed_event *out, field_id field, enum field_type type,
+                         enum field_unit unit, struct slice text);
+
+/* Add a field that is a part of the event's bytes. A part that lies elsewhere (a text decoded into
+ * the arena) becomes a computed text. Empty text and "-" are not added: such a field is missing.
+ * Inline: ten per line, with constant types. */
+static inline void parsed_span(struct parsed_event *out, field_id field, enum field_type type,
+                               enum field_unit unit, struct slice event, struct slice part)
+{
+    uintptr_t start = (uintptr_t)part.data - (uintptr_t)event.data; /* wraps if it is before */
+    uint32_t count = out->field_count;
+
+    if (part.len < 2 && (part.len == 0 || part.data[0] == '-'))
+        return;
+    if (start > event.len || part.len > event.len - start) {
+        parsed_text_in_unit(out, field, type, unit, part);
+        return;
+    }
+    if (field == UINT32_MAX || count == PARSED_FIELDS_MAX)
+        return;
+    out->fields[count] = (struct event_field){.field = field,
+                                              .type = (uint8_t)type,
+                                              .unit = (uint8_t)unit,
+                                              .start = (uint32_t)start,
+                                              .len = (uint32_t)part.len};
+    out->field_count = count + 1;
+}
 
 /* Span of the field that was added last under `field`; false if there is none. */
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
                  struct slice *out);
+/* Orders of fields that came last, by the number of fields: events of one kind have their fields in
+ * one order. All zero at first. */
+struct field_orders {
+    struct field_order {
+        uint32_t count; /* 0: none yet */
+        uint8_t places[FIELD_ORDER_COUNT_MAX];
+    } orders[FIELD_ORDERS];
+};
+
 /* The fields in order of start, as the store wants them; the order of equal starts stays. `out` has
- * room for all of them. */
-void parsed_copy_sorted(const struct parsed_event *parsed, struct event_field *out);
+ * room for all of them. The result does not depend on `orders`. */
+void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *orders,
+                        struct event_field *out);
 
 /* Indexes of the extra fields. */
 void extra_fields_resolve(const struct field_names *names, field_id out[EXTRA_COUNT]);

@@ -39,6 +39,8 @@ struct source_parser {
     struct zone *zone;
     struct name_cache *cache;
     field_id extra[EXTRA_COUNT];
+    struct field_orders orders;
+    struct stamp_memory stamps;
     const struct format *numbered; /* the format that was asked for last, and its number */
     uint32_t number;
     const void **compiled; /* by index in formats[] */
@@ -192,6 +194,7 @@ static struct format_context context_for(struct source_parser *parser, const str
         .extra = parser->extra,
         .zone = parser->zone,
         .cache = parser->cache,
+        .stamps = &parser->stamps,
         .receive_ns = parser->receive_ns,
         .arena = arena,
         .open_state = &parser->assembler.state,
@@ -263,13 +266,14 @@ static enum status sink_full(const struct event_sink *sink, struct error *err)
 
 /* Computed texts may stand in memory that does not stay (the assembler's, the scratch arena): those
  * that the formats made are in the sink's arena already. */
-static struct event_field *copy_fields(const struct parsed_event *parsed, struct arena *arena)
+static struct event_field *copy_fields(const struct parsed_event *parsed,
+                                       struct field_orders *orders, struct arena *arena)
 {
     struct event_field *fields = arena_take(arena, sizeof(*fields), _Alignof(struct event_field),
                                             parsed->field_count);
 
     if (fields != NULL)
-        parsed_copy_sorted(parsed, fields);
+        parsed_copy_sorted(parsed, orders, fields);
     return fields;
 }
 
@@ -285,7 +289,7 @@ static enum status add_event(struct source_parser *parser, const struct draft *d
     if (draft->copy)
         bytes = arena_copy(sink->arena, bytes);
     if (parsed->field_count > 0)
-        fields = copy_fields(parsed, sink->arena);
+        fields = copy_fields(parsed, &parser->orders, sink->arena);
     if (sink->arena->failed || !sink_reserve(sink)) {
         sink->arena->failed = false;
         return sink_full(sink, err);

@@ -9,17 +9,139 @@
 
 enum { LOCAL_LEN = sizeof("2026-04-02 09:20:11") - 1 };
 
+/* ---- the same minute again ---- */
+
+/* Bytes in front of the seconds, in the forms that always have a year; 0: another form. */
+static size_t minute_len_of(stamp_parser *parser)
+{
+    if (parser == stamp_parse_iso || parser == stamp_parse_slashed)
+        return sizeof("2026-04-02 09:20:") - 1;
+    return parser == stamp_parse_clf ? sizeof("02/Apr/2026:09:20:") - 1 : 0;
+}
+
+/* SS[.,fraction] in nanoseconds, and the bytes eaten; 0 if it is anything unusual. */
+static size_t read_seconds(struct slice text, int64_t *out)
+{
+    static const int32_t scale[] = {1000000000, 100000000, 10000000, 1000000, 100000,
+                                    10000,      1000,      100,      10,      1};
+    size_t at = 2, digits = 0;
+    int64_t fraction = 0;
+
+    if (text.len < 2 || (unsigned char)(text.data[0] - '0') > 5 || !is_digit(text.data[1]))
+        return 0;
+    *out = ((text.data[0] - '0') * 10 + (text.data[1] - '0')) * NS_PER_SECOND;
+    if (text.len < 4 || (text.data[2] != '.' && text.data[2] != ',') || !is_digit(text.data[3]))
+        return at;
+    for (at = 3; at < text.len && is_digit(text.data[at]); at++) {
+        if (++digits == COUNT_OF(scale))
+            return 0;
+        fraction = fraction * 10 + (text.data[at] - '0');
+    }
+    *out += fraction * scale[digits];
+    return at;
+}
+
+/* Can no zone begin here, attached or after a blank? */
+static bool is_no_zone(struct slice text)
+{
+    size_t blank = text.len > 0 && text.data[0] == ' ' ? 1 : 0;
+    char first;
+
+    if (text.len <= blank)
+        return true;
+    first = text.data[blank];
+    return !is_upper(first) && first != '+' && first != '-' && (blank > 0 || first != 'z');
+}
+
+/* The stamp from what is remembered; the bytes eaten, or 0: it must be read. */
+static size_t recall(const struct stamp_memory *memory, stamp_parser *parser, bool local,
+                     struct slice text, int64_t *out)
+{
+    size_t len = memory->minute_len, seconds_len;
+    struct slice zone;
+    int64_t seconds_ns;
+
+    if (memory->parser != parser || memory->local != local || text.len <= len ||
+        memcmp(text.data, memory->minute, 16) != 0 ||
+        memcmp(text.data + 16, memory->minute + 16, len - 16) != 0)
+        return 0;
+    seconds_len = read_seconds(slice_from(text, len), &seconds_ns);
+    if (seconds_len == 0)
+        return 0;
+    zone = slice_from(text, len + seconds_len);
+    if (!local &&
+        !(zone.len >= sizeof(memory->zone) &&
+          memcmp(zone.data, memory->zone, sizeof(memory->zone)) == 0) &&
+        !(memory->zone_len == 0 && is_no_zone(zone)))
+        return 0;
+    *out = memory->minute_ns + seconds_ns;
+    return len + seconds_len + memory->zone_len;
+}
+
+/* Is the whole minute at one distance from UTC? */
+static bool is_even(const struct zone *zone, int64_t local_ns, int64_t utc_ns)
+{
+    int64_t last_ns = NS_PER_MINUTE - 1;
+
+    return zone_to_utc(zone, local_ns) == utc_ns &&
+           zone_to_utc(zone, local_ns + last_ns) == utc_ns + last_ns;
+}
+
+/* Remember a stamp of `eaten` bytes that was resolved to `time_ns`. */
+static void remember(struct stamp_memory *memory, const struct format_context *context,
+                     stamp_parser *parser, bool local, struct slice text, const struct stamp *stamp,
+                     size_t eaten, int64_t time_ns)
+{
+    size_t len = minute_len_of(parser), seconds_len;
+    struct slice behind;
+    int64_t seconds_ns;
+
+    memory->parser = NULL;
+    if (len == 0 || stamp->zone_name.len > 0)
+        return;
+    seconds_len = read_seconds(slice_from(text, len), &seconds_ns);
+    if (seconds_len == 0 ||
+        (!stamp->has_zone && context->zone != NULL &&
+         !is_even(context->zone, stamp->time_ns - seconds_ns, time_ns - seconds_ns)))
+        return;
+    behind = slice_from(text, len + seconds_len);
+    if (eaten < len + seconds_len || (eaten > len + seconds_len && behind.len < 8))
+        return;
+    memory->parser = parser;
+    memory->local = local;
+    memory->minute_len = (uint8_t)len;
+    memory->zone_len = (uint8_t)(eaten - len - seconds_len);
+    memcpy(memory->minute, text.data, len);
+    memset(memory->zone, 0, sizeof(memory->zone)); /* NULs are no zone either */
+    if (behind.len >= sizeof(memory->zone))
+        memcpy(memory->zone, behind.data, sizeof(memory->zone));
+    memory->minute_ns = time_ns - seconds_ns;
+}
+
+/* ---- eat ---- */
+
+static bool take(const struct format_context *context, stamp_parser *parser, bool local,
+                 struct slice *rest, int64_t *out)
+{
+    struct stamp stamp;
+    size_t len = context->stamps == NULL ? 0 : recall(context->stamps, parser, local, *rest, out);
+
+    if (len == 0) {
+        len = parser(*rest, &stamp);
+        if (len == 0)
+            return false;
+        *out = stamp_resolve(&stamp, context->zone, context->receive_ns);
+        if (context->stamps != NULL && stamp.has_year)
+            remember(context->stamps, context, parser, local, *rest, &stamp, len, *out);
+    }
+    *rest = slice_from(*rest, len);
+    return true;
+}
+
 bool stamp_take(const struct format_context *context, stamp_parser *parser, struct slice *rest,
                 int64_t *out)
 {
-    struct stamp stamp;
-    size_t len = parser(*rest, &stamp);
-
-    if (len == 0)
-        return false;
-    *out = stamp_resolve(&stamp, context->zone, context->receive_ns);
-    *rest = slice_from(*rest, len);
-    return true;
+    return take(context, parser, false, rest, out);
 }
 
 bool stamp_take_local(const struct format_context *context, struct slice *rest, int64_t *out)
@@ -30,11 +152,13 @@ bool stamp_take_local(const struct format_context *context, struct slice *rest, 
     if (len < stamp.len && (stamp.data[len] == ',' || stamp.data[len] == '.'))
         len += 1 + count_digits(slice_from(stamp, len + 1));
     stamp = slice_first(stamp, len);
-    if (!stamp_take(context, stamp_parse_iso, &stamp, out))
+    if (!take(context, stamp_parse_iso, true, &stamp, out))
         return false;
     *rest = slice_from(*rest, len - stamp.len);
     return true;
 }
+
+/* ---- shapes ---- */
 
 static bool has_shape(char byte, char pattern)
 {

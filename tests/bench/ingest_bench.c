@@ -37,7 +37,8 @@ struct bench {
     struct field_names field_names;
     struct derive_rules *rules;
     struct slice formats[FORMATS_MAX];
-    uint32_t format_count;
+    const struct format *format_keys[FORMATS_MAX];
+    uint16_t format_count, format_last;
     struct arena arena; /* of one batch, as a worker keeps it */
     const char *only;
     unsigned rounds;
@@ -69,11 +70,15 @@ static uint16_t get_format(void *user, const struct format *format)
     struct bench *bench = user;
     uint16_t i = 0;
 
-    while (i < bench->format_count && !slice_is(bench->formats[i], format->name))
+    if (bench->format_keys[bench->format_last] == format)
+        return bench->format_last;
+    while (i < bench->format_count && bench->format_keys[i] != format)
         i++;
-    if (i == bench->format_count)
+    if (i == bench->format_count) {
+        bench->format_keys[i] = format;
         bench->formats[bench->format_count++] = slice_of(format->name);
-    return i;
+    }
+    return bench->format_last = i;
 }
 
 static struct totals *totals_of(struct bench *bench, const char *format)

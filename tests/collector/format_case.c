@@ -62,8 +62,9 @@ const char *case_field_text(const struct event_field *field, struct slice event)
 static void sort_fields(struct parsed_event *parsed)
 {
     struct event_field sorted[PARSED_FIELDS_MAX];
+    struct field_orders orders = {0};
 
-    parsed_copy_sorted(parsed, sorted);
+    parsed_copy_sorted(parsed, &orders, sorted);
     memcpy(parsed->fields, sorted, parsed->field_count * sizeof(sorted[0]));
 }
 

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include "base/byteorder.h"
+#include "base/spare.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -21,11 +22,13 @@ bool buf_reserve(struct buf *buf, size_t extra)
     }
     if (wanted <= buf->capacity)
         return true;
+    if (buf->capacity == 0 && capacity < wanted) /* the first to ask may know the size */
+        capacity = wanted;
     while (capacity < wanted)
         capacity *= 2;
     if (capacity > buf->size_max)
         capacity = buf->size_max;
-    data = realloc(buf->data, capacity);
+    data = buf->spare ? spare_grow(buf->data, buf->len, capacity) : realloc(buf->data, capacity);
     if (data == NULL) {
         buf->failed = true;
         return false;
@@ -131,10 +134,26 @@ void buf_reset(struct buf *buf)
     buf->failed = false;
 }
 
+void buf_shrink(struct buf *buf)
+{
+    char *data;
+
+    if (buf->len == 0 || buf->len == buf->capacity)
+        return;
+    data = buf->spare ? spare_shrink(buf->data, buf->len) : realloc(buf->data, buf->len);
+    if (data == NULL)
+        return;
+    buf->data = data;
+    buf->capacity = buf->len;
+}
+
 void buf_release(struct buf *buf)
 {
-    free(buf->data);
-    *buf = buf_empty(buf->size_max);
+    if (buf->spare)
+        spare_give(buf->data);
+    else
+        free(buf->data);
+    *buf = (struct buf){.size_max = buf->size_max, .spare = buf->spare};
 }
 
 enum status buf_check(const struct buf *buf, const char *what, struct error *err)

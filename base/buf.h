@@ -18,11 +18,18 @@ struct buf {
     size_t capacity; /* bytes allocated */
     size_t size_max; /* bytes it may ever hold */
     bool failed;     /* an append did not fit or found no memory */
+    bool spare;      /* the memory is of base/spare.h */
 };
 
 static inline struct buf buf_empty(size_t size_max)
 {
     return (struct buf){.size_max = size_max};
+}
+
+/* One whose memory is worth keeping for the next one of its size: base/spare.h. */
+static inline struct buf buf_empty_spare(size_t size_max)
+{
+    return (struct buf){.size_max = size_max, .spare = true};
 }
 
 static inline struct slice buf_slice(const struct buf *buf)
@@ -49,6 +56,8 @@ bool buf_append_varint(struct buf *buf, uint64_t value);
 
 /* Drop the first `len` bytes and move the rest down. */
 void buf_consume(struct buf *buf, size_t len);
+/* Give back what was reserved and is not used. */
+void buf_shrink(struct buf *buf);
 /* Empty it, keep the memory, clear `failed`. */
 void buf_reset(struct buf *buf);
 /* Free the memory; the buffer is empty and usable again. */

@@ -1,8 +1,6 @@
 /* base/spare.c -- a short list of large pieces of memory, newest first. */
 #include "base/spare.h"
 
-#include "base/memory_budget.h"
-
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -73,14 +71,11 @@ static void put_in(struct spare *spare)
     spares.kept += spare->size;
 }
 
-/* The smallest that waits with `size` bytes, but not much more; NULL: none. */
-static struct spare *find(size_t size)
+/* The smallest that waits with `size` bytes, but not much more. */
+static struct spare *find_fitting(size_t size)
 {
     struct spare *best = NULL;
 
-    if (size < SPARE_SIZE_MIN)
-        return NULL;
-    (void)pthread_mutex_lock(&spares.lock);
     for (struct spare *spare = spares.newest; spare != NULL; spare = spare->older)
         if (spare->size >= size && spare->size - size <= size / 2 &&
             (best == NULL || spare->size < best->size)) {
@@ -88,6 +83,28 @@ static struct spare *find(size_t size)
             if (best->size == size)
                 break;
         }
+    return best;
+}
+
+static struct spare *find_largest(size_t size)
+{
+    struct spare *best = NULL;
+
+    for (struct spare *spare = spares.newest; spare != NULL; spare = spare->older)
+        if (spare->size >= size && (best == NULL || spare->size > best->size))
+            best = spare;
+    return best;
+}
+
+/* One that waits, for `size` bytes; NULL: none. */
+static struct spare *find(size_t size, bool growing)
+{
+    struct spare *best;
+
+    if (size < SPARE_SIZE_MIN)
+        return NULL;
+    (void)pthread_mutex_lock(&spares.lock);
+    best = growing && size > SPARE_GROWING_MIN ? find_largest(size) : find_fitting(size);
     if (best != NULL)
         take_out(best);
     (void)pthread_mutex_unlock(&spares.lock);
@@ -123,7 +140,7 @@ static struct spare *make(size_t size)
 void *spare_take(size_t size)
 {
     size_t rounded = round_size(size);
-    struct spare *spare = size > SPARE_SIZE_MAX ? NULL : find(rounded);
+    struct spare *spare = size > SPARE_SIZE_MAX ? NULL : find(rounded, false);
 
     if (spare != NULL)
         spare = wake_up(spare);
@@ -226,7 +243,7 @@ void *spare_grow(void *memory, size_t used, size_t size)
         return memory;
     if (size > SPARE_SIZE_MAX)
         return NULL;
-    to = from == NULL ? NULL : find(rounded);
+    to = from == NULL ? NULL : find(rounded, true);
     if (to != NULL)
         to = wake_up(to);
     if (to != NULL) {
@@ -239,6 +256,30 @@ void *spare_grow(void *memory, size_t used, size_t size)
         return spare_take(size);
     to = enlarge(from, rounded);
     return to == NULL ? NULL : to->bytes;
+}
+
+void *spare_shrink(void *memory, size_t size)
+{
+    struct spare *from = spare_of(memory), *to;
+    size_t less;
+
+    if (from->size >= SPARE_SIZE_MIN || size >= from->size)
+        return memory;
+    less = from->size - size;
+    to = realloc(from, sizeof(*to) + size);
+    if (to == NULL)
+        return memory;
+    to->size = size;
+    memory_budget_discharge(to->class, less);
+    return to->bytes;
+}
+
+void spare_charge(void *memory, enum memory_class class)
+{
+    struct spare *spare = spare_of(memory);
+
+    memory_budget_move(spare->class, class, whole_size(spare));
+    spare->class = class;
 }
 
 void spare_trim(int64_t mono_ns)

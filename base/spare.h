@@ -13,10 +13,15 @@
 #ifndef DENDRO_BASE_SPARE_H
 #define DENDRO_BASE_SPARE_H
 
+#include "base/memory_budget.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SPARE_SIZE_MIN = 256 << 10 }; /* smaller pieces the allocator keeps by itself */
+enum {
+    SPARE_SIZE_MIN = 256 << 10, /* smaller pieces the allocator keeps by itself */
+    SPARE_GROWING_MIN = 1 << 20,
+};
 #define SPARE_SIZE_MAX ((size_t)1 << 38) /* a larger piece is a mistake in arithmetic: refused */
 #define SPARE_KEPT_NS 10000000000LL  /* then the system gets it: an idle process is small */
 
@@ -27,8 +32,14 @@ void spare_keep(size_t size_max);
 void *spare_take(size_t size);
 /* As free(), for what spare_take() and spare_grow() gave. */
 void spare_give(void *memory);
-/* As realloc() to a larger size; the first `used` bytes are kept. NULL: `memory` is as it was. */
+/* As realloc() to a larger size; the first `used` bytes are kept. NULL: `memory` is as it was.
+ * What has grown to SPARE_GROWING_MIN grows on, most often: it gets the largest piece that waits. */
 void *spare_grow(void *memory, size_t used, size_t size);
+/* As realloc() to a smaller size, for pieces below SPARE_SIZE_MIN; larger ones stay as they are.
+ * `memory` is never NULL, and neither is the result. */
+void *spare_shrink(void *memory, size_t size);
+/* Charge it to `class` from now on, instead of the class that took it. */
+void spare_charge(void *memory, enum memory_class class);
 
 /* To be called now and then: give to the system what nobody wanted for SPARE_KEPT_NS. */
 void spare_trim(int64_t mono_ns);

@@ -4,6 +4,7 @@
 #include "collector/worker.h"
 
 #include "base/memory_budget.h"
+#include "base/spare.h"
 
 static bool charge(struct pipeline *pipeline, size_t size)
 {
@@ -27,8 +28,13 @@ static enum status inflate(struct worker *worker, struct pipeline_frame *frame, 
 {
     struct frame view = {.header = frame->header, .body = buf_slice(&frame->body)};
 
-    frame->raw = buf_empty(frame->header.raw_size);
-    return frame_raw(&view, worker->compressor, &frame->raw, raw, err);
+    enum status status;
+
+    frame->raw = buf_empty_spare(frame->header.raw_size);
+    status = frame_raw(&view, worker->compressor, &frame->raw, raw, err);
+    if (frame->raw.data != NULL)
+        spare_charge(frame->raw.data, MEMORY_RECEIVED);
+    return status;
 }
 
 /* Bit n: worker n has to do something for this frame. */
@@ -81,7 +87,6 @@ bool frame_decode(struct worker *worker, struct pipeline_frame *frame)
     if (!charge(pipeline, size))
         return false;
     frame->inflated_size = size;
-    memory_budget_charge(MEMORY_RECEIVED, size);
     status = inflate(worker, frame, &raw, &err);
     if (status == STATUS_OK) {
         code = NACK_SCHEMA;

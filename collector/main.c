@@ -27,7 +27,7 @@ enum {
     CONFIG_ARENA_MAX = 64 << 20,
     ALLOCATOR_ARENAS = 2,               /* not eight per processor: each keeps what it once had */
     ALLOCATOR_MAPPED_SIZE = 256 << 10,  /* larger ones go back to the system when they are freed */
-    SPARE_SIZE = 64 << 20,              /* about what a seal takes; see base/spare.h */
+    SPARE_SIZE = 112 << 20,             /* a seal's working memory and a head; see base/spare.h */
     ALLOCATOR_KEPT_SIZE = 4 << 20,      /* free memory at the end of a heap */
 };
 
@@ -207,6 +207,13 @@ static void bound_allocator(void)
 #endif
 }
 
+static void keep_spares(void)
+{
+    uint64_t limit = memory_budget_limit(MEMORY_SPARES);
+
+    spare_keep(limit > 0 && limit < SPARE_SIZE ? (size_t)limit : SPARE_SIZE);
+}
+
 /* Rules hold filters of the query language, which the collector does not know. */
 static enum status check_rules(const struct collector_config *config, struct error *err)
 {
@@ -248,7 +255,6 @@ int main(int argc, char **argv)
     int exit_code = CLI_EXIT_OK;
 
     bound_allocator();
-    spare_keep(SPARE_SIZE);
     (void)umask(027);
     diag_init("dendro-collector", DIAG_INFO);
     status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,
@@ -261,6 +267,7 @@ int main(int argc, char **argv)
         status = settings_check(&program.config, &err);
     if (status == STATUS_OK && !program.config.check) {
         memory_budget_set(program.config.memory_max);
+        keep_spares();
         (void)memory_budget_enter(MEMORY_CONNECTIONS); /* the loop's */
         exit_code = run(&program);
     } else if (status != STATUS_OK && status != STATUS_END) {

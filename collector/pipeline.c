@@ -60,7 +60,7 @@ void frame_part_done(struct pipeline *pipeline, struct pipeline_frame *frame)
     buf_release(&frame->raw);
     atomic_fetch_sub(&pipeline->inflated_size, frame->inflated_size);
     atomic_fetch_sub(&pipeline->queued_size, frame->body.len);
-    memory_budget_discharge(MEMORY_RECEIVED, frame->inflated_size + frame->body.len);
+    memory_budget_discharge(MEMORY_RECEIVED, frame->body.len);
     if (pipeline->closing) {
         pipeline_frame_free(frame);
         return;

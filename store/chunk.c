@@ -3,6 +3,7 @@
 
 #include "base/byteorder.h"
 #include "base/memory_budget.h"
+#include "base/spare.h"
 
 #include <stdlib.h>
 
@@ -74,6 +75,12 @@ static enum status cut_sections(struct chunk *chunk, const struct chunk_sizes *s
     return STATUS_OK;
 }
 
+/* Bytes that no piece of base/spare.h accounts for. */
+static size_t charged_by_hand(const struct chunk *chunk)
+{
+    return chunk->memory_size - (chunk->bytes.spare ? chunk->size : 0);
+}
+
 static enum status make_arrays(struct chunk *chunk, struct error *err)
 {
     chunk->source_numbers = calloc((size_t)chunk->source_count + 1, sizeof(uint32_t));
@@ -88,7 +95,7 @@ static enum status make_arrays(struct chunk *chunk, struct error *err)
                          chunk->format_count * sizeof(struct chunk_format) +
                          chunk->binding_count * sizeof(struct chunk_binding) +
                          chunk->series_count * sizeof(struct slice);
-    memory_budget_charge(MEMORY_HEADS, chunk->memory_size);
+    memory_budget_charge(MEMORY_HEADS, charged_by_hand(chunk));
     return STATUS_OK;
 }
 
@@ -282,8 +289,11 @@ enum status chunk_new(struct buf *bytes, const struct chunk_tables *tables, stru
         buf_release(bytes);
         return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
     }
+    chunk->bytes = *bytes;
     chunk->data = bytes->data;
     chunk->size = bytes->len;
+    if (bytes->spare && bytes->data != NULL)
+        spare_charge(bytes->data, MEMORY_HEADS);
     *bytes = buf_empty(0);
     atomic_init(&chunk->refs, 1);
     chunk->time_min_ns = chunk->order_min_ns = chunk->sample_min_ns = INT64_MAX;
@@ -310,8 +320,9 @@ void chunk_unref(struct chunk *chunk)
     free(chunk->formats);
     free(chunk->bindings);
     free(chunk->series);
-    free(chunk->data);
-    memory_budget_discharge(MEMORY_HEADS, chunk->memory_size);
+    if (chunk->memory_size > 0)
+        memory_budget_discharge(MEMORY_HEADS, charged_by_hand(chunk));
+    buf_release(&chunk->bytes);
     free(chunk);
 }
 

@@ -87,7 +87,8 @@ struct chunk_tables {
 
 struct chunk {
     atomic_uint refs;
-    char *data; /* the encoded bytes, owned */
+    struct buf bytes; /* encoded */
+    char *data;       /* of them */
     size_t size;
     size_t memory_size; /* all that the chunk takes from the heap */
 

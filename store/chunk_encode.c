@@ -9,6 +9,8 @@
 enum {
     BINDING_SLOTS = 512, /* a small table; when two bindings share a slot, they are found by a walk */
     GUESSES = 32,
+    FIELD_SIZE = 5, /* of a short field: binding and length in a byte, start in two, and some to spare */
+    SLACK_SIZE = 1024, /* small tables and bindings */
 };
 
 struct encoder {
@@ -20,6 +22,7 @@ struct encoder {
     uint32_t row_total;
     size_t rows_at, samples_at, tables_at, fields_at;
     uint64_t text_size;
+    size_t fields_size; /* about */
     struct event_field *bindings; /* one example of each */
     uint32_t binding_count, binding_capacity;
     uint32_t binding_slots[BINDING_SLOTS]; /* index + 1 */
@@ -120,7 +123,8 @@ static enum status check_counts(const struct batch *batch, struct error *err)
     return STATUS_OK;
 }
 
-static enum status check_event(const struct batch *batch, const struct event *event,
+/* Adds what its fields take, about, to `size`. */
+static enum status check_event(const struct batch *batch, const struct event *event, size_t *size,
                                struct error *err)
 {
     bool bad_type = false, bad_span = false;
@@ -130,9 +134,11 @@ static enum status check_event(const struct batch *batch, const struct event *ev
     if (event->level >= LEVEL_COUNT || event->field_count > EVENT_FIELDS_MAX)
         return error_set(err, STATUS_INVALID, "an event has a bad level or %u fields",
                          event->field_count);
+    *size += 1 + event->field_count * (size_t)FIELD_SIZE;
     for (uint32_t i = 0; i < event->field_count; i++) {
         const struct event_field *field = &event->fields[i];
 
+        *size += field->text.data == NULL ? 0 : field->text.len;
         bad_type |= field->type > FIELD_LEVEL || field->unit > UNIT_KIBIBYTES;
         bad_span |= field->text.data == NULL &&
                     ((uint64_t)field->start + field->len > event->bytes.len);
@@ -150,7 +156,7 @@ static enum status check_batch(struct encoder *encoder)
     enum status status = check_counts(batch, encoder->err);
 
     for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++) {
-        status = check_event(batch, event_at(batch, row), encoder->err);
+        status = check_event(batch, event_at(batch, row), &encoder->fields_size, encoder->err);
         encoder->text_size += event_at(batch, row)->bytes.len;
     }
     for (uint32_t i = 0; i < batch->sample_count && status == STATUS_OK; i++)
@@ -371,8 +377,8 @@ static enum status encode(struct encoder *encoder)
     encoder->samples_at = encoder->rows_at + encoder->row_total * sizeof(struct chunk_row);
     fixed = encoder->samples_at + batch->sample_count * sizeof(struct chunk_sample);
     encoder->tables_at = fixed;
-    /* A guess that mostly saves growing: 64 bytes of fields per row. */
-    fine = buf_reserve(out, fixed + encoder->text_size + (size_t)encoder->row_total * 64 + 1024);
+    /* Most often that is enough, and little is left over. */
+    fine = buf_reserve(out, fixed + encoder->text_size + encoder->fields_size + SLACK_SIZE);
     if (fine) {
         buf_commit(out, fixed);
         fine = append_small_tables(encoder) && append_samples(encoder) && append_rows(encoder);
@@ -386,20 +392,6 @@ static enum status encode(struct encoder *encoder)
     if (out->failed)
         return buf_check(out, "a batch", encoder->err);
     return error_set(encoder->err, STATUS_TOO_LARGE, "a batch with too many fields or series");
-}
-
-/* A head keeps chunks for minutes: give back what doubling took too much. */
-static void shrink(struct buf *out)
-{
-    char *data;
-
-    if (out->capacity - out->len < out->len / 16)
-        return;
-    data = realloc(out->data, out->len);
-    if (data == NULL)
-        return;
-    out->data = data;
-    out->capacity = out->len;
 }
 
 enum status chunk_encode(const struct batch *batch, struct name_table *fields,
@@ -417,12 +409,12 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
     };
     enum status status;
 
-    *out = buf_empty(CHUNK_SIZE_MAX);
+    *out = buf_empty_spare(CHUNK_SIZE_MAX);
     status = check_batch(&encoder);
     if (status == STATUS_OK)
         status = encode(&encoder);
     if (status == STATUS_OK)
-        shrink(out);
+        buf_shrink(out); /* a head keeps chunks for minutes */
     else
         buf_release(out);
     free(encoder.bindings);

@@ -344,31 +344,41 @@ static bool gather_column(const struct gathering *gathering, uint32_t column,
                                        : gather_numbers(gathering, column, out);
 }
 
+static bool reserve_words(struct gather_pools *pools, size_t count)
+{
+    if (count <= pools->word_capacity)
+        return true;
+    spare_give(pools->words);
+    pools->words = spare_take(count * sizeof(*pools->words));
+    pools->word_capacity = pools->words == NULL ? 0 : count;
+    return pools->words != NULL;
+}
+
 /* One array per word of each column, in one piece of memory. */
-static uint64_t *allocate_words(struct gathering *gathering)
+static bool allocate_words(struct gathering *gathering)
 {
     size_t slots = (size_t)gathering->column_count * WORDS_MAX;
-    uint64_t *all, **next;
+    uint64_t **next;
 
     for (uint32_t c = 0; c < gathering->column_count; c++)
         gathering->word_count += slot_words(kind_of(gathering, c));
-    all = spare_take(((size_t)gathering->word_count * gathering->row_count + 1) * sizeof(*all));
     gathering->words = calloc(2 * slots + 1, sizeof(*gathering->words));
-    if (all == NULL || gathering->words == NULL)
-        return all;
+    if (gathering->words == NULL ||
+        !reserve_words(gathering->pools, (size_t)gathering->word_count * gathering->row_count + 1))
+        return false;
     gathering->outputs = next = gathering->words + slots;
     for (uint32_t c = 0; c < gathering->column_count; c++)
         for (unsigned word = 0; word < slot_words(kind_of(gathering, c)); word++) {
-            *next = all + (size_t)(next - gathering->outputs) * gathering->row_count;
+            *next = gathering->pools->words +
+                    (size_t)(next - gathering->outputs) * gathering->row_count;
             gathering->words[(size_t)c * WORDS_MAX + word] = *next++;
         }
-    return all;
+    return true;
 }
 
 static bool gather(struct gathering *gathering, struct gathered *out)
 {
-    uint64_t *all = gathering->family == NULL ? NULL : allocate_words(gathering);
-    bool fine = gathering->family == NULL || (all != NULL && gathering->words != NULL);
+    bool fine = gathering->family == NULL || allocate_words(gathering);
 
     out->columns = calloc(gathering->column_count + 1, sizeof(*out->columns));
     fine = fine && out->columns != NULL;
@@ -376,7 +386,6 @@ static bool gather(struct gathering *gathering, struct gathered *out)
         fine = transpose(gathering);
     for (uint32_t c = 0; c < gathering->column_count && fine; c++)
         fine = gather_column(gathering, c, &out->columns[c]);
-    spare_give(all);
     free(gathering->words);
     return fine;
 }
@@ -424,6 +433,7 @@ void gather_pools_init(struct gather_pools *pools)
 void gather_pools_release(struct gather_pools *pools)
 {
     text_pool_release(&pools->texts);
+    spare_give(pools->words);
     for (uint32_t i = 0; i < pools->ids_count; i++)
         id_pool_release(&pools->ids[i]);
     *pools = (struct gather_pools){0};

@@ -17,6 +17,8 @@ struct gather_pools {
     struct id_pool ids[ID_POOLS_MAX];
     uint32_t ids_count;
     uint32_t column_serial; /* of the column that interned last */
+    uint64_t *words;        /* for gather_family(), so that each page is touched for the first time once */
+    size_t word_capacity;
 };
 
 struct gathered_column {

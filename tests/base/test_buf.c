@@ -124,11 +124,32 @@ static void test_take_text(void **unused)
     assert_int_equal(rest.len, 3);
 }
 
+/* Both kinds of memory keep the bytes; the first to ask gets what it asks for. */
+static void test_shrink(void **unused)
+{
+    (void)unused;
+    for (int spare = 0; spare < 2; spare++) {
+        struct buf buf = spare ? buf_empty_spare(10000) : buf_empty(10000);
+
+        assert_true(buf_reserve(&buf, 1000));
+        assert_int_equal(buf.capacity, 1000);
+        assert_true(buf_append_text(&buf, "text"));
+        buf_shrink(&buf);
+        assert_int_equal(buf.capacity, 4);
+        assert_true(buf_append_text(&buf, " and more"));
+        assert_memory_equal(buf.data, "text and more", 13);
+        buf_release(&buf);
+        buf_shrink(&buf); /* nothing to give back */
+        assert_int_equal(buf.spare, spare);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_maximum_is_exact), cmocka_unit_test(test_text),
         cmocka_unit_test(test_integers),         cmocka_unit_test(test_varint),
+        cmocka_unit_test(test_shrink),
         cmocka_unit_test(test_zigzag),           cmocka_unit_test(test_take_text),
     };
 

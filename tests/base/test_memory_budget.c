@@ -91,6 +91,9 @@ static void test_what_waits_is_a_class_of_its_own(void **unused)
     assert_in_range(used_by(MEMORY_SEALS), 2 * MIB, 2 * MIB + 4096);
     memory = spare_grow(memory, 1, 5 * MIB);
     assert_in_range(used_by(MEMORY_SEALS), 5 * MIB, 5 * MIB + 4096);
+    spare_charge(memory, MEMORY_HEADS);
+    assert_int_equal(used_by(MEMORY_SEALS), 0);
+    assert_in_range(used_by(MEMORY_HEADS), 5 * MIB, 5 * MIB + 4096);
     spare_give(memory);
     spare_keep(0);
     assert_int_equal(memory_budget_used(), 0);

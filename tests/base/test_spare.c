@@ -73,6 +73,35 @@ static void test_who_gets_it(void **unused)
     }
 }
 
+static void test_growing(void **unused)
+{
+    char *memory;
+
+    (void)unused;
+    (void)begin(NULL);
+    spare_give(spare_take(7 * MIB));
+    memory = spare_grow(NULL, 0, MIB); /* nothing says yet that it grows on */
+    assert_true(spare_kept() >= 7 * MIB || !keeps());
+    memory = spare_grow(memory, 1, 2 * MIB);
+    assert_true(!keeps() || spare_kept() < 2 * MIB); /* what it was before */
+    spare_give(memory);
+}
+
+static void test_shrinking(void **unused)
+{
+    char *memory = spare_take(SPARE_SIZE_MIN / 2), *small;
+
+    (void)unused;
+    memory[99] = 'x';
+    small = spare_shrink(memory, 100);
+    assert_int_equal(small[99], 'x');
+    assert_ptr_equal(spare_shrink(small, 200), small); /* never larger */
+    spare_give(small);
+    memory = spare_take(MIB);
+    assert_ptr_equal(spare_shrink(memory, 100), memory); /* large ones are used again whole */
+    spare_give(memory);
+}
+
 static void test_limit(void **unused)
 {
     void *pieces[5];
@@ -139,6 +168,7 @@ int main(void)
         cmocka_unit_test_setup(test_used_again, begin), cmocka_unit_test_setup(test_who_gets_it, begin),
         cmocka_unit_test_setup(test_limit, begin),      cmocka_unit_test_setup(test_trim, begin),
         cmocka_unit_test_setup(test_grow, begin),       cmocka_unit_test(test_absurd_sizes),
+        cmocka_unit_test(test_growing),                 cmocka_unit_test(test_shrinking),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,13 +140,15 @@ enum pipe_kind {
     PIPE_COPY, PIPE_DELETE, PIPE_REPLACE, PIPE_UNPACK_JSON, PIPE_UNPACK_LOGFMT, PIPE_CONTEXT,
     PIPE_FACETS, PIPE_FIELD_NAMES, PIPE_FIELD_VALUES, PIPE_DIFF, PIPE_SAMPLE, PIPE_JOIN,
     PIPE_UNION, PIPE_PATTERNS, PIPE_REPLACE_REGEXP, PIPE_DECOLORIZE, PIPE_COLLAPSE_NUMS,
-    PIPE_UNROLL, PIPE_KIND_COUNT
+    PIPE_UNROLL, PIPE_PACK_JSON, PIPE_PACK_LOGFMT, PIPE_HASH, PIPE_LEN, PIPE_DROP_EMPTY_FIELDS,
+    PIPE_UNPACK_WORDS, PIPE_UNPACK_SYSLOG, PIPE_DIFF_AGAINST, PIPE_KIND_COUNT
 };
 
 /* One pipe. Which members count is told by its row in pipe_forms[] (grammar_pipe.c). */
 struct pipe {
     enum pipe_kind kind;
-    bool flag; /* TOP: with other; JOIN: inner; CONTEXT: across host; UNIQ: with hits */
+    bool flag; /* TOP: with other; JOIN: inner; CONTEXT: across host; UNIQ: with hits;
+               UNPACK_WORDS: each once */
     uint32_t sort_key_count, key_count, call_count, term_count;
     size_t at, length;
     struct name_list fields;     /* its main names; RENAME, COPY: from */
@@ -158,7 +160,7 @@ struct pipe {
     struct slice text, new_text; /* pattern; REPLACE: what and by what; UNPACK, JOIN: prefix */
     struct slice from, as;       /* source field; result field */
     const struct filter *filter; /* WHERE */
-    const struct query_tree *query; /* JOIN, UNION */
+    const struct query_tree *query; /* JOIN, UNION, DIFF_AGAINST */
     const struct sort_key *sort_keys;
     const struct group_key *keys; /* STATS */
     const struct stats_call *calls;

@@ -414,6 +414,11 @@ static bool print_from(const struct pipe *pipe, const char *word, struct buf *ou
     return buf_printf(out, " %s ", word) && print_name(out, pipe->from);
 }
 
+static bool print_as(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_text(out, " as ") && print_name(out, pipe->as);
+}
+
 static bool print_join(const struct pipe *pipe, struct buf *out)
 {
     return buf_append_text(out, " by (") && print_names(out, &pipe->fields) &&
@@ -484,6 +489,7 @@ bool pipe_print(const struct pipe *pipe, struct buf *out)
                buf_append_byte(out, ')') && print_from(pipe, "at", out);
     case PIPE_UNPACK_JSON:
     case PIPE_UNPACK_LOGFMT:
+    case PIPE_UNPACK_SYSLOG:
         return print_from(pipe, "from", out) &&
                (pipe->text.len == 0 ||
                 (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
@@ -506,7 +512,20 @@ bool pipe_print(const struct pipe *pipe, struct buf *out)
         return print_in_brackets(" by ", &pipe->fields, out);
     case PIPE_PATTERNS:
         return print_patterns(pipe, out);
+    case PIPE_DIFF_AGAINST:
+        return buf_append_text(out, " against") && print_subquery(pipe->query, out);
+    case PIPE_PACK_JSON:
+    case PIPE_PACK_LOGFMT:
+        return print_in_brackets(" fields ", &pipe->fields, out) && print_as(pipe, out);
+    case PIPE_HASH:
+    case PIPE_LEN:
+        return buf_append_text(out, " (") && print_name(out, pipe->from) &&
+               buf_append_byte(out, ')') && print_as(pipe, out);
+    case PIPE_UNPACK_WORDS:
+        return print_from(pipe, "from", out) && print_as(pipe, out) &&
+               (!pipe->flag || buf_append_text(out, " drop_duplicates"));
     case PIPE_FIELD_NAMES:
+    case PIPE_DROP_EMPTY_FIELDS:
     case PIPE_KIND_COUNT:
         break;
     }

@@ -167,6 +167,12 @@ static bool closes(enum pipe_kind kind)
            kind == PIPE_FIELD_VALUES || kind == PIPE_PATTERNS;
 }
 
+static bool packs_all(const struct pipe *pipe)
+{
+    return (pipe->kind == PIPE_PACK_JSON || pipe->kind == PIPE_PACK_LOGFMT) &&
+           pipe->fields.count == 0;
+}
+
 bool pipe_needs(const struct pipe *pipe, struct names *names, struct arena *arena,
                 const struct field_set *behind, struct field_set *out)
 {
@@ -177,7 +183,8 @@ bool pipe_needs(const struct pipe *pipe, struct names *names, struct arena *aren
         collect_stats(&to, pipe);
     else
         collect_own(&to, pipe);
-    if (pipe->kind == PIPE_FACETS || pipe->kind == PIPE_FIELD_NAMES || pipe->kind == PIPE_DIFF)
+    if (pipe->kind == PIPE_FACETS || pipe->kind == PIPE_FIELD_NAMES || pipe->kind == PIPE_DIFF ||
+        pipe->kind == PIPE_DIFF_AGAINST || packs_all(pipe))
         out->all = true;
     if (!closes(pipe->kind))
         to.ok = to.ok && field_set_add_all(out, arena, behind);
@@ -218,6 +225,7 @@ static void give_stats(struct collector *to, const struct pipe *pipe)
 static bool give_anew(struct collector *to, const struct pipe *pipe)
 {
     static const char *const facets[] = {"field", "value", "hits", "share"};
+    static const char *const against[] = {"field", "difference", "value", "share", "share_against"};
     static const char *const patterns[] = {"template",   "pattern",   "count", "share",
                                            "first_seen", "last_seen", "hosts", "sample"};
 
@@ -241,6 +249,10 @@ static bool give_anew(struct collector *to, const struct pipe *pipe)
     case PIPE_FACETS:
         for (size_t i = 0; i < COUNT_OF(facets); i++)
             collect(to, slice_of(facets[i]));
+        return true;
+    case PIPE_DIFF_AGAINST:
+        for (size_t i = 0; i < COUNT_OF(against); i++)
+            collect(to, slice_of(against[i]));
         return true;
     case PIPE_PATTERNS:
         collect_list(to, &pipe->fields);
@@ -278,11 +290,14 @@ bool pipe_gives(const struct pipe *pipe, struct names *names, struct arena *aren
         give_regex(&to, pipe->text);
     if (pipe->kind == PIPE_CONTEXT)
         collect(&to, SLICE_LITERAL("_match"));
-    if (pipe->kind == PIPE_FORMAT)
+    if (pipe->kind == PIPE_FORMAT || pipe->kind == PIPE_PACK_JSON ||
+        pipe->kind == PIPE_PACK_LOGFMT || pipe->kind == PIPE_HASH || pipe->kind == PIPE_LEN ||
+        pipe->kind == PIPE_UNPACK_WORDS)
         collect(&to, pipe->as);
     for (uint32_t i = 0; i < pipe->term_count; i++)
         collect(&to, pipe->terms[i].as);
     if (pipe->kind == PIPE_UNPACK_JSON || pipe->kind == PIPE_UNPACK_LOGFMT ||
+        pipe->kind == PIPE_UNPACK_SYSLOG ||
         pipe->kind == PIPE_JOIN || pipe->kind == PIPE_UNION || pipe->kind == PIPE_DIFF)
         out->all = true;
     return to.ok;

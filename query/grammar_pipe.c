@@ -15,6 +15,10 @@ const char *const pipe_names[PIPE_KIND_COUNT] = {
     [PIPE_JOIN] = "join", [PIPE_UNION] = "union", [PIPE_PATTERNS] = "patterns",
     [PIPE_REPLACE_REGEXP] = "replace_regexp", [PIPE_DECOLORIZE] = "decolorize",
     [PIPE_COLLAPSE_NUMS] = "collapse_nums", [PIPE_UNROLL] = "unroll",
+    [PIPE_PACK_JSON] = "pack_json", [PIPE_PACK_LOGFMT] = "pack_logfmt", [PIPE_HASH] = "hash",
+    [PIPE_LEN] = "len", [PIPE_DROP_EMPTY_FIELDS] = "drop_empty_fields",
+    [PIPE_UNPACK_WORDS] = "unpack_words", [PIPE_UNPACK_SYSLOG] = "unpack_syslog",
+    [PIPE_DIFF_AGAINST] = "diff",
 };
 
 /* In the functions below the name of the pipe is already eaten. */
@@ -389,17 +393,63 @@ static enum status parse_nothing(struct parser *parser, struct pipe *out)
     return STATUS_OK;
 }
 
-/* diff offset 1w */
+/* pack_json [fields (a, b)] [as name] */
+static enum status parse_pack(struct parser *parser, struct pipe *out)
+{
+    bool found = false;
+    enum status status = parser_accept_word(parser, "fields", &found);
+
+    out->as = SLICE_LITERAL("_msg");
+    if (status == STATUS_OK && found)
+        status = parser_names_in_brackets(parser, &out->fields);
+    if (status == STATUS_OK)
+        status = parser_accept_word(parser, "as", &found);
+    return status == STATUS_OK && found ? parser_text(parser, "field name", &out->as) : status;
+}
+
+/* hash (user) as h; len (path) as n */
+static enum status parse_measure(struct parser *parser, struct pipe *out)
+{
+    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
+
+    if (status == STATUS_OK)
+        status = parser_text(parser, "field name", &out->from);
+    if (status == STATUS_OK)
+        status = parser_expect(parser, SYMBOL_RIGHT, ")");
+    if (status == STATUS_OK && !parser_at_word(parser, "as"))
+        return parser_wrong(parser, "as");
+    if (status == STATUS_OK)
+        status = parser_advance(parser);
+    return status == STATUS_OK ? parser_text(parser, "field name", &out->as) : status;
+}
+
+/* unpack_words [from path] [as words] [drop_duplicates] */
+static enum status parse_unpack_words(struct parser *parser, struct pipe *out)
+{
+    bool found = false;
+    enum status status = parse_from(parser, out);
+
+    out->as = out->from;
+    if (status == STATUS_OK)
+        status = parser_accept_word(parser, "as", &found);
+    if (status == STATUS_OK && found)
+        status = parser_text(parser, "field name", &out->as);
+    return status == STATUS_OK ? parser_accept_word(parser, "drop_duplicates", &out->flag) : status;
+}
+
+/* diff offset 1w; diff against (filter) */
 static enum status parse_diff(struct parser *parser, struct pipe *out)
 {
     size_t at = parser->now.at;
     enum status status;
 
-    if (parser_at_word(parser, "against"))
-        return problem_set(parser->problem, "query_syntax", parser->now.at, parser->now.length,
-                           "diff against (filter) is not built yet; diff offset is");
+    if (parser_at_word(parser, "against")) {
+        out->kind = PIPE_DIFF_AGAINST;
+        status = parser_advance(parser);
+        return status == STATUS_OK ? parse_subquery(parser, &out->query) : status;
+    }
     if (!parser_at_word(parser, "offset"))
-        return parser_wrong(parser, "offset");
+        return parser_wrong(parser, "offset or against");
     status = parser_advance(parser);
     if (status == STATUS_OK)
         status = parser_duration(parser, &out->duration_ns);
@@ -508,12 +558,13 @@ static const struct pipe_form {
     {"decolorize", PIPE_DECOLORIZE, parse_at},
     {"collapse_nums", PIPE_COLLAPSE_NUMS, parse_at},
     {"unroll", PIPE_UNROLL, parse_unroll},
-};
-
-/* Known to the language, but not to this version. */
-static const char *const unbuilt_pipes[] = {
-    "pack_json",    "pack_logfmt",    "hash",         "len",               "drop_empty_fields",
-    "unpack_words", "unpack_syslog",
+    {"pack_json", PIPE_PACK_JSON, parse_pack},
+    {"pack_logfmt", PIPE_PACK_LOGFMT, parse_pack},
+    {"hash", PIPE_HASH, parse_measure},
+    {"len", PIPE_LEN, parse_measure},
+    {"drop_empty_fields", PIPE_DROP_EMPTY_FIELDS, parse_nothing},
+    {"unpack_words", PIPE_UNPACK_WORDS, parse_unpack_words},
+    {"unpack_syslog", PIPE_UNPACK_SYSLOG, parse_unpack},
 };
 
 static enum status unknown_pipe(struct parser *parser)
@@ -521,11 +572,6 @@ static enum status unknown_pipe(struct parser *parser)
     const char *names[COUNT_OF(pipe_forms)], *near;
     struct slice name = parser->now.text;
 
-    for (size_t i = 0; i < COUNT_OF(unbuilt_pipes); i++)
-        if (slice_is(name, unbuilt_pipes[i]))
-            return problem_set(parser->problem, "query_syntax", parser->now.at,
-                               parser->now.length, "the pipe \"%s\" is not built yet",
-                               unbuilt_pipes[i]);
     for (size_t i = 0; i < COUNT_OF(pipe_forms); i++)
         names[i] = pipe_forms[i].name;
     near = nearest_name(name, names, COUNT_OF(pipe_forms));

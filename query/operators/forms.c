@@ -40,5 +40,13 @@ const struct operator_form operator_forms[PIPE_KIND_COUNT] = {
     [PIPE_DECOLORIZE] = {ROW, decolorize_make},
     [PIPE_COLLAPSE_NUMS] = {ROW, collapse_nums_make},
     [PIPE_UNROLL] = {OPERATOR_STATELESS | OPERATOR_KEEPS_ORDER | OPERATOR_TAILS, unroll_make},
+    [PIPE_PACK_JSON] = {ROW, pack_json_make},
+    [PIPE_PACK_LOGFMT] = {ROW, pack_logfmt_make},
+    [PIPE_HASH] = {ROW, hash_make},
+    [PIPE_LEN] = {ROW, len_make},
+    [PIPE_DROP_EMPTY_FIELDS] = {ROW, drop_empty_make},
+    [PIPE_UNPACK_WORDS] = {ROW, unpack_words_make},
+    [PIPE_UNPACK_SYSLOG] = {ROW, unpack_syslog_make},
+    [PIPE_DIFF_AGAINST] = {0, diff_against_make},
     [PIPE_UNION] = {OPERATOR_KEEPS_ORDER | OPERATOR_KEEPS_ROWS, union_make},
 };

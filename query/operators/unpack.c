@@ -1,30 +1,20 @@
-/* query/operators/unpack.c -- unpack_json and unpack_logfmt: fields out of a text. A text that is
- * not of the form gives no fields and is never an error. */
+/* query/operators/unpack.c -- unpack_json, unpack_logfmt, unpack_syslog: fields out of a text. A text
+ * that is not of the form gives no fields and is never an error. */
 #include "query/operators/forms.h"
-#include "query/operators/row_texts.h"
+#include "query/operators/unpack.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
-/* New columns of one view; further names are ignored, and told. */
-enum { COLUMNS_MAX = 256, JSON_DEPTH_READ_MAX = 16, NAME_SIZE_MAX = 256 };
-
-struct unpack_operator {
-    struct operator base;
-    field_id from;
-    struct row_texts columns[COLUMNS_MAX];
-    uint32_t column_count;
-    struct buf name;
-};
+enum { JSON_DEPTH_READ_MAX = 16 };
 
 static struct unpack_operator *of(struct operator *op)
 {
     return (struct unpack_operator *)op;
 }
 
-/* The row has `text` under the name in op->name. */
-static enum status set_value(struct unpack_operator *op, struct view *view, uint32_t row,
-                             struct slice text, struct error *err)
+enum status unpack_set(struct unpack_operator *op, struct view *view, uint32_t row,
+                       struct slice text, struct error *err)
 {
     field_id field = names_id(&op->base.run->names, buf_slice(&op->name));
     struct slice own = arena_copy(view_arena(view), text);
@@ -34,9 +24,9 @@ static enum status set_value(struct unpack_operator *op, struct view *view, uint
         return memory_exceeded(&op->base.run->memory, err);
     while (at < op->column_count && op->columns[at].field != field)
         at++;
-    if (at == COLUMNS_MAX || field == FIELD_ID_NONE) {
+    if (at == UNPACK_COLUMNS_MAX || field == FIELD_ID_NONE) {
         run_warn(op->base.run, "%s: more than %d fields; the others were left out",
-                 pipe_names[op->base.pipe->kind], COLUMNS_MAX);
+                 pipe_names[op->base.pipe->kind], UNPACK_COLUMNS_MAX);
         return STATUS_OK;
     }
     if (at == op->column_count) {
@@ -61,12 +51,12 @@ static enum status set_json(struct unpack_operator *op, struct view *view, uint3
     if (json_is_null(value))
         return STATUS_OK;
     if (json_is_string(value))
-        return set_value(op, view, row,
+        return unpack_set(op, view, row,
                          (struct slice){json_string_value(value), json_string_length(value)}, err);
     text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
     if (text == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
-    status = set_value(op, view, row, slice_of(text), err);
+    status = unpack_set(op, view, row, slice_of(text), err);
     free(text);
     return status;
 }
@@ -178,7 +168,7 @@ static enum status unpack_logfmt(struct unpack_operator *op, struct view *view, 
             bare = take_bare(&text);
         }
         if (status == STATUS_OK && buf_append_slice(&op->name, name))
-            status = set_value(op, view, row, bare, err);
+            status = unpack_set(op, view, row, bare, err);
         op->name.failed = false;
     }
     op->name.len = prefix;
@@ -191,14 +181,13 @@ static enum status unpack_logfmt(struct unpack_operator *op, struct view *view, 
 static enum status push_unpack(struct operator *base, struct view *view, struct error *err)
 {
     struct unpack_operator *op = of(base);
-    bool json = base->pipe->kind == PIPE_UNPACK_JSON;
     struct column from;
     enum status status = view_column(view, op->from, true, &from, err);
 
     op->column_count = 0;
     buf_reset(&op->name);
     if (!buf_append_slice(&op->name, base->pipe->text))
-        return error_set(err, STATUS_TOO_LARGE, "a prefix longer than %d bytes", NAME_SIZE_MAX);
+        return error_set(err, STATUS_TOO_LARGE, "a prefix longer than %d bytes", UNPACK_NAME_SIZE_MAX);
     for (uint32_t row = 0; status == STATUS_OK && row < view_row_count(view); row++) {
         struct cell cell;
 
@@ -206,8 +195,7 @@ static enum status push_unpack(struct operator *base, struct view *view, struct 
             continue;
         cell = cell_of(&from, row);
         if (cell.kind == CELL_TEXT)
-            status = json ? unpack_json(op, view, row, cell.text, err)
-                          : unpack_logfmt(op, view, row, cell.text, err);
+            status = op->unpack(op, view, row, cell.text, err);
     }
     for (uint32_t i = 0; status == STATUS_OK && i < op->column_count; i++)
         status = row_texts_show(&op->columns[i], view, VALUE_TEXT, err);
@@ -220,22 +208,35 @@ static void close_unpack(struct operator *op)
     free(op);
 }
 
-enum status unpack_json_make(const struct operator *base, struct operator **out,
-                             struct error *err)
+static enum status make(const struct operator *base, unpack_text *unpack, struct operator **out,
+                        struct error *err)
 {
     static const struct operator_ops ops = {.push = push_unpack, .close = close_unpack};
     struct unpack_operator *op = operator_new(base, &ops, sizeof(*op));
 
     if (op == NULL)
         return error_set(err, STATUS_NO_MEMORY, "out of memory");
+    op->unpack = unpack;
     op->from = names_id(&base->run->names, base->pipe->from);
-    op->name = buf_empty(NAME_SIZE_MAX);
+    op->name = buf_empty(UNPACK_NAME_SIZE_MAX);
     *out = &op->base;
     return STATUS_OK;
+}
+
+enum status unpack_json_make(const struct operator *base, struct operator **out,
+                             struct error *err)
+{
+    return make(base, unpack_json, out, err);
 }
 
 enum status unpack_logfmt_make(const struct operator *base, struct operator **out,
                                struct error *err)
 {
-    return unpack_json_make(base, out, err);
+    return make(base, unpack_logfmt, out, err);
+}
+
+enum status unpack_syslog_make(const struct operator *base, struct operator **out,
+                               struct error *err)
+{
+    return make(base, unpack_syslog, out, err);
 }

@@ -68,6 +68,182 @@ static void test_texts(void **unused)
     }
 }
 
+/* Pipes behind `* |`: the whole answer, one row. { and } stand for < and >, which `format` would take
+ * for a field. */
+static const struct row_case {
+    const char *name, *text, *pipes, *expected;
+} row_cases[] = {
+    {"bytes of a text", "caf\xc3\xa9", "len (t) as n", "n=5"},
+    {"an empty text has none", "", "len (t) as n", "n=0"},
+    {"a field that is not there has no length", "x", "len (nothing) as n | fields n, t", "t=x"},
+    /* xxhsum -H3 of "abc": 78af5f94892f3950; without its lowest 11 bits */
+    {"hash", "abc", "hash (t) as h", "h=4246227781756391"},
+    {"words", "GET /a_b/c-1 caf\xc3\xa9!", "unpack_words from t as w",
+     "w=[\"GET\",\"a_b\",\"c\",\"1\",\"caf\xc3\xa9\"]"},
+    {"no word", "-- !", "unpack_words from t as w", "w=[]"},
+    {"words, each once", "a b a c b", "unpack_words from t as w drop_duplicates",
+     "w=[\"a\",\"b\",\"c\"]"},
+    {"words in place", "a b", "unpack_words from t", "t=[\"a\",\"b\"]"},
+    {"words, a row each", "a b a", "unpack_words from t | unroll t | stats by (t) count() as n "
+                                  "| sort by (n desc) | limit 1", "t=a n=2"},
+    {"packed", "say \\\"hi\\\"", "math 1 + 0.5 as m | pack_json fields (t, nothing, m) as p",
+     "p={\"t\":\"say \\\"hi\\\"\",\"m\":1.5}"},
+    {"packed, all that is seen", "x", "fields t | pack_json as p", "p={\"t\":\"x\"}"},
+    {"packed, nothing there", "x", "pack_json fields (nothing) as p", "p={}"},
+    {"a list stays JSON", "a b", "unpack_words from t | pack_json fields (t) as p",
+     "p={\"t\":[\"a\",\"b\"]}"},
+    {"packed and unpacked", "a=b \\\"c\\\"",
+     "pack_json fields (t) as p | unpack_json from p prefix \"u.\" | fields u.t", "u.t=a=b \"c\""},
+    {"logfmt", "two words", "len (t) as n | pack_logfmt fields (t, n) as p", "p=t=\"two words\" n=9"},
+    {"logfmt of a text with an equal sign", "a=b", "pack_logfmt fields (t) as p", "p=t=\"a=b\""},
+    {"logfmt and back", "two words",
+     "pack_logfmt fields (t) as p | unpack_logfmt from p prefix \"u.\" | fields u.t",
+     "u.t=two words"},
+    {"an empty text is no value", "", "drop_empty_fields | pack_json fields (t) as p", "p={}"},
+    {"others stay", "x", "drop_empty_fields | fields t", "t=x"},
+    /* RFC 5424, 6.5, example 1: <34> is facility 4, severity 2 */
+    {"syslog, example 1",
+     "{34}1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \xef\xbb\xbf'su root' failed",
+     "unpack_syslog from t prefix \"s.\" | fields s.priority, s.facility, s.facility_keyword, "
+     "s.severity, s.level, s.timestamp, s.hostname, s.app_name, s.proc_id, s.msg_id, s.message",
+     "s.priority=34 s.facility=4 s.facility_keyword=auth s.severity=2 s.level=crit "
+     "s.timestamp=2003-10-11T22:14:15.003Z s.hostname=mymachine.example.com s.app_name=su "
+     "s.msg_id=ID47 s.message='su root' failed"},
+    /* example 4, and an escape (6.3.3) */
+    {"syslog, structured data",
+     "{165}1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 "
+     "iut=\\\"3\\\" eventID=\\\"a\\\\]b\\\"][examplePriority@32473 class=\\\"high\\\"]",
+     "unpack_syslog from t | fields facility_keyword, exampleSDID@32473.iut, "
+     "exampleSDID@32473.eventID, examplePriority@32473.class, message",
+     "facility_keyword=local4 exampleSDID@32473.iut=3 exampleSDID@32473.eventID=a]b "
+     "examplePriority@32473.class=high"},
+    {"syslog, nothing known", "{0}1 - - - - - -", "unpack_syslog from t prefix \"s.\" | fields s.priority, "
+     "s.timestamp, s.level, s.message", "s.priority=0 s.level=emerg"},
+    /* RFC 3164, 5.4, example 1 */
+    {"old syslog", "{34}Oct 11 22:14:15 mymachine su: 'su root' failed",
+     "unpack_syslog from t prefix \"s.\" | fields s.severity, s.timestamp, s.hostname, s.app_name, "
+     "s.message", "s.severity=2 s.timestamp=Oct 11 22:14:15 s.hostname=mymachine s.app_name=su "
+                  "s.message='su root' failed"},
+    {"a line of a file", "Mar  2 04:05:06 web1 sshd[811]: Accepted publickey",
+     "unpack_syslog from t prefix \"s.\" | fields s.priority, s.timestamp, s.app_name, s.proc_id, "
+     "s.message", "s.timestamp=Mar  2 04:05:06 s.app_name=sshd s.proc_id=811 "
+                  "s.message=Accepted publickey"},
+    {"a stamp of ISO 8601", "2026-03-02T04:05:06.123+01:00 web1 kernel: up",
+     "unpack_syslog from t prefix \"s.\" | fields s.timestamp, s.app_name, s.message",
+     "s.timestamp=2026-03-02T04:05:06.123+01:00 s.app_name=kernel s.message=up"},
+    {"no tag", "Mar  2 04:05:06 web1 just words", "unpack_syslog from t prefix \"s.\" | fields "
+     "s.hostname, s.app_name, s.message", "s.hostname=web1 s.message=just words"},
+    {"priority over 191", "{192}1 - - - - - -", "unpack_syslog from t prefix \"s.\" | fields "
+     "s.priority, t", "t=<192>1 - - - - - -"},
+    {"priority without digits", "{}1 - - - - - -", "unpack_syslog from t prefix \"s.\" | fields "
+     "s.priority, t", "t=<>1 - - - - - -"},
+    {"cut in the header", "{34}1 2003-10-11T22:14:15Z host", "unpack_syslog from t prefix \"s.\" | "
+     "fields s.priority, s.timestamp, t", "t=<34>1 2003-10-11T22:14:15Z host"},
+    {"data that does not end", "{34}1 - - - - - [a b=\\\"c", "unpack_syslog from t prefix \"s.\" | "
+     "fields s.priority, t", "t=<34>1 - - - - - [a b=\"c"},
+    {"no syslog", "just words", "unpack_syslog from t prefix \"s.\" | fields s.message, t",
+     "t=just words"},
+};
+
+/* Pipes that end with no list of fields show the field that is expected. */
+static void test_rows(void **unused)
+{
+    char query[1000];
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(row_cases); i++) {
+        const struct row_case *c = &row_cases[i];
+        struct answer answer;
+
+        print_message("  %s\n", c->name);
+        snprintf(query, sizeof(query),
+                 "* | format \"%s\" as t | replace (\"{\", \"<\") at t | replace (\"}\", \">\") at t "
+                 "| %s",
+                 c->text, c->pipes);
+        if (strstr(c->pipes, "| fields") == NULL && strstr(c->pipes, "stats") == NULL)
+            snprintf(query + strlen(query), sizeof(query) - strlen(query), " | fields %.*s",
+                     (int)strcspn(c->expected, "="), c->expected);
+        answer_of(&fixture, query, NULL, &answer);
+        assert_int_equal(answer.count, 1);
+        assert_string_equal(answer.rows[0], c->expected);
+        answer_free(&answer);
+    }
+}
+
+/* Cut anywhere, a message is read or is none; it never breaks the query. */
+static void test_syslog_cut(void **unused)
+{
+    static const char *const texts[] = {
+        "{165}1 2003-10-11T22:14:15Z host app 1 ID [a@1 b=\"c\\\"d\" e=\"\"][f@2] text",
+        "{34}Oct 11 22:14:15 host su[12]: text",
+    };
+    char query[400];
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        for (size_t size = 0; size <= strlen(texts[i]); size++) {
+            struct answer answer;
+
+            snprintf(query, sizeof(query),
+                     "* | format `%.*s` as t | replace (\"{\", \"<\") at t | "
+                     "replace (\"}\", \">\") at t | unpack_syslog from t prefix \"s.\" | fields "
+                     "s.priority",
+                     (int)size, texts[i]);
+            answer_of(&fixture, query, NULL, &answer);
+            assert_int_equal(answer.count, 1);
+            if (size == strlen(texts[i]))
+                assert_string_equal(answer.rows[0], i == 0 ? "s.priority=165" : "s.priority=34");
+            answer_free(&answer);
+        }
+}
+
+/* Shares by hand: 1 1 2 are 2/3 and 1/3; 1 2 3 3 are 1/4, 1/4 and 1/2. The differences are 5/12, 1/12
+ * and 1/2, half of their sum is 1/2. */
+static const struct against_case {
+    const char *name, *query;
+    const char *rows[3];
+    const char *warning;
+} against_cases[] = {
+    {"shares", "* | format '[1,1,2]' as a | unroll a | fields a | diff against "
+               "(* | format '[1,2,3,3]' as a | unroll a | fields a)",
+     {"field=a difference=0.5 value=3 share=0 share_against=0.5"}, ""},
+    {"the same", "* | format '[1,2]' as a | unroll a | fields a | diff against "
+                 "(* | format '[2,1,2,1]' as a | unroll a | fields a)", {NULL}, ""},
+    {"has and has not, and a field behind it by name",
+     "* | format 'x' as k | format 'y' as b | format 'z' as same | fields k, b, same | diff against "
+     "(* | format 'w' as b | format 'z' as same | fields b, same)",
+     {"field=b difference=1 value=w share=0 share_against=1",
+      "field=k difference=1 value=x share=1 share_against=0"}, ""},
+    {"most different first", "* | format '[1,2]' as a | format 'u' as b | unroll a | fields a, b | "
+                             "diff against (* | format '1' as a | format 'v' as b | fields a, b) | "
+                             "fields field, difference", {"field=b difference=1",
+                                                          "field=a difference=0.5"}, ""},
+    {"none on this side", "nothing_like_this | fields host | diff against (*)", {NULL},
+     "diff against: there are no rows on this side"},
+    {"none on the other", "* | fields host | diff against (nothing_like_this)", {NULL},
+     "diff against: there are no rows on the other side"},
+};
+
+static void test_against(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(against_cases); i++) {
+        const struct against_case *c = &against_cases[i];
+        struct answer answer;
+        uint32_t count = 0;
+
+        print_message("  %s\n", c->name);
+        answer_of(&fixture, c->query, NULL, &answer);
+        while (count < COUNT_OF(c->rows) && c->rows[count] != NULL)
+            count++;
+        assert_int_equal(answer.count, count);
+        for (uint32_t row = 0; row < count; row++)
+            assert_string_equal(answer.rows[row], c->rows[row]);
+        assert_string_equal(answer.warning, c->warning);
+        answer_free(&answer);
+    }
+}
+
 static const struct unroll_case {
     const char *name, *pipes;
     const char *rows[4];
@@ -129,6 +305,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_syslog_cut),
+        cmocka_unit_test(test_against),
         cmocka_unit_test(test_unroll),
         cmocka_unit_test(test_unroll_many),
     };

@@ -194,8 +194,7 @@ static enum status scan_ordered(struct worker *worker)
     const struct plan *plan = worker->plan;
     struct read_ahead_options options = {.run = plan->run,
                                          .scan = worker->scan,
-                                         .alone = plan->run->options->workers == 1,
-                                         .places = worker->rows_wanted == 0};
+                                         .alone = plan->run->options->workers == 1};
     struct read_ahead *ahead = NULL;
     struct merger *merger;
     enum status status = merger_new(plan->run, &plan->scanned, plan->newest_first, worker->chain,

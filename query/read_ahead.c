@@ -48,13 +48,13 @@ static enum status find_block(struct read_ahead *ahead, struct found *out, struc
     return late != STATUS_OK ? late : status;
 }
 
-/* Read here what the other thread would read: if that fails, it will see so itself. */
-static void load_places(const struct read_ahead *ahead, struct block *block)
+/* Read here what the merger would read: if that fails, it will see so itself. */
+static void load_places(struct block *block)
 {
     struct error unseen = {0};
 
     (void)block_order_times(block, &unseen);
-    if (ahead->options.places && block_source_numbers(block, &unseen) != NULL)
+    if (block_source_numbers(block, &unseen) != NULL)
         (void)block_sequences(block, &unseen);
 }
 
@@ -94,7 +94,7 @@ static void *read_main(void *user)
         status = find_block(ahead, &found, &err);
         if (status != STATUS_OK)
             break;
-        load_places(ahead, found.block);
+        load_places(found.block);
         if (!put(ahead, found)) {
             block_release(found.block);
             status = STATUS_END;

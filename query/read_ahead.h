@@ -15,7 +15,6 @@ struct read_ahead_options {
     struct run *run;
     struct scan *scan;  /* ordered; nobody else asks it for blocks */
     bool alone;         /* no second thread */
-    bool places;        /* who takes the blocks looks at the places of all their rows */
 };
 
 /* Errors: NO_MEMORY. */

@@ -106,6 +106,14 @@ enum status block_render(struct block *block, uint32_t row, struct buf *out, str
     return block->ops->render(block, row, out, err);
 }
 
+void block_narrow(struct block *block, const uint32_t *rows, uint32_t count)
+{
+    memset(block->selected, 0, bit_words(block->row_count) * sizeof(*block->selected));
+    for (uint32_t i = 0; i < count; i++)
+        bit_set(block->selected, rows[i]);
+    block->selected_count = count;
+}
+
 size_t block_memory(const struct block *block)
 {
     return block->arena.allocated;

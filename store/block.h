@@ -74,6 +74,9 @@ const field_id *block_fields(struct block *block, uint32_t *count);
 enum status block_render(struct block *block, uint32_t row, struct buf *out,
                          struct error *err) WARN_UNUSED;
 
+/* From now on only these of the selected rows are looked at, `count` of them in any order: what is made
+ * of the block may leave out the others. */
+void block_narrow(struct block *block, const uint32_t *rows, uint32_t count);
 /* Bytes of the columns that were made so far. */
 size_t block_memory(const struct block *block);
 void block_release(struct block *block); /* NULL does nothing */

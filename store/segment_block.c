@@ -92,24 +92,49 @@ static enum status read_numbers32(struct segment_block *block, const struct page
     return largest < below ? STATUS_OK : segment_corrupt(block->segment, "code", err);
 }
 
+bool segment_block_constant(const struct segment_block *block, enum block_page page, int64_t *value)
+{
+    const struct page_ref *at = &block->entry->pages[page];
+
+    return at->in_line != NULL && int_page_constant((struct slice){at->in_line, at->size}, value);
+}
+
+/* Order times are stored as what they are above the times: mostly nothing. */
+static enum status read_order(struct segment_block *block, const int64_t **out, struct error *err)
+{
+    const int64_t *times;
+    int64_t *numbers, above;
+    enum status status = segment_block_page(block, PAGE_TIME, &times, err);
+
+    *out = times;
+    if (status != STATUS_OK || (segment_block_constant(block, PAGE_ORDER, &above) && above == 0))
+        return status;
+    status = read_numbers(block, &block->entry->pages[PAGE_ORDER], block->base.row_count, &numbers,
+                          err);
+    for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
+        numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[i]);
+    *out = numbers;
+    return status;
+}
+
 enum status segment_block_page(struct segment_block *block, enum block_page page,
                               const int64_t **out, struct error *err)
 {
-    const int64_t *times;
     int64_t *numbers;
     enum status status;
 
     *out = block->pages[page];
     if (*out != NULL)
         return STATUS_OK;
-    status = read_numbers(block, &block->entry->pages[page], block->base.row_count, &numbers, err);
-    if (status == STATUS_OK && page == PAGE_ORDER) {
-        status = segment_block_page(block, PAGE_TIME, &times, err);
-        for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
-            numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[i]);
+    if (page == PAGE_ORDER) {
+        status = read_order(block, out, err);
+    } else {
+        status = read_numbers(block, &block->entry->pages[page], block->base.row_count, &numbers,
+                              err);
+        *out = numbers;
     }
     if (status == STATUS_OK)
-        *out = block->pages[page] = numbers;
+        block->pages[page] = *out;
     return status;
 }
 
@@ -270,7 +295,7 @@ static enum status check_ids(struct segment_block *block, struct slot_kind kind,
     return STATUS_OK;
 }
 
-/* Bytes of the ids of a section; their numbers are checked. */
+/* Bytes of ids whose numbers are checked. */
 static enum status read_ids(struct segment_block *block, struct slot_kind kind,
                             const int64_t *numbers, uint32_t count, const uint8_t **out,
                             struct error *err)
@@ -299,6 +324,17 @@ static enum status read_ids(struct segment_block *block, struct slot_kind kind,
     }
     *out = bytes;
     return status;
+}
+
+enum status segment_block_ids(struct segment_block *block, struct slot_kind kind,
+                             const int64_t *numbers, uint32_t count, const uint8_t **out,
+                             struct error *err)
+{
+    enum status status = check_ids(block, kind, numbers, count, err);
+
+    *out = NULL;
+    return status == STATUS_OK && count > 0 ? read_ids(block, kind, numbers, count, out, err)
+                                            : status;
 }
 
 static enum status add_times(struct segment_block *block, const struct segment_section *section,
@@ -343,12 +379,21 @@ static enum status load_values(struct segment_block *block, const struct segment
     return status;
 }
 
+const struct page_ref *segment_column_pages(const struct segment_block *block, uint32_t section,
+                                           uint32_t column)
+{
+    const struct page_ref *pages = block->entry->sections[section].pages;
+
+    for (uint32_t i = 0; i < column; i++)
+        pages += class_page_count(segment_family_of(block, section)->columns[i].class);
+    return pages;
+}
+
 enum status segment_block_values(struct segment_block *block, uint32_t section, uint32_t column,
                                 const struct segment_values **out, struct error *err)
 {
     const struct segment_section *entry = &block->entry->sections[section];
     const struct segment_family *family = segment_family_of(block, section);
-    const struct page_ref *pages = entry->pages;
     struct segment_values *values = block->values[section];
     enum status status = STATUS_OK;
 
@@ -361,9 +406,8 @@ enum status segment_block_values(struct segment_block *block, uint32_t section, 
     *out = &values[column];
     if (values[column].loaded)
         return STATUS_OK;
-    for (uint32_t i = 0; i < column; i++)
-        pages += class_page_count(family->columns[i].class);
-    status = load_values(block, entry, &family->columns[column], pages, &values[column], err);
+    status = load_values(block, entry, &family->columns[column],
+                         segment_column_pages(block, section, column), &values[column], err);
     values[column].loaded = status == STATUS_OK;
     return status;
 }
@@ -454,13 +498,11 @@ static bool append_value(struct segment_block *block, const struct segment_colum
     return true;
 }
 
-bool segment_append_part(struct segment_block *block, uint32_t section, uint32_t row,
-                        const struct line_part *part, struct buf *out)
+bool segment_append_values(struct segment_block *block, const struct line_row *row,
+                          const struct line_part *part, struct buf *out)
 {
-    const struct segment_family *family = segment_family_of(block, section);
-    const struct segment_template *template = &block->segment->templates[block->templates[row]];
-    const struct segment_values *values = block->values[section];
-    uint32_t local = row - block->entry->sections[section].first_row;
+    const struct segment_family *family = segment_family_of(block, row->section);
+    const struct segment_template *template = &block->segment->templates[row->template];
     uint32_t gap = part->begin_gap;
     uint32_t at = (gap > 0 ? template->gap_ends[gap - 1] : 0) + part->begin_offset;
 
@@ -473,20 +515,35 @@ bool segment_append_part(struct segment_block *block, uint32_t section, uint32_t
             return false;
         if (gap == part->end_gap)
             return true;
-        if (!append_value(block, &family->columns[gap], &values[gap], local, out))
+        if (!append_value(block, &family->columns[gap], &row->values[gap], row->index, out))
             return false;
         at = template->gap_ends[gap];
     }
 }
 
+bool segment_append_part(struct segment_block *block, uint32_t section, uint32_t row,
+                        const struct line_part *part, struct buf *out)
+{
+    struct line_row at = {section, block->templates[row], block->values[section],
+                          row - block->entry->sections[section].first_row};
+
+    return segment_append_values(block, &at, part, out);
+}
+
+struct line_part segment_whole_line(const struct segment_block *block, uint32_t section,
+                                   uint32_t template)
+{
+    const uint32_t *ends = block->segment->templates[template].gap_ends;
+    uint32_t last = segment_family_of(block, section)->slot_count;
+
+    return (struct line_part){.end_gap = last,
+                              .end_offset = ends[last] - (last > 0 ? ends[last - 1] : 0)};
+}
+
 bool segment_append_line(struct segment_block *block, uint32_t section, uint32_t row,
                         struct buf *out)
 {
-    const struct segment_template *template = &block->segment->templates[block->templates[row]];
-    uint32_t last = segment_family_of(block, section)->slot_count;
-    struct line_part whole = {
-        .end_gap = last,
-        .end_offset = template->gap_ends[last] - (last > 0 ? template->gap_ends[last - 1] : 0)};
+    struct line_part whole = segment_whole_line(block, section, block->templates[row]);
 
     return segment_append_part(block, section, row, &whole, out);
 }

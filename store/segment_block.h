@@ -40,6 +40,7 @@ struct segment_block {
     const uint32_t *sources;                /* index of the segment's sources, by row */
     const uint32_t *templates;              /* index of the segment's templates, by row */
     struct segment_values **values;          /* [section][column]; NULL: nothing loaded yet */
+    struct segment_few **few;                /* [section], see segment_few.h; NULL: none made yet */
     struct pool_hold hold;
     struct id_cache own_ids, *ids;
     struct stamp_cache stamps;
@@ -61,6 +62,10 @@ static inline const struct segment_family *segment_family_of(const struct segmen
 /* Numbers of a page of the block, one per row; source and template pages are checked. */
 enum status segment_block_page(struct segment_block *block, enum block_page page,
                               const int64_t **out, struct error *err) WARN_UNUSED;
+/* Is it known without a look into the file that every row has the same number there? `value` is then
+ * set, and nothing is made. */
+bool segment_block_constant(const struct segment_block *block, enum block_page page,
+                           int64_t *value);
 enum status segment_block_sources(struct segment_block *block, const uint32_t **out,
                                  struct error *err) WARN_UNUSED;
 enum status segment_block_templates(struct segment_block *block, const uint32_t **out,
@@ -77,6 +82,14 @@ enum status segment_block_printable(struct segment_block *block, uint32_t sectio
 enum status segment_block_load(struct segment_block *block, uint32_t section,
                               struct error *err) WARN_UNUSED;
 
+/* Pages of a column of a section. */
+const struct page_ref *segment_column_pages(const struct segment_block *block, uint32_t section,
+                                           uint32_t column);
+/* Bytes of ids by their numbers in the pool of their kind, which are checked. */
+enum status segment_block_ids(struct segment_block *block, struct slot_kind kind,
+                             const int64_t *numbers, uint32_t count, const uint8_t **out,
+                             struct error *err) WARN_UNUSED;
+
 /* Text of one value that is printable; `scratch` has SLOT_WRITE_MAX bytes and may hold it. */
 struct slice segment_value_text(struct segment_block *block, const struct segment_column *column,
                                const struct segment_values *values, uint32_t row, char *scratch);
@@ -90,6 +103,16 @@ bool segment_append_part(struct segment_block *block, uint32_t section, uint32_t
                         const struct line_part *part, struct buf *out);
 bool segment_append_line(struct segment_block *block, uint32_t section, uint32_t row,
                         struct buf *out);
+struct line_part segment_whole_line(const struct segment_block *block, uint32_t section,
+                                   uint32_t template);
+/* The same from values that need not be those of the whole section. */
+struct line_row {
+    uint32_t section, template;
+    const struct segment_values *values; /* by column */
+    uint32_t index;                      /* of the row in their arrays */
+};
+bool segment_append_values(struct segment_block *block, const struct line_row *row,
+                          const struct line_part *part, struct buf *out);
 uint32_t segment_section_of(const struct segment_block *block, uint32_t row);
 
 /* Field `index` of the family as a part of the lines of a template. */

@@ -3,6 +3,7 @@
 
 #include "store/chunk.h"
 #include "store/column_build.h"
+#include "store/segment_few.h"
 #include "store/segment_fields.h"
 #include "store/segment_pattern.h"
 #include "store/segment_samples.h"
@@ -26,16 +27,20 @@ static enum status make_ranks(struct segment_block *block, uint64_t *out, struct
 {
     uint64_t *expected =
         arena_new(&block->base.arena, uint64_t, (size_t)block->segment->source_count + 1);
-    const int64_t *distances;
+    const int64_t *distances = NULL;
     const uint32_t *sources;
-    enum status status = segment_block_page(block, PAGE_RANK, &distances, err);
+    int64_t distance = 0;
+    enum status status = STATUS_OK;
 
+    if (!segment_block_constant(block, PAGE_RANK, &distance))
+        status = segment_block_page(block, PAGE_RANK, &distances, err);
     if (status == STATUS_OK)
         status = segment_block_sources(block, &sources, err);
     if (status == STATUS_OK && expected == NULL)
         status = no_memory(err);
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++) {
-        uint64_t rank = expected[sources[i]] + (uint64_t)distances[i];
+        uint64_t rank =
+            expected[sources[i]] + (uint64_t)(distances == NULL ? distance : distances[i]);
 
         if (rank >= block->segment->sources[sources[i]].info.rows)
             return segment_corrupt(block->segment, "rank", err);
@@ -45,10 +50,15 @@ static enum status make_ranks(struct segment_block *block, uint64_t *out, struct
     return status;
 }
 
-static uint64_t sequence_of(const struct segment_source_entry *source, uint64_t rank)
+/* Ranks of a run, and what to add to them. */
+struct run_span {
+    uint64_t from, to, shift; /* from == to: none yet */
+};
+
+/* The run that a rank is in; rows of a source mostly stay in theirs. */
+static struct run_span find_run(const struct segment_source_entry *source, uint64_t rank)
 {
     uint32_t low = 0, high = source->run_count;
-
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
 
@@ -57,18 +67,31 @@ static uint64_t sequence_of(const struct segment_source_entry *source, uint64_t 
         else
             high = middle;
     }
-    return source->runs[low].first_sequence + (rank - source->runs[low].first_rank);
+    return (struct run_span){
+        .from = source->runs[low].first_rank,
+        .to = low + 1 < source->run_count ? source->runs[low + 1].first_rank : UINT64_MAX,
+        .shift = source->runs[low].first_sequence - source->runs[low].first_rank,
+    };
 }
 
 static enum status make_sequences(struct segment_block *block, uint64_t *out, struct error *err)
 {
+    struct run_span *runs =
+        arena_new(&block->base.arena, struct run_span, (size_t)block->segment->source_count + 1);
     const uint32_t *sources;
     enum status status = make_ranks(block, out, err);
 
     if (status == STATUS_OK)
         status = segment_block_sources(block, &sources, err);
-    for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
-        out[i] = sequence_of(&block->segment->sources[sources[i]], out[i]);
+    if (status == STATUS_OK && runs == NULL)
+        status = no_memory(err);
+    for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++) {
+        struct run_span *run = &runs[sources[i]];
+
+        if (out[i] < run->from || out[i] >= run->to)
+            *run = find_run(&block->segment->sources[sources[i]], out[i]);
+        out[i] += run->shift;
+    }
     return status;
 }
 
@@ -181,17 +204,6 @@ static enum status make_offsets(struct segment_block *block, uint64_t *out, stru
 
 /* ---- arrays ---- */
 
-static enum status copy_page(struct segment_block *block, enum block_page page, int64_t *out,
-                             struct error *err)
-{
-    const int64_t *numbers;
-    enum status status = segment_block_page(block, page, &numbers, err);
-
-    if (status == STATUS_OK)
-        memcpy(out, numbers, block->base.row_count * sizeof(*out));
-    return status;
-}
-
 static enum status make_source_numbers(struct segment_block *block, uint32_t *out,
                                        struct error *err)
 {
@@ -206,30 +218,46 @@ static enum status make_source_numbers(struct segment_block *block, uint32_t *ou
 static enum status make_flags(struct segment_block *block, uint8_t *out, struct error *err)
 {
     const int64_t *numbers;
-    enum status status = segment_block_page(block, PAGE_FLAGS, &numbers, err);
+    int64_t value;
+    enum status status;
 
+    if (segment_block_constant(block, PAGE_FLAGS, &value)) {
+        memset(out, (uint8_t)value, block->base.row_count);
+        return STATUS_OK;
+    }
+    status = segment_block_page(block, PAGE_FLAGS, &numbers, err);
     for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
         out[i] = (uint8_t)numbers[i];
     return status;
+}
+
+/* Arrays that are pages as they are. */
+static bool array_is_page(const struct segment_block *block, enum block_array which,
+                          enum block_page *out)
+{
+    bool samples = block->base.samples;
+
+    *out = which == BLOCK_TIMES || samples ? PAGE_TIME : PAGE_ORDER;
+    if (samples && which == BLOCK_SEQUENCES)
+        *out = PAGE_RANK;
+    return which == BLOCK_TIMES || which == BLOCK_ORDER_TIMES ||
+           (samples && which == BLOCK_SEQUENCES);
 }
 
 static enum status make_array(struct segment_block *block, enum block_array which, void *out,
                               struct error *err)
 {
     switch (which) {
-    case BLOCK_TIMES:
-        return copy_page(block, PAGE_TIME, out, err);
-    case BLOCK_ORDER_TIMES:
-        return copy_page(block, block->base.samples ? PAGE_TIME : PAGE_ORDER, out, err);
     case BLOCK_SOURCE_NUMBERS:
         return make_source_numbers(block, out, err);
     case BLOCK_SEQUENCES:
-        return block->base.samples ? copy_page(block, PAGE_RANK, out, err)
-                                   : make_sequences(block, out, err);
-    case BLOCK_OFFSETS: /* samples have none */
-        return block->base.samples ? STATUS_OK : make_offsets(block, out, err);
+        return make_sequences(block, out, err);
+    case BLOCK_OFFSETS:
+        return make_offsets(block, out, err);
     case BLOCK_FLAGS:
-        return block->base.samples ? STATUS_OK : make_flags(block, out, err);
+        return make_flags(block, out, err);
+    case BLOCK_TIMES:
+    case BLOCK_ORDER_TIMES:
     case BLOCK_ARRAY_COUNT:
         break;
     }
@@ -238,16 +266,21 @@ static enum status make_array(struct segment_block *block, enum block_array whic
 
 static const void *segment_array(struct block *base, enum block_array which, struct error *err)
 {
+    static const uint8_t sizes[BLOCK_ARRAY_COUNT] = {[BLOCK_SOURCE_NUMBERS] = sizeof(uint32_t),
+                                                     [BLOCK_SEQUENCES] = sizeof(uint64_t),
+                                                     [BLOCK_OFFSETS] = sizeof(uint64_t),
+                                                     [BLOCK_FLAGS] = sizeof(uint8_t)};
     struct segment_block *block = of(base);
+    size_t room = (size_t)base->row_count + 1;
+    enum block_page page;
     const int64_t *numbers;
     void *values;
 
-    if (which == BLOCK_TIMES || (which == BLOCK_ORDER_TIMES && !base->samples)) {
-        enum block_page page = which == BLOCK_TIMES ? PAGE_TIME : PAGE_ORDER;
-
+    if (array_is_page(block, which, &page))
         return segment_block_page(block, page, &numbers, err) == STATUS_OK ? numbers : NULL;
-    }
-    values = arena_new(&base->arena, uint64_t, (size_t)base->row_count + 1);
+    if (base->samples && (which == BLOCK_OFFSETS || which == BLOCK_FLAGS)) /* they have none */
+        return arena_new(&base->arena, uint64_t, room);
+    values = arena_take(&base->arena, sizes[which], _Alignof(uint64_t), room);
     if (values == NULL) {
         (void)no_memory(err);
         return NULL;
@@ -351,15 +384,14 @@ static enum status line_column(struct segment_block *block, struct column *out, 
     buf_reset(&block->lines);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
-        bool loaded = false;
+        struct segment_lines lines = {0};
 
         for (uint32_t row = section->first_row;
              row < section->first_row + section->row_count && status == STATUS_OK; row++) {
             if (bit_get(block->base.selected, row)) {
-                if (!loaded)
-                    status = segment_block_load(block, k, err);
-                loaded = true;
-                if (status == STATUS_OK && !segment_append_line(block, k, row, &block->lines))
+                if (lines.block == NULL)
+                    status = segment_lines_open(block, k, &lines, err);
+                if (status == STATUS_OK && !segment_lines_append(&lines, row, NULL, &block->lines))
                     status = no_memory(err);
             }
             ends[row] = block->lines.len;
@@ -580,14 +612,15 @@ static enum status segment_render(struct block *base, uint32_t row, struct buf *
                                  struct error *err)
 {
     struct segment_block *block = of(base);
-    uint32_t section;
+    struct segment_lines lines = {.block = block};
     enum status status;
 
     if (base->samples)
         return STATUS_OK; /* a sample has no bytes */
-    section = segment_section_of(block, row);
-    status = segment_block_load(block, section, err);
-    if (status == STATUS_OK && !segment_append_line(block, section, row, out))
+    lines.section = segment_section_of(block, row);
+    status = bit_get(base->selected, row) ? segment_lines_open(block, lines.section, &lines, err)
+                                          : segment_block_load(block, lines.section, err);
+    if (status == STATUS_OK && !segment_lines_append(&lines, row, NULL, out))
         status = buf_check(out, "a rendered line", err);
     return status;
 }

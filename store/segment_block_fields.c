@@ -7,6 +7,7 @@
 
 #include "store/column_build.h"
 #include "store/field_number.h"
+#include "store/segment_few.h"
 #include "store/segment_fields.h"
 
 static enum status no_memory(struct error *err)
@@ -179,7 +180,8 @@ static enum status add_runs(const struct making *making, uint32_t section,
     const struct segment_section *entry = &block->entry->sections[section];
     const struct place *place = &making->places[section];
     struct buf text = buf_empty(BLOCK_ARENA_SIZE_MAX);
-    enum status status = segment_block_load(block, section, making->err);
+    struct segment_lines lines;
+    enum status status = segment_lines_open(block, section, &lines, making->err);
 
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         uint32_t row = entry->first_row + i;
@@ -188,9 +190,9 @@ static enum status add_runs(const struct making *making, uint32_t section,
 
         if (!bit_get(block->base.selected, row))
             continue;
-        part = segment_field_part(block, section, block->templates[row], place->index);
+        part = segment_lines_field(&lines, row, place->index);
         buf_reset(&text);
-        if (!segment_append_part(block, section, row, &part, &text))
+        if (!segment_lines_append(&lines, row, &part, &text))
             status = no_memory(making->err);
         if (status == STATUS_OK && text.len > 0)
             copy = arena_copy(&block->base.arena, buf_slice(&text));

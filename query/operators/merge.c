@@ -24,6 +24,7 @@ struct open_block {
     size_t counted;    /* bytes that the run's memory knows of */
     size_t block_size; /* of the block when it was opened */
     bool used;      /* rows of it are in the batch */
+    bool narrowed;  /* the block knows which rows are wanted */
 };
 
 struct picked_row {
@@ -218,26 +219,46 @@ static uint32_t pick_wanted(struct merger *merger, const struct open_block *open
     const uint64_t *selected = block_selected(open->block);
     uint32_t count = 0, kept = 0;
 
-    for (uint32_t row = 0; row < block_row_count(open->block); row++) {
-        int64_t key;
+    for (uint32_t from = 0; from < block_row_count(open->block); from += 64)
+        for (uint64_t left = selected[from / 64]; left != 0; left &= left - 1) {
+            uint32_t row = from + (uint32_t)__builtin_ctzll(left);
+            int64_t key;
 
-        if (!bit_get(selected, row))
-            continue;
-        if (merger->wanted > 0) {
-            key = key_of(merger, open->times[row]);
-            if (merger->best_count == merger->wanted && key < merger->best[0])
-                continue;
-            if (merger->best_count < merger->wanted || key > merger->best[0])
-                note_key(merger, key);
+            if (merger->wanted > 0) {
+                key = key_of(merger, open->times[row]);
+                if (merger->best_count == merger->wanted && key < merger->best[0])
+                    continue;
+                if (merger->best_count < merger->wanted || key > merger->best[0])
+                    note_key(merger, key);
+            }
+            rows[count++] = row;
         }
-        rows[count++] = row;
-    }
     if (merger->wanted == 0 || merger->best_count < merger->wanted)
         return count;
     for (uint32_t i = 0; i < count; i++)
         if (key_of(merger, open->times[rows[i]]) >= merger->best[0])
             rows[kept++] = rows[i];
     return kept;
+}
+
+/* Tell the blocks of the batch which of their rows can still be wanted, before lines and columns are
+ * made: those that came first kept many. */
+static void narrow_blocks(struct merger *merger)
+{
+    if (merger->wanted == 0 || merger->best_count < merger->wanted)
+        return;
+    for (uint32_t i = 0; i < merger->batch_count; i++) {
+        struct open_block *open = merger->batch[i].from;
+        uint32_t kept = open->at; /* those before went out, or are in the batch */
+
+        if (open->narrowed)
+            continue;
+        open->narrowed = true;
+        while (kept < open->count &&
+               key_of(merger, open->times[open->rows[kept]]) >= merger->best[0])
+            kept++;
+        block_narrow(open->block, open->rows, kept);
+    }
 }
 
 /* ---- blocks ---- */
@@ -498,6 +519,7 @@ static enum status flush(struct merger *merger, struct error *err)
     if (status == STATUS_OK && cells == NULL)
         status = memory_exceeded(&merger->run->memory, err);
     view->base.samples = block_is_samples(merger->batch[0].from->block);
+    narrow_blocks(merger);
     if (status == STATUS_OK)
         status = gather_places(merger, err);
     if (status == STATUS_OK && merger->fields->all)

@@ -44,6 +44,10 @@ bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t 
 
 /* Exactly `count` values; false if the page is damaged. `page` need not be aligned. */
 bool int_page_decode(struct slice page, size_t count, int64_t *out);
+/* Of the `count` values of a page those at `places` (below `count`, in any order): a few of them cost
+ * little more than to decompress the page. */
+bool int_page_pick(struct slice page, size_t count, const uint32_t *places, size_t place_count,
+                   int64_t *out);
 /* The same for pages whose values are all in 0..UINT32_MAX; false also if one is not. */
 bool int_page_decode32(struct slice page, size_t count, uint32_t *out);
 /* A page that holds one value only. */

@@ -172,6 +172,83 @@ bool int_page_decode(struct slice page, size_t count, int64_t *out)
     return true;
 }
 
+/* ---- a few values of a page ---- */
+
+static bool pick_planes(struct slice *rest, size_t count, unsigned bytes, const uint32_t *places,
+                        size_t place_count, uint64_t *out)
+{
+    char on_stack[PLANE_ON_STACK];
+    char *scratch = count <= sizeof(on_stack) ? on_stack : malloc(count);
+    bool fine = scratch != NULL && bytes <= 8;
+
+    memset(out, 0, place_count * sizeof(*out));
+    for (unsigned byte = 0; byte < bytes && fine; byte++) {
+        const uint8_t *plane = NULL;
+
+        fine = take_plane(rest, count, scratch, &plane);
+        for (size_t i = 0; i < place_count && fine; i++)
+            out[i] |= (uint64_t)plane[places[i]] << (8 * byte);
+    }
+    if (scratch != on_stack)
+        free(scratch);
+    return fine;
+}
+
+static bool pick_residuals(struct slice *rest, const struct header *header, size_t count,
+                           const uint32_t *places, size_t place_count, uint64_t *out)
+{
+    const uint8_t *packed;
+    uint8_t width;
+
+    if (!take_u8(rest, &width))
+        return false;
+    if (header->storage == INT_PLANES)
+        return pick_planes(rest, count, width, places, place_count, out);
+    packed = packed_bytes(*rest, count, width);
+    for (size_t i = 0; packed != NULL && i < place_count; i++) {
+        size_t bit = (size_t)places[i] * width;
+        uint64_t word;
+
+        memcpy(&word, packed + bit / 8, sizeof(word)); /* the slack is behind the last one */
+        out[i] = word >> (bit % 8) & (((uint64_t)1 << width) - 1);
+    }
+    return packed != NULL;
+}
+
+/* Each difference counts: all values are made. */
+static bool pick_delta(struct slice rest, const struct header *header, size_t count,
+                       const uint32_t *places, size_t place_count, int64_t *out)
+{
+    int64_t *all = malloc(count * sizeof(*all));
+    bool fine = all != NULL && decode_delta(rest, header, count, all);
+
+    for (size_t i = 0; i < place_count && fine; i++)
+        out[i] = all[places[i]];
+    free(all);
+    return fine;
+}
+
+bool int_page_pick(struct slice page, size_t count, const uint32_t *places, size_t place_count,
+                   int64_t *out)
+{
+    struct header header;
+
+    if (count == 0 || !take_header(&page, &header))
+        return false;
+    if (header.transform == INT_DELTA)
+        return pick_delta(page, &header, count, places, place_count, out);
+    if (header.transform != INT_CONST &&
+        !pick_residuals(&page, &header, count, places, place_count, (uint64_t *)out))
+        return false;
+    if (header.transform == INT_DICT)
+        return apply_dict(&header, place_count, out);
+    for (size_t i = 0; i < place_count; i++)
+        out[i] = header.transform == INT_CONST
+                     ? header.base
+                     : (int64_t)((uint64_t)header.base + header.factor * (uint64_t)out[i]);
+    return true;
+}
+
 bool int_page_constant(struct slice page, int64_t *out)
 {
     struct header header;

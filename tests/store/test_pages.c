@@ -77,6 +77,20 @@ static const struct number_case {
     {"2% are not 7: 0.3 bits", skewed, 0.13},
 };
 
+/* Some values of a page, also the first and the last, in another order. */
+static void check_picked(struct slice page, const int64_t *values, uint32_t count)
+{
+    uint32_t places[9];
+    int64_t got[9];
+
+    for (uint32_t i = 0; i < 9; i++)
+        places[i] = i == 0 ? count - 1 : i == 1 ? 0 : random_below(&rng, count);
+    assert_true(int_page_pick(page, count, places, 9, got));
+    for (uint32_t i = 0; i < 9; i++)
+        assert_int_equal(got[i], values[places[i]]);
+    assert_true(int_page_pick(page, count, places, 0, got));
+}
+
 static void test_numbers(void **state)
 {
     static const uint32_t counts[] = {1, 2, 3, 47, 48, 49, 1000, COUNT_MAX};
@@ -88,7 +102,7 @@ static void test_numbers(void **state)
     for (size_t c = 0; c < COUNT_OF(number_cases); c++)
         for (size_t k = 0; k < COUNT_OF(counts); k++) {
             struct buf page = buf_empty(1 << 20);
-            uint32_t count = counts[k];
+            uint32_t count = counts[k], last = count - 1;
 
             print_message("  %s, %u\n", number_cases[c].name, count);
             for (uint32_t i = 0; i < count; i++)
@@ -96,13 +110,17 @@ static void test_numbers(void **state)
             assert_true(int_page_encode(&encoder, values, count, &page));
             assert_true(int_page_decode(buf_slice(&page), count, got));
             assert_memory_equal(values, got, count * sizeof(*got));
+            check_picked(buf_slice(&page), values, count);
             if (count == COUNT_MAX)
                 assert_true((double)page.len / count <= number_cases[c].bytes_max);
-            for (size_t cut = 0; cut < page.len && count < 50; cut++) /* must not crash */
+            for (size_t cut = 0; cut < page.len && count < 50; cut++) { /* must not crash */
                 (void)int_page_decode(slice_first(buf_slice(&page), cut), count, got);
+                (void)int_page_pick(slice_first(buf_slice(&page), cut), count, &last, 1, got);
+            }
             for (int round = 0; round < 50; round++) {
                 page.data[random_below(&rng, (uint32_t)page.len)] ^= (char)(1 + round);
                 (void)int_page_decode(buf_slice(&page), count, got);
+                (void)int_page_pick(buf_slice(&page), count, &last, 1, got);
                 (void)int_page_decode32(buf_slice(&page), count, (uint32_t *)(void *)got);
             }
             buf_release(&page);

@@ -144,6 +144,59 @@ static void check_block(const struct bench *bench, struct block *block)
     }
 }
 
+/* Text of the field, whatever the kind of column; NULL data: missing. */
+static struct slice column_text(const struct column *column, uint32_t row)
+{
+    struct slice none = {NULL, 0};
+
+    if (column->kind == COLUMN_DICT)
+        return column->codes[row] == COLUMN_NO_CODE ? none : column->dict[column->codes[row]];
+    if (column->kind == COLUMN_TEXT &&
+        (column->present == NULL || bit_get(column->present, row)))
+        return column->texts[row];
+    return none;
+}
+
+/* Text of a field of an event. */
+static struct slice field_text(const struct event *event, const struct event_field *field)
+{
+    return field->text.data != NULL ? field->text
+                                    : slice_sub(event->bytes, field->start, field->len);
+}
+
+/* Lines and fields of one row of nine: the others are not made. */
+static void check_few(const struct bench *bench, struct block *block)
+{
+    struct error err = {0};
+    const uint64_t *sequences = block_sequences(block, &err);
+    uint32_t rows[ROWS_MAX / 9 + 1], count = 0;
+    struct column lines;
+
+    for (uint32_t i = 4; i < block_row_count(block); i += 9)
+        rows[count++] = i;
+    block_narrow(block, rows, count);
+    assert_int_equal(block_selected_count(block), count);
+    assert_non_null(sequences);
+    assert_int_equal(block_column(block, FIELD_ID_MSG, true, &lines, &err), STATUS_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct event *event = row_of(bench, sequences[rows[i]])->event;
+        struct buf text = buf_empty(64 << 20);
+
+        assert_int_equal(block_render(block, rows[i], &text, &err), STATUS_OK);
+        assert_true(slice_equal(buf_slice(&text), event->bytes));
+        assert_true(slice_equal(lines.texts[rows[i]], event->bytes));
+        for (uint32_t k = 0; k < event->field_count; k++) {
+            struct column column;
+
+            assert_int_equal(block_column(block, event->fields[k].field, true, &column, &err),
+                             STATUS_OK);
+            assert_true(slice_equal(column_text(&column, rows[i]),
+                                    field_text(event, &event->fields[k])));
+        }
+        buf_release(&text);
+    }
+}
+
 typedef void visit_block(const struct bench *bench, struct block *block);
 
 static uint64_t each_block(struct bench *bench, enum scan_table table, visit_block *visit)
@@ -186,6 +239,7 @@ static void write_and_check(struct bench *bench)
     assert_int_equal(summary.rows, bench->content.row_count);
     assert_int_equal(summary.samples, bench->content.sample_count);
     assert_int_equal(each_block(bench, SCAN_EVENTS, check_block), bench->content.row_count);
+    assert_int_equal(each_block(bench, SCAN_EVENTS, check_few), bench->content.row_count);
 }
 
 static void test_all_bytes(void **unused)
@@ -255,19 +309,6 @@ static void test_many_rows(void **unused)
     bench_free(bench);
 }
 
-/* Text of the field, whatever the kind of column; NULL data: missing. */
-static struct slice column_text(const struct column *column, uint32_t row)
-{
-    struct slice none = {NULL, 0};
-
-    if (column->kind == COLUMN_DICT)
-        return column->codes[row] == COLUMN_NO_CODE ? none : column->dict[column->codes[row]];
-    if (column->kind == COLUMN_TEXT &&
-        (column->present == NULL || bit_get(column->present, row)))
-        return column->texts[row];
-    return none;
-}
-
 static void check_fields(const struct bench *bench, struct block *block)
 {
     struct error err = {0};
@@ -279,14 +320,11 @@ static void check_fields(const struct bench *bench, struct block *block)
         const struct event *event = row_of(bench, sequences[i])->event;
 
         for (uint32_t k = 0; k < event->field_count; k++) {
-            const struct event_field *field = &event->fields[k];
-            struct slice expected =
-                field->text.data != NULL ? field->text
-                                         : slice_sub(event->bytes, field->start, field->len);
             struct column column;
 
-            assert_int_equal(block_column(block, field->field, true, &column, &err), STATUS_OK);
-            assert_true(slice_equal(column_text(&column, i), expected));
+            assert_int_equal(block_column(block, event->fields[k].field, true, &column, &err),
+                             STATUS_OK);
+            assert_true(slice_equal(column_text(&column, i), field_text(event, &event->fields[k])));
         }
     }
     assert_int_equal(block_column(block, FIELD_ID_DURATION, false, &duration, &err), STATUS_OK);

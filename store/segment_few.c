@@ -1,0 +1,325 @@
+/* store/segment_few.c -- pick values of selected rows from pages.
+ *
+ * A page of a block decompresses in microseconds; what takes the time is to make, check and look up
+ * thousands of values of which a handful is printed. Values are checked against their pools as they
+ * are picked, like those of whole columns. */
+#include "store/segment_few.h"
+
+#include "store/encoding/int_page.h"
+
+/* So many rows of the section per selected one, or its columns are loaded as a whole. */
+enum { FEW_SHARE = 4 };
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "a block of a segment needs too much memory");
+}
+
+/* ---- which rows ---- */
+
+static uint32_t selected_in(const struct segment_block *block,
+                            const struct segment_section *section, uint32_t *rows)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < section->row_count; i++)
+        if (bit_get(block->base.selected, section->first_row + i)) {
+            if (rows != NULL)
+                rows[count] = i;
+            count++;
+        }
+    return count;
+}
+
+static enum status pick_numbers(struct segment_block *block, const struct page_ref *page,
+                                uint32_t value_count, const uint32_t *places, uint32_t count,
+                                int64_t **out, struct error *err)
+{
+    struct slice bytes;
+    enum status status = segment_page_read(block->segment, page, &block->base.arena, &bytes,
+                                           &block->bytes_read, err);
+
+    if (status != STATUS_OK)
+        return status;
+    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(int64_t), (size_t)count + 1);
+    if (*out == NULL)
+        return no_memory(err);
+    return int_page_pick(bytes, value_count, places, count, *out)
+               ? STATUS_OK
+               : segment_corrupt(block->segment, "page of numbers", err);
+}
+
+static enum status pick_codes(struct segment_block *block, const struct page_ref *page,
+                              uint32_t value_count, const uint32_t *places, uint32_t count,
+                              uint32_t below, uint32_t **out, struct error *err)
+{
+    int64_t *numbers;
+    enum status status = pick_numbers(block, page, value_count, places, count, &numbers, err);
+
+    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t), (size_t)count + 1);
+    if (status == STATUS_OK && *out == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        if ((uint64_t)numbers[i] >= below)
+            return segment_corrupt(block->segment, "code", err);
+        (*out)[i] = (uint32_t)numbers[i];
+    }
+    return status;
+}
+
+static enum status pick_templates(struct segment_block *block, uint32_t section,
+                                  struct segment_few *few, struct error *err)
+{
+    const struct segment_section *entry = &block->entry->sections[section];
+    const struct segment_family *family = segment_family_of(block, section);
+    uint32_t *places = few->places, *templates;
+    enum status status;
+
+    for (uint32_t i = 0; i < few->count; i++)
+        places[i] = entry->first_row + few->rows[i];
+    status = pick_codes(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count, places,
+                        few->count, family->template_count, &templates, err);
+    for (uint32_t i = 0; i < few->count; i++)
+        places[i] = i;
+    for (uint32_t i = 0; i < few->count && status == STATUS_OK; i++)
+        templates[i] += family->first_template;
+    few->templates = status == STATUS_OK ? templates : NULL;
+    return status;
+}
+
+enum status segment_few_get(struct segment_block *block, uint32_t section,
+                            struct segment_few **out, struct error *err)
+{
+    const struct segment_section *entry = &block->entry->sections[section];
+    struct arena *arena = &block->base.arena;
+    uint32_t count, *rows;
+    struct segment_few *few;
+    enum status status;
+
+    if (block->few == NULL)
+        block->few = arena_alloc(arena, sizeof(struct segment_few *), 8,
+                                 (size_t)block->entry->section_count + 1);
+    if (block->few == NULL)
+        return no_memory(err);
+    *out = block->few[section];
+    if (*out != NULL)
+        return STATUS_OK;
+    count = selected_in(block, entry, NULL);
+    if (count > entry->row_count / FEW_SHARE)
+        return STATUS_OK;
+    few = arena_new(arena, struct segment_few, 1);
+    rows = arena_new(arena, uint32_t, (size_t)count + 1);
+    if (few == NULL || rows == NULL)
+        return no_memory(err);
+    (void)selected_in(block, entry, rows);
+    few->count = count;
+    few->rows = rows;
+    few->places = arena_new(arena, uint32_t, (size_t)count + 1);
+    few->values = arena_new(arena, struct segment_values,
+                            segment_family_of(block, section)->column_count + 1u);
+    if (few->places == NULL || few->values == NULL)
+        return no_memory(err);
+    status = pick_templates(block, section, few, err);
+    if (status == STATUS_OK)
+        *out = block->few[section] = few;
+    return status;
+}
+
+/* ---- their values ---- */
+
+/* The filter has read the whole column already. */
+static enum status gather_loaded(struct segment_block *block, const struct segment_few *few,
+                                 const struct segment_values *whole, struct segment_values *out,
+                                 struct error *err)
+{
+    struct arena *arena = &block->base.arena;
+    size_t room = (size_t)few->count + 1;
+    int64_t *numbers = arena_new(arena, int64_t, room), *scales = arena_new(arena, int64_t, room);
+    uint32_t *codes = arena_new(arena, uint32_t, room);
+    struct slice *texts = arena_new(arena, struct slice, room);
+
+    if (numbers == NULL || scales == NULL || codes == NULL || texts == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < few->count; i++) {
+        uint32_t row = few->rows[i];
+
+        numbers[i] = whole->numbers != NULL ? whole->numbers[row] : 0;
+        scales[i] = whole->scales != NULL ? whole->scales[row] : 0;
+        codes[i] = whole->codes != NULL ? whole->codes[row] : 0;
+        if (whole->texts != NULL)
+            texts[i] = whole->texts[row];
+    }
+    *out = (struct segment_values){
+        .numbers = numbers, .scales = scales, .codes = codes, .texts = texts};
+    return STATUS_OK;
+}
+
+static enum status pick_texts(struct segment_block *block, uint32_t section,
+                              const struct segment_few *few, uint32_t column,
+                              struct segment_values *out, struct error *err)
+{
+    const struct segment_values *whole;
+    enum status status = segment_block_values(block, section, column, &whole, err);
+
+    return status == STATUS_OK ? gather_loaded(block, few, whole, out, err) : status;
+}
+
+static enum status add_times(struct segment_block *block, uint32_t section,
+                             const struct segment_few *few, int64_t *numbers, struct error *err)
+{
+    uint32_t first_row = block->entry->sections[section].first_row;
+    const int64_t *times;
+    enum status status = segment_block_page(block, PAGE_TIME, &times, err);
+
+    for (uint32_t i = 0; i < few->count && status == STATUS_OK; i++)
+        numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[first_row + few->rows[i]]);
+    return status;
+}
+
+static enum status pick_values(struct segment_block *block, uint32_t section,
+                               const struct segment_few *few, uint32_t number,
+                               struct segment_values *out, struct error *err)
+{
+    const struct segment_column *column = &segment_family_of(block, section)->columns[number];
+    const struct page_ref *pages = segment_column_pages(block, section, number);
+    uint32_t value_count = block->entry->sections[section].row_count, *codes;
+    int64_t *numbers, *scales;
+    enum status status;
+
+    if (column->class == CLASS_TEXTS)
+        return pick_texts(block, section, few, number, out, err);
+    if (column->class == CLASS_CODES) {
+        status = pick_codes(block, pages, value_count, few->rows, few->count, column->dict_count,
+                            &codes, err);
+        out->codes = codes;
+        return status;
+    }
+    status = pick_numbers(block, pages, value_count, few->rows, few->count, &numbers, err);
+    out->numbers = numbers;
+    if (status == STATUS_OK && column->class == CLASS_DECIMALS) {
+        status = pick_numbers(block, pages + 1, value_count, few->rows, few->count, &scales, err);
+        out->scales = scales;
+    } else if (status == STATUS_OK && column->kind.type == SLOT_STAMP) {
+        status = add_times(block, section, few, numbers, err);
+    }
+    return status;
+}
+
+/* The string of each row's code; the codes become places in this list. */
+static enum status look_up(struct segment_block *block, const struct segment_column *column,
+                           const struct segment_few *few, struct segment_values *values,
+                           struct error *err)
+{
+    struct slice *dict = arena_new(&block->base.arena, struct slice, (size_t)few->count + 1);
+    uint32_t *strings;
+    enum status status = pick_codes(block, &column->list, column->dict_count, values->codes,
+                                    few->count, block->segment->pool_count, &strings, err);
+
+    if (status == STATUS_OK && dict == NULL)
+        status = no_memory(err);
+    for (uint32_t i = 0; i < few->count && status == STATUS_OK; i++)
+        status = segment_pool_string(block->segment, strings[i], &block->hold, &dict[i], err);
+    values->dict = dict;
+    values->codes = few->places;
+    return status;
+}
+
+enum status segment_few_values(struct segment_block *block, uint32_t section,
+                               struct segment_few *few, uint32_t number,
+                               const struct segment_values **out, struct error *err)
+{
+    const struct segment_column *column = &segment_family_of(block, section)->columns[number];
+    const struct segment_values *whole = block->values[section];
+    struct segment_values made = {0};
+    enum status status;
+
+    *out = &few->values[number];
+    if ((*out)->printable)
+        return STATUS_OK;
+    status = whole != NULL && whole[number].loaded
+                 ? gather_loaded(block, few, &whole[number], &made, err)
+                 : pick_values(block, section, few, number, &made, err);
+    if (status == STATUS_OK && column->class == CLASS_CODES)
+        status = look_up(block, column, few, &made, err);
+    else if (status == STATUS_OK && column->class == CLASS_IDS)
+        status = segment_block_ids(block, column->kind, made.numbers, few->count, &made.ids, err);
+    made.loaded = made.printable = status == STATUS_OK;
+    if (status == STATUS_OK)
+        few->values[number] = made;
+    return status;
+}
+
+/* ---- lines ---- */
+
+enum status segment_lines_open(struct segment_block *block, uint32_t section,
+                               struct segment_lines *out, struct error *err)
+{
+    const struct segment_values *values;
+    enum status status;
+
+    *out = (struct segment_lines){.block = block, .section = section};
+    status = segment_few_get(block, section, &out->few, err);
+    if (status == STATUS_OK && out->few == NULL)
+        return segment_block_load(block, section, err);
+    if (status != STATUS_OK || out->few->has_line)
+        return status;
+    for (uint32_t i = 0; i < segment_family_of(block, section)->slot_count && status == STATUS_OK;
+         i++)
+        status = segment_few_values(block, section, out->few, i, &values, err);
+    out->few->has_line = status == STATUS_OK;
+    return status;
+}
+
+/* Place of a row of the section among the few. */
+static uint32_t place_of(const struct segment_few *few, uint32_t row)
+{
+    uint32_t low = 0, high = few->count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (few->rows[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void find_row(const struct segment_lines *lines, uint32_t row, struct line_row *out)
+{
+    struct segment_block *block = lines->block;
+    uint32_t local = row - block->entry->sections[lines->section].first_row;
+
+    *out = (struct line_row){.section = lines->section};
+    if (lines->few == NULL) {
+        out->template = block->templates[row];
+        out->values = block->values[lines->section];
+        out->index = local;
+        return;
+    }
+    out->index = place_of(lines->few, local);
+    out->template = lines->few->templates[out->index];
+    out->values = lines->few->values;
+}
+
+bool segment_lines_append(const struct segment_lines *lines, uint32_t row,
+                          const struct line_part *part, struct buf *out)
+{
+    struct line_part whole;
+    struct line_row at;
+
+    find_row(lines, row, &at);
+    if (part == NULL)
+        whole = segment_whole_line(lines->block, lines->section, at.template);
+    return segment_append_values(lines->block, &at, part == NULL ? &whole : part, out);
+}
+
+struct line_part segment_lines_field(const struct segment_lines *lines, uint32_t row,
+                                     uint32_t index)
+{
+    struct line_row at;
+
+    find_row(lines, row, &at);
+    return segment_field_part(lines->block, lines->section, at.template, index);
+}

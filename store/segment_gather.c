@@ -65,8 +65,8 @@ struct word_map {
 
 enum {
     WORD_MAPS = 64,     /* templates alternate: those that were met last */
-    PREFETCH_ROWS = 12, /* the rows of a family lie apart */
-    PREFETCH_WORDS = 24,
+    TILE_ROWS = 64,     /* their values, and a line of each column, stay in the nearest cache */
+    PREFETCH_WORDS = 24, /* of each row: those of a family lie apart */
     WORDS_PER_LINE = 8,
 };
 #define WORD_FIXED UINT32_MAX
@@ -102,28 +102,70 @@ static void map_words(const struct gathering *gathering, uint32_t number, struct
     }
 }
 
-/* All words of one row to their columns. */
-static void transpose_row(const struct gathering *gathering, uint32_t i, const struct word_map *map)
+/* Rows that are transposed together, and the values of each. */
+struct tile {
+    uint32_t first, count; /* rows of the family */
+    bool one_template;
+    uint32_t templates[TILE_ROWS];
+    const uint64_t *values[TILE_ROWS];
+};
+
+static void open_tile(const struct gathering *gathering, uint32_t first, struct tile *tile)
 {
-    const uint64_t *values = shaped_row_values(gathering->rows, gathering->order[i]);
+    uint32_t left = gathering->row_count - first;
+
+    *tile = (struct tile){.first = first, .count = left < TILE_ROWS ? left : TILE_ROWS};
+    tile->one_template = true;
+    for (uint32_t i = 0; i < tile->count; i++) {
+        uint32_t row = gathering->order[first + i];
+
+        tile->templates[i] = gathering->rows->templates[row];
+        tile->values[i] = shaped_row_values(gathering->rows, row);
+        tile->one_template = tile->one_template && tile->templates[i] == tile->templates[0];
+        for (uint32_t word = 0; word < PREFETCH_WORDS; word += WORDS_PER_LINE)
+            __builtin_prefetch(tile->values[i] + word);
+    }
+}
+
+/* All words of one row to their columns. */
+static void transpose_row(const struct gathering *gathering, const struct tile *tile, uint32_t i,
+                          const struct word_map *map)
+{
+    const uint64_t *values = tile->values[i];
 
     for (uint32_t word = 0; word < gathering->word_count; word++) {
         const struct word_source *source = &map->sources[word];
 
-        gathering->outputs[word][i] =
+        gathering->outputs[word][tile->first + i] =
             source->place == WORD_FIXED ? source->fixed : values[source->place];
     }
 }
 
-static void prefetch_row(const struct gathering *gathering, uint32_t i)
+/* The same for rows that all have one template: column by column. */
+static void transpose_tile(const struct gathering *gathering, const struct tile *tile,
+                           const struct word_map *map)
 {
-    const uint64_t *values;
+    for (uint32_t word = 0; word < gathering->word_count; word++) {
+        const struct word_source source = map->sources[word];
+        uint64_t *out = gathering->outputs[word] + tile->first;
 
-    if (i >= gathering->row_count)
-        return;
-    values = shaped_row_values(gathering->rows, gathering->order[i]);
-    for (uint32_t word = 0; word < PREFETCH_WORDS; word += WORDS_PER_LINE)
-        __builtin_prefetch(values + word);
+        if (source.place == WORD_FIXED)
+            for (uint32_t i = 0; i < tile->count; i++)
+                out[i] = source.fixed;
+        else
+            for (uint32_t i = 0; i < tile->count; i++)
+                out[i] = tile->values[i][source.place];
+    }
+}
+
+static const struct word_map *map_of(const struct gathering *gathering, uint32_t number,
+                                     struct word_map maps[WORD_MAPS])
+{
+    struct word_map *map = &maps[number % WORD_MAPS];
+
+    if (map->template != number)
+        map_words(gathering, number, map);
+    return map;
 }
 
 static bool transpose(const struct gathering *gathering)
@@ -131,19 +173,19 @@ static bool transpose(const struct gathering *gathering)
     struct word_map maps[WORD_MAPS];
     struct word_source *sources =
         malloc(((size_t)WORD_MAPS * gathering->word_count + 1) * sizeof(*sources));
+    struct tile tile;
 
     if (sources == NULL)
         return false;
     for (uint32_t i = 0; i < WORD_MAPS; i++)
         maps[i] = (struct word_map){TEMPLATE_NONE, sources + (size_t)i * gathering->word_count};
-    for (uint32_t i = 0; i < gathering->row_count; i++) {
-        uint32_t number = gathering->rows->templates[gathering->order[i]];
-        struct word_map *map = &maps[number % WORD_MAPS];
-
-        if (map->template != number)
-            map_words(gathering, number, map);
-        prefetch_row(gathering, i + PREFETCH_ROWS);
-        transpose_row(gathering, i, map);
+    for (uint32_t first = 0; first < gathering->row_count; first += tile.count) {
+        open_tile(gathering, first, &tile);
+        if (tile.one_template)
+            transpose_tile(gathering, &tile, map_of(gathering, tile.templates[0], maps));
+        else
+            for (uint32_t i = 0; i < tile.count; i++)
+                transpose_row(gathering, &tile, i, map_of(gathering, tile.templates[i], maps));
     }
     free(sources);
     return true;
@@ -243,29 +285,40 @@ static bool code_of(struct text_pool *pool, uint32_t serial, uint32_t number,
     return true;
 }
 
-static bool gather_codes(const struct gathering *gathering, uint32_t column,
-                         struct gathered_column *out)
+/* Strings repeat: the table of the whole pool is asked only for those not met lately. */
+static bool code_of_text(const struct gathering *gathering, uint32_t column, uint32_t i,
+                         uint32_t serial, struct gathered_column *out, uint32_t *capacity)
 {
     struct text_pool *pool = &gathering->pools->texts;
-    uint32_t serial = ++gathering->pools->column_serial, capacity = 0;
-    uint64_t last = 0;
+    uint64_t hash = hash_at(gathering, column, i);
+    struct recent_text *recent = &gathering->pools->recent[hash % RECENT_TEXTS];
+    uint32_t number;
 
-    out->class = CLASS_CODES;
-    for (uint32_t i = 0; i < gathering->row_count; i++) {
-        uint64_t hash = hash_at(gathering, column, i);
-        uint32_t number;
-
-        if (i > 0 && hash == last) {
-            out->numbers[i] = out->numbers[i - 1];
-            continue;
-        }
-        last = hash;
+    if (recent->hash != hash || recent->serial != serial) {
         number = text_pool_find(pool, hash);
         if (number == TEXT_POOL_NONE)
             number = text_pool_add(pool, hash, text_at(gathering, column, i));
-        if (!code_of(pool, serial, number, out, &capacity, &out->numbers[i]))
+        if (!code_of(pool, serial, number, out, capacity, &recent->code))
             return false;
+        recent->hash = hash;
+        recent->serial = serial;
     }
+    out->numbers[i] = recent->code;
+    return true;
+}
+
+static bool gather_codes(const struct gathering *gathering, uint32_t column,
+                         struct gathered_column *out)
+{
+    const uint64_t *hashes = gathering->words[(size_t)column * WORDS_MAX + 1];
+    uint32_t serial = ++gathering->pools->column_serial, capacity = 0;
+
+    out->class = CLASS_CODES;
+    for (uint32_t i = 0; i < gathering->row_count; i++)
+        if (i > 0 && hashes[i] == hashes[i - 1])
+            out->numbers[i] = out->numbers[i - 1];
+        else if (!code_of_text(gathering, column, i, serial, out, &capacity))
+            return false;
     return true;
 }
 

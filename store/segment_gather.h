@@ -12,11 +12,21 @@
 
 enum { ID_POOLS_MAX = 64 }; /* kinds: UUID and HEX of 4 to 32 bytes, in two cases each */
 
+enum { RECENT_TEXTS = 1024 };
+
+/* A string by its hash, and its code in the column of that serial; 0: nothing yet. */
+struct recent_text {
+    uint64_t hash;
+    int64_t code;
+    uint32_t serial;
+};
+
 struct gather_pools {
     struct text_pool texts;
     struct id_pool ids[ID_POOLS_MAX];
     uint32_t ids_count;
-    uint32_t column_serial; /* of the column that interned last */
+    uint32_t column_serial; /* of the column that interned last, from 1 */
+    struct recent_text recent[RECENT_TEXTS];
     uint64_t *words;        /* for gather_family(), so that each page is touched for the first time once */
     size_t word_capacity;
 };

@@ -1,370 +1,30 @@
-/* collector/derive.c -- rules as data: the built-in table below is what a user would write,
- * compiled by the same code. Each rule is one url_pattern; the first that matches makes the value.
- */
-#include "collector/derive.h"
-
+/* collector/derive.c -- apply the rules to an event. Each rule is one url_pattern; the first that
+ * matches makes the value.
+ *
+ * What a rule does within the front of a text is remembered (derive_front.h). That is sound for a
+ * rule of one branch, known to match from the set alone, whose match begins with the text and ends
+ * before the front does. Such a match is the leftmost one of every text with that front, since the
+ * matcher never goes back and has read nothing behind the front. That it stays the rule's only
+ * match needs two things: no second one was found when it was remembered, and what follows the
+ * front did not make the set say so. A second match within the front would have been found then,
+ * too; one that ends behind it the set finds there. */
+#include "collector/derive_front.h"
+#include "collector/derive_private.h"
 #include "collector/formats/request_line.h"
-#include "collector/url_set.h"
-
-#include <stdlib.h>
-
-enum derived_field {
-    DERIVED_TENANT,
-    DERIVED_URL_GROUP,
-    DERIVED_ROUTE,
-    DERIVED_PATH_GROUP,
-    DERIVED_COUNT
-};
-
-static const char *const derived_names[DERIVED_COUNT] = {"tenant", "url_group", "route",
-                                                         "path_group"};
-
-/* ---- the built-in rules ---- */
-
-#define TENANT_RE "/a/([\\w.:%-]+)(?:/|$)"
-
-static const struct derive_rule_config tenant_rules[] = {
-    {.from = DERIVE_FROM_PATH, .re = TENANT_RE, .set = "$1"},
-    {.from = DERIVE_FROM_REFERER, .re = TENANT_RE, .set = "$1"},
-    {.from = DERIVE_FROM_USER, .re = "@([\\w.:-]+)\\.commcarehq\\.org$", .set = "$1"},
-};
-
-static const struct derive_rule_config url_group_rules[] = {
-    {.re = "/hq/multimedia/file/CommCare(Audio|Video|Image)", .set = "mm/$1", .lower = true},
-    {.re = "/hq/multimedia/file/", .set = "mm/other"},
-    {.re = "/accounts/login/", .set = "login"},
-    {.re = "^/home/", .set = "home"},
-    {.re = "^/pricing/", .set = "pricing"},
-    {.re = "^/formplayer/", .set = "formplayer"},
-    {.re = "^/static/|favicon\\.ico", .set = "static"},
-    {.re = "^/hq/([^/]+)", .set = "hq/$1"},
-    {.re = "^/a/[^/]+/(phone/[^/]+)", .set = "$1"},
-    {.re = "^/a/[^/]+/(api/[^/]+/odata/[^/]+)", .set = "$1"},
-    {.re = "^/a/[^/]+/(api/[^/]+/[^/]+)", .set = "$1"},
-    {.re = "^/a/[^/]+/([^/]+)", .set = "$1"},
-    {.set = "other"},
-};
-
-static const struct derive_rule_config route_rules[] = {
-    {.re = "^/a/[^/]+/(?:receiver|phone)/", .set = "mobile"},
-    {.re = "^/a/[^/]+/api/", .set = "api"},
-    {.re = "^/formplayer/", .set = "formplayer"},
-    {.set = "hq"},
-};
-
-static const struct derive_rule_config path_group_rules[] = {
-    {.replace = "/a/[^/]+", .by = "/a/*"},
-    {.replace = "/(modules|forms)-[0-9]+", .by = "/$1-*"},
-    {.replace = "/form_data/[a-z0-9-]+", .by = "/form_data/*"},
-    {.replace = "/uuid:[a-z0-9-]+", .by = "/uuid:*"},
-    {.replace = "[-0-9a-f]{10,}", .by = "*"},
-};
-
-#define BUILT_IN(rules)                                                                            \
-    {                                                                                              \
-        (rules), COUNT_OF(rules)                                                                   \
-    }
-
-static const struct {
-    const struct derive_rule_config *rules;
-    size_t count;
-} built_in[DERIVED_COUNT] = {
-    [DERIVED_TENANT] = BUILT_IN(tenant_rules),
-    [DERIVED_URL_GROUP] = BUILT_IN(url_group_rules),
-    [DERIVED_ROUTE] = BUILT_IN(route_rules),
-    [DERIVED_PATH_GROUP] = BUILT_IN(path_group_rules),
-};
-
-/* ---- configuration ---- */
-
-static const char *const source_names[] = {"path", "referer", "user", NULL};
-static const char *const no_rules = "none";
-
-#define RULE_OFFSET(member) offsetof(struct derive_rule_config, member)
-
-static const struct option rule_rows[] = {
-    {.type = OPTION_LINE, .offset = RULE_OFFSET(line)},
-    {.name = "from",
-     .type = OPTION_ENUM,
-     .names = source_names,
-     .offset = RULE_OFFSET(from),
-     .preset = "path",
-     .help = "the field that the pattern is applied to"},
-    {.name = "re",
-     .type = OPTION_TEXT,
-     .offset = RULE_OFFSET(re),
-     .help = "regular expression (PCRE2); left out: always"},
-    {.name = "set",
-     .type = OPTION_TEXT,
-     .offset = RULE_OFFSET(set),
-     .flags = OPTION_REQUIRED,
-     .help = "the value, with $1 for the first group"},
-    {.name = "lower",
-     .type = OPTION_BOOL,
-     .offset = RULE_OFFSET(lower),
-     .help = "fold the value to lower case"},
-};
-static const struct option_table rule_table = OPTION_TABLE_OF(rule_rows, struct derive_rule_config);
-
-static const struct option replace_rows[] = {
-    {.type = OPTION_LINE, .offset = RULE_OFFSET(line)},
-    {.name = "replace",
-     .type = OPTION_TEXT,
-     .offset = RULE_OFFSET(replace),
-     .flags = OPTION_REQUIRED,
-     .help = "regular expression (PCRE2), every match of it"},
-    {.name = "by",
-     .type = OPTION_TEXT,
-     .offset = RULE_OFFSET(by),
-     .flags = OPTION_REQUIRED,
-     .help = "what stands there instead, with $1 for the first group"},
-};
-static const struct option_table replace_table =
-    OPTION_TABLE_OF(replace_rows, struct derive_rule_config);
-
-static const struct option same_rows[] = {
-    {.type = OPTION_LINE, .offset = offsetof(struct derive_same_config, line)},
-    {.name = "same_as",
-     .type = OPTION_TEXT,
-     .offset = offsetof(struct derive_same_config, same_as),
-     .preset = "url_group",
-     .help = "url_group, or none"},
-    {.name = "from",
-     .type = OPTION_ENUM,
-     .names = source_names,
-     .offset = offsetof(struct derive_same_config, from),
-     .preset = "referer",
-     .help = "the field that the patterns are applied to"},
-};
-static const struct option_table same_table = OPTION_TABLE_OF(same_rows, struct derive_same_config);
-
-#define DERIVE_OFFSET(member) offsetof(struct derive_config, member)
-
-static const struct option derive_rows[] = {
-    {.type = OPTION_LINE, .offset = DERIVE_OFFSET(line)},
-    {.name = "tenant",
-     .type = OPTION_TABLES,
-     .table = &rule_table,
-     .offset = DERIVE_OFFSET(tenant),
-     .help = "the customer whose request it is"},
-    {.name = "url_group",
-     .type = OPTION_TABLES,
-     .table = &rule_table,
-     .offset = DERIVE_OFFSET(url_group),
-     .help = "the part of the application"},
-    {.name = "route",
-     .type = OPTION_TABLES,
-     .table = &rule_table,
-     .offset = DERIVE_OFFSET(route),
-     .help = "the web role that serves the path"},
-    {.name = "path_group",
-     .type = OPTION_TABLES,
-     .table = &replace_table,
-     .offset = DERIVE_OFFSET(path_group),
-     .help = "the path without ids"},
-    {.name = "referer_group",
-     .type = OPTION_TABLE,
-     .table = &same_table,
-     .offset = DERIVE_OFFSET(referer_group),
-     .help = "as url_group, of another field"},
-};
-const struct option_table derive_option_table = OPTION_TABLE_OF(derive_rows, struct derive_config);
-
-/* ---- compiled rules ---- */
-
-struct derive_rule {
-    struct url_pattern *pattern; /* NULL: always */
-    struct slice set;            /* in `texts` of the rules */
-    enum derive_source from;
-    bool lower;
-    bool group_only; /* `set` is `$n` and nothing else */
-    bool constant;   /* `set` has no group in it */
-    bool exact;      /* whether it matches is known from the set */
-};
-
-/* The rules of all fields, one behind the other, are the patterns of one set, as far as it has
- * room: a text is asked once which rules match. The few that do are then searched for groups. */
-struct derive_rules {
-    struct arena texts;
-    struct derive_rule *rules[DERIVED_COUNT];
-    uint32_t counts[DERIVED_COUNT];
-    struct url_set *set;
-    uint32_t first_bits[DERIVED_COUNT]; /* of a field's rules in the set, */
-    uint32_t set_counts[DERIVED_COUNT]; /* and how many of them are in it: the first ones */
-    uint64_t bits[DERIVED_COUNT][DERIVE_SOURCE_COUNT]; /* those that look at a source */
-    bool referer_group;                                /* by the rules of url_group */
-};
-
-/* "line 12: url_group: rule 3: re: " in front of what the pattern's parser said. */
-static enum status rule_error(struct error *err, enum status status, enum derived_field field,
-                              uint32_t index, const struct derive_rule_config *config)
-{
-    error_context(err, "line %u: derive: %s: rule %u", config->line, derived_names[field],
-                  index + 1);
-    return status;
-}
-
-/* $n must be a group of the pattern. */
-static enum status check_groups(const struct derive_rule *rule, struct error *err)
-{
-    unsigned groups = rule->pattern == NULL ? 0 : url_pattern_groups(rule->pattern);
-
-    for (size_t i = 0; i + 1 < rule->set.len; i++) {
-        unsigned group = (unsigned)((unsigned char)rule->set.data[i + 1] - '0');
-
-        if (rule->set.data[i] == '$' && group <= 9 && group > groups)
-            return error_set(err, STATUS_INVALID, "set: $%u, but the pattern has %u group%s", group,
-                             groups, groups == 1 ? "" : "s");
-    }
-    return STATUS_OK;
-}
-
-static enum status compile_rule(struct derive_rules *rules, const struct derive_rule_config *config,
-                                struct derive_rule *out, struct error *err)
-{
-    const char *re = config->replace != NULL ? config->replace : config->re;
-    const char *set = config->replace != NULL ? config->by : config->set;
-    enum status status;
-
-    out->set = arena_copy(&rules->texts, slice_of(set));
-    if (rules->texts.failed)
-        return error_set(err, STATUS_TOO_LARGE, "too many rules");
-    out->from = (enum derive_source)config->from;
-    out->lower = config->lower;
-    out->group_only = out->set.len == 2 && out->set.data[0] == '$' &&
-                      (unsigned char)(out->set.data[1] - '0') <= 9;
-    out->constant = slice_find_byte(out->set, '$') == SIZE_MAX;
-    if (re != NULL) {
-        status = url_pattern_new(slice_of(re), &out->pattern, err);
-        if (status != STATUS_OK) {
-            error_context(err, "%s", config->replace != NULL ? "replace" : "re");
-            return status;
-        }
-    }
-    return check_groups(out, err);
-}
-
-static enum status compile_rules(struct derive_rules *rules, enum derived_field field,
-                                 const struct derive_rule_config *configs, size_t count,
-                                 struct error *err)
-{
-    if (count > DERIVE_RULES_MAX)
-        return error_set(err, STATUS_TOO_LARGE, "derive: %s: more than %d rules",
-                         derived_names[field], DERIVE_RULES_MAX);
-    rules->rules[field] = calloc(count + 1, sizeof(struct derive_rule));
-    if (rules->rules[field] == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for derive rules");
-    for (uint32_t i = 0; i < count; i++) {
-        enum status status;
-
-        rules->counts[field] = i + 1;
-        status = compile_rule(rules, &configs[i], &rules->rules[field][i], err);
-        if (status != STATUS_OK)
-            return rule_error(err, status, field, i, &configs[i]);
-    }
-    return STATUS_OK;
-}
-
-static enum status compile_all(struct derive_rules *rules, const struct derive_config *config,
-                               struct error *err)
-{
-    const struct table_list *lists[DERIVED_COUNT] = {NULL};
-    enum status status = STATUS_OK;
-
-    rules->referer_group = true;
-    if (config != NULL) {
-        const char *same = config->referer_group.same_as;
-
-        lists[DERIVED_TENANT] = &config->tenant;
-        lists[DERIVED_URL_GROUP] = &config->url_group;
-        lists[DERIVED_ROUTE] = &config->route;
-        lists[DERIVED_PATH_GROUP] = &config->path_group;
-        rules->referer_group = same == NULL || strcmp(same, no_rules) != 0;
-        if (same != NULL && rules->referer_group && strcmp(same, "url_group") != 0)
-            return error_set(err, STATUS_INVALID,
-                             "line %u: derive: referer_group: same_as: expected url_group or none",
-                             config->referer_group.line);
-    }
-    for (int i = 0; i < DERIVED_COUNT && status == STATUS_OK; i++) {
-        bool given = lists[i] != NULL && lists[i]->items != NULL;
-
-        status =
-            compile_rules(rules, (enum derived_field)i, given ? lists[i]->items : built_in[i].rules,
-                          given ? lists[i]->count : built_in[i].count, err);
-    }
-    return status;
-}
-
-static enum status make_set(struct derive_rules *rules, struct error *err)
-{
-    const struct url_pattern *patterns[URL_SET_PATTERNS_MAX];
-    uint32_t count = 0;
-    enum status status;
-
-    for (unsigned kind = 0; kind < DERIVED_COUNT; kind++) {
-        rules->first_bits[kind] = count;
-        for (uint32_t i = 0; i < rules->counts[kind] && count < URL_SET_PATTERNS_MAX; i++)
-            patterns[count++] = rules->rules[kind][i].pattern;
-        rules->set_counts[kind] = count - rules->first_bits[kind];
-    }
-    status = url_set_new(patterns, count, &rules->set, err);
-    for (unsigned kind = 0; kind < DERIVED_COUNT && status == STATUS_OK; kind++)
-        for (uint32_t i = 0; i < rules->set_counts[kind]; i++) {
-            struct derive_rule *rule = &rules->rules[kind][i];
-            uint64_t bit = UINT64_C(1) << (rules->first_bits[kind] + i);
-
-            rule->exact = (url_set_exact(rules->set) & bit) != 0;
-            rules->bits[kind][rule->from] |= bit;
-        }
-    return status;
-}
-
-enum status derive_rules_new(const struct derive_config *config, struct derive_rules **out,
-                             struct error *err)
-{
-    struct derive_rules *rules = calloc(1, sizeof(*rules));
-    enum status status;
-
-    if (rules == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for derive rules");
-    rules->texts = arena_empty(1 << 20);
-    status = compile_all(rules, config, err);
-    if (status == STATUS_OK)
-        status = make_set(rules, err);
-    if (status != STATUS_OK) {
-        derive_rules_free(rules);
-        return status;
-    }
-    *out = rules;
-    return STATUS_OK;
-}
-
-void derive_rules_free(struct derive_rules *rules)
-{
-    if (rules == NULL)
-        return;
-    for (unsigned field = 0; field < DERIVED_COUNT; field++) {
-        for (uint32_t i = 0; i < rules->counts[field]; i++)
-            url_pattern_free(rules->rules[field][i].pattern);
-        free(rules->rules[field]);
-    }
-    url_set_free(rules->set);
-    arena_release(&rules->texts);
-    free(rules);
-}
-
-/* ---- apply ---- */
 
 /* One event on its way through the rules. */
 struct derivation {
     const struct derive_rules *rules;
     struct url_scratch *scratch;
+    struct derive_memory *memory; /* or NULL */
     struct arena *arena;
     struct slice event;
     struct parsed_event *parsed;
-    struct slice texts[DERIVE_SOURCE_COUNT]; /* data NULL: the event has none */
-    uint64_t matches[DERIVE_SOURCE_COUNT];   /* url_set_match() of them, */
-    bool asked[DERIVE_SOURCE_COUNT];         /* if it was needed yet */
+    struct slice texts[DERIVE_SOURCE_COUNT];          /* data NULL: the event has none */
+    uint64_t matches[DERIVE_SOURCE_COUNT];            /* url_set_match() of them, */
+    bool asked[DERIVE_SOURCE_COUNT];                  /* if it was needed yet */
+    struct derive_front *fronts[DERIVE_SOURCE_COUNT]; /* of those asked; NULL: none */
+    uint64_t behind[DERIVE_SOURCE_COUNT];             /* matches that end behind the front */
 };
 
 struct text_builder {
@@ -473,16 +133,42 @@ static void add_computed(struct derivation *at, field_id field, struct slice tex
     parsed_text(at->parsed, field, FIELD_TEXT, text);
 }
 
-/* The value of the rule that matched: a part of the bytes where it can be. */
-static void add_value(struct derivation *at, const struct derive_rule *rule,
-                      const struct url_match *match, bool is_tenant, field_id field)
+/* Does the match begin with the text and end within its front, and is the rule one of those of
+ * which this says enough? */
+static bool is_in_front(const struct derive_rule *rule, const struct derive_front *front,
+                        struct slice text, struct slice match)
 {
+    return front != NULL && rule->fronted && match.data == text.data && match.len > 0 &&
+           match.len < front->len;
+}
+
+/* Where a rule's group is in the texts with this front. NULL: nobody remembers that. */
+static struct front_group *group_of(struct derivation *at, unsigned source, enum derived_field kind)
+{
+    struct derive_front *front = at->fronts[source];
+
+    return front == NULL || (unsigned)kind >= FRONT_FIELDS ? NULL : &front->groups[kind];
+}
+
+/* The value of the rule that matched: a part of the bytes where it can be. */
+static void add_value(struct derivation *at, const struct derive_rule *rule, unsigned source,
+                      const struct url_match *match, enum derived_field kind, uint64_t bit,
+                      field_id field)
+{
+    bool folds = rule->lower || kind == DERIVED_TENANT;
     struct text_builder text;
-    struct slice group;
 
     if (rule->group_only) {
-        group = match->groups[rule->set.data[1] - '0'];
-        if (!(rule->lower || is_tenant) || is_folded(group)) {
+        struct slice group = match->groups[rule->set.data[1] - '0'];
+        struct front_group *known = group_of(at, source, kind);
+
+        if (!folds || is_folded(group)) {
+            if (known != NULL && bit != 0 && group.len > 0 &&
+                is_in_front(rule, at->fronts[source], at->texts[source], match->groups[0]))
+                *known =
+                    (struct front_group){.bit = bit,
+                                         .start = (uint8_t)(group.data - at->texts[source].data),
+                                         .len = (uint8_t)group.len};
             add_text(at, field, group);
             return;
         }
@@ -490,19 +176,42 @@ static void add_value(struct derivation *at, const struct derive_rule *rule,
     text.len = 0;
     text.full = false;
     expand(&text, rule->set, match);
-    if (is_tenant)
+    if (kind == DERIVED_TENANT)
         decode_percent(&text);
-    if (is_tenant || rule->lower)
+    if (folds)
         fold(&text);
     if (!text.full)
         add_computed(at, field, arena_copy(at->arena, slice_make(text.bytes, text.len)));
 }
 
+/* Which rules match the text, by what is known of its front and a walk over the rest. */
+static void ask_set(struct derivation *at, unsigned source)
+{
+    const struct url_set *set = at->rules->set;
+    struct slice text = at->texts[source];
+    struct derive_front *front = NULL;
+    struct url_walk walk;
+
+    at->asked[source] = true;
+    if (text.data == NULL)
+        return;
+    if (at->memory != NULL)
+        front = derive_memory_front(at->memory, at->rules->number, set, text);
+    if (front == NULL) {
+        at->matches[source] = url_set_match(set, text);
+        return;
+    }
+    walk = (struct url_walk){.row = front->walk.row};
+    url_set_walk(set, &walk, slice_from(text, front->len));
+    at->fronts[source] = front;
+    at->behind[source] = url_set_end(set, &walk);
+    at->matches[source] = front->walk.found | at->behind[source];
+}
+
 static uint64_t matches_of(struct derivation *at, unsigned source)
 {
-    if (!at->asked[source] && at->texts[source].data != NULL)
-        at->matches[source] = url_set_match(at->rules->set, at->texts[source]);
-    at->asked[source] = true;
+    if (!at->asked[source])
+        ask_set(at, source);
     return at->matches[source];
 }
 
@@ -525,14 +234,21 @@ static uint64_t next_bit(struct derivation *at, enum derived_field kind, int fro
     return first;
 }
 
-/* Add the value of one rule that may match, if it does. Nobody needs the groups of a constant. */
-static bool apply_rule(struct derivation *at, const struct derive_rule *rule, struct slice text,
-                       bool is_tenant, field_id field)
+/* Add the value of one rule that may match, if it does; `bit` is its in the set, or 0. Nobody needs
+ * the groups of a constant. */
+static bool apply_rule(struct derivation *at, const struct derive_rule *rule, unsigned source,
+                       enum derived_field kind, uint64_t bit, field_id field)
 {
+    struct slice text = at->texts[source];
+    const struct front_group *known = group_of(at, source, kind);
     struct url_match match;
 
     if (text.data == NULL)
         return false;
+    if (known != NULL && bit != 0 && known->bit == bit) {
+        add_text(at, field, slice_make(text.data + known->start, known->len));
+        return true;
+    }
     if (rule->pattern == NULL || (rule->constant && rule->exact)) {
         add_computed(at, field, rule->set);
         return true;
@@ -542,7 +258,7 @@ static bool apply_rule(struct derivation *at, const struct derive_rule *rule, st
     if (rule->constant)
         add_computed(at, field, rule->set);
     else
-        add_value(at, rule, &match, is_tenant, field);
+        add_value(at, rule, source, &match, kind, bit, field);
     return true;
 }
 
@@ -560,34 +276,46 @@ static void apply_rules(struct derivation *at, enum derived_field kind, int from
             rule = &rules->rules[kind][(uint32_t)__builtin_ctzll(bit) - rules->first_bits[kind]];
         else
             behind++;
-        if (apply_rule(at, rule, at->texts[from >= 0 ? (unsigned)from : rule->from],
-                       kind == DERIVED_TENANT, field))
+        if (apply_rule(at, rule, from >= 0 ? (unsigned)from : rule->from, kind, bit, field))
             return;
         if (bit != 0)
             bit = next_bit(at, kind, from, bit | (bit - 1));
     }
 }
 
+/* What replace_all() did to a text with one match. */
+struct replaced {
+    unsigned count;
+    struct slice match; /* the first one */
+    size_t by_len;      /* bytes that it became */
+};
+
 /* Every match of one rule, left to right. False: nothing matched, or no room. */
 static bool replace_all(const struct derive_rule *rule, struct url_scratch *scratch,
-                        struct slice text, struct text_builder *out)
+                        struct slice text, struct text_builder *out, struct replaced *done)
 {
     struct url_match match;
     size_t at = 0;
 
+    *done = (struct replaced){0};
     out->len = 0;
     out->full = false;
-    for (unsigned i = 0; i < DERIVE_REPLACEMENTS_MAX; i++) {
-        size_t start;
+    for (; done->count < DERIVE_REPLACEMENTS_MAX; done->count++) {
+        size_t start, len_before;
 
         if (at > text.len || !url_pattern_find(rule->pattern, scratch, text, at, &match))
             break;
         start = (size_t)(match.groups[0].data - text.data);
         put(out, slice_sub(text, at, start - at));
+        len_before = out->len;
         if (rule->constant)
             put(out, rule->set);
         else
             expand(out, rule->set, &match);
+        if (done->count == 0) {
+            done->match = match.groups[0];
+            done->by_len = out->len - len_before;
+        }
         at = start + match.groups[0].len;
         if (match.groups[0].len == 0) { /* an empty match: go on behind the next byte */
             put(out, slice_sub(text, at, 1));
@@ -600,26 +328,99 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
     return !out->full;
 }
 
-/* `matches`: url_set_match() of the path. A rule that matched may let others match what it made. */
-static void apply_replacements(struct derivation *at, struct slice path, uint64_t matches)
+/* Remember what became of the one match in the front of the text. */
+static void learn_replacement(struct derivation *at, const struct derive_rule *rule, uint64_t bit,
+                              struct slice text, const struct text_builder *out,
+                              const struct replaced *done)
+{
+    const struct url_set *set = at->rules->set;
+    struct derive_front *front = at->fronts[DERIVE_FROM_PATH];
+    struct front_replacement *known;
+
+    if (!is_in_front(rule, front, text, done->match) || done->count != 1 ||
+        done->by_len > FRONT_REPLACEMENT_MAX)
+        return;
+    known = &front->replacement;
+    known->bit = bit;
+    known->match_len = (uint8_t)done->match.len;
+    known->by_len = (uint8_t)done->by_len;
+    memcpy(known->by, out->bytes, done->by_len);
+    known->walk = url_set_begin(set);
+    url_set_walk(set, &known->walk, slice_make(known->by, known->by_len));
+    url_set_walk(set, &known->walk, slice_sub(text, done->match.len, front->len - done->match.len));
+}
+
+/* Replace the one match of the path by what is known of its front. False: it has to be done. */
+static bool recall_replacement(struct derivation *at, uint64_t bit, struct slice path,
+                               struct text_builder *out, uint64_t *matches)
+{
+    const struct derive_front *front = at->fronts[DERIVE_FROM_PATH];
+    const struct front_replacement *known;
+    struct url_walk walk;
+
+    if (front == NULL || front->replacement.bit != bit || (at->behind[DERIVE_FROM_PATH] & bit) != 0)
+        return false;
+    known = &front->replacement;
+    out->len = 0;
+    out->full = false;
+    put(out, slice_make(known->by, known->by_len));
+    put(out, slice_from(path, known->match_len));
+    if (out->full)
+        return false;
+    *matches = known->walk.found | at->behind[DERIVE_FROM_PATH];
+    if (known->walk.row == front->walk.row) /* as it was: so is all that follows */
+        return true;
+    walk = (struct url_walk){.row = known->walk.row};
+    url_set_walk(at->rules->set, &walk, slice_from(path, front->len));
+    *matches = known->walk.found | url_set_end(at->rules->set, &walk);
+    return true;
+}
+
+/* One rule of replacements; `first`: no other has changed the path yet. True: `out` is the new
+ * text, and `matches` are its. */
+static bool apply_replacement(struct derivation *at, uint32_t index, bool first, struct slice text,
+                              struct text_builder *out, uint64_t *matches)
 {
     const struct derive_rules *rules = at->rules;
+    const struct derive_rule *rule = &rules->rules[DERIVED_PATH_GROUP][index];
     uint32_t set_count = rules->set_counts[DERIVED_PATH_GROUP];
+    uint64_t bit = 0;
+    struct replaced done;
+
+    if (index < set_count) {
+        bit = UINT64_C(1) << (rules->first_bits[DERIVED_PATH_GROUP] + index);
+        if ((*matches & bit) == 0)
+            return false;
+        if (first && recall_replacement(at, bit, text, out, matches))
+            return true;
+    }
+    if (!replace_all(rule, at->scratch, text, out, &done))
+        return false;
+    if (first && bit != 0)
+        learn_replacement(at, rule, bit, text, out, &done);
+    if (index + 1 < set_count)
+        *matches = url_set_match(rules->set, slice_make(out->bytes, out->len));
+    return true;
+}
+
+/* `matches`: those of the path. A rule that matched may let others match what it made. `fronted`:
+ * the path is the text whose front is known. */
+static void apply_replacements(struct derivation *at, struct slice path, uint64_t matches,
+                               bool fronted)
+{
+    const struct derive_rules *rules = at->rules;
     struct text_builder builders[2];
     struct slice text = path;
     unsigned next = 0;
 
     if (path.len > DERIVE_TEXT_SIZE_MAX || rules->counts[DERIVED_PATH_GROUP] == 0)
         return;
-    matches >>= rules->first_bits[DERIVED_PATH_GROUP];
     for (uint32_t i = 0; i < rules->counts[DERIVED_PATH_GROUP]; i++) {
-        if ((i < set_count && (matches >> i & 1) == 0) ||
-            !replace_all(&rules->rules[DERIVED_PATH_GROUP][i], at->scratch, text, &builders[next]))
+        if (!apply_replacement(at, i, fronted && text.data == path.data, text, &builders[next],
+                               &matches))
             continue;
         text = slice_make(builders[next].bytes, builders[next].len);
         next = 1 - next;
-        if (i + 1 < set_count)
-            matches = url_set_match(rules->set, text) >> rules->first_bits[DERIVED_PATH_GROUP];
     }
     if (text.data == path.data)
         add_text(at, FIELD_ID_PATH_GROUP, path);
@@ -680,11 +481,12 @@ static struct slice path_of(struct slice target)
 }
 
 void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
-                  const struct format_context *context, struct slice event,
-                  struct parsed_event *parsed)
+                  struct derive_memory *memory, const struct format_context *context,
+                  struct slice event, struct parsed_event *parsed)
 {
     struct derivation at = {.rules = rules,
                             .scratch = scratch,
+                            .memory = memory,
                             .arena = context->arena,
                             .event = event,
                             .parsed = parsed};
@@ -710,5 +512,6 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
     if (path.data != NULL)
         apply_replacements(&at, path,
                            of_caller ? url_set_match(rules->set, path)
-                                     : matches_of(&at, DERIVE_FROM_PATH));
+                                     : matches_of(&at, DERIVE_FROM_PATH),
+                           !of_caller);
 }

@@ -63,6 +63,7 @@ struct derive_config {
 extern const struct option_table derive_option_table;
 
 struct derive_rules;
+struct derive_memory; /* derive_front.h */
 
 /* Compile the rules; `config` NULL: the built-in ones. The config may go afterwards.
  * Errors: INVALID (names line, key and the byte of the pattern), TOO_LARGE, NO_MEMORY. */
@@ -71,9 +72,10 @@ enum status derive_rules_new(const struct derive_config *config, struct derive_r
 void derive_rules_free(struct derive_rules *rules); /* NULL does nothing */
 
 /* Add the derived fields to what a format found in `event`. Nothing is derived twice: a tenant that
- * the format knows stays. Where a value stands in the bytes it becomes a span. */
+ * the format knows stays. Where a value stands in the bytes it becomes a span. `memory` may be NULL:
+ * slower, with the same results. */
 void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
-                  const struct format_context *context, struct slice event,
-                  struct parsed_event *parsed);
+                  struct derive_memory *memory, const struct format_context *context,
+                  struct slice event, struct parsed_event *parsed);
 
 #endif

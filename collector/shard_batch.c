@@ -30,9 +30,10 @@ static uint16_t format_index(void *user, const struct format *format)
     return batch->format_count++;
 }
 
-void shard_batch_init(struct shard_batch *batch)
+void shard_batch_init(struct shard_batch *batch, struct derive_memory *memory)
 {
     *batch = (struct shard_batch){.arena = arena_empty(BATCH_ARENA_MAX)};
+    batch->sink.memory = memory;
     batch->arena.kept_max = BATCH_ARENA_KEPT;
     shard_batch_reset(batch, 0);
 }
@@ -45,12 +46,14 @@ void shard_batch_release(struct shard_batch *batch)
 void shard_batch_reset(struct shard_batch *batch, uint64_t number)
 {
     struct arena arena = batch->arena;
+    struct derive_memory *memory = batch->sink.memory;
 
     assert(batch->first_part == NULL);
     arena_reset(&arena);
     arena.size_max = BATCH_ARENA_MAX;
     *batch = (struct shard_batch){.number = number, .arena = arena};
     batch->sink = (struct event_sink){.arena = &batch->arena,
+                                      .memory = memory,
                                       .format_index = format_index,
                                       .user = batch};
     batch->open = batch->sink;

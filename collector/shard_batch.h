@@ -35,7 +35,8 @@ struct shard_batch {
     bool touched;                  /* has something for the store */
 };
 
-void shard_batch_init(struct shard_batch *batch);
+/* `memory` is borrowed, and may be NULL: see derive_apply(). */
+void shard_batch_init(struct shard_batch *batch, struct derive_memory *memory);
 void shard_batch_release(struct shard_batch *batch);
 /* Empty it under a new number; the parts must have been taken off. */
 void shard_batch_reset(struct shard_batch *batch, uint64_t number);

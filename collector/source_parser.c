@@ -242,7 +242,8 @@ static void set_time(struct source_parser *parser, const struct draft *draft,
 
 /* Parse the text and make its spans point into the bytes. */
 static bool parse_draft(struct source_parser *parser, const struct draft *draft,
-                        const struct format_context *context, struct parsed_event *parsed)
+                        const struct format_context *context, struct derive_memory *memory,
+                        struct parsed_event *parsed)
 {
     parsed_reset(parsed);
     if (draft->format->parse(context, draft->text, parsed) != STATUS_OK) {
@@ -250,7 +251,7 @@ static bool parse_draft(struct source_parser *parser, const struct draft *draft,
         return false;
     }
     if (parser->rules != NULL)
-        derive_apply(parser->rules, parser->url_scratch, context, draft->text, parsed);
+        derive_apply(parser->rules, parser->url_scratch, memory, context, draft->text, parsed);
     if (draft->text.data != draft->bytes.data || draft->text.len != draft->bytes.len)
         peel_map_fields(parsed, draft->text, draft->pieces, draft->piece_count, context->arena);
     return true;
@@ -325,7 +326,7 @@ static enum status emit(struct source_parser *parser, struct draft *draft, bool 
     struct format_context context = context_for(parser, draft->format, sink->arena);
     struct parsed_event parsed;
 
-    if (!parse_draft(parser, draft, &context, &parsed) && remember)
+    if (!parse_draft(parser, draft, &context, sink->memory, &parsed) && remember)
         draft->format = &format_raw;
     return add_event(parser, draft, &context, &parsed, remember, sink, err);
 }
@@ -436,7 +437,7 @@ static enum status try_format(struct source_parser *parser, const struct format 
         return *taken ? start_open(parser, format, line, sink, err) : STATUS_OK;
     }
     context = context_for(parser, format, sink->arena);
-    *taken = parse_draft(parser, &draft, &context, &parsed);
+    *taken = parse_draft(parser, &draft, &context, sink->memory, &parsed);
     return *taken ? add_event(parser, &draft, &context, &parsed, true, sink, err) : STATUS_OK;
 }
 

@@ -36,6 +36,7 @@ struct event_sink {
     /* Index for batch.formats of a format name; the caller collects the names. */
     uint16_t (*format_index)(void *user, const struct format *format);
     void *user;
+    struct derive_memory *memory; /* of the thread that parses; NULL: none, slower */
     uint64_t raw_count;   /* events that no format explained */
 };
 

@@ -82,6 +82,11 @@ bool url_pattern_is_pcre(const struct url_pattern *pattern)
     return pattern->code != NULL;
 }
 
+bool url_pattern_is_single(const struct url_pattern *pattern)
+{
+    return pattern->code == NULL && pattern->branch_count == 1;
+}
+
 unsigned url_pattern_groups(const struct url_pattern *pattern)
 {
     return pattern->group_count;
@@ -352,6 +357,8 @@ bool url_pattern_find(const struct url_pattern *pattern, struct url_scratch *scr
         return find_pcre(pattern, scratch, text, from, out);
     if (pattern->branch_count > 1)
         return find_any_branch(pattern, text, from, out);
+    if (from > text.len || text.len - from < pattern->len_min)
+        return false;
     /* It sets all groups. */
     return find_branch(pattern, &pattern->branches[0], text, from, out);
 }

@@ -36,6 +36,8 @@ enum status url_pattern_new_pcre(struct slice text, struct url_pattern **out,
 void url_pattern_free(struct url_pattern *pattern); /* NULL does nothing */
 /* True if the pattern needs PCRE2. */
 bool url_pattern_is_pcre(const struct url_pattern *pattern);
+/* True if it is simple, and without alternatives at the top. */
+bool url_pattern_is_single(const struct url_pattern *pattern);
 /* Highest group in the pattern. */
 unsigned url_pattern_groups(const struct url_pattern *pattern);
 

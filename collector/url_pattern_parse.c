@@ -448,6 +448,22 @@ static bool is_deterministic(const struct url_pattern *pattern, const struct bra
     return branch->count > 0 || branch->at_start;
 }
 
+/* Bytes that the items of a branch eat at least. */
+static unsigned branch_len_min(const struct url_pattern *pattern, const struct branch *branch)
+{
+    unsigned len = 0;
+
+    for (unsigned i = 0; i < branch->count; i++) {
+        const struct item *item = &pattern->items[branch->first + i];
+
+        if (item->type == ITEM_LITERAL)
+            len += item->len;
+        if (item->type == ITEM_CLASS)
+            len += item->min;
+    }
+    return len;
+}
+
 bool url_pattern_parse(struct slice text, struct url_pattern *out)
 {
     struct slice rest = text;
@@ -468,6 +484,7 @@ bool url_pattern_parse(struct slice text, struct url_pattern *out)
                 finish_class(&out->items[i]);
         if (!is_deterministic(out, branch))
             return false;
+        out->len_min = out->branch_count == 1 ? branch_len_min(out, branch) : 0;
         if (rest.len == 0)
             return true;
         if (!take_char(&rest, '|'))

@@ -52,6 +52,7 @@ struct url_pattern {
     pcre2_match_context *limits; /* with code */
     unsigned group_count;
     unsigned branch_count, item_count, literal_len;
+    unsigned len_min; /* simple, of one branch: bytes of the shortest match */
     struct branch branches[BRANCHES_MAX];
     struct item items[ITEMS_MAX];
     char literals[LITERAL_SIZE_MAX];

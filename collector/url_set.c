@@ -430,26 +430,49 @@ void url_set_free(struct url_set *set)
     free(set);
 }
 
+struct url_walk url_set_begin(const struct url_set *set)
+{
+    struct url_walk walk = {.row = set->start_row, .found = set->maybe};
+
+    if (set->next != NULL)
+        walk.found |= set->found[walk.row >> set->shift];
+    return walk;
+}
+
 /* Rows from `found_row` on have something to add to what was found. */
-uint64_t url_set_match(const struct url_set *set, struct slice text)
+void url_set_walk(const struct url_set *set, struct url_walk *walk, struct slice text)
 {
     const uint16_t *next = set->next;
     const uint8_t *classes = set->classes;
     const unsigned char *at = (const unsigned char *)text.data;
     const unsigned char *end = text.len == 0 ? at : at + text.len;
     unsigned found_row = set->found_row;
-    unsigned row = set->start_row;
-    uint64_t found;
+    unsigned row = walk->row;
+    uint64_t found = walk->found;
 
     if (next == NULL)
-        return set->maybe;
-    found = set->maybe | set->found[row >> set->shift];
+        return;
     for (; at < end; at++) {
         row = next[row + classes[*at]];
         if (row >= found_row)
             found |= set->found[row >> set->shift];
     }
-    return found | set->found_last[row >> set->shift];
+    walk->row = row;
+    walk->found = found;
+}
+
+uint64_t url_set_end(const struct url_set *set, const struct url_walk *walk)
+{
+    return set->next == NULL ? walk->found
+                             : walk->found | set->found_last[walk->row >> set->shift];
+}
+
+uint64_t url_set_match(const struct url_set *set, struct slice text)
+{
+    struct url_walk walk = url_set_begin(set);
+
+    url_set_walk(set, &walk, text);
+    return url_set_end(set, &walk);
 }
 
 uint64_t url_set_exact(const struct url_set *set)

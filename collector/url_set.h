@@ -22,6 +22,16 @@ void url_set_free(struct url_set *set); /* NULL does nothing */
 
 /* Bit i: patterns[i] matches somewhere in the text, or may do so if not in url_set_exact(). */
 uint64_t url_set_match(const struct url_set *set, struct slice text);
+/* The same in pieces: begin, walk over one piece after the other, end. What was found so far and
+ * where the walk stands say all that matters of the text so far. */
+struct url_walk {
+    uint32_t row;
+    uint64_t found;
+};
+struct url_walk url_set_begin(const struct url_set *set);
+void url_set_walk(const struct url_set *set, struct url_walk *walk, struct slice text);
+uint64_t url_set_end(const struct url_set *set, const struct url_walk *walk);
+
 /* Bit i: the answer for patterns[i] is exact. */
 uint64_t url_set_exact(const struct url_set *set);
 

@@ -6,6 +6,7 @@
 
 #include "base/diag.h"
 #include "base/memory_budget.h"
+#include "collector/derive_front.h"
 
 #include <errno.h>
 #include <time.h>
@@ -368,8 +369,9 @@ enum status worker_init(struct worker *worker, struct pipeline *pipeline, uint32
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&worker->wake, &attributes);
     (void)pthread_condattr_destroy(&attributes);
-    shard_batch_init(&worker->batches[0]);
-    shard_batch_init(&worker->batches[1]);
+    worker->memory = derive_memory_new(); /* without it only slower */
+    shard_batch_init(&worker->batches[0], worker->memory);
+    shard_batch_init(&worker->batches[1], worker->memory);
     shard_batch_reset(&worker->batches[1], ++worker->batch_number);
     worker->filling = &worker->batches[0];
     status = compressor_new(&worker->compressor, err);
@@ -440,6 +442,7 @@ void worker_release(struct worker *worker)
     }
     while ((frame = take_frame(worker)) != NULL)
         pipeline_frame_free(frame);
+    derive_memory_free(worker->memory);
     source_set_release(&worker->sources);
     compressor_free(worker->compressor);
     (void)pthread_cond_destroy(&worker->wake);

@@ -49,6 +49,7 @@ struct worker {
 
     struct compressor *compressor;
     struct source_set sources;
+    struct derive_memory *memory;
     struct shard_batch batches[2];
     struct shard_batch *filling, *in_flight; /* in_flight NULL with COMMIT_NONE */
     uint64_t batch_number;

@@ -7,6 +7,7 @@
  * digest of every event: two builds that print the same digests found the same in every line. */
 #include "base/hash.h"
 #include "base/io.h"
+#include "collector/derive_front.h"
 #include "collector/source_parser.h"
 #include "store/chunk.h"
 #include "store/name_table.h"
@@ -40,6 +41,7 @@ struct bench {
     const struct format *format_keys[FORMATS_MAX];
     uint16_t format_count, format_last;
     struct arena arena; /* of one batch, as a worker keeps it */
+    struct derive_memory *memory;
     const char *only;
     unsigned rounds;
 };
@@ -180,7 +182,8 @@ static void run_file(struct bench *bench, const char *format, const char *path)
     static const struct format_settings settings = {0};
     struct totals *totals = totals_of(bench, format);
     struct source_parser *parser = NULL;
-    struct event_sink sink = {.arena = &bench->arena, .format_index = get_format, .user = bench};
+    struct event_sink sink = {.arena = &bench->arena, .format_index = get_format, .user = bench,
+                              .memory = bench->memory};
     struct buf text = buf_empty((size_t)1 << 30);
     struct error err = {0};
 
@@ -266,11 +269,13 @@ int main(int argc, char **argv)
         (void)name_table_get(&bench.names, slice_of(well_known_field_names[i]));
     bench.arena = arena_empty(BATCH_ARENA_SIZE);
     bench.arena.kept_max = BATCH_ARENA_KEPT_SIZE;
+    bench.memory = derive_memory_new();
     bench.field_names = (struct field_names){get_field, &bench};
     check(derive_rules_new(NULL, &bench.rules, &err), &err);
     run_files(&bench, argv[1]);
     print(&bench);
     arena_release(&bench.arena);
+    derive_memory_free(bench.memory);
     derive_rules_free(bench.rules);
     name_table_release(&bench.names);
     return 0;

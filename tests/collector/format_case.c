@@ -138,7 +138,7 @@ static void check_case(const struct format *format, const struct format_case *c,
     assert_int_equal(status, c->refused ? STATUS_INVALID : STATUS_OK);
     if (!c->refused) {
         if (rules != NULL)
-            derive_apply(rules, scratch, &context, event, parsed);
+            derive_apply(rules, scratch, NULL, &context, event, parsed);
         sort_fields(parsed);
         check_fields(c, parsed, event);
         check_time(c, parsed);

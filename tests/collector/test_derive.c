@@ -1,6 +1,7 @@
 /* tests/collector/test_derive.c -- the derive rules of USERS.md section 3: built in, from a file, and
  * their mistakes. Expected values are worked out by hand from the table there. */
 #include "collector/derive.h"
+#include "collector/derive_front.h"
 #include "collector/url_set.h"
 #include "collector/formats/formats.h"
 #include "format_case.h"
@@ -67,6 +68,7 @@ static const struct derive_case {
 struct fixture {
     struct derive_rules *rules;
     struct url_scratch *scratch;
+    struct derive_memory *memory;
     struct arena arena;
     field_id extra[EXTRA_COUNT];
     struct format_settings settings;
@@ -87,7 +89,8 @@ static void check_field(const struct fixture *f, struct slice event, field_id fi
         fail_msg("missing %s", expected);
 }
 
-static void derive_one(struct fixture *f, const struct derive_case *c)
+static void derive_with(struct fixture *f, const struct derive_case *c,
+                        struct derive_memory *memory)
 {
     struct format_context context = {.settings = &f->settings,
                                      .names = case_names(),
@@ -107,12 +110,20 @@ static void derive_one(struct fixture *f, const struct derive_case *c)
                 slice_sub(event, path_len + 1, referer_len));
     parsed_span(&f->parsed, FIELD_ID_USER, FIELD_TEXT, UNIT_NONE, event,
                 slice_from(event, path_len + referer_len + 2));
-    derive_apply(f->rules, f->scratch, &context, event, &f->parsed);
+    derive_apply(f->rules, f->scratch, memory, &context, event, &f->parsed);
     check_field(f, event, FIELD_ID_TENANT, c->tenant);
     check_field(f, event, FIELD_ID_URL_GROUP, c->url_group);
     check_field(f, event, FIELD_ID_ROUTE, c->route);
     check_field(f, event, FIELD_ID_PATH_GROUP, c->path_group);
     check_field(f, event, FIELD_ID_REFERER_GROUP, c->referer_group);
+}
+
+/* Without memory, with a front that is new, and with one that is known. */
+static void derive_one(struct fixture *f, const struct derive_case *c)
+{
+    derive_with(f, c, NULL);
+    derive_with(f, c, f->memory);
+    derive_with(f, c, f->memory);
 }
 
 static void set_up(struct fixture *f, const struct derive_config *config)
@@ -125,12 +136,15 @@ static void set_up(struct fixture *f, const struct derive_config *config)
         fail_msg("%s", err.message);
     f->scratch = url_scratch_new();
     assert_non_null(f->scratch);
+    f->memory = derive_memory_new();
+    assert_non_null(f->memory);
 }
 
 static void tear_down(struct fixture *f)
 {
     derive_rules_free(f->rules);
     url_scratch_free(f->scratch);
+    derive_memory_free(f->memory);
     arena_release(&f->arena);
 }
 
@@ -384,6 +398,83 @@ static size_t random_text(uint64_t *state, char *out, size_t size)
     return len;
 }
 
+/* What rules make of a path, field by field. */
+static void derive_path(struct fixture *f, struct derive_memory *memory, struct slice path,
+                        struct parsed_event *out)
+{
+    struct format_context context = {.settings = &f->settings,
+                                     .names = case_names(),
+                                     .extra = f->extra,
+                                     .arena = &f->arena};
+
+    parsed_reset(out);
+    out->derive_from = DERIVE_PATH;
+    parsed_span(out, FIELD_ID_PATH, FIELD_TEXT, UNIT_NONE, path, path);
+    derive_apply(f->rules, f->scratch, memory, &context, path, out);
+}
+
+static void compare_random_paths(struct fixture *f)
+{
+    static const char *const fronts[] = {"", "/a/river/", "/a/Hill%20/phone/", "/api/1/modules-"};
+    static struct parsed_event with, without;
+    uint64_t state = 7;
+    char text[200];
+
+    for (unsigned i = 0; i < 30000; i++) {
+        size_t front = strlen(fronts[i % COUNT_OF(fronts)]);
+        struct slice path = {text, front};
+
+        memcpy(text, fronts[i % COUNT_OF(fronts)], front);
+        path.len += random_text(&state, text + front, sizeof(text) - front);
+        derive_path(f, NULL, path, &without);
+        derive_path(f, f->memory, path, &with);
+        assert_int_equal(with.field_count, without.field_count);
+        for (uint32_t j = 0; j < with.field_count; j++) {
+            const struct event_field *a = &with.fields[j], *b = &without.fields[j];
+
+            if (a->field != b->field || a->start != b->start || a->len != b->len ||
+                !slice_equal(a->text, b->text))
+                fail_msg("%.*s: field %u", SLICE_ARG(path), a->field);
+        }
+        arena_reset(&f->arena);
+    }
+    assert_true(f->memory->hits > 1000 && f->memory->misses > 1000);
+}
+
+/* Fronts that are known change nothing, with the built-in rules and with others behind them: the
+ * memory belongs to one set of rules at a time. */
+static void test_memory_is_invisible(void **unused)
+{
+    static struct derive_rule_config groups[] = {
+        {.re = "/a/([^/]+)/p", .set = "$1"},
+        {.re = "/(?:phone|api)/([a-z]+)", .set = "$1"},
+        {.re = "^/a/([^/]*)", .set = "$1", .lower = true},
+        {.re = "a.*b", .set = "pcre"},
+    };
+    static struct derive_rule_config replacements[] = {
+        {.replace = "/a/", .by = "/phone/"},
+        {.replace = "phone/a?", .by = "$0-"},
+        {.replace = "^/[a-z]+", .by = ""},
+    };
+    struct derive_config config = {.url_group = {.items = groups, .count = COUNT_OF(groups)},
+                                   .path_group = {.items = replacements,
+                                                  .count = COUNT_OF(replacements)}};
+    struct derive_memory *memory;
+    struct fixture f;
+
+    (void)unused;
+    set_up(&f, NULL);
+    compare_random_paths(&f);
+    memory = f.memory;
+    f.memory = NULL;
+    tear_down(&f);
+    set_up(&f, &config);
+    derive_memory_free(f.memory);
+    f.memory = memory;
+    compare_random_paths(&f);
+    tear_down(&f);
+}
+
 static void test_set_of_random_texts(void **unused)
 {
     static const char *const texts[] = {
@@ -452,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_configured), cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_patterns),   cmocka_unit_test(test_set),
         cmocka_unit_test(test_set_of_random_texts), cmocka_unit_test(test_set_too_rich),
+        cmocka_unit_test(test_memory_is_invisible),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ask_lines(format, &context, event);
         parsed_reset(parsed);
         if (format->parse(&context, event, parsed) == STATUS_OK) {
-            derive_apply(rules, scratch, &context, event, parsed);
+            derive_apply(rules, scratch, NULL, &context, event, parsed);
             sort_fields(parsed);
             check(parsed, event);
         }

@@ -1,0 +1,110 @@
+/* collector/derive_front.c -- cut the front off a text and find its place in the table. */
+#include "collector/derive_front.h"
+
+#include "base/byteorder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum {
+    FRONT_SIZE_MIN = 8,
+    SEGMENTS_MAX = 6,
+    SEGMENT_SIZE_MAX = 20, /* what is longer is most likely an id, */
+    SEGMENT_OF_TENANT = 2, /* but not in /a/<tenant>/: the first one is in front of the slash */
+};
+
+struct derive_memory *derive_memory_new(void)
+{
+    return calloc(1, sizeof(struct derive_memory));
+}
+
+void derive_memory_free(struct derive_memory *memory)
+{
+    free(memory);
+}
+
+/* Bit i: byte i is a slash; of the first FRONT_SIZE_MAX bytes. */
+static uint64_t find_slashes(struct slice text)
+{
+    size_t len = text.len < FRONT_SIZE_MAX ? text.len : FRONT_SIZE_MAX;
+    uint64_t slashes = 0;
+    size_t at = 0;
+
+#ifdef __SSE2__
+    const __m128i slash = _mm_set1_epi8('/');
+
+    for (; at + 16 <= len; at += 16)
+        slashes |= (uint64_t)(unsigned)_mm_movemask_epi8(
+                       _mm_cmpeq_epi8(_mm_loadu_si128((const void *)(text.data + at)), slash))
+                   << at;
+    if (at < len && len >= 16)
+        return slashes | (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
+                             _mm_loadu_si128((const void *)(text.data + len - 16)), slash))
+                             << (len - 16);
+#endif
+    for (; at < len; at++)
+        slashes |= (uint64_t)(text.data[at] == '/') << at;
+    return slashes;
+}
+
+/* Whole segments, up to the first that looks like an id. */
+static size_t front_len(struct slice text)
+{
+    uint64_t slashes = find_slashes(text);
+    size_t len = 0;
+
+    for (unsigned segment = 0; slashes != 0 && segment < SEGMENTS_MAX; segment++) {
+        size_t slash = (size_t)__builtin_ctzll(slashes);
+
+        if (slash - len >= SEGMENT_SIZE_MAX && segment > SEGMENT_OF_TENANT)
+            break;
+        len = slash + 1;
+        slashes &= slashes - 1;
+    }
+    return len;
+}
+
+/* Of eight bytes or more. */
+static uint64_t hash_of(const char *bytes, size_t len)
+{
+    uint64_t hash = len;
+
+    for (size_t at = 0; at + 8 < len; at += 8)
+        hash = (hash ^ get_le64(bytes + at)) * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ get_le64(bytes + len - 8)) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash >> 40;
+}
+
+static void forget(struct derive_memory *memory, uint64_t rules)
+{
+    for (size_t i = 0; i < FRONTS_COUNT; i++)
+        memory->fronts[i].len = 0;
+    memory->rules = rules;
+}
+
+struct derive_front *derive_memory_front(struct derive_memory *memory, uint64_t rules,
+                                         const struct url_set *set, struct slice text)
+{
+    size_t len = front_len(text);
+    struct derive_front *front;
+
+    if (len < FRONT_SIZE_MIN)
+        return NULL;
+    if (memory->rules != rules)
+        forget(memory, rules);
+    front = &memory->fronts[hash_of(text.data, len) % FRONTS_COUNT];
+    if (front->len == len && memcmp(front->bytes, text.data, len) == 0) {
+        memory->hits++;
+        return front;
+    }
+    memory->misses++;
+    *front = (struct derive_front){.len = (uint8_t)len};
+    memcpy(front->bytes, text.data, len);
+    front->walk = url_set_begin(set);
+    url_set_walk(set, &front->walk, slice_first(text, len));
+    return front;
+}

@@ -24,11 +24,11 @@ void event_assembler_release(struct event_assembler *assembler)
     assembler->format = NULL;
 }
 
-static void reset_buf(struct buf *buf)
+static inline void reset_buf(struct buf *buf)
 {
     if (buf->capacity > KEEP_SIZE_MAX)
         buf_release(buf);
-    else
+    else if (buf->len > 0 || buf->failed)
         buf_reset(buf);
 }
 

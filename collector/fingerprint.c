@@ -27,18 +27,34 @@ struct fingerprint {
     size_t last_row_start, last_row_len; /* of the row before it; len 0: none */
 };
 
+/* Bytes of words; without branches, since every byte of a statement is asked for. */
 static bool is_word_byte(char c)
 {
     unsigned char u = (unsigned char)c;
 
-    return (unsigned char)((u | 0x20) - 'a') <= 25 || (unsigned char)(u - '0') <= 9 || u == '_' ||
-           u >= 0x80;
+    return (unsigned)((unsigned char)((u | 0x20) - 'a') <= 25) |
+           (unsigned)((unsigned char)(u - '0') <= 9) | (unsigned)(u == '_') | (unsigned)(u >= 0x80);
 }
 
 static void put(struct fingerprint *out, char byte)
 {
     if (out->len < FINGERPRINT_SIZE_MAX)
         out->text[out->len++] = byte;
+}
+
+/* With letters in lower case. */
+static void put_folded(struct fingerprint *out, struct slice word)
+{
+    size_t room = FINGERPRINT_SIZE_MAX - out->len;
+    size_t len = word.len < room ? word.len : room;
+    char *to = out->text + out->len;
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)word.data[i];
+
+        to[i] = (char)(c | ((unsigned char)(c - 'A') <= 25) << 5);
+    }
+    out->len += len;
 }
 
 /* The blank that is due, if a token is before it. */
@@ -118,6 +134,13 @@ static size_t quoted_len(struct slice rest, char quote, bool backslash)
     size_t at = 1;
 
     while (at < rest.len) {
+        if (!backslash && rest.data[at] != quote) { /* to the next one */
+            const char *next = memchr(rest.data + at, quote, rest.len - at);
+
+            if (next == NULL)
+                return rest.len;
+            at = (size_t)(next - rest.data);
+        }
         if (backslash && rest.data[at] == '\\') {
             at += 2;
         } else if (rest.data[at] != quote) {
@@ -207,8 +230,8 @@ static void take_identifier(struct fingerprint *out)
     }
     while (len < out->rest.len && (is_word_byte(out->rest.data[len]) || out->rest.data[len] == '$'))
         len++;
-    if (slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("true")) ||
-        slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("false"))) {
+    if ((len == 4 && slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("true"))) ||
+        (len == 5 && slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("false")))) {
         skip(out, len);
         put_value(out);
         return;
@@ -216,11 +239,7 @@ static void take_identifier(struct fingerprint *out)
     if (out->values_depth == out->depth + 1)
         out->values_depth = 0; /* the rows are over */
     put_blank(out);
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)out->rest.data[i];
-
-        put(out, (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c));
-    }
+    put_folded(out, slice_first(out->rest, len));
     skip(out, len);
 }
 

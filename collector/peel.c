@@ -5,6 +5,8 @@
 #include "collector/formats/stamp.h"
 #include "collector/json_scan.h"
 
+enum { COMPOSE_LEN_MAX = 80 }; /* of the name that compose writes, and the bar */
+
 /* ESC [ digits ; digits m; 0 if `text` does not start with one. */
 static size_t colour_len(struct slice text)
 {
@@ -43,7 +45,7 @@ static struct slice without_cr(struct slice text)
 /* `name-1  | text`: the name ends in a number, as compose writes it. */
 static struct slice without_compose(struct slice text)
 {
-    size_t bar = find_byte(slice_first(text, 80), '|');
+    size_t bar = find_byte(slice_first(text, COMPOSE_LEN_MAX), '|');
     struct slice name;
     size_t digits = 0;
 
@@ -183,11 +185,43 @@ static bool peel_docker(struct slice line, struct slice text, struct arena *aren
     return decode_docker(line, log.text, arena, out);
 }
 
+/* Nothing to peel: no line of a wrapper begins or ends like this, none is coloured. What begins with
+ * a digit is CRI's if anyone's, with a T behind the date; compose has a bar behind the name. */
+static bool is_plain(struct slice line)
+{
+    enum { DATE_LEN = sizeof("2026-04-02") - 1 };
+    char first, last;
+
+    if (line.len == 0)
+        return true;
+    first = line.data[0];
+    last = line.data[line.len - 1];
+    if (first == '\xef' || first == '\x1b' || first == '{' || last == '\r' || last == 'm' ||
+        last == 'K')
+        return false;
+    if (is_digit(first))
+        return line.len <= DATE_LEN || line.data[DATE_LEN] != 'T';
+    return find_byte(slice_first(line, COMPOSE_LEN_MAX), '|') == SIZE_MAX;
+}
+
+static void set_whole(struct slice line, struct peeled *out)
+{
+    *out = (struct peeled){.text = line,
+                           .time = slice_first(line, 0),
+                           .piece = {0, 0, (uint32_t)line.len},
+                           .piece_count = 1};
+    out->pieces = &out->piece;
+}
+
 void peel_line(struct slice line, struct arena *arena, struct peeled *out)
 {
     struct slice text = line;
     struct slice before;
 
+    if (is_plain(line)) {
+        set_whole(line, out);
+        return;
+    }
     *out = (struct peeled){.time = slice_first(line, 0)};
     if (starts_with(text, "\xef\xbb\xbf"))
         text = slice_from(text, 3);

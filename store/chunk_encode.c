@@ -10,7 +10,10 @@ enum {
     BINDING_SLOTS = 512, /* a small table; when two bindings share a slot, they are found by a walk */
     GUESSES = 32,
     FIELD_SIZE = 5, /* of a short field: binding and length in a byte, start in two, and some to spare */
-    SLACK_SIZE = 1024, /* small tables and bindings */
+    SLACK_SIZE = 1024,     /* small tables and bindings */
+    FIELD_COUNT_SIZE = 2,  /* EVENT_FIELDS_MAX as a varint, */
+    BINDING_SIZE_MAX = 3,  /* CHUNK_TABLE_COUNT_MAX as one, */
+    NUMBER_SIZE_MAX = 5,   /* and 32 bits: a chunk is no larger */
 };
 
 struct encoder {
@@ -123,25 +126,21 @@ static enum status check_counts(const struct batch *batch, struct error *err)
     return STATUS_OK;
 }
 
-/* Adds what its fields take, about, to `size`. */
-static enum status check_event(const struct batch *batch, const struct event *event, size_t *size,
-                               struct error *err)
+/* Adds what the fields take, about, to `size`. */
+static enum status check_fields(const struct event *event, size_t *size, struct error *err)
 {
+    const struct event_field *field = event->fields;
+    const struct event_field *end = field + event->field_count;
+    size_t len = event->bytes.len;
     bool bad_type = false, bad_span = false;
 
-    if (event->source >= batch->source_count || event->format >= batch->format_count)
-        return error_set(err, STATUS_INVALID, "an event names a source or format out of range");
-    if (event->level >= LEVEL_COUNT || event->field_count > EVENT_FIELDS_MAX)
-        return error_set(err, STATUS_INVALID, "an event has a bad level or %u fields",
-                         event->field_count);
-    *size += 1 + event->field_count * (size_t)FIELD_SIZE;
-    for (uint32_t i = 0; i < event->field_count; i++) {
-        const struct event_field *field = &event->fields[i];
-
-        *size += field->text.data == NULL ? 0 : field->text.len;
-        bad_type |= field->type > FIELD_LEVEL || field->unit > UNIT_KIBIBYTES;
-        bad_span |= field->text.data == NULL &&
-                    ((uint64_t)field->start + field->len > event->bytes.len);
+    *size += event->field_count * (size_t)FIELD_SIZE;
+    for (; field < end; field++) {
+        bad_type |= (field->type > FIELD_LEVEL) | (field->unit > UNIT_KIBIBYTES);
+        if (field->text.data == NULL)
+            bad_span |= (uint64_t)field->start + field->len > len;
+        else
+            *size += field->text.len;
     }
     if (bad_type)
         return error_set(err, STATUS_INVALID, "a field has an unknown type or unit");
@@ -150,15 +149,28 @@ static enum status check_event(const struct batch *batch, const struct event *ev
     return STATUS_OK;
 }
 
+static enum status check_event(struct encoder *encoder, const struct event *event)
+{
+    const struct batch *batch = encoder->batch;
+    struct error *err = encoder->err;
+
+    if (event->source >= batch->source_count || event->format >= batch->format_count)
+        return error_set(err, STATUS_INVALID, "an event names a source or format out of range");
+    if (event->level >= LEVEL_COUNT || event->field_count > EVENT_FIELDS_MAX)
+        return error_set(err, STATUS_INVALID, "an event has a bad level or %u fields",
+                         event->field_count);
+    encoder->text_size += event->bytes.len;
+    encoder->fields_size++;
+    return event->field_count == 0 ? STATUS_OK : check_fields(event, &encoder->fields_size, err);
+}
+
 static enum status check_batch(struct encoder *encoder)
 {
     const struct batch *batch = encoder->batch;
     enum status status = check_counts(batch, encoder->err);
 
-    for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++) {
-        status = check_event(batch, event_at(batch, row), &encoder->fields_size, encoder->err);
-        encoder->text_size += event_at(batch, row)->bytes.len;
-    }
+    for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++)
+        status = check_event(encoder, event_at(batch, row));
     for (uint32_t i = 0; i < batch->sample_count && status == STATUS_OK; i++)
         if (batch->samples[i].source >= batch->source_count ||
             batch->samples[i].label_count > SAMPLE_LABELS_MAX)
@@ -183,41 +195,60 @@ static int64_t order_time(struct encoder *encoder, const struct event *event, bo
     return order;
 }
 
-/* Bytes that the fields of an event take at most. */
-static size_t fields_size_max(const struct event *event)
+/* As put_varint(), for the numbers of a field: nearly all take a byte or two. */
+static inline char *put_small(char *at, uint64_t value)
 {
-    size_t size = (event->field_count + 1) * (size_t)(3 * VARINT_SIZE_MAX);
+    if (value < 0x80) {
+        *at = (char)value;
+        return at + 1;
+    }
+    if (value < 0x4000) {
+        put_le16(at, (uint16_t)(value >> 7 << 8 | 0x80 | (value & 0x7f)));
+        return at + 2;
+    }
+    return at + put_varint(at, value);
+}
 
-    for (uint32_t i = 0; i < event->field_count; i++)
-        if (event->fields[i].text.data != NULL)
-            size += event->fields[i].text.len;
-    return size;
+/* Room for `size` more bytes at `at`, behind the end of `out`; where that is then, or NULL. */
+static inline char *make_room(struct buf *out, char *at, size_t size)
+{
+    size_t used;
+
+    if ((size_t)(out->data + out->capacity - at) >= size)
+        return at;
+    used = (size_t)(at - out->data) - out->len;
+    return buf_reserve(out, used + size) ? out->data + out->len + used : NULL;
 }
 
 static bool append_fields(struct encoder *encoder, const struct event *event)
 {
+    enum { FIELD_SIZE_MAX = BINDING_SIZE_MAX + 2 * NUMBER_SIZE_MAX };
+    const struct event_field *field = event->fields;
     struct buf *out = encoder->out;
-    char *at;
+    size_t left = event->field_count;
+    char *at = make_room(out, out->data + out->len, FIELD_COUNT_SIZE + left * FIELD_SIZE_MAX);
 
-    if (!buf_reserve(out, fields_size_max(event)))
+    if (at == NULL)
         return false;
-    at = out->data + out->len;
-    at += put_varint(at, event->field_count);
-    for (uint32_t i = 0; i < event->field_count; i++) {
-        const struct event_field *field = &event->fields[i];
+    at = put_small(at, event->field_count);
+    for (uint32_t i = 0; i < event->field_count; i++, field++) {
         uint32_t binding = binding_of(encoder, field, i);
 
         if (binding == MAP_NONE)
             return false;
-        at += put_varint(at, binding);
+        left--;
+        at = put_small(at, binding);
         if (field->text.data == NULL) {
-            at += put_varint(at, field->start);
-            at += put_varint(at, field->len);
-        } else {
-            at += put_varint(at, field->text.len);
-            memcpy(at, field->text.data, field->text.len);
-            at += field->text.len;
+            at = put_small(at, field->start);
+            at = put_small(at, field->len);
+            continue;
         }
+        at = put_small(at, field->text.len);
+        at = make_room(out, at, field->text.len + left * FIELD_SIZE_MAX);
+        if (at == NULL)
+            return false;
+        memcpy(at, field->text.data, field->text.len);
+        at += field->text.len;
     }
     buf_commit(out, (size_t)(at - (out->data + out->len)));
     return true;
@@ -226,6 +257,7 @@ static bool append_fields(struct encoder *encoder, const struct event *event)
 static bool append_rows(struct encoder *encoder)
 {
     const struct batch *batch = encoder->batch;
+    struct buf *out = encoder->out;
     uint32_t text_at = 0;
 
     encoder->fields_at = encoder->out->len;
@@ -237,7 +269,7 @@ static bool append_rows(struct encoder *encoder)
             .offset = event->offset,
             .text_at = text_at,
             .text_len = (uint32_t)event->bytes.len,
-            .fields_at = (uint32_t)(encoder->out->len - encoder->fields_at),
+            .fields_at = (uint32_t)(out->len - encoder->fields_at),
             .source_len = event->source_len,
             .source = event->source,
             .format = event->format,
@@ -250,7 +282,7 @@ static bool append_rows(struct encoder *encoder)
         text_at += row.text_len;
         if (!append_fields(encoder, event))
             return false;
-        memcpy(encoder->out->data + encoder->rows_at + i * sizeof(row), &row, sizeof(row));
+        memcpy(out->data + encoder->rows_at + i * sizeof(row), &row, sizeof(row));
     }
     return true;
 }

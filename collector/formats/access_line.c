@@ -144,8 +144,10 @@ static bool is_private(struct slice address)
     struct slice rest = address;
     struct slice digits;
 
+    if (address.len == 0)
+        return false;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        if (slice_starts(address, prefixes[i]))
+        if (address.data[0] == prefixes[i].data[0] && slice_starts(address, prefixes[i]))
             return true;
     if (take_literal(&rest, "172.") && take_digits(&rest, &digits) && slice_to_u64(digits, &second))
         return second >= 16 && second <= 31;

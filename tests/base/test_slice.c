@@ -81,12 +81,43 @@ static void test_find(void **unused)
     assert_true(slice_equal_fold(slice_of("Error"), slice_of("eRROR")));
 }
 
+/* As memmem() says, for needles of all lengths at all places of texts of few different bytes. */
+static void test_find_as_memmem(void **unused)
+{
+    uint32_t state = 1;
+
+    (void)unused;
+    for (unsigned round = 0; round < 20000; round++) {
+        char text[80], needle[40];
+        size_t text_len, needle_len;
+        const char *at;
+
+        state = state * 1664525u + 1013904223u;
+        text_len = (state >> 8) % sizeof(text);
+        needle_len = 1 + (state >> 16) % (round % 2 == 0 ? 3 : sizeof(needle));
+        for (size_t i = 0; i < text_len; i++) {
+            state = state * 1664525u + 1013904223u;
+            text[i] = "abc"[(state >> 24) % (round % 3 == 0 ? 3 : 2)];
+        }
+        for (size_t i = 0; i < needle_len; i++) {
+            state = state * 1664525u + 1013904223u;
+            needle[i] = "abc"[(state >> 24) % 2];
+        }
+        if (round % 4 == 1 && text_len > needle_len) /* one that is there, at the end */
+            memcpy(needle, text + text_len - needle_len, needle_len);
+        at = memmem(text, text_len, needle, needle_len);
+        assert_true(slice_find(slice_make(text, text_len), slice_make(needle, needle_len)) ==
+                    (at == NULL ? SIZE_MAX : (size_t)(at - text)));
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_to_i64),
         cmocka_unit_test(test_to_double),
         cmocka_unit_test(test_find),
+        cmocka_unit_test(test_find_as_memmem),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

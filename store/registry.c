@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/memory_budget.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,8 +79,10 @@ static bool table_reserve(struct number_table *table, uint32_t extra)
 /* The lesser value stays. Room was reserved. */
 static void table_put(struct number_table *table, uint64_t key, int64_t value)
 {
-    uint32_t at = slot_of(table, key);
+    uint32_t at;
 
+    assert(table->slots != NULL);
+    at = slot_of(table, key);
     if (table->slots[at].key == 0)
         table->count++;
     else if (table->slots[at].value <= value)

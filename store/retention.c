@@ -164,7 +164,7 @@ static void set_cutoffs(struct store *store, struct segment_file *const *files, 
                         int64_t now)
 {
     struct upkeep *upkeep = &store->upkeep;
-    int64_t cutoffs[RETENTION_RULES_MAX + 1];
+    int64_t cutoffs[RETENTION_RULES_MAX + 1] = {0};
 
     for (uint32_t i = 0; i < masked_rules(upkeep); i++) {
         int64_t keep = rule_keep(store, i);

@@ -19,7 +19,7 @@ struct segment;
 struct segment_file;
 
 enum { SCRUB_PIECE_SIZE = 1 << 20, SCRUB_TICK_SIZE_MAX = 8 << 20 };
-#define SCRUB_INTERVAL_NS (7 * 86400 * 1000000000LL) /* from the begin of a pass to that of the next */
+#define SCRUB_INTERVAL_NS (7 * INT64_C(86400) * 1000000000) /* from the begin of a pass to that of the next */
 
 struct scrub {
     bool loaded;

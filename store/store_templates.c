@@ -105,7 +105,8 @@ static enum status gather_block(struct gathering *gathering, uint32_t index, str
         status = no_memory(err);
     for (uint32_t i = 0; status == STATUS_OK && i < column.dict_count; i++)
         first[i] = INT64_MAX;
-    for (uint32_t row = 0; status == STATUS_OK && row < block->base.row_count; row++)
+    for (uint32_t row = 0; status == STATUS_OK && times != NULL && row < block->base.row_count;
+         row++)
         if (times[row] < first[column.codes[row]])
             first[column.codes[row]] = times[row];
     for (uint32_t i = 0; status == STATUS_OK && i < column.dict_count; i++)

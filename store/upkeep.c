@@ -129,8 +129,9 @@ static void work(struct store *store)
     while (status == STATUS_OK)
         status = store_seal_one(store, false, &err);
     spare_trim(now);
-    if (status == STATUS_OK || status == STATUS_END)
-        status = store_templates_sync(store, TEMPLATES_SEGMENTS_PER_TICK, &left, &err);
+    if ((status == STATUS_OK || status == STATUS_END) &&
+        store_templates_sync(store, TEMPLATES_SEGMENTS_PER_TICK, &left, &err) != STATUS_OK)
+        diag_warn("store: %s", err.message);
     if (now < store->retention_at_ns)
         return;
     store->retention_at_ns = now + RETENTION_EVERY_S * NS_PER_S;

@@ -2,6 +2,7 @@
  * and what the hooks add. Names of the process follow the Prometheus client libraries. */
 #include "base/memory_budget.h"
 #include "query/api/api_private.h"
+#include "store/erase.h"
 #include "store/page_quarantine.h"
 #include "store/registry.h"
 #include "store/segment_cache.h"
@@ -168,11 +169,19 @@ static void write_cache(struct buf *out)
     }
 }
 
+static bool count_stuck(void *user, const struct erase_receipt *receipt)
+{
+    *(unsigned *)user += receipt->state == ERASE_BLOCKED || receipt->state == ERASE_INCOMPLETE;
+    return true;
+}
+
 static void write_store(const struct api *api, struct buf *out)
 {
     struct registry_stats templates;
     struct store_stats s;
+    unsigned stuck = 0;
 
+    store_erasures(api->options.store, count_stuck, &stuck);
     store_stats(api->options.store, &s);
     store_templates_stats(api->options.store, &templates);
     {
@@ -226,6 +235,8 @@ static void write_store(const struct api *api, struct buf *out)
              (double)templates.templates},
             {"dendro_store_templates_refused_total", "counter",
              "Patterns that found no place in the registry.", (double)templates.refused},
+            {"dendro_store_erasures_stuck", "gauge",
+             "Erasures that are blocked or incomplete: see dendro erase --list.", stuck},
         };
 
         write_rows(out, rows, COUNT_OF(rows));

@@ -28,6 +28,7 @@ static const struct plain_case {
     {"/ready", 200, "ready\n"},
     {"/-/ready", 200, "ready\n"},
     {"/metrics", 200, "\ndendro_store_rows 8\n"},
+    {"/metrics", 200, "\ndendro_store_erasures_stuck 0\n"},
     {"/metrics", 200, "# TYPE dendro_query_duration_seconds histogram\n"},
     {"/metrics", 200, "process_resident_memory_bytes "},
     {"/metrics", 200, "\ndendro_memory_bytes{class=\"queries\"} "},

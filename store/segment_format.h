@@ -215,6 +215,7 @@ struct segment_series {
 };
 
 struct segment_patterns;
+struct gap_index;
 struct rollup_kept;
 struct segment_rollup_field {
     field_id field;
@@ -263,6 +264,7 @@ struct segment {
     uint32_t pool_page_count, pool_count, ids_count, series_count;
     _Atomic(struct text_page *) *pool_pages; /* decoded, kept while the budget lasts */
     _Atomic(struct segment_patterns *) patterns; /* NULL until somebody asks: segment_pattern.h */
+    _Atomic(struct gap_index *) gap_index;       /* the same: gap_index.h */
     pthread_mutex_t offsets_lock;
     uint64_t **offsets; /* of each source, by rank; made at the first question */
     char path[SEGMENT_PATH_SIZE_MAX];

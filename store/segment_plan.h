@@ -64,6 +64,7 @@ struct segment_plan {
     const struct rollup_answer *answer; /* rows that are answered already; NULL: none */
     struct arena arena;
     struct pool_hold hold;
+    const struct slice *pool_grams; /* by page of the pool, once somebody asks */
     uint64_t bytes_read;
 };
 
@@ -80,6 +81,18 @@ struct term_search {
 enum status segment_term_table(struct term_search *search, uint32_t family,
                               const struct needle_term *term, struct term_table *out, bool *alive,
                               struct error *err) WARN_UNUSED;
+
+/* Can any value of such columns pass the term? Numbers and texts are not looked up. */
+enum status segment_term_alive(struct term_search *search, struct slot_kind kind, unsigned class,
+                               const struct needle_term *term, bool *alive,
+                               struct error *err) WARN_UNUSED;
+/* May a string of the pool have `text` in it, in either case of its letters? */
+enum status segment_pool_may_have(struct term_search *search, struct slice text, bool *out,
+                                  struct error *err) WARN_UNUSED;
+
+/* Plan the needle of a node for all families: fills node->families and node->verdicts. */
+enum status segment_plan_needle(struct segment_plan *plan, struct plan_node *node,
+                                struct error *err) WARN_UNUSED;
 
 /* Index of a field in a family, the first in the events; UINT32_MAX if it has none. */
 uint32_t segment_find_field(const struct segment_family *family, field_id field);

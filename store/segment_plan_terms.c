@@ -83,24 +83,50 @@ static bool search_page(const struct term_search *search, const struct needle_te
     return found;
 }
 
-static enum status page_may_have(const struct term_search *search,
-                                 const struct segment_pool_page *page,
-                                 const struct needle_term *term, bool *out, struct error *err)
+/* The grams of all pages of the pool, read once per plan. */
+static enum status read_grams(struct segment_plan *plan, struct error *err)
 {
-    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
-    struct slice grams;
+    const struct segment *segment = plan->segment;
+    struct slice *grams;
+    enum status status = STATUS_OK;
+
+    if (plan->pool_grams != NULL)
+        return STATUS_OK;
+    grams = arena_new(&plan->arena, struct slice, (size_t)segment->pool_page_count + 1);
+    if (grams == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < segment->pool_page_count && status == STATUS_OK; i++)
+        status = segment_page_read(segment, &segment->pool[i].grams, &plan->arena, &grams[i],
+                                   &plan->bytes_read, err);
+    if (status == STATUS_OK)
+        plan->pool_grams = grams;
+    return status;
+}
+
+static bool page_may_have(const struct segment_plan *plan, uint32_t page, struct slice text)
+{
+    struct slice grams = plan->pool_grams[page];
+
+    return grams.len == 0 ||
+           gram_filter_may_have((const uint8_t *)grams.data, grams.len, text);
+}
+
+enum status segment_pool_may_have(struct term_search *search, struct slice text, bool *out,
+                                  struct error *err)
+{
+    struct segment_plan *plan = search->plan;
     enum status status;
 
-    *out = true;
-    if (!has_text(term) || term->len < GRAM_SIZE)
+    *out = plan->segment->pool_count > 0;
+    if (text.len < GRAM_SIZE || !*out)
         return STATUS_OK;
-    status = segment_page_read(search->plan->segment, &page->grams, &arena, &grams,
-                              &search->plan->bytes_read, err);
-    if (status == STATUS_OK && grams.len > 0)
-        *out = gram_filter_may_have((const uint8_t *)grams.data, grams.len,
-                                    needle_term_text(search->needle, term));
-    arena_release(&arena);
-    return status;
+    status = read_grams(plan, err);
+    if (status != STATUS_OK)
+        return status;
+    *out = false;
+    for (uint32_t i = 0; i < plan->segment->pool_page_count && !*out; i++)
+        *out = page_may_have(plan, i, text);
+    return STATUS_OK;
 }
 
 static enum status search_pool(struct term_search *search, struct term_memo *memo,
@@ -110,14 +136,14 @@ static enum status search_pool(struct term_search *search, struct term_memo *mem
     struct segment *segment = plan->segment;
     uint64_t *hits = arena_new(&plan->arena, uint64_t, bit_words(segment->pool_count) + 1);
     enum status status = hits == NULL ? no_memory(err) : STATUS_OK;
-    bool found = false;
+    bool found = false, filtered = has_text(&memo->term) && memo->term.len >= GRAM_SIZE;
 
+    if (status == STATUS_OK && filtered)
+        status = read_grams(plan, err);
     for (uint32_t i = 0; i < segment->pool_page_count && status == STATUS_OK; i++) {
         const struct text_page *page;
-        bool may;
 
-        status = page_may_have(search, &segment->pool[i], &memo->term, &may, err);
-        if (status != STATUS_OK || !may)
+        if (filtered && !page_may_have(plan, i, needle_term_text(search->needle, &memo->term)))
             continue;
         status = segment_pool_page(segment, i, &plan->hold, &page, err);
         if (status == STATUS_OK)
@@ -423,6 +449,21 @@ static enum status try_stamps(struct term_search *search, uint32_t family,
                 break;
             *alive = stamp_has(stamp, text, search->needle->fold);
         }
+    return status;
+}
+
+enum status segment_term_alive(struct term_search *search, struct slot_kind kind, unsigned class,
+                               const struct needle_term *term, bool *alive, struct error *err)
+{
+    struct slot_kind pool = {SLOT_TEXT, 0};
+    struct term_memo *memo;
+    enum status status;
+
+    *alive = true;
+    if (class != CLASS_CODES && class != CLASS_IDS)
+        return STATUS_OK;
+    status = memo_of(search, term, class == CLASS_IDS ? kind : pool, &memo, err);
+    *alive = status == STATUS_OK && memo->hits != NULL;
     return status;
 }
 

@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "store/gap_index.h"
 #include "store/page_quarantine.h"
 #include "store/segment_cache.h"
 #include "store/segment_pattern.h"
@@ -187,6 +188,7 @@ void segment_close(struct segment *segment)
     free(segment->offsets);
     segment_rollups_release(segment);
     segment_patterns_free(atomic_load(&segment->patterns));
+    gap_index_free(atomic_load(&segment->gap_index));
     (void)pthread_mutex_destroy(&segment->offsets_lock);
     io_close(segment->io, &segment->fd);
     arena_release(&segment->arena);

@@ -12,6 +12,8 @@
 static bool wish_time(const struct plan *plan, const struct group_key *key,
                       struct rollup_wish *out)
 {
+    int64_t step;
+
     if (key->bucket != BUCKET_TIME || out->by_time)
         return false;
     out->by_time = true;
@@ -20,10 +22,11 @@ static bool wish_time(const struct plan *plan, const struct group_key *key,
     if (plan->run->zone == NULL)
         return true;
     /* Steps of the rollup itself; the groups are made of them by the clock of the zone. */
-    if (plan->resolved.min_ns < ZONES_ARE_WHOLE_NS || out->step_ns % ROLLUP_VALUE_NS != 0 ||
-        out->anchor_ns % ROLLUP_VALUE_NS != 0)
+    step = out->by_tenant ? ROLLUP_SUM_NS : ROLLUP_VALUE_NS;
+    if (plan->resolved.min_ns < ZONES_ARE_WHOLE_NS || out->step_ns % step != 0 ||
+        out->anchor_ns % step != 0)
         return false;
-    out->step_ns = ROLLUP_VALUE_NS;
+    out->step_ns = step;
     out->anchor_ns = 0;
     return true;
 }
@@ -37,11 +40,16 @@ static bool wish_key(const struct plan *plan, const struct group_key *key, struc
     if (key->bucket != BUCKET_NONE)
         return false;
     switch (field) {
-    case FIELD_ID_GEO:
     case FIELD_ID_HOST:
+        out->by_host = true;
+        out->by_origin = true;
+        return true;
+    case FIELD_ID_GEO:
     case FIELD_ID_ROLE:
         out->by_origin = true;
         return true;
+    case FIELD_ID_TENANT:
+        return true; /* known before */
     case FIELD_ID_FORMAT:
         out->by_format = true;
         return true;
@@ -78,10 +86,14 @@ bool plan_rollup(const struct plan *plan, struct rollup_wish *out)
     if (pipe->kind != PIPE_STATS || pipe->key_count > ROLLUP_KEYS_MAX)
         return false;
     for (uint32_t i = 0; i < pipe->key_count; i++)
+        if (names_id(&plan->run->names, pipe->keys[i].field) == FIELD_ID_TENANT)
+            out->by_tenant = true;
+    for (uint32_t i = 0; i < pipe->key_count; i++)
         if (!wish_key(plan, &pipe->keys[i], out))
             return false;
     for (uint32_t i = 0; i < pipe->call_count; i++)
         if (!aggregate_takes_rollups(&pipe->calls[i]) ||
+            (out->by_tenant && !aggregate_takes_sums(&pipe->calls[i])) ||
             (pipe->calls[i].fields.count == 1 &&
              !wish_value(names_id(&plan->run->names, pipe->calls[i].fields.items[0]), out)))
             return false;

@@ -2,100 +2,38 @@
  * what it counts or points to, so that the rest can trust them. */
 #include "store/rollup.h"
 
-#include "base/byteorder.h"
-#include "store/zstd_context.h"
-
-struct reading {
-    struct slice rest;
-    const struct rollup_bounds *bounds;
-    struct arena *arena;
-};
-
-static bool open_page(struct reading *reading, struct slice page)
-{
-    uint64_t size;
-    char *raw;
-
-    if (!take_varint(&page, &size) || size > ROLLUP_PAGE_MAX)
-        return false;
-    raw = arena_take(reading->arena, 1, 8, size + 1);
-    if (raw == NULL || !zstd_read(page, raw, size))
-        return false;
-    reading->rest = slice_make(raw, size);
-    return true;
-}
-
-static bool take_below(struct reading *reading, uint64_t below, uint32_t *out)
-{
-    uint64_t value;
-
-    if (!take_varint(&reading->rest, &value) || value >= below || value > UINT32_MAX)
-        return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
-/* A number kept as its distance to the one before it. */
-static bool take_next(struct reading *reading, uint32_t before, uint64_t below, uint32_t *out)
-{
-    uint64_t raw, value;
-
-    if (!take_varint(&reading->rest, &raw))
-        return false;
-    value = before + (uint64_t)unzigzag(raw);
-    if (value >= below)
-        return false;
-    *out = (uint32_t)value;
-    return true;
-}
-
-static bool take_slot(struct reading *reading, int64_t *out)
-{
-    uint64_t raw;
-
-    if (!take_varint(&reading->rest, &raw))
-        return false;
-    *out = unzigzag(raw);
-    /* Any nanosecond of an int64 lies within these minutes. */
-    return *out > INT64_MIN / ROLLUP_COUNT_NS - 2 && *out < INT64_MAX / ROLLUP_COUNT_NS + 2;
-}
-
-/* A count of things that take at least a byte each. */
-static bool take_count(struct reading *reading, uint32_t *out)
-{
-    return take_below(reading, reading->rest.len + 1, out);
-}
+#include "store/rollup_page.h"
 
 /* ---- counts ---- */
 
-static bool take_units(struct reading *reading, struct rollup_counts *out,
+static bool take_units(struct rollup_reading *reading, struct rollup_counts *out,
                        struct rollup_unit *units)
 {
     uint32_t before = 0, count = out->unit_count, first = 0;
 
     for (uint32_t i = 0; i < count; i++, before = units[i - 1].family)
-        if (!take_next(reading, before, reading->bounds->families, &units[i].family))
+        if (!rollup_take_next(reading, before, reading->bounds->families, &units[i].family))
             return false;
     before = 0;
     for (uint32_t i = 0; i < count; i++, before = units[i - 1].origin)
-        if (!take_next(reading, before, reading->bounds->origins, &units[i].origin))
+        if (!rollup_take_next(reading, before, reading->bounds->origins, &units[i].origin))
             return false;
     for (uint32_t i = 0; i < count; i++)
-        if (!take_below(reading, reading->bounds->formats, &units[i].format))
+        if (!rollup_take_below(reading, reading->bounds->formats, &units[i].format))
             return false;
     for (uint32_t i = 0; i < count; i++)
-        if (!take_below(reading, LEVEL_COUNT, &units[i].level))
+        if (!rollup_take_below(reading, LEVEL_COUNT, &units[i].level))
             return false;
     for (uint32_t i = 0; i < count; i++) {
         units[i].first_cell = first;
-        if (!take_below(reading, (uint64_t)out->cell_count - first + 1, &units[i].cell_count))
+        if (!rollup_take_below(reading, (uint64_t)out->cell_count - first + 1, &units[i].cell_count))
             return false;
         first += units[i].cell_count;
     }
     return first == out->cell_count;
 }
 
-static bool take_cells(struct reading *reading, const struct rollup_counts *out,
+static bool take_cells(struct rollup_reading *reading, const struct rollup_counts *out,
                        struct rollup_cell *cells)
 {
     for (uint32_t i = 0; i < out->unit_count; i++) {
@@ -103,7 +41,7 @@ static bool take_cells(struct reading *reading, const struct rollup_counts *out,
         uint32_t slot = 0, step;
 
         for (uint32_t k = 0; k < unit->cell_count; k++) {
-            if (!take_below(reading, (uint64_t)ROLLUP_SLOTS_MAX - slot, &step) ||
+            if (!rollup_take_below(reading, (uint64_t)ROLLUP_SLOTS_MAX - slot, &step) ||
                 (k > 0 && step == 0))
                 return false;
             slot += step;
@@ -111,7 +49,7 @@ static bool take_cells(struct reading *reading, const struct rollup_counts *out,
         }
     }
     for (uint32_t i = 0; i < out->cell_count; i++)
-        if (!take_below(reading, UINT32_MAX, &cells[i].rows))
+        if (!rollup_take_below(reading, UINT32_MAX, &cells[i].rows))
             return false;
     return reading->rest.len == 0;
 }
@@ -119,12 +57,12 @@ static bool take_cells(struct reading *reading, const struct rollup_counts *out,
 bool rollup_counts_decode(struct slice page, const struct rollup_bounds *bounds,
                           struct arena *arena, struct rollup_counts *out)
 {
-    struct reading reading = {.bounds = bounds, .arena = arena};
+    struct rollup_reading reading = {.bounds = bounds, .arena = arena};
     struct rollup_unit *units;
     struct rollup_cell *cells;
 
-    if (!open_page(&reading, page) || !take_count(&reading, &out->unit_count) ||
-        !take_count(&reading, &out->cell_count) || !take_slot(&reading, &out->first_slot))
+    if (!rollup_open(&reading, page) || !rollup_take_count(&reading, &out->unit_count) ||
+        !rollup_take_count(&reading, &out->cell_count) || !rollup_take_slot(&reading, &out->first_slot))
         return false;
     out->units = units = arena_new(arena, struct rollup_unit, (size_t)out->unit_count + 1);
     out->cells = cells = arena_new(arena, struct rollup_cell, (size_t)out->cell_count + 1);
@@ -134,16 +72,16 @@ bool rollup_counts_decode(struct slice page, const struct rollup_bounds *bounds,
 
 /* ---- values ---- */
 
-static bool take_families(struct reading *reading, struct rollup_values *out,
+static bool take_families(struct rollup_reading *reading, struct rollup_values *out,
                           struct rollup_value *cells, uint32_t *families)
 {
     uint32_t before = 0, first = 0, count;
 
     for (uint32_t i = 0; i < out->family_count; i++, before = families[i - 1])
-        if (!take_next(reading, before, reading->bounds->families, &families[i]))
+        if (!rollup_take_next(reading, before, reading->bounds->families, &families[i]))
             return false;
     for (uint32_t i = 0; i < out->family_count; i++) {
-        if (!take_below(reading, (uint64_t)out->cell_count - first + 1, &count))
+        if (!rollup_take_below(reading, (uint64_t)out->cell_count - first + 1, &count))
             return false;
         for (; count > 0; count--)
             cells[first++].family = families[i];
@@ -152,7 +90,7 @@ static bool take_families(struct reading *reading, struct rollup_values *out,
 }
 
 /* Smallest and largest value of a cell, and their sum. */
-static bool take_sums(struct reading *reading, uint32_t count, struct rollup_value *cells)
+static bool take_sums(struct rollup_reading *reading, uint32_t count, struct rollup_value *cells)
 {
     uint64_t value;
 
@@ -179,22 +117,22 @@ static bool take_sums(struct reading *reading, uint32_t count, struct rollup_val
     return true;
 }
 
-static bool take_value_cells(struct reading *reading, const struct rollup_values *out,
+static bool take_value_cells(struct rollup_reading *reading, const struct rollup_values *out,
                              struct rollup_value *cells)
 {
     uint32_t before = 0, first = 0, count = out->cell_count;
 
     for (uint32_t i = 0; i < count; i++, before = cells[i - 1].origin)
-        if (!take_next(reading, before, reading->bounds->origins, &cells[i].origin))
+        if (!rollup_take_next(reading, before, reading->bounds->origins, &cells[i].origin))
             return false;
     for (uint32_t i = 0; i < count; i++)
-        if (!take_below(reading, ROLLUP_SLOTS_MAX, &cells[i].slot))
+        if (!rollup_take_below(reading, ROLLUP_SLOTS_MAX, &cells[i].slot))
             return false;
     if (!take_sums(reading, count, cells))
         return false;
     for (uint32_t i = 0; i < count; i++) {
         cells[i].first_bucket = first;
-        if (!take_below(reading, (uint64_t)out->bucket_count - first + 1, &cells[i].bucket_count))
+        if (!rollup_take_below(reading, (uint64_t)out->bucket_count - first + 1, &cells[i].bucket_count))
             return false;
         first += cells[i].bucket_count;
     }
@@ -202,14 +140,14 @@ static bool take_value_cells(struct reading *reading, const struct rollup_values
 }
 
 /* The values of a cell's buckets are its values. */
-static bool take_buckets(struct reading *reading, const struct rollup_values *out,
+static bool take_buckets(struct rollup_reading *reading, const struct rollup_values *out,
                          struct rollup_bucket *buckets)
 {
     for (uint32_t i = 0; i < out->cell_count; i++) {
         uint32_t bucket = 0, step;
 
         for (uint32_t k = 0; k < out->cells[i].bucket_count; k++) {
-            if (!take_below(reading, (uint64_t)ROLLUP_BUCKETS_MAX - bucket, &step) ||
+            if (!rollup_take_below(reading, (uint64_t)ROLLUP_BUCKETS_MAX - bucket, &step) ||
                 (k > 0 && step == 0))
                 return false;
             bucket += step;
@@ -223,7 +161,7 @@ static bool take_buckets(struct reading *reading, const struct rollup_values *ou
         for (uint32_t k = 0; k < cell->bucket_count; k++) {
             struct rollup_bucket *bucket = &buckets[cell->first_bucket + k];
 
-            if (!take_below(reading, UINT32_MAX, &bucket->values))
+            if (!rollup_take_below(reading, UINT32_MAX, &bucket->values))
                 return false;
             sum += bucket->values;
         }
@@ -236,14 +174,14 @@ static bool take_buckets(struct reading *reading, const struct rollup_values *ou
 bool rollup_values_decode(struct slice page, const struct rollup_bounds *bounds,
                           struct arena *arena, struct rollup_values *out)
 {
-    struct reading reading = {.bounds = bounds, .arena = arena};
+    struct rollup_reading reading = {.bounds = bounds, .arena = arena};
     struct rollup_value *cells;
     struct rollup_bucket *buckets;
     uint32_t *families;
 
-    if (!open_page(&reading, page) || !take_count(&reading, &out->family_count) ||
-        !take_count(&reading, &out->cell_count) || !take_count(&reading, &out->bucket_count) ||
-        !take_slot(&reading, &out->first_slot))
+    if (!rollup_open(&reading, page) || !rollup_take_count(&reading, &out->family_count) ||
+        !rollup_take_count(&reading, &out->cell_count) || !rollup_take_count(&reading, &out->bucket_count) ||
+        !rollup_take_slot(&reading, &out->first_slot))
         return false;
     out->families = families = arena_new(arena, uint32_t, (size_t)out->family_count + 1);
     out->cells = cells = arena_new(arena, struct rollup_value, (size_t)out->cell_count + 1);

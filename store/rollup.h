@@ -29,6 +29,7 @@
 
 #define ROLLUP_COUNT_NS ((int64_t)60 * 1000000000)
 #define ROLLUP_VALUE_NS (5 * ROLLUP_COUNT_NS)
+#define ROLLUP_SUM_NS (15 * ROLLUP_COUNT_NS) /* by tenant: rollup_sums.h */
 
 enum {
     ROLLUP_SLOTS_MAX = 1 << 16,   /* minutes of a segment: 45 days, where one has a day */

@@ -1,42 +1,28 @@
 /* store/rollup_answer.c -- items from units and cells, for the families that a plan has settled. */
-#include "store/rollup_answer.h"
+#include "store/rollup_answering.h"
 
 #include "store/rollup_tally.h"
-#include "store/segment_plan.h"
-#include "store/segment_rollup.h"
 
 #include <stdlib.h>
-
-struct answering {
-    struct segment_plan *plan;
-    const struct rollup_wish *wish;
-    struct rollup_answer *answer;
-    const struct rollup_counts *counts;
-    const struct rollup_values *values[ROLLUP_WISH_VALUES_MAX];
-    uint8_t *verdicts; /* by unit */
-    uint8_t *families; /* enum family_state */
-    uint8_t *lacking;  /* by family: a field that is wished has no values here */
-    uint32_t *first_units; /* by family */
-    struct rollup_item *items;
-    uint32_t item_count, item_capacity;
-};
-
-enum family_state { FAMILY_UNKNOWN, FAMILY_ANSWERED, FAMILY_ROWS };
 
 static enum status no_memory(struct error *err)
 {
     return error_set(err, STATUS_NO_MEMORY, "no memory for an answer from rollups");
 }
 
-static int64_t step_of(const struct rollup_wish *wish)
+int64_t rollup_wish_step(const struct rollup_wish *wish)
 {
+    if (wish->by_tenant)
+        return ROLLUP_SUM_NS;
     return wish->value_count > 0 ? ROLLUP_VALUE_NS : ROLLUP_COUNT_NS;
 }
 
 bool rollup_wish_fits(const struct rollup_wish *wish)
 {
-    int64_t step = step_of(wish);
+    int64_t step = rollup_wish_step(wish);
 
+    if (wish->by_tenant && (wish->by_host || wish->by_level))
+        return false;
     return !wish->by_time ||
            (wish->step_ns > 0 && wish->step_ns % step == 0 && wish->anchor_ns % step == 0);
 }
@@ -48,7 +34,7 @@ static bool find_range(struct answering *answering)
 {
     const struct segment_plan *plan = answering->plan;
     const struct segment_summary *summary = &plan->segment->summary;
-    int64_t step = step_of(answering->wish), slot;
+    int64_t step = rollup_wish_step(answering->wish), slot;
     struct rollup_answer *answer = answering->answer;
 
     answer->time_min_ns = INT64_MIN;
@@ -67,15 +53,6 @@ static bool find_range(struct answering *answering)
             return false;
     }
     return answer->time_min_ns < answer->time_max_ns;
-}
-
-/* Begin of a slot that lies in the range; slots at its ends are whole. */
-static bool in_range(const struct rollup_answer *answer, int64_t slot, int64_t step,
-                     int64_t *begin_ns)
-{
-    if (__builtin_mul_overflow(slot, step, begin_ns))
-        *begin_ns = slot < 0 ? INT64_MIN : INT64_MAX; /* the segment's first or last step */
-    return *begin_ns >= answer->time_min_ns && *begin_ns < answer->time_max_ns;
 }
 
 /* ---- which families ---- */
@@ -123,7 +100,6 @@ static void settle_families(struct answering *answering)
         const struct rollup_unit *before = i == 0 ? NULL : unit - 1;
         uint8_t *state = &answering->families[unit->family];
 
-        answering->verdicts[i] = (uint8_t)segment_plan_unit_verdict(answering->plan, unit);
         if (*state == FAMILY_UNKNOWN)
             *state = FAMILY_ANSWERED;
         if (answering->verdicts[i] == VERDICT_SOME || splits_values(answering, unit, before) ||
@@ -136,7 +112,7 @@ static void settle_families(struct answering *answering)
 
 /* ---- items ---- */
 
-static bool add_item(struct answering *answering, const struct rollup_item *item)
+bool rollup_add_item(struct answering *answering, const struct rollup_item *item)
 {
     if (answering->item_count == answering->item_capacity) {
         uint32_t capacity = answering->item_capacity == 0 ? 64 : answering->item_capacity * 2;
@@ -152,21 +128,6 @@ static bool add_item(struct answering *answering, const struct rollup_item *item
     }
     answering->items[answering->item_count++] = *item;
     return true;
-}
-
-static int64_t group_of(const struct rollup_wish *wish, int64_t time_ns)
-{
-    int64_t distance;
-
-    if (__builtin_sub_overflow(time_ns, wish->anchor_ns, &distance))
-        distance = time_ns < 0 ? INT64_MIN : INT64_MAX; /* a time that no clock shows */
-    return distance / wish->step_ns - (distance % wish->step_ns < 0);
-}
-
-/* Begin of a group; wraps where group_of() was at its end. */
-static int64_t group_begin(const struct rollup_wish *wish, int64_t group)
-{
-    return (int64_t)((uint64_t)group * (uint64_t)wish->step_ns + (uint64_t)wish->anchor_ns);
 }
 
 static struct rollup_item item_of(const struct answering *answering, uint32_t origin,
@@ -234,7 +195,7 @@ static bool add_rows(struct answering *answering)
         item.rows = tally.sums[i];
         if (wish->by_time)
             item.time_ns = group_begin(wish, first_group + (int64_t)(key & 0xffff));
-        fine = add_item(answering, &item);
+        fine = rollup_add_item(answering, &item);
     }
     rollup_tally_release(&tally);
     return fine;
@@ -284,7 +245,7 @@ static bool add_values(struct answering *answering, uint32_t index)
         item.type = family->fields[field].type;
         if (wish->by_time)
             item.time_ns = group_begin(wish, group_of(wish, begin_ns));
-        if (!add_item(answering, &item))
+        if (!rollup_add_item(answering, &item))
             return false;
     }
     return true;
@@ -298,6 +259,8 @@ static enum status load(struct answering *answering, struct error *err)
     enum status status =
         segment_rollup_counts(plan->segment, &plan->arena, &answering->counts, err);
 
+    if (answering->wish->by_tenant)
+        return status;
     for (uint32_t i = 0; i < answering->wish->value_count && status == STATUS_OK; i++)
         status = segment_rollup_values(plan->segment, answering->wish->values[i], &plan->arena,
                                        &answering->values[i], err);
@@ -316,10 +279,18 @@ static enum status allocate(struct answering *answering, struct error *err)
     answering->first_units = arena_new(arena, uint32_t, (size_t)families + 1);
     if (arena->failed)
         return no_memory(err);
-    for (uint32_t i = units; i > 0; i--)
-        answering->first_units[answering->counts->units[i - 1].family] = i - 1;
+    for (uint32_t i = 0; i < families; i++)
+        answering->first_units[i] = units;
+    for (uint32_t i = units; i > 0; i--) {
+        const struct rollup_unit *unit = &answering->counts->units[i - 1];
+
+        answering->first_units[unit->family] = i - 1;
+        answering->verdicts[i - 1] = (uint8_t)segment_plan_unit_verdict(answering->plan, unit);
+    }
     return STATUS_OK;
 }
+
+static const struct rollup_counts no_counts;
 
 enum status rollup_answer_make(struct segment_plan *plan, const struct rollup_wish *wish,
                                struct error *err)
@@ -337,14 +308,22 @@ enum status rollup_answer_make(struct segment_plan *plan, const struct rollup_wi
     status = load(&answering, err);
     if (status == STATUS_CORRUPT) /* the rows are looked at instead */
         return STATUS_OK;
+    if (answering.counts == NULL && wish->by_tenant)
+        answering.counts = &no_counts; /* sums do without, where the filter is settled by family */
     if (status == STATUS_OK && answering.counts != NULL)
         status = allocate(&answering, err);
     if (status != STATUS_OK || answering.counts == NULL)
         return status;
-    settle_families(&answering);
-    fine = add_rows(&answering);
-    for (uint32_t i = 0; i < wish->value_count && fine; i++)
-        fine = add_values(&answering, i);
+    if (wish->by_tenant) {
+        status = rollup_answer_sums(&answering, &fine, err);
+        if (status != STATUS_OK)
+            return status;
+    } else {
+        settle_families(&answering);
+        fine = add_rows(&answering);
+        for (uint32_t i = 0; i < wish->value_count && fine; i++)
+            fine = add_values(&answering, i);
+    }
     if (!fine)
         return plan->arena.failed ? no_memory(err) : STATUS_OK;
     answer->items = answering.items;

@@ -16,24 +16,30 @@ enum { ROLLUP_WISH_VALUES_MAX = 4 };
 /* What groups depend on, and whose values are asked for. */
 struct rollup_wish {
     bool by_origin;   /* geo, host or role */
+    bool by_host;     /* then also by_origin */
     bool by_format, by_level, by_time;
+    bool by_tenant;   /* of values only their number and sum are wanted */
     int64_t step_ns;  /* by_time: groups begin at anchor + n * step; see rollup_wish_fits() */
     int64_t anchor_ns;
     field_id values[ROLLUP_WISH_VALUES_MAX]; /* durations and sizes */
     uint32_t value_count;
 };
 
-/* Do whole steps of the rollup make the groups of time that are wished? */
+/* Do whole steps of the rollup make the groups of time that are wished, and are rows told apart by
+ * all that they are to be grouped by? */
 bool rollup_wish_fits(const struct rollup_wish *wish);
+/* Length of the steps that a wish is answered by. */
+int64_t rollup_wish_step(const struct rollup_wish *wish);
 
 /* A number of rows, or values of one field. What the wish does not ask for is not set. */
 struct rollup_item {
     const struct event_source *source; /* its geo, host and role */
     struct slice format;
+    struct slice tenant;               /* NULL data: none */
     uint32_t level;
     int64_t time_ns;                   /* begin of a group of time */
     uint64_t rows;
-    /* NULL: only rows. */
+    /* NULL: only rows. By tenant: no buckets, smallest or largest value. */
     const struct rollup_value *value;
     const struct rollup_bucket *buckets; /* value->bucket_count of them */
     field_id field;                    /* whose values they are */

@@ -28,7 +28,7 @@ static bool append_text(struct buf *out, struct slice text)
     return buf_append_varint(out, text.len) && buf_append_slice(out, text);
 }
 
-uint32_t *rollup_origins(const struct event_source *const *sources, uint32_t count)
+static uint32_t *first_equals(const struct event_source *const *sources, uint32_t count, bool hosts)
 {
     uint32_t *origins = malloc(((size_t)count + 1) * sizeof(*origins));
     struct arena arena = arena_empty((size_t)64 << 20);
@@ -38,8 +38,8 @@ uint32_t *rollup_origins(const struct event_source *const *sources, uint32_t cou
 
     for (uint32_t i = 0; i < count && fine; i++) {
         buf_reset(&key);
-        fine = append_text(&key, sources[i]->geo) && append_text(&key, sources[i]->host) &&
-               append_text(&key, sources[i]->role);
+        fine = append_text(&key, sources[i]->geo) && append_text(&key, sources[i]->role) &&
+               (!hosts || append_text(&key, sources[i]->host));
         origins[i] = fine ? map_get(&map, buf_slice(&key)) : 0;
         if (fine && origins[i] == MAP_NONE) {
             origins[i] = i;
@@ -53,6 +53,16 @@ uint32_t *rollup_origins(const struct event_source *const *sources, uint32_t cou
         return origins;
     free(origins);
     return NULL;
+}
+
+uint32_t *rollup_origins(const struct event_source *const *sources, uint32_t count)
+{
+    return first_equals(sources, count, true);
+}
+
+uint32_t *rollup_groups(const struct event_source *const *sources, uint32_t count)
+{
+    return first_equals(sources, count, false);
 }
 
 /* ---- life ---- */
@@ -321,12 +331,21 @@ static void put_cells(struct rollup_field_sums *out, uint32_t family,
     }
 }
 
+static bool is_wanted(const struct rollup_builder *builder, field_id field)
+{
+    for (uint32_t i = 0; i < builder->wanted_count; i++)
+        if (builder->wanted[i] == field)
+            return true;
+    return !builder->all;
+}
+
 static bool put_values(struct rollup_builder *builder, struct rollup_field_build *field)
 {
     struct rollup_tally *cells = &field->cells, *buckets = &field->buckets;
     struct rollup_field_sums *sums;
 
     if (field->given_up || cells->full || buckets->full || cells->count == 0 ||
+        !is_wanted(builder, field->field) ||
         (!builder->all && buckets->count > SMALL_FAMILY &&
          (uint64_t)buckets->count * VALUES_PER_BUCKET_MIN > builder->family_rows))
         return true;

@@ -13,6 +13,8 @@ enum { ROLLUP_BATCH_ROWS = 1024 }; /* what callers gather at once: stays in the 
 
 /* The first source with the same geo, host and role, by source; malloc()ed, NULL without memory. */
 uint32_t *rollup_origins(const struct event_source *const *sources, uint32_t count);
+/* The same with only geo and role. */
+uint32_t *rollup_groups(const struct event_source *const *sources, uint32_t count);
 
 /* One field of the family at hand. */
 struct rollup_field_build {
@@ -40,7 +42,9 @@ struct rollup_builder {
     uint32_t
         slot_distance; /* minutes from the begin of the first five of them to the first minute */
     bool given_up;     /* the times are too far apart, or there is no memory */
-    bool all;          /* keep also what is not worth its bytes */
+    bool all;          /* keep also what is not worth its bytes ... */
+    const field_id *wanted; /* ... but only values of these fields; borrowed */
+    uint32_t wanted_count;
     uint32_t family;
     uint64_t family_rows;
     struct rollup_tally rows;

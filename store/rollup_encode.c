@@ -1,11 +1,9 @@
 /* store/rollup_encode.c -- sums into columns of varints, columns into a zstd frame. */
 #include "store/rollup_encode.h"
 
-#include "base/byteorder.h"
-#include "store/zstd_context.h"
+#include "store/rollup_page.h"
 
 enum {
-    PAGE_LEVEL_OF_ZSTD = 3,
     /* The most bytes that one of them takes: 32 bits in 5, 64 in 10. */
     UNIT_SIZE_MAX = 5 * 5,
     CELL_SIZE_MAX = 2 * 5,
@@ -38,43 +36,22 @@ bool rollup_values_fit(const struct rollup_values *values)
     return values_size_max(values) <= ROLLUP_PAGE_MAX;
 }
 
-/* Room for it was reserved. */
-static void put(struct buf *out, uint64_t value)
-{
-    out->len += put_varint(out->data + out->len, value);
-}
-
-static void put_distance(struct buf *out, uint32_t value, uint32_t *before)
-{
-    put(out, zigzag((int64_t)value - (int64_t)*before));
-    *before = value;
-}
-
-static bool put_page(struct buf *raw, struct buf *out)
-{
-    bool fine =
-        buf_append_varint(out, raw->len) && zstd_append(out, buf_slice(raw), PAGE_LEVEL_OF_ZSTD);
-
-    buf_release(raw);
-    return fine;
-}
-
 static void put_units(struct buf *raw, const struct rollup_counts *counts)
 {
     const struct rollup_unit *units = counts->units;
     uint32_t count = counts->unit_count, before = 0;
 
     for (uint32_t i = 0; i < count; i++)
-        put_distance(raw, units[i].family, &before);
+        rollup_put_distance(raw, units[i].family, &before);
     before = 0;
     for (uint32_t i = 0; i < count; i++)
-        put_distance(raw, units[i].origin, &before);
+        rollup_put_distance(raw, units[i].origin, &before);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, units[i].format);
+        rollup_put(raw, units[i].format);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, units[i].level);
+        rollup_put(raw, units[i].level);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, units[i].cell_count);
+        rollup_put(raw, units[i].cell_count);
 }
 
 bool rollup_counts_encode(const struct rollup_counts *counts, struct buf *out)
@@ -84,22 +61,22 @@ bool rollup_counts_encode(const struct rollup_counts *counts, struct buf *out)
 
     if (!buf_reserve(&raw, counts_size_max(counts)))
         return false;
-    put(&raw, counts->unit_count);
-    put(&raw, counts->cell_count);
-    put(&raw, zigzag(counts->first_slot));
+    rollup_put(&raw, counts->unit_count);
+    rollup_put(&raw, counts->cell_count);
+    rollup_put(&raw, zigzag(counts->first_slot));
     put_units(&raw, counts);
     for (uint32_t i = 0; i < counts->unit_count; i++) {
         const struct rollup_unit *unit = &counts->units[i];
         uint32_t before = 0;
 
         for (uint32_t k = unit->first_cell; k < unit->first_cell + unit->cell_count; k++) {
-            put(&raw, cells[k].slot - before);
+            rollup_put(&raw, cells[k].slot - before);
             before = cells[k].slot;
         }
     }
     for (uint32_t i = 0; i < counts->cell_count; i++)
-        put(&raw, cells[i].rows);
-    return put_page(&raw, out);
+        rollup_put(&raw, cells[i].rows);
+    return rollup_close(&raw, out);
 }
 
 static void put_families(struct buf *raw, const struct rollup_values *values)
@@ -107,13 +84,13 @@ static void put_families(struct buf *raw, const struct rollup_values *values)
     uint32_t before = 0, cell = 0;
 
     for (uint32_t i = 0; i < values->family_count; i++)
-        put_distance(raw, values->families[i], &before);
+        rollup_put_distance(raw, values->families[i], &before);
     for (uint32_t i = 0; i < values->family_count; i++) {
         uint32_t first = cell;
 
         while (cell < values->cell_count && values->cells[cell].family == values->families[i])
             cell++;
-        put(raw, cell - first);
+        rollup_put(raw, cell - first);
     }
 }
 
@@ -123,19 +100,19 @@ static void put_value_cells(struct buf *raw, const struct rollup_values *values)
     uint32_t count = values->cell_count, before = 0;
 
     for (uint32_t i = 0; i < count; i++)
-        put_distance(raw, cells[i].origin, &before);
+        rollup_put_distance(raw, cells[i].origin, &before);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, cells[i].slot);
+        rollup_put(raw, cells[i].slot);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, cells[i].values);
+        rollup_put(raw, cells[i].values);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, (uint64_t)cells[i].sum);
+        rollup_put(raw, (uint64_t)cells[i].sum);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, (uint64_t)cells[i].min);
+        rollup_put(raw, (uint64_t)cells[i].min);
     for (uint32_t i = 0; i < count; i++)
-        put(raw, (uint64_t)(cells[i].max - cells[i].min));
+        rollup_put(raw, (uint64_t)(cells[i].max - cells[i].min));
     for (uint32_t i = 0; i < count; i++)
-        put(raw, cells[i].bucket_count);
+        rollup_put(raw, cells[i].bucket_count);
 }
 
 bool rollup_values_encode(const struct rollup_values *values, struct buf *out)
@@ -144,10 +121,10 @@ bool rollup_values_encode(const struct rollup_values *values, struct buf *out)
 
     if (!buf_reserve(&raw, values_size_max(values)))
         return false;
-    put(&raw, values->family_count);
-    put(&raw, values->cell_count);
-    put(&raw, values->bucket_count);
-    put(&raw, zigzag(values->first_slot));
+    rollup_put(&raw, values->family_count);
+    rollup_put(&raw, values->cell_count);
+    rollup_put(&raw, values->bucket_count);
+    rollup_put(&raw, zigzag(values->first_slot));
     put_families(&raw, values);
     put_value_cells(&raw, values);
     for (uint32_t i = 0; i < values->cell_count; i++) {
@@ -155,11 +132,11 @@ bool rollup_values_encode(const struct rollup_values *values, struct buf *out)
         uint32_t before = 0;
 
         for (uint32_t k = cell->first_bucket; k < cell->first_bucket + cell->bucket_count; k++) {
-            put(&raw, values->buckets[k].bucket - before);
+            rollup_put(&raw, values->buckets[k].bucket - before);
             before = values->buckets[k].bucket;
         }
     }
     for (uint32_t i = 0; i < values->bucket_count; i++)
-        put(&raw, values->buckets[i].values);
-    return put_page(&raw, out);
+        rollup_put(&raw, values->buckets[i].values);
+    return rollup_close(&raw, out);
 }

@@ -198,6 +198,19 @@ static enum status read_dict(struct segment_block *block, const struct segment_c
     return status;
 }
 
+enum status segment_block_list(struct segment_block *block, uint32_t section, uint32_t column,
+                               const uint32_t **out, struct error *err)
+{
+    const struct segment_column *entry = &segment_family_of(block, section)->columns[column];
+    uint32_t *numbers;
+    enum status status = read_numbers32(block, &entry->list, entry->dict_count,
+                                        block->segment->pool_count, &numbers, err);
+
+    if (status == STATUS_OK)
+        *out = numbers;
+    return status;
+}
+
 static enum status read_texts(struct segment_block *block, const struct page_ref *page,
                               uint32_t count, const struct slice **out, struct error *err)
 {

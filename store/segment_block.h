@@ -78,6 +78,9 @@ enum status segment_block_values(struct segment_block *block, uint32_t section, 
 enum status segment_block_printable(struct segment_block *block, uint32_t section, uint32_t column,
                                    const struct segment_values **out,
                                    struct error *err) WARN_UNUSED;
+/* Number in the pool of each code of a dictionary column. */
+enum status segment_block_list(struct segment_block *block, uint32_t section, uint32_t column,
+                               const uint32_t **out, struct error *err) WARN_UNUSED;
 /* All columns of a section, for rendering. */
 enum status segment_block_load(struct segment_block *block, uint32_t section,
                               struct error *err) WARN_UNUSED;
@@ -118,6 +121,10 @@ uint32_t segment_section_of(const struct segment_block *block, uint32_t row);
 /* Field `index` of the family as a part of the lines of a template. */
 struct line_part segment_field_part(const struct segment_block *block, uint32_t section,
                                    uint32_t template, uint32_t index);
+
+/* The dictionary that is exactly the field, a text, in all rows of a family; UINT32_MAX: none is. */
+uint32_t segment_dict_column(const struct segment *segment, const struct segment_family *family,
+                             field_id field);
 
 /* The operations of block_impl.h. */
 extern const struct block_ops segment_block_ops;

@@ -75,9 +75,9 @@ static struct field_number number_of_run(const struct segment *segment,
     return number;
 }
 
-static struct place find_place(const struct segment_block *block, uint32_t section, field_id field)
+static struct place find_place(const struct segment *segment, const struct segment_family *family,
+                               field_id field)
 {
-    const struct segment_family *family = segment_family_of(block, section);
     struct place place = {.column = UINT32_MAX};
     uint16_t first = UINT16_MAX;
 
@@ -95,13 +95,22 @@ static struct place find_place(const struct segment_block *block, uint32_t secti
     }
     if (!place.found)
         return place;
-    if (family->fields[place.index].computed)
-        place.column = family->fields[place.index].begin_gap;
-    else if (is_one_slot(block->segment, family, place.index))
+    if (family->fields[place.index].computed || is_one_slot(segment, family, place.index))
         place.column = family->fields[place.index].begin_gap;
     else
-        place.number = number_of_run(block->segment, family, place.index);
+        place.number = number_of_run(segment, family, place.index);
     return place;
+}
+
+uint32_t segment_dict_column(const struct segment *segment, const struct segment_family *family,
+                             field_id field)
+{
+    struct place place = find_place(segment, family, field);
+
+    if (family->as_text || place.column == UINT32_MAX || place.type != FIELD_TEXT ||
+        family->columns[place.column].class != CLASS_CODES)
+        return UINT32_MAX;
+    return place.column;
 }
 
 /* What is being put together. */
@@ -512,7 +521,7 @@ enum status segment_field_column(struct segment_block *block, field_id field, bo
     if (places == NULL)
         return no_memory(err);
     for (uint32_t k = 0; k < sections; k++) {
-        places[k] = find_place(block, k, field);
+        places[k] = find_place(block->segment, segment_family_of(block, k), field);
         texts = texts || segment_family_of(block, k)->as_text;
     }
     found = common_type(&making, &type);

@@ -592,7 +592,7 @@ static bool take_rollups(struct parser *parser)
             return false;
         rollups->fields[i].field = parser->segment->fields[number];
     }
-    return true;
+    return parser->segment->version < 4 || take_page(parser, &rollups->sums);
 }
 
 enum status segment_directory_parse(struct segment *segment, struct slice directory,

@@ -1,4 +1,4 @@
-/* store/segment_format.h -- layout of a segment file of the template engine, version 3.
+/* store/segment_format.h -- layout of a segment file of the template engine, version 4.
  * Integers are little-endian; "text" is a varint length and bytes; varints are LEB128.
  *
  *   offset  size  field
@@ -46,9 +46,10 @@
  *   pool       string count, page count, each: strings, raw size, page, page of its grams
  *   ids        pool count, each: kind (2 bytes), ids, page of heads, pages of the rest
  *   series     count, each: source, text of the metric, label count, name and value texts
- *   rollups    page of counts (empty: none), field count, each: field, page of values: rollup.h
+ *   rollups    page of counts (empty: none), field count, each: field, page of values: rollup.h;
+ *              page of sums by tenant (empty: none): rollup_sums.h
  *
- * Version 2 is the same without ROLLUP and without `rollups`.
+ * Version 3 is the same without sums by tenant, version 2 without ROLLUP and without `rollups`.
  *
  * The sequence expected is the one before it in the source + 1; the offset expected is the one before
  * it + the length of its event + tail. The rank of a row counts the rows of its source before it, in
@@ -67,7 +68,7 @@
 #include <stdatomic.h>
 
 enum {
-    SEGMENT_VERSION = 3,
+    SEGMENT_VERSION = 4,
     SEGMENT_VERSION_MIN = 2,            /* that this program reads */
     SEGMENT_HEADER_SIZE = 16,
     SEGMENT_FOOTER_SIZE = 128,
@@ -228,7 +229,8 @@ struct segment_rollups {
     struct page_ref counts;
     struct segment_rollup_field *fields;
     uint32_t field_count;
-    _Atomic(struct rollup_kept *) counts_kept;
+    struct page_ref sums; /* of no size in segments of version 3 */
+    _Atomic(struct rollup_kept *) counts_kept, sums_kept;
 };
 
 /* Where the footer has the size of a region. */

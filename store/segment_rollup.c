@@ -4,6 +4,7 @@
 #include "base/memory_budget.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Of all segments of the process: 24 MB of lines have about 100 KB of them. */
 #define ROLLUP_KEPT_MAX ((size_t)24 << 20)
@@ -14,9 +15,10 @@ static atomic_size_t kept_bytes;
 struct rollup_kept {
     struct arena arena;
     size_t size;
-    bool has_values; /* which of the two it is */
+    enum { KEPT_COUNTS, KEPT_VALUES, KEPT_SUMS } kind;
     struct rollup_counts counts;
     struct rollup_values values;
+    struct segment_sums sums;
 };
 
 static void free_kept(struct rollup_kept *kept)
@@ -28,6 +30,42 @@ static void free_kept(struct rollup_kept *kept)
     free(kept);
 }
 
+/* With the groups of its sources; fields become those of the process. */
+static bool decode_sums(const struct segment *segment, struct slice page, struct arena *arena,
+                        struct segment_sums *out)
+{
+    struct rollup_sums_bounds bounds = {.families = segment->family_count,
+                                        .groups = segment->source_count,
+                                        .formats = segment->format_count,
+                                        .fields = segment->field_count,
+                                        .tenants = segment->pool_count};
+    const struct event_source **sources =
+        arena_new(arena, const struct event_source *, (size_t)segment->source_count + 1);
+    uint32_t *groups = arena_new(arena, uint32_t, (size_t)segment->source_count + 1), *found;
+    field_id *fields;
+
+    if (sources == NULL || groups == NULL ||
+        !rollup_sums_decode(page, &bounds, arena, &out->sums))
+        return false;
+    for (uint32_t i = 0; i < segment->source_count; i++)
+        sources[i] = &segment->sources[i].info.source;
+    found = rollup_groups(sources, segment->source_count);
+    if (found == NULL) {
+        arena->failed = true;
+        return false;
+    }
+    memcpy(groups, found, segment->source_count * sizeof(*groups));
+    free(found);
+    out->groups = groups;
+    fields = arena_new(arena, field_id, (size_t)out->sums.field_count + 1);
+    if (fields == NULL)
+        return false;
+    for (uint32_t i = 0; i < out->sums.field_count; i++)
+        fields[i] = segment->fields[out->sums.fields[i]];
+    out->sums.fields = fields;
+    return true;
+}
+
 static enum status decode(const struct segment *segment, const struct page_ref *page,
                           struct arena *arena, struct rollup_kept *out, struct error *err)
 {
@@ -37,10 +75,15 @@ static enum status decode(const struct segment *segment, const struct page_ref *
     struct arena stored = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct slice bytes;
     enum status status = segment_page_read(segment, page, &stored, &bytes, NULL, err);
+    bool fine = status == STATUS_OK;
 
-    if (status == STATUS_OK &&
-        !(out->has_values ? rollup_values_decode(bytes, &bounds, arena, &out->values)
-                          : rollup_counts_decode(bytes, &bounds, arena, &out->counts)))
+    if (fine && out->kind == KEPT_COUNTS)
+        fine = rollup_counts_decode(bytes, &bounds, arena, &out->counts);
+    else if (fine && out->kind == KEPT_VALUES)
+        fine = rollup_values_decode(bytes, &bounds, arena, &out->values);
+    else if (fine)
+        fine = decode_sums(segment, bytes, arena, &out->sums);
+    if (status == STATUS_OK && !fine)
         status = arena->failed ? error_set(err, STATUS_NO_MEMORY, "no memory for a rollup")
                                : segment_corrupt(segment, "rollup", err);
     arena_release(&stored);
@@ -48,7 +91,7 @@ static enum status decode(const struct segment *segment, const struct page_ref *
 }
 
 /* The page, kept with the segment or, over budget, in `arena`. */
-static enum status get(struct segment *segment, const struct page_ref *page, bool has_values,
+static enum status get(struct segment *segment, const struct page_ref *page, int kind,
                        _Atomic(struct rollup_kept *) *place, struct arena *arena,
                        const struct rollup_kept **out, struct error *err)
 {
@@ -62,7 +105,7 @@ static enum status get(struct segment *segment, const struct page_ref *page, boo
     kept = calloc(1, sizeof(*kept));
     if (kept == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
-    kept->has_values = has_values;
+    kept->kind = kind;
     kept->arena = arena_empty(ROLLUP_KEPT_MAX);
     before = memory_budget_enter(MEMORY_PAGES);
     status = decode(segment, page, &kept->arena, kept, err);
@@ -84,7 +127,7 @@ static enum status get(struct segment *segment, const struct page_ref *page, boo
     kept = arena_new(arena, struct rollup_kept, 1);
     if (kept == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
-    kept->has_values = has_values;
+    kept->kind = kind;
     *out = kept;
     return decode(segment, page, arena, kept, err);
 }
@@ -98,7 +141,7 @@ enum status segment_rollup_counts(struct segment *segment, struct arena *arena,
     *out = NULL;
     if (!segment->rollups.kept || segment->rollups.counts.size == 0)
         return STATUS_OK;
-    status = get(segment, &segment->rollups.counts, false, &segment->rollups.counts_kept, arena,
+    status = get(segment, &segment->rollups.counts, KEPT_COUNTS, &segment->rollups.counts_kept, arena,
                  &kept, err);
     if (status == STATUS_OK)
         *out = &kept->counts;
@@ -116,7 +159,7 @@ enum status segment_rollup_values(struct segment *segment, field_id field, struc
 
         if (entry->field != field)
             continue;
-        status = get(segment, &entry->page, true, &entry->values_kept, arena, &kept, err);
+        status = get(segment, &entry->page, KEPT_VALUES, &entry->values_kept, arena, &kept, err);
         if (status == STATUS_OK)
             *out = &kept->values;
         return status;
@@ -124,8 +167,25 @@ enum status segment_rollup_values(struct segment *segment, field_id field, struc
     return STATUS_OK;
 }
 
+enum status segment_rollup_sums(struct segment *segment, struct arena *arena,
+                                const struct segment_sums **out, struct error *err)
+{
+    const struct rollup_kept *kept;
+    enum status status;
+
+    *out = NULL;
+    if (!segment->rollups.kept || segment->rollups.sums.size == 0)
+        return STATUS_OK;
+    status = get(segment, &segment->rollups.sums, KEPT_SUMS, &segment->rollups.sums_kept, arena,
+                 &kept, err);
+    if (status == STATUS_OK)
+        *out = &kept->sums;
+    return status;
+}
+
 void segment_rollups_release(struct segment *segment)
 {
+    free_kept(atomic_load(&segment->rollups.sums_kept));
     free_kept(atomic_load(&segment->rollups.counts_kept));
     for (uint32_t i = 0; i < segment->rollups.field_count; i++)
         free_kept(atomic_load(&segment->rollups.fields[i].values_kept));

@@ -5,6 +5,7 @@
 #define DENDRO_STORE_SEGMENT_ROLLUP_H
 
 #include "store/rollup_build.h"
+#include "store/rollup_sums.h"
 #include "store/segment_block.h"
 
 /* ---- reading ---- */
@@ -16,6 +17,13 @@ enum status segment_rollup_counts(struct segment *segment, struct arena *arena,
 /* The same for the values of a field. */
 enum status segment_rollup_values(struct segment *segment, field_id field, struct arena *arena,
                                   const struct rollup_values **out, struct error *err) WARN_UNUSED;
+/* The sums by tenant, with fields of this process, and the group of each source. */
+struct segment_sums {
+    struct rollup_sums sums;
+    const uint32_t *groups;
+};
+enum status segment_rollup_sums(struct segment *segment, struct arena *arena,
+                                const struct segment_sums **out, struct error *err) WARN_UNUSED;
 void segment_rollups_release(struct segment *segment);
 
 /* ---- counting again ---- */
@@ -24,8 +32,12 @@ struct rollup_recount {
     struct rollup_builder builder;
     uint32_t *origins;
     uint32_t family; /* at hand; UINT32_MAX: none yet */
-    field_id fields[ROLLUP_FIELDS_MAX]; /* its durations and sizes, as far as the segment keeps any */
+    field_id fields[ROLLUP_FIELDS_MAX]; /* its durations and sizes */
     uint32_t field_count;
+    struct rollup_sums_builder sums;
+    uint32_t *groups;
+    uint32_t tenant_column; /* of the family at hand; UINT32_MAX: none */
+    field_id *wanted;       /* fields of which the segment keeps values */
 };
 
 enum status rollup_recount_init(struct rollup_recount *recount, struct segment *segment,

@@ -4,8 +4,10 @@
  * at. */
 #include "store/segment_rollup.h"
 
+#include "store/rollup_agree.h"
+#include "store/segment_plan.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #define COMPARE_ARENA_MAX ((size_t)256 << 20)
 
@@ -14,23 +16,43 @@ static enum status no_memory(struct error *err)
     return error_set(err, STATUS_NO_MEMORY, "no memory to count the rows of a segment");
 }
 
+static field_id *list_wanted(const struct segment *segment)
+{
+    field_id *wanted = malloc(((size_t)segment->rollups.field_count + 1) * sizeof(*wanted));
+
+    for (uint32_t i = 0; i < segment->rollups.field_count && wanted != NULL; i++)
+        wanted[i] = segment->rollups.fields[i].field;
+    return wanted;
+}
+
 enum status rollup_recount_init(struct rollup_recount *recount, struct segment *segment,
                                 struct error *err)
 {
     const struct event_source **sources =
         malloc(((size_t)segment->source_count + 1) * sizeof(*sources));
+    const struct segment_summary *summary = &segment->summary;
+    uint32_t count = segment->source_count;
 
-    *recount = (struct rollup_recount){.family = UINT32_MAX};
-    for (uint32_t i = 0; i < segment->source_count && sources != NULL; i++)
+    *recount = (struct rollup_recount){.family = UINT32_MAX, .tenant_column = UINT32_MAX};
+    for (uint32_t i = 0; i < count && sources != NULL; i++)
         sources[i] = &segment->sources[i].info.source;
-    if (sources != NULL && segment->source_count <= ROLLUP_ORIGINS_MAX)
-        recount->origins = rollup_origins(sources, segment->source_count);
+    if (sources != NULL && count <= ROLLUP_ORIGINS_MAX) {
+        recount->origins = rollup_origins(sources, count);
+        recount->groups = rollup_groups(sources, count);
+        recount->wanted = list_wanted(segment);
+    }
     free((void *)sources);
-    rollup_builder_init(&recount->builder, recount->origins, segment->summary.time_min_ns,
-                        segment->summary.time_max_ns);
-    recount->builder.all = true;
-    return recount->origins == NULL && segment->source_count <= ROLLUP_ORIGINS_MAX ? no_memory(err)
-                                                                                   : STATUS_OK;
+    rollup_builder_init(&recount->builder, recount->origins, summary->time_min_ns,
+                        summary->time_max_ns);
+    rollup_sums_init(&recount->sums, recount->groups, count, summary->time_min_ns);
+    recount->builder.all = recount->sums.all = true;
+    recount->builder.wanted = recount->wanted;
+    recount->builder.wanted_count = recount->wanted == NULL ? 0 : segment->rollups.field_count;
+    if (count > ROLLUP_ORIGINS_MAX)
+        return STATUS_OK; /* there are no rollups */
+    return recount->origins == NULL || recount->groups == NULL || recount->wanted == NULL
+               ? no_memory(err)
+               : STATUS_OK;
 }
 
 static bool is_first_place(const struct segment_family *family, uint32_t index)
@@ -42,21 +64,34 @@ static bool is_first_place(const struct segment_family *family, uint32_t index)
     return true;
 }
 
-static bool is_kept(const struct segment *segment, field_id field)
+/* How the sums by tenant take the rows of a family. */
+static void begin_sums(struct rollup_recount *recount, const struct segment *segment,
+                       uint32_t number)
 {
-    for (uint32_t i = 0; i < segment->rollups.field_count; i++)
-        if (segment->rollups.fields[i].field == field)
-            return true;
-    return false;
+    const struct segment_family *family = &segment->families[number];
+    struct rollup_sums_family sums = {.family = number,
+                                      .format = family->format,
+                                      .field_count = recount->field_count,
+                                      .fields = recount->fields};
+
+    recount->sums.at = NULL;
+    recount->tenant_column = UINT32_MAX;
+    if (family->as_text || segment->rollups.sums.size == 0)
+        return;
+    sums.tenants = segment_find_field(family, FIELD_ID_TENANT) != UINT32_MAX;
+    if (sums.tenants) {
+        recount->tenant_column = segment_dict_column(segment, family, FIELD_ID_TENANT);
+        if (recount->tenant_column == UINT32_MAX)
+            return;
+    }
+    rollup_sums_begin(&recount->sums, &sums);
 }
 
-/* The fields that the writer counted, as far as the segment keeps any of their values. */
+/* The fields that the writer counted. */
 static void begin_family(struct rollup_recount *recount, const struct segment *segment,
                          uint32_t number)
 {
     const struct segment_family *family = &segment->families[number];
-    field_id names[ROLLUP_FIELDS_MAX];
-    uint32_t seen = 0;
 
     if (recount->family == number)
         return;
@@ -64,18 +99,12 @@ static void begin_family(struct rollup_recount *recount, const struct segment *s
         rollup_end_family(&recount->builder);
     recount->family = number;
     recount->field_count = 0;
-    for (uint32_t i = 0; i < family->field_count && seen < ROLLUP_FIELDS_MAX; i++) {
-        const struct segment_field *field = &family->fields[i];
-
-        if ((field->type != FIELD_DURATION && field->type != FIELD_BYTES) ||
-            !is_first_place(family, i))
-            continue;
-        seen++;
-        if (is_kept(segment, field->field))
-            names[recount->field_count++] = field->field;
-    }
-    memcpy(recount->fields, names, recount->field_count * sizeof(*names));
-    rollup_begin_family(&recount->builder, number, names, recount->field_count);
+    for (uint32_t i = 0; i < family->field_count && recount->field_count < ROLLUP_FIELDS_MAX; i++)
+        if ((family->fields[i].type == FIELD_DURATION || family->fields[i].type == FIELD_BYTES) &&
+            is_first_place(family, i))
+            recount->fields[recount->field_count++] = family->fields[i].field;
+    rollup_begin_family(&recount->builder, number, recount->fields, recount->field_count);
+    begin_sums(recount, segment, number);
 }
 
 struct rows {
@@ -100,6 +129,7 @@ static enum status load(struct segment_block *block, struct rows *out, struct er
 struct rolled_batch {
     uint32_t first, count;
     uint64_t keys[ROLLUP_BATCH_ROWS];
+    uint32_t tenants[ROLLUP_BATCH_ROWS];
     int64_t values[ROLLUP_BATCH_ROWS];
 };
 
@@ -118,10 +148,40 @@ static int64_t value_at(const struct column *column, uint32_t row)
     return value < 0 ? -1 : value; /* negative ones are all as bad */
 }
 
-static void add_batch(struct rollup_recount *recount, const struct segment_family *family,
-                      const struct rows *rows, const struct column *columns,
-                      struct rolled_batch *batch)
+/* Columns of a section: its values, and tenants as codes; NULL: it has none. */
+struct counted_columns {
+    const struct segment_family *family;
+    uint32_t first_row;
+    struct column values[ROLLUP_FIELDS_MAX];
+    const uint32_t *codes, *tenants; /* by row of the section; number in the pool by code */
+};
+
+static enum status load_columns(struct rollup_recount *recount, struct segment_block *block,
+                                uint32_t section, struct counted_columns *out, struct error *err)
 {
+    enum status status = STATUS_OK;
+
+    out->family = segment_family_of(block, section);
+    out->first_row = block->entry->sections[section].first_row;
+    out->codes = NULL;
+    for (uint32_t k = 0; k < recount->field_count && status == STATUS_OK; k++)
+        status = block_column(&block->base, recount->fields[k], false, &out->values[k], err);
+    if (status == STATUS_OK && recount->tenant_column != UINT32_MAX) {
+        const struct segment_values *values;
+
+        status = segment_block_values(block, section, recount->tenant_column, &values, err);
+        if (status == STATUS_OK)
+            status = segment_block_list(block, section, recount->tenant_column, &out->tenants, err);
+        out->codes = status == STATUS_OK ? values->codes : NULL;
+    }
+    return status;
+}
+
+static void add_batch(struct rollup_recount *recount, const struct rows *rows,
+                      const struct counted_columns *columns, struct rolled_batch *batch)
+{
+    const struct segment_family *family = columns->family;
+
     for (uint32_t i = 0; i < batch->count; i++) {
         uint32_t row = batch->first + i;
 
@@ -129,37 +189,37 @@ static void add_batch(struct rollup_recount *recount, const struct segment_famil
                                     family->as_text ? rows->templates[row] - family->first_template
                                                     : family->format,
                                     (uint32_t)rows->levels[row] & 15, rows->times[row]);
+        if (columns->codes != NULL)
+            batch->tenants[i] = columns->tenants[columns->codes[row - columns->first_row]];
     }
     rollup_add_rows(&recount->builder, batch->keys, batch->count);
+    rollup_sums_add_rows(&recount->sums, batch->keys,
+                         columns->codes != NULL ? batch->tenants : NULL, batch->count);
     for (uint32_t k = 0; k < recount->field_count; k++) {
         for (uint32_t i = 0; i < batch->count; i++)
-            batch->values[i] = value_at(&columns[k], batch->first + i);
+            batch->values[i] = value_at(&columns->values[k], batch->first + i);
         rollup_add_values(&recount->builder, k, batch->keys, batch->values, batch->count);
+        rollup_sums_add_values(&recount->sums, k, batch->values, batch->count);
     }
 }
 
 static enum status add_section(struct rollup_recount *recount, struct segment_block *block,
-                               const struct segment_section *section, const struct rows *rows,
-                               struct error *err)
+                               uint32_t number, const struct rows *rows, struct error *err)
 {
-    const struct segment_family *family = &block->segment->families[section->family];
+    const struct segment_section *section = &block->entry->sections[number];
     uint32_t end = section->first_row + section->row_count;
-    struct column columns[ROLLUP_FIELDS_MAX];
+    struct counted_columns columns;
     struct rolled_batch batch; /* filled piece by piece */
+    enum status status;
 
-    batch.first = section->first_row;
     begin_family(recount, block->segment, section->family);
-    for (uint32_t k = 0; k < recount->field_count; k++) {
-        enum status status =
-            block_column(&block->base, recount->fields[k], false, &columns[k], err);
-
-        if (status != STATUS_OK)
-            return status;
-    }
-    for (; batch.first < end; batch.first += batch.count) {
+    status = load_columns(recount, block, number, &columns, err);
+    if (status != STATUS_OK)
+        return status;
+    for (batch.first = section->first_row; batch.first < end; batch.first += batch.count) {
         batch.count =
             end - batch.first < ROLLUP_BATCH_ROWS ? end - batch.first : (uint32_t)ROLLUP_BATCH_ROWS;
-        add_batch(recount, family, rows, columns, &batch);
+        add_batch(recount, rows, &columns, &batch);
     }
     return STATUS_OK;
 }
@@ -174,97 +234,11 @@ enum status rollup_recount_block(struct rollup_recount *recount, struct segment_
         return STATUS_OK; /* nothing to compare */
     status = load(block, &rows, err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++)
-        status = add_section(recount, block, &block->entry->sections[k], &rows, err);
+        status = add_section(recount, block, k, &rows, err);
     return status;
 }
 
 /* ---- comparing ---- */
-
-static bool units_equal(const struct rollup_counts *a, const struct rollup_unit *left,
-                        const struct rollup_counts *b, const struct rollup_unit *right)
-{
-    if (left->family != right->family || left->origin != right->origin ||
-        left->format != right->format || left->level != right->level ||
-        left->cell_count != right->cell_count)
-        return false;
-    for (uint32_t i = 0; i < left->cell_count; i++) {
-        const struct rollup_cell *x = &a->cells[left->first_cell + i];
-        const struct rollup_cell *y = &b->cells[right->first_cell + i];
-
-        if (x->slot != y->slot || x->rows != y->rows)
-            return false;
-    }
-    return true;
-}
-
-/* Every family that is kept is kept whole; families follow each other as their rows do. */
-static bool counts_agree(const struct rollup_counts *kept, const struct rollup_counts *counted)
-{
-    uint32_t at = 0;
-
-    if (kept->unit_count > 0 && kept->first_slot != counted->first_slot)
-        return false;
-    for (uint32_t i = 0; i < kept->unit_count; i++, at++) {
-        uint32_t family = kept->units[i].family;
-        bool new_family = i == 0 || kept->units[i - 1].family != family;
-
-        if (new_family && i > 0 && at < counted->unit_count &&
-            counted->units[at].family == kept->units[i - 1].family)
-            return false; /* the family before has more units */
-        while (new_family && at < counted->unit_count && counted->units[at].family != family)
-            at++;
-        if (at == counted->unit_count ||
-            !units_equal(kept, &kept->units[i], counted, &counted->units[at]))
-            return false;
-    }
-    return kept->unit_count == 0 || at == counted->unit_count ||
-           counted->units[at].family != counted->units[at - 1].family;
-}
-
-static bool cells_equal(const struct rollup_values *a, const struct rollup_value *left,
-                        const struct rollup_values *b, const struct rollup_value *right)
-{
-    if (left->origin != right->origin || left->slot != right->slot ||
-        left->values != right->values || left->sum != right->sum || left->min != right->min ||
-        left->max != right->max || left->bucket_count != right->bucket_count)
-        return false;
-    for (uint32_t i = 0; i < left->bucket_count; i++) {
-        const struct rollup_bucket *x = &a->buckets[left->first_bucket + i];
-        const struct rollup_bucket *y = &b->buckets[right->first_bucket + i];
-
-        if (x->bucket != y->bucket || x->values != y->values)
-            return false;
-    }
-    return true;
-}
-
-/* As counts_agree(); a family without cells is none. */
-static bool values_agree(const struct rollup_values *kept, const struct rollup_values *counted)
-{
-    uint32_t at = 0, cell = 0, kept_cell = 0;
-
-    if (kept->family_count > 0 && kept->first_slot != counted->first_slot)
-        return false;
-    for (uint32_t i = 0; i < kept->family_count; i++) {
-        uint32_t family = kept->families[i];
-
-        for (; at < counted->family_count && counted->families[at] != family; at++)
-            while (cell < counted->cell_count &&
-                   counted->cells[cell].family == counted->families[at])
-                cell++;
-        if (at == counted->family_count)
-            return false;
-        for (; kept_cell < kept->cell_count && kept->cells[kept_cell].family == family;
-             kept_cell++, cell++)
-            if (cell == counted->cell_count || counted->cells[cell].family != family ||
-                !cells_equal(kept, &kept->cells[kept_cell], counted, &counted->cells[cell]))
-                return false;
-        if (cell < counted->cell_count && counted->cells[cell].family == family)
-            return false;
-        at++;
-    }
-    return true;
-}
 
 static enum status compare_field(struct rollup_recount *recount, struct segment *segment,
                                  uint32_t index, struct arena *arena, struct error *err)
@@ -278,9 +252,25 @@ static enum status compare_field(struct rollup_recount *recount, struct segment 
     for (uint32_t i = 0; i < builder->name_count; i++)
         if (builder->names[i].field == field)
             rollup_built_values(builder, i, &counted);
-    if (status == STATUS_OK && !values_agree(kept, &counted))
+    if (status == STATUS_OK && !rollup_values_agree(kept, &counted))
         status = segment_corrupt(segment, "rollup: its values count otherwise", err);
     return status;
+}
+
+static enum status compare_sums(struct rollup_recount *recount, struct segment *segment,
+                                struct arena *arena, struct error *err)
+{
+    const struct segment_sums *kept;
+    struct rollup_sums counted;
+    enum status status = segment_rollup_sums(segment, arena, &kept, err);
+
+    if (status != STATUS_OK || kept == NULL)
+        return status;
+    if (recount->sums.given_up || !rollup_sums_built(&recount->sums, NULL, arena, &counted))
+        return no_memory(err);
+    return rollup_sums_agree(&kept->sums, &counted)
+               ? STATUS_OK
+               : segment_corrupt(segment, "rollup: its sums by tenant count otherwise", err);
 }
 
 enum status rollup_recount_compare(struct rollup_recount *recount, struct segment *segment,
@@ -303,10 +293,12 @@ enum status rollup_recount_compare(struct rollup_recount *recount, struct segmen
     }
     rollup_built_counts(builder, &counted);
     status = segment_rollup_counts(segment, &arena, &kept, err);
-    if (status == STATUS_OK && kept != NULL && !counts_agree(kept, &counted))
+    if (status == STATUS_OK && kept != NULL && !rollup_counts_agree(kept, &counted))
         status = segment_corrupt(segment, "rollup: its rows count otherwise", err);
     for (uint32_t i = 0; i < rollups->field_count && status == STATUS_OK; i++)
         status = compare_field(recount, segment, i, &arena, err);
+    if (status == STATUS_OK)
+        status = compare_sums(recount, segment, &arena, err);
     arena_release(&arena);
     return status;
 }
@@ -314,6 +306,10 @@ enum status rollup_recount_compare(struct rollup_recount *recount, struct segmen
 void rollup_recount_release(struct rollup_recount *recount)
 {
     rollup_builder_release(&recount->builder);
+    rollup_sums_release(&recount->sums);
     free(recount->origins);
-    recount->origins = NULL;
+    free(recount->groups);
+    free(recount->wanted);
+    recount->origins = recount->groups = NULL;
+    recount->wanted = NULL;
 }

@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+#define SUMS_ARENA_MAX ((size_t)64 << 20)
+
 void segment_rollup_begin(struct segment_writer *writer)
 {
     const struct segment_content *content = writer->content;
@@ -16,11 +18,15 @@ void segment_rollup_begin(struct segment_writer *writer)
 
     for (uint32_t i = 0; i < content->source_count && sources != NULL; i++)
         sources[i] = &content->sources[i];
-    if (sources != NULL && content->source_count <= ROLLUP_ORIGINS_MAX)
+    if (sources != NULL && content->source_count <= ROLLUP_ORIGINS_MAX) {
         writer->origins = rollup_origins(sources, content->source_count);
+        writer->groups = rollup_groups(sources, content->source_count);
+    }
     free(sources);
     rollup_builder_init(&writer->rollup, writer->origins, writer->summary.time_min_ns,
                         writer->summary.time_max_ns);
+    rollup_sums_init(&writer->sums, writer->groups, content->source_count,
+                     writer->summary.time_min_ns);
 }
 
 static bool is_first_place(const struct family *family, uint32_t index)
@@ -42,7 +48,8 @@ struct rolled_field {
 struct rolled_fields {
     struct rolled_field fields[ROLLUP_FIELDS_MAX];
     uint32_t count;
-    bool texts; /* of some */
+    bool texts;                            /* of some */
+    const struct gathered_column *tenants; /* as codes; NULL: none, or not all as codes */
 };
 
 /* The numbers of the field, if it is made of slots that hold numbers in all templates of the
@@ -99,6 +106,51 @@ static void find_fields(const struct segment_writer *writer, uint32_t number,
     }
 }
 
+/* The dictionary that is exactly the field in all templates of the family; NULL: there is none. */
+static const struct gathered_column *find_dict(const struct segment_writer *writer, uint32_t number,
+                                               uint32_t index)
+{
+    const struct family_set *set = &writer->rows.set;
+    const struct family *family = &set->families[number];
+    const struct shape_field *shape = &family->fields[index];
+    uint32_t column = shape->begin_gap;
+
+    if (shape->computed) /* behind the slots, in the order of the fields, of which they are the last
+                          */
+        column = family->slot_count + index - (family->field_count - family->computed_count);
+    else if (shape->end_gap != shape->begin_gap + 1)
+        return NULL;
+    for (uint32_t i = 0; i < family->template_count && !shape->computed; i++) {
+        const struct template *template = set->templates[family->first_template + i];
+
+        if (template->fields[index].begin_offset != template_gap(template, column).len ||
+            template->fields[index].end_offset != 0)
+            return NULL;
+    }
+    return writer->gathered[number].columns[column].class == CLASS_CODES
+               ? &writer->gathered[number].columns[column]
+               : NULL;
+}
+
+/* Rows of the family go to the sums by tenant unless its tenants are anything but codes. */
+static void begin_sums(struct segment_writer *writer, uint32_t number, const field_id *names,
+                       struct rolled_fields *fields)
+{
+    const struct family *family = &writer->rows.set.families[number];
+    struct rollup_sums_family sums = {
+        .family = number, .format = family->format, .field_count = fields->count, .fields = names};
+
+    writer->sums.at = NULL;
+    for (uint32_t i = 0; i < family->field_count; i++)
+        if (family->fields[i].field == FIELD_ID_TENANT && is_first_place(family, i)) {
+            sums.tenants = true;
+            fields->tenants =
+                family->fields[i].type == FIELD_TEXT ? find_dict(writer, number, i) : NULL;
+        }
+    if (!sums.tenants || fields->tenants != NULL)
+        rollup_sums_begin(&writer->sums, &sums);
+}
+
 static int64_t number_of_text(const struct segment_writer *writer, const struct rolled_field *field,
                               uint32_t row)
 {
@@ -120,6 +172,7 @@ struct rolled_batch {
     uint32_t first, count;
     const uint32_t *rows;
     uint64_t keys[ROLLUP_BATCH_ROWS];
+    uint32_t tenants[ROLLUP_BATCH_ROWS];
     int64_t values[ROLLUP_BATCH_ROWS];
 };
 
@@ -138,6 +191,7 @@ static void add_values(struct segment_writer *writer, const struct rolled_fields
                                                   &batch->values[i]))
                 batch->values[i] = number_of_text(writer, field, batch->rows[i]);
         rollup_add_values(&writer->rollup, k, batch->keys, batch->values, batch->count);
+        rollup_sums_add_values(&writer->sums, k, batch->values, batch->count);
     }
 }
 
@@ -156,7 +210,11 @@ static void add_batch(struct segment_writer *writer, uint32_t family,
         batch->keys[i] = rollup_key(&writer->rollup, writer->row_sources[row], format,
                                     writer->levels[row], writer->times[row]);
     }
+    for (uint32_t i = 0; i < batch->count && fields->tenants != NULL; i++)
+        batch->tenants[i] = fields->tenants->list[fields->tenants->numbers[batch->first + i]];
     rollup_add_rows(&writer->rollup, batch->keys, batch->count);
+    rollup_sums_add_rows(&writer->sums, batch->keys,
+                         fields->tenants != NULL ? batch->tenants : NULL, batch->count);
     if (fields->count > 0)
         add_values(writer, fields, batch);
 }
@@ -176,6 +234,9 @@ void segment_rollup_add(struct segment_writer *writer, uint32_t family)
     for (uint32_t i = 0; i < fields.count; i++)
         names[i] = fields.fields[i].shape->field;
     rollup_begin_family(&writer->rollup, family, names, fields.count);
+    writer->sums.at = NULL;
+    if (family != rows->set.family_count)
+        begin_sums(writer, family, names, &fields);
     batch.rows = rows->order + rows->family_start[family];
     for (batch.first = 0; batch.first < count;
          batch.first += batch.count, batch.rows += batch.count) {
@@ -207,6 +268,28 @@ static bool values_fit(const struct segment_writer *writer, uint32_t index)
     return rollup_values_fit(&values);
 }
 
+/* An empty page if there is nothing worth keeping. */
+static bool put_sums(struct segment_writer *writer)
+{
+    struct buf *out = &writer->directory, *page = &writer->pages.scratch;
+    struct arena arena = arena_empty(SUMS_ARENA_MAX);
+    struct rollup_sums sums;
+    bool fine = rollup_sums_built(&writer->sums, writer->pools.texts.final, &arena, &sums);
+
+    buf_reset(page);
+    if (fine && sums.bunch_count > 0 && rollup_sums_fit(&sums)) {
+        field_id *fields = arena_new(&arena, field_id, (size_t)sums.field_count + 1);
+
+        fine = fields != NULL;
+        for (uint32_t i = 0; i < sums.field_count && fine; i++)
+            fields[i] = segment_field_number(writer, sums.fields[i]);
+        sums.fields = fields;
+        fine = fine && rollup_sums_encode(&sums, page);
+    }
+    arena_release(&arena);
+    return fine && page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out);
+}
+
 bool segment_rollup_put(struct segment_writer *writer)
 {
     struct buf *out = &writer->directory, *page = &writer->pages.scratch;
@@ -225,12 +308,15 @@ bool segment_rollup_put(struct segment_writer *writer)
     for (uint32_t i = 0; i < names && fine; i++)
         if (values_fit(writer, i))
             fine = put_values(writer, i);
-    return fine;
+    return fine && put_sums(writer);
 }
 
 void segment_rollup_release(struct segment_writer *writer)
 {
     rollup_builder_release(&writer->rollup);
+    rollup_sums_release(&writer->sums);
+    free(writer->groups);
+    writer->groups = NULL;
     free(writer->origins);
     writer->origins = NULL;
 }

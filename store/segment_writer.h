@@ -6,7 +6,7 @@
 #define DENDRO_STORE_SEGMENT_WRITER_H
 
 #include "store/segment_gather.h"
-#include "store/rollup_build.h"
+#include "store/rollup_sums.h"
 #include "store/segment_page_writer.h"
 #include "store/segment_samples.h"
 #include "store/segment_format.h"
@@ -51,8 +51,9 @@ struct segment_writer {
     struct buf blocks;            /* entries of blocks */
     uint32_t block_count;
     struct segment_samples samples;
-    uint32_t *origins;            /* of the rollup, by source */
+    uint32_t *origins, *groups;   /* of the rollups, by source */
     struct rollup_builder rollup;
+    struct rollup_sums_builder sums;
     int64_t *numbers;             /* of the block at hand: BLOCK_ROWS_MAX per page */
     struct buf directory;
 };

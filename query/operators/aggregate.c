@@ -147,6 +147,13 @@ bool aggregate_takes_rollups(const struct stats_call *call)
            call->fields.count == (counts ? 0 : 1);
 }
 
+bool aggregate_takes_sums(const struct stats_call *call)
+{
+    aggregate_item *form = item_form(call->kind);
+
+    return form == count_item || form == sum_item;
+}
+
 enum status aggregate_add_item(struct aggregate *aggregate, uint32_t group,
                                const struct rollup_item *item, struct error *err)
 {

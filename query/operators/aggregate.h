@@ -55,6 +55,8 @@ enum status aggregate_merge(struct aggregate *aggregate, uint32_t to,
                             struct error *err) WARN_UNUSED;
 /* Add what a rollup counted to `group`; false in aggregate_takes_rollups(): it cannot. */
 bool aggregate_takes_rollups(const struct stats_call *call);
+/* Of those, the ones that need no more of values than their number and sum. */
+bool aggregate_takes_sums(const struct stats_call *call);
 enum status aggregate_add_item(struct aggregate *aggregate, uint32_t group,
                                const struct rollup_item *item, struct error *err) WARN_UNUSED;
 /* The types that both have seen become one. */

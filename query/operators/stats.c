@@ -67,6 +67,8 @@ static struct cell item_cell(const struct stats_operator *stats, uint32_t key,
         return cell_text(item->source->role, VALUE_TEXT);
     case FIELD_ID_FORMAT:
         return cell_text(item->format, VALUE_TEXT);
+    case FIELD_ID_TENANT:
+        return item->tenant.data == NULL ? cell_null() : cell_text(item->tenant, VALUE_TEXT);
     default:
         return cell_text(slice_of(level_name((enum level)item->level)), VALUE_LEVEL);
     }

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "store/name_table.h"
 #include "store/rollup_answer.h"
+#include "store/rollup_sums.h"
 #include "store/segment_format.h"
 #include "store/segment_plan.h"
 #include "store/source_table.h"
@@ -40,14 +41,17 @@ static void ignore(void *user, const char *line)
     (void)line;
 }
 
-/* The bytes as the inside of both kinds of rollup pages. */
+/* The bytes as the inside of all kinds of rollup pages. */
 static void decode_rollups(struct slice raw)
 {
     static const struct rollup_bounds bounds = {.families = 8, .origins = 8, .formats = 8};
+    static const struct rollup_sums_bounds sums_bounds = {
+        .families = 8, .groups = 8, .formats = 8, .fields = 8, .tenants = 8};
     struct arena arena = arena_empty(1 << 24);
     struct buf page = buf_empty(1 << 24);
     struct rollup_counts counts;
     struct rollup_values values;
+    struct rollup_sums sums;
 
     if (!buf_append_varint(&page, raw.len) || !zstd_append(&page, raw, 1))
         abort();
@@ -59,6 +63,11 @@ static void decode_rollups(struct slice raw)
     if (rollup_values_decode(buf_slice(&page), &bounds, &arena, &values))
         for (uint32_t i = 0; i < values.cell_count; i++)
             if (values.cells[i].first_bucket + values.cells[i].bucket_count > values.bucket_count)
+                abort();
+    if (rollup_sums_decode(buf_slice(&page), &sums_bounds, &arena, &sums))
+        for (uint32_t i = 0; i < sums.bunch_count; i++)
+            if (sums.bunches[i].first_cell + sums.bunches[i].cell_count > sums.cell_count ||
+                sums.bunches[i].first_family + sums.bunches[i].family_count > sums.family_count)
                 abort();
     buf_release(&page);
     arena_release(&arena);
@@ -109,6 +118,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                             .step_ns = ROLLUP_VALUE_NS,
                                             .values = {FIELD_ID_DURATION},
                                             .value_count = 1};
+    static const struct rollup_wish tenant_wish = {.by_origin = true,
+                                                   .by_tenant = true,
+                                                   .by_time = true,
+                                                   .step_ns = ROLLUP_SUM_NS,
+                                                   .values = {FIELD_ID_BYTES},
+                                                   .value_count = 1};
     uint64_t problems = 0;
 
     if (names.names == NULL && (name_table_init(&names, &err) != STATUS_OK ||
@@ -120,7 +135,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (segment_verify(segment, ignore, NULL, &problems, &err) != STATUS_OK)
             problems++;
         if (segment_plan_make(segment, &options, &plan, &err) == STATUS_OK) {
-            if (rollup_answer_make(plan, &wish, &err) != STATUS_OK)
+            if (rollup_answer_make(plan, &wish, &err) != STATUS_OK ||
+                rollup_answer_make(plan, &tenant_wish, &err) != STATUS_OK)
                 problems++;
             for (uint32_t i = 0; i < segment_block_count(segment); i++) {
                 struct block *block;

@@ -1,0 +1,140 @@
+/* store/rollup_agree.c -- two sets of sums, number by number. Families follow each other in the
+ * order of their rows in both, so one pass finds what belongs together. */
+#include "store/rollup_agree.h"
+
+#include <string.h>
+
+/* ---- counts and values ---- */
+
+static bool units_equal(const struct rollup_counts *a, const struct rollup_unit *left,
+                        const struct rollup_counts *b, const struct rollup_unit *right)
+{
+    if (left->family != right->family || left->origin != right->origin ||
+        left->format != right->format || left->level != right->level ||
+        left->cell_count != right->cell_count)
+        return false;
+    for (uint32_t i = 0; i < left->cell_count; i++) {
+        const struct rollup_cell *x = &a->cells[left->first_cell + i];
+        const struct rollup_cell *y = &b->cells[right->first_cell + i];
+
+        if (x->slot != y->slot || x->rows != y->rows)
+            return false;
+    }
+    return true;
+}
+
+/* Every family that is kept is kept whole; families follow each other as their rows do. */
+bool rollup_counts_agree(const struct rollup_counts *kept, const struct rollup_counts *counted)
+{
+    uint32_t at = 0;
+
+    if (kept->unit_count > 0 && kept->first_slot != counted->first_slot)
+        return false;
+    for (uint32_t i = 0; i < kept->unit_count; i++, at++) {
+        uint32_t family = kept->units[i].family;
+        bool new_family = i == 0 || kept->units[i - 1].family != family;
+
+        if (new_family && i > 0 && at < counted->unit_count &&
+            counted->units[at].family == kept->units[i - 1].family)
+            return false; /* the family before has more units */
+        while (new_family && at < counted->unit_count && counted->units[at].family != family)
+            at++;
+        if (at == counted->unit_count ||
+            !units_equal(kept, &kept->units[i], counted, &counted->units[at]))
+            return false;
+    }
+    return kept->unit_count == 0 || at == counted->unit_count ||
+           counted->units[at].family != counted->units[at - 1].family;
+}
+
+static bool cells_equal(const struct rollup_values *a, const struct rollup_value *left,
+                        const struct rollup_values *b, const struct rollup_value *right)
+{
+    if (left->origin != right->origin || left->slot != right->slot ||
+        left->values != right->values || left->sum != right->sum || left->min != right->min ||
+        left->max != right->max || left->bucket_count != right->bucket_count)
+        return false;
+    for (uint32_t i = 0; i < left->bucket_count; i++) {
+        const struct rollup_bucket *x = &a->buckets[left->first_bucket + i];
+        const struct rollup_bucket *y = &b->buckets[right->first_bucket + i];
+
+        if (x->bucket != y->bucket || x->values != y->values)
+            return false;
+    }
+    return true;
+}
+
+/* As rollup_counts_agree(); a family without cells is none. */
+bool rollup_values_agree(const struct rollup_values *kept, const struct rollup_values *counted)
+{
+    uint32_t at = 0, cell = 0, kept_cell = 0;
+
+    if (kept->family_count > 0 && kept->first_slot != counted->first_slot)
+        return false;
+    for (uint32_t i = 0; i < kept->family_count; i++) {
+        uint32_t family = kept->families[i];
+
+        for (; at < counted->family_count && counted->families[at] != family; at++)
+            while (cell < counted->cell_count &&
+                   counted->cells[cell].family == counted->families[at])
+                cell++;
+        if (at == counted->family_count)
+            return false;
+        for (; kept_cell < kept->cell_count && kept->cells[kept_cell].family == family;
+             kept_cell++, cell++)
+            if (cell == counted->cell_count || counted->cells[cell].family != family ||
+                !cells_equal(kept, &kept->cells[kept_cell], counted, &counted->cells[cell]))
+                return false;
+        if (cell < counted->cell_count && counted->cells[cell].family == family)
+            return false;
+        at++;
+    }
+    return true;
+}
+
+/* ---- sums by tenant ---- */
+
+static bool bunches_equal(const struct rollup_sums *a, const struct rollup_bunch *left,
+                          const struct rollup_sums *b, const struct rollup_bunch *right)
+{
+    return left->format == right->format && left->tenants == right->tenants &&
+           left->family_count == right->family_count && left->cell_count == right->cell_count &&
+           memcmp(a->families + left->first_family, b->families + right->first_family,
+                  left->family_count * sizeof(*a->families)) == 0 &&
+           memcmp(a->cells + left->first_cell, b->cells + right->first_cell,
+                  left->cell_count * sizeof(*a->cells)) == 0;
+}
+
+/* Is field `index` of the left bunch one of the right bunch, with the same sums? */
+static bool field_agrees(const struct rollup_sums *a, const struct rollup_bunch *left,
+                         uint32_t index, const struct rollup_sums *b,
+                         const struct rollup_bunch *right)
+{
+    for (uint32_t k = 0; k < right->field_count; k++)
+        if (b->fields[right->first_field + k] == a->fields[left->first_field + index])
+            return memcmp(a->sums + left->first_sum + index * left->cell_count,
+                          b->sums + right->first_sum + k * right->cell_count,
+                          left->cell_count * sizeof(*a->sums)) == 0;
+    return false;
+}
+
+bool rollup_sums_agree(const struct rollup_sums *kept, const struct rollup_sums *counted)
+{
+    uint32_t at = 0;
+
+    if (kept->bunch_count > 0 && kept->first_slot != counted->first_slot)
+        return false;
+    for (uint32_t i = 0; i < kept->bunch_count; i++, at++) {
+        const struct rollup_bunch *bunch = &kept->bunches[i];
+
+        while (at < counted->bunch_count &&
+               !bunches_equal(kept, bunch, counted, &counted->bunches[at]))
+            at++;
+        if (at == counted->bunch_count)
+            return false;
+        for (uint32_t k = 0; k < bunch->field_count; k++)
+            if (!field_agrees(kept, bunch, k, counted, &counted->bunches[at]))
+                return false;
+    }
+    return true;
+}

@@ -16,14 +16,17 @@
 enum {
     INDEX_ARENA_MAX = 256 << 20,
     KINDS_MAX = 256,
+    STAMP_PIECE = 4, /* bytes that are looked at beside a stamp; every layout is longer */
 };
 
 enum gap_flag {
     GAP_LEFT_SLOT = 1,
     GAP_RIGHT_SLOT = 2,
-    GAP_LEFT_WIDE = 4, /* the slot there may hold any byte */
+    GAP_LEFT_WIDE = 4, /* the slot there may hold anything: is_wide() */
     GAP_RIGHT_WIDE = 8,
     GAP_GLUED = 16, /* the template is glued */
+    GAP_LEFT_STAMP = 32,
+    GAP_RIGHT_STAMP = 64,
 };
 
 struct gap {
@@ -48,9 +51,11 @@ static enum status no_memory(struct error *err)
     return error_set(err, STATUS_NO_MEMORY, "the gaps of a segment need too much memory");
 }
 
-static bool is_wide(struct slot_kind kind)
+/* Its values may hold any byte, or nobody knows them without reading rows. */
+static bool is_wide(const struct segment_column *column)
 {
-    return kind.type == SLOT_STAMP || (kind.type == SLOT_TEXT && kind.param == TEXT_FREE);
+    return column->class == CLASS_TEXTS ||
+           (column->kind.type == SLOT_TEXT && column->kind.param == TEXT_FREE);
 }
 
 static struct slice gap_text(const struct segment_template *template, uint32_t gap)
@@ -111,12 +116,18 @@ static uint8_t flags_of(const struct segment_family *family, uint32_t gap, bool 
 {
     uint8_t flags = glued ? GAP_GLUED : 0;
 
-    if (gap > 0)
-        flags |= is_wide(family->columns[gap - 1].kind) ? GAP_LEFT_SLOT | GAP_LEFT_WIDE
-                                                        : GAP_LEFT_SLOT;
-    if (gap < family->slot_count)
-        flags |= is_wide(family->columns[gap].kind) ? GAP_RIGHT_SLOT | GAP_RIGHT_WIDE
-                                                    : GAP_RIGHT_SLOT;
+    if (gap > 0) {
+        const struct segment_column *left = &family->columns[gap - 1];
+
+        flags |= (uint8_t)(GAP_LEFT_SLOT | (is_wide(left) ? GAP_LEFT_WIDE : 0) |
+                           (left->kind.type == SLOT_STAMP ? GAP_LEFT_STAMP : 0));
+    }
+    if (gap < family->slot_count) {
+        const struct segment_column *right = &family->columns[gap];
+
+        flags |= (uint8_t)(GAP_RIGHT_SLOT | (is_wide(right) ? GAP_RIGHT_WIDE : 0) |
+                           (right->kind.type == SLOT_STAMP ? GAP_RIGHT_STAMP : 0));
+    }
     return flags;
 }
 
@@ -207,7 +218,8 @@ static uint32_t find_kind(struct gap_index *index, const struct segment_column *
                                      index->kinds[i].class != column->class))
         i++;
     if (i == index->kind_count && i < KINDS_MAX)
-        index->kinds[index->kind_count++] = (struct gap_kind){column->kind, column->class};
+        index->kinds[index->kind_count++] = (struct gap_kind){
+            column->kind, column->class, is_wide(column)};
     return i;
 }
 
@@ -343,7 +355,7 @@ struct search {
     const struct gap_index *index;
     const struct gap_question *question;
     const struct needle *needle;
-    const uint8_t *cuts;
+    uint8_t *cuts;
     uint8_t *touched;
     bool any;
 };
@@ -370,34 +382,71 @@ static void touch(struct search *search, const struct gap *gap, enum gap_touch h
     search->any = true;
 }
 
+/* Is needle[start, end) a part of a stamp? */
+static bool may_be_of_stamp(const struct search *search, size_t start, size_t end)
+{
+    struct slice piece = slice_sub(search->needle->text, start, end - start);
+
+    for (uint32_t i = 0; i < search->index->kind_count; i++)
+        if (search->index->kinds[i].kind.type == SLOT_STAMP &&
+            slot_may_contain(search->index->kinds[i].kind, piece, search->needle->fold))
+            return true;
+    return false;
+}
+
+static bool stamp_ends(const struct search *search, size_t at)
+{
+    uint8_t *cut = &search->cuts[at];
+
+    if ((*cut & (CUT_STAMP_ENDS | CUT_NO_STAMP_ENDS)) == 0)
+        *cut |= may_be_of_stamp(search, at < STAMP_PIECE ? 0 : at - STAMP_PIECE, at)
+                    ? CUT_STAMP_ENDS
+                    : CUT_NO_STAMP_ENDS;
+    return (*cut & CUT_STAMP_ENDS) != 0;
+}
+
+static bool stamp_begins(const struct search *search, size_t at)
+{
+    uint8_t *cut = &search->cuts[at];
+    size_t rest = search->needle->text.len - at;
+
+    if ((*cut & (CUT_STAMP_BEGINS | CUT_NO_STAMP_BEGINS)) == 0)
+        *cut |= may_be_of_stamp(search, at, at + (rest < STAMP_PIECE ? rest : STAMP_PIECE))
+                    ? CUT_STAMP_BEGINS
+                    : CUT_NO_STAMP_BEGINS;
+    return (*cut & CUT_STAMP_BEGINS) != 0;
+}
+
 /* May a value that ends before needle[at] stand before the gap? */
 static bool may_end(const struct search *search, const struct gap *gap, size_t at)
 {
-    if ((gap->flags & GAP_LEFT_SLOT) == 0)
-        return false;
-    return (gap->flags & GAP_LEFT_WIDE) != 0 || (search->cuts[at] & CUT_VALUE_ENDS) != 0 ||
+    if ((gap->flags & (GAP_LEFT_SLOT | GAP_LEFT_WIDE)) != GAP_LEFT_SLOT)
+        return (gap->flags & GAP_LEFT_SLOT) != 0;
+    if ((gap->flags & GAP_LEFT_STAMP) != 0)
+        return stamp_ends(search, at);
+    return (search->cuts[at] & CUT_VALUE_ENDS) != 0 ||
            ((gap->flags & GAP_GLUED) != 0 && is_token_byte(search->needle->text.data[at - 1]));
 }
 
 /* May a value that begins with needle[at] stand behind the gap? */
 static bool may_begin(const struct search *search, const struct gap *gap, size_t at)
 {
-    if ((gap->flags & GAP_RIGHT_SLOT) == 0)
-        return false;
-    return (gap->flags & GAP_RIGHT_WIDE) != 0 || (search->cuts[at] & CUT_VALUE_BEGINS) != 0 ||
+    if ((gap->flags & (GAP_RIGHT_SLOT | GAP_RIGHT_WIDE)) != GAP_RIGHT_SLOT)
+        return (gap->flags & GAP_RIGHT_SLOT) != 0;
+    if ((gap->flags & GAP_RIGHT_STAMP) != 0)
+        return stamp_begins(search, at);
+    return (search->cuts[at] & CUT_VALUE_BEGINS) != 0 ||
            ((gap->flags & GAP_GLUED) != 0 && is_token_byte(search->needle->text.data[at]));
 }
 
 /* The needle goes on in a value behind the gap, from its byte `at`. */
 static void try_last(struct search *search, const struct gap *gap, size_t at)
 {
-    if (!may_begin(search, gap, at))
-        return;
     if (at <= gap->len) {
-        if (same(search, gap->text + gap->len - at, 0, at))
+        if (same(search, gap->text + gap->len - at, 0, at) && may_begin(search, gap, at))
             touch(search, gap, GAPS_TOUCHED);
-    } else if (may_end(search, gap, at - gap->len) &&
-               same(search, gap->text, at - gap->len, gap->len)) {
+    } else if (same(search, gap->text, at - gap->len, gap->len) && may_begin(search, gap, at) &&
+               may_end(search, gap, at - gap->len)) {
         touch(search, gap, GAPS_TOUCHED);
     }
 }
@@ -407,7 +456,7 @@ static void try_first(struct search *search, const struct gap *gap, size_t at)
 {
     size_t rest = search->needle->text.len - at;
 
-    if (rest <= gap->len && may_end(search, gap, at) && same(search, gap->text, at, rest))
+    if (rest <= gap->len && same(search, gap->text, at, rest) && may_end(search, gap, at))
         touch(search, gap, GAPS_TOUCHED);
 }
 

@@ -6,9 +6,9 @@
  * the same question for all templates of a family. So most needles look at no template at all.
  *
  * Where a needle goes on from a gap into a value, or from a value into a gap, is a cut: a position
- * 1 .. len - 1 of the needle. The caller says which cuts are possible (enum gap_cut); those at free
- * texts and stamps, which may hold any byte, always are, as are those inside of tokens where a
- * template has a literal and a slot in one token.
+ * 1 .. len - 1 of the needle. The caller says which cuts are possible (enum gap_cut); those at wide
+ * slots (free texts, texts without a dictionary) always are, as are those inside of tokens
+ * where a template has a literal and a slot in one token.
  *
  * Made when somebody asks and kept while the segment is open.
  * Thread safety: gap_index_get() from any thread; an index never changes. */
@@ -25,6 +25,11 @@ enum {
 enum gap_cut {
     CUT_VALUE_ENDS = 1,   /* a value can end before this byte, and a gap begin with it */
     CUT_VALUE_BEGINS = 2, /* a gap can end before this byte, and a value begin with it */
+    /* The same for stamps, known once a search has asked: the search's own. */
+    CUT_STAMP_ENDS = 4,
+    CUT_NO_STAMP_ENDS = 8,
+    CUT_STAMP_BEGINS = 16,
+    CUT_NO_STAMP_BEGINS = 32,
 };
 
 /* What is true of all rows of a template. */
@@ -37,6 +42,7 @@ enum gap_template {
 struct gap_kind {
     struct slot_kind kind;
     uint8_t class;
+    bool wide; /* its values may hold anything, as far as is known without rows */
 };
 
 struct gap_index {
@@ -75,7 +81,7 @@ enum gap_touch {
  * set per byte of the needle; `left` and `right`: the match must end at the boundary of a word there. */
 struct gap_question {
     const struct needle *needle;
-    const uint8_t *cuts;
+    uint8_t *cuts;
     bool left, right;
 };
 bool gap_index_search(const struct gap_index *index, const struct gap_question *question,

@@ -229,7 +229,7 @@ struct indexed {
     uint8_t *alive;   /* by kind of the index: a value may hold the whole needle */
 };
 
-/* Could a value of a slot hold `text`, a run of token bytes? The pool of strings is asked too. */
+/* Could a value of a slot that is not wide hold `text`, a run of token bytes? The pool of strings is asked too. */
 static enum status value_may_hold(struct term_search *search, const struct gap_index *gaps,
                                   struct slice text, bool *out, struct error *err)
 {
@@ -237,7 +237,8 @@ static enum status value_may_hold(struct term_search *search, const struct gap_i
 
     *out = false;
     for (uint32_t i = 0; i < gaps->kind_count && !*out && status == STATUS_OK; i++) {
-        if (!slot_may_contain(gaps->kinds[i].kind, text, search->needle->fold))
+        if (gaps->kinds[i].wide ||
+            !slot_may_contain(gaps->kinds[i].kind, text, search->needle->fold))
             continue;
         *out = true;
         if (gaps->kinds[i].class == CLASS_CODES)

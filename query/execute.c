@@ -194,7 +194,8 @@ static enum status scan_ordered(struct worker *worker)
     const struct plan *plan = worker->plan;
     struct read_ahead_options options = {.run = plan->run,
                                          .scan = worker->scan,
-                                         .alone = plan->run->options->workers == 1};
+                                         .alone = plan->brief ||
+                                                  plan->run->options->workers == 1};
     struct read_ahead *ahead = NULL;
     struct merger *merger;
     enum status status = merger_new(plan->run, &plan->scanned, plan->newest_first, worker->chain,
@@ -204,6 +205,8 @@ static enum status scan_ordered(struct worker *worker)
         return status;
     if (!needs_offsets(plan))
         merger_without_offsets(merger);
+    if (plan->order_bounded)
+        merger_bound(merger, plan->order_first_ns, plan->order_last_ns);
     status = merger_want(merger, worker->rows_wanted, &worker->err);
     if (status == STATUS_OK)
         status = read_ahead_open(&options, &ahead, &worker->err);
@@ -260,7 +263,7 @@ static uint64_t rows_wanted(const struct plan *plan, const struct pipe *const *s
         default:
             return 0;
         }
-    if (plan->run->depth > 0 || limit == 0 || limit > MERGER_WANTED_MAX)
+    if (plan->run->depth > 0 || plan->inner || limit == 0 || limit > MERGER_WANTED_MAX)
         return 0;
     return skipped + limit + 1; /* one more tells of the cut */
 }
@@ -322,6 +325,9 @@ static enum status open_scan(const struct plan *plan, const struct rollup_wish *
         .filter = plan->filter,
         .table = plan->table,
         .order = !plan->ordered ? SCAN_ANY : plan->newest_first ? SCAN_NEWEST : SCAN_OLDEST,
+        .order_bounded = plan->order_bounded,
+        .order_first_ns = plan->order_first_ns,
+        .order_last_ns = plan->order_last_ns,
         .open_events = options->open_events,
         .count_only = plan->count_only,
         .wish = wish,

@@ -19,6 +19,10 @@ struct plan {
     enum scan_table table;
     uint32_t pipe_first;               /* pipes before it went into `filter` */
     bool ordered, newest_first;        /* rows must come in order of time */
+    bool inner;                        /* run by an operator: the answer's limit is not its own */
+    bool brief;                        /* a few blocks will do: none is read ahead */
+    bool order_bounded;                /* only rows with these order times, see store/scan.h */
+    int64_t order_first_ns, order_last_ns;
     bool count_only;                   /* only numbers of rows are looked at */
     struct field_set *needed;          /* [i]: what the pipes behind pipe i look at */
     struct field_set scanned;          /* what the first pipe gets */

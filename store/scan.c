@@ -136,6 +136,12 @@ static bool outside(const struct scan *scan, int64_t time_min_ns, int64_t time_m
     return time_max_ns < scan->options.time_min_ns || time_min_ns >= scan->options.time_max_ns;
 }
 
+static bool out_of_order(const struct scan *scan, int64_t order_min_ns, int64_t order_max_ns)
+{
+    return scan->options.order_bounded && (order_max_ns < scan->options.order_first_ns ||
+                                           order_min_ns > scan->options.order_last_ns);
+}
+
 static void add_chunk(struct scan *scan, struct part_list *list, const struct chunk *chunk)
 {
     bool samples = scan->options.table == SCAN_SAMPLES;
@@ -241,7 +247,8 @@ static enum status cut_units(struct scan *scan, struct part_list *list, struct e
         }
         unit.count = (uint32_t)(at - first);
         unit.key = key_of(scan, order_min, order_max);
-        status = push(scan, unit, err);
+        if (!out_of_order(scan, order_min, order_max))
+            status = push(scan, unit, err);
         first = at;
     }
     return status;
@@ -279,6 +286,7 @@ static enum status add_file_units(struct scan *scan, struct error *err)
 
         scan->cost.rows_total += rows;
         if (rows == 0 || outside(scan, summary->time_min_ns, summary->time_max_ns) ||
+            out_of_order(scan, summary->order_min_ns, summary->order_max_ns) ||
             (scan->options.after_sequence > 0 &&
              summary->sequence_max <= scan->options.after_sequence))
             continue;
@@ -330,7 +338,8 @@ static enum status push_blocks(struct scan *scan, uint32_t file, struct error *e
         segment_block_info(segment, i, &info);
         if (info.samples != (scan->options.table == SCAN_SAMPLES))
             continue;
-        if (outside(scan, info.time_min_ns, info.time_max_ns)) {
+        if (outside(scan, info.time_min_ns, info.time_max_ns) ||
+            out_of_order(scan, info.order_min_ns, info.order_max_ns)) {
             scan->cost.blocks_skipped++;
             continue;
         }

@@ -35,6 +35,10 @@ struct scan_options {
     const struct predicate *filter;   /* NULL: all rows */
     enum scan_table table;
     enum scan_order order;
+    /* If set, rows whose order time is outside are not wanted: blocks that have no others are left out,
+     * but blocks that do come have all of their rows. Both ends count. */
+    bool order_bounded;
+    int64_t order_first_ns, order_last_ns;
     bool open_events;            /* also rows with EVENT_OPEN (not yet complete events) */
     bool count_only;             /* caller only wants block_selected_count() */
     /* Rows may be answered by scan_items() instead of blocks; NULL: all rows come in blocks. */

@@ -2,8 +2,10 @@
  * files of its host, or with the same value of a field.
  *
  * The matches come first and are remembered by their place. Then each group (file, host, value) is
- * read again in order of time over the range of its matches and a window around it; overlapping
- * contexts come out once. Rows of a match have _match=true. */
+ * read twice, each time only as far as its rows are wanted: from its first match back, without
+ * columns, to find where the rows before it begin; and from there on, in order of time, until the
+ * rows behind its last match are out. Both stay in the range of the matches and a window around it.
+ * Overlapping contexts come out once. Rows of a match have _match=true. */
 #include "query/operators/forms.h"
 #include "query/operators/group.h"
 #include "query/operators/kept_rows.h"
@@ -17,7 +19,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CONTEXT_GROUPS_MAX = 1000 };
+/* Contexts of so few matches end after a few blocks. */
+enum { CONTEXT_GROUPS_MAX = 1000, BRIEF_MATCHES_MAX = 16 };
 #define WINDOW_DEFAULT_NS NS_PER_HOUR
 
 /* What identifies a row. */
@@ -26,8 +29,16 @@ struct place {
     uint64_t sequence;
 };
 
+/* Where a row stands in the order of rows. */
+struct rank {
+    int64_t order_ns;
+    struct place place;
+};
+
 struct match_group {
     int64_t first_ns, last_ns; /* of its matches */
+    struct rank first;         /* match */
+    uint64_t match_count;
 };
 
 struct context_operator {
@@ -39,7 +50,12 @@ struct context_operator {
     struct map matches;        /* places */
     size_t map_size;
     /* While one group is read: */
+    const struct match_group *group;
+    struct operator finder;    /* gets the rows before its first match, newest first */
+    uint64_t found_count;      /* of them so far */
+    int64_t found_ns;          /* order time of the last of them */
     struct operator reader;    /* gets its rows in order */
+    uint64_t matches_left;     /* that have not come yet */
     struct kept_rows kept;
     struct kept_row **before;  /* the last rows, oldest first; at most pipe->count */
     uint32_t before_count, before_capacity;
@@ -91,25 +107,39 @@ static bool is_match(const struct context_operator *op, uint32_t source, uint64_
     return map_get(&op->matches, place_key(&place)) != MAP_NONE;
 }
 
-static void widen(struct match_group *group, bool is_new, int64_t at_ns)
+static bool stands_before(const struct rank *a, const struct rank *b)
 {
+    if (a->order_ns != b->order_ns)
+        return a->order_ns < b->order_ns;
+    if (a->place.source != b->place.source)
+        return a->place.source < b->place.source;
+    return a->place.sequence < b->place.sequence;
+}
+
+/* Groups are zeroed when they are made. */
+static void widen(struct match_group *group, int64_t at_ns, struct rank rank)
+{
+    bool is_new = group->match_count++ == 0;
+
     if (is_new || at_ns < group->first_ns)
         group->first_ns = at_ns;
     if (is_new || at_ns > group->last_ns)
         group->last_ns = at_ns;
+    if (is_new || stands_before(&rank, &group->first))
+        group->first = rank;
 }
 
 static enum status push_context(struct operator *base, struct view *view, struct error *err)
 {
     struct context_operator *op = of(base);
-    uint32_t known = op->grouper.group_count;
     const uint32_t *sources = block_source_numbers(view_block(view), err);
     const uint64_t *sequences = sources == NULL ? NULL : block_sequences(view_block(view), err);
+    const int64_t *orders = sequences == NULL ? NULL : block_order_times(view_block(view), err);
     struct column times;
     struct grouped rows;
     enum status status;
 
-    if (sequences == NULL)
+    if (orders == NULL)
         return err->status;
     status = view_column(view, FIELD_ID_TIME, false, &times, err);
     if (status == STATUS_OK)
@@ -123,7 +153,8 @@ static enum status push_context(struct operator *base, struct view *view, struct
 
         if (time.kind != CELL_INT)
             continue;
-        widen(&op->groups[group], group >= known && op->groups[group].last_ns == 0, time.whole);
+        widen(&op->groups[group], time.whole,
+              (struct rank){orders[row], {.source = sources[row], .sequence = sequences[row]}});
         status = add_match(op, sources[row], sequences[row], err);
     }
     return status;
@@ -222,6 +253,31 @@ static void mark_rows(struct context_operator *op, const uint32_t *rows, uint32_
     }
 }
 
+/* Count the rows before the first match. END: as many as are wanted. */
+static enum status push_finder(struct operator *finder, struct view *view, struct error *err)
+{
+    struct context_operator *op = of(finder->next);
+    const uint32_t *sources = block_source_numbers(view_block(view), err);
+    const uint64_t *sequences = sources == NULL ? NULL : block_sequences(view_block(view), err);
+    const int64_t *orders = sequences == NULL ? NULL : block_order_times(view_block(view), err);
+    const uint32_t *rows;
+    enum status status = view_rows(view, &rows, err);
+
+    if (orders == NULL)
+        return err->status;
+    for (uint32_t i = 0; status == STATUS_OK && i < view_selected_count(view); i++) {
+        struct rank rank = {orders[rows[i]],
+                            {.source = sources[rows[i]], .sequence = sequences[rows[i]]}};
+
+        if (!stands_before(&rank, &op->group->first))
+            continue;
+        op->found_ns = rank.order_ns;
+        if (++op->found_count == op->base.pipe->count)
+            return STATUS_END;
+    }
+    return status;
+}
+
 static enum status push_reader(struct operator *reader, struct view *view, struct error *err)
 {
     struct context_operator *op = of(reader->next);
@@ -239,14 +295,19 @@ static enum status push_reader(struct operator *reader, struct view *view, struc
     if (matched == NULL || shown == NULL)
         return memory_exceeded(&reader->run->memory, err);
     for (uint32_t i = 0; i < count; i++)
-        if (is_match(op, sources[rows[i]], sequences[rows[i]]))
+        if (is_match(op, sources[rows[i]], sequences[rows[i]])) {
             bit_set(matched, rows[i]);
+            op->matches_left -= op->matches_left > 0;
+        }
     mark_rows(op, rows, count, matched, shown, &unshown, &reach);
     if (status == STATUS_OK && unshown > 0)
         status = show_before(op, reach, err);
     if (status == STATUS_OK && op->base.pipe->count > 0 && unshown < count)
         status = keep_tail(op, view, rows, unshown, count, err);
-    return status == STATUS_OK ? show_rows(op, view, shown, matched, err) : status;
+    if (status == STATUS_OK)
+        status = show_rows(op, view, shown, matched, err);
+    return status == STATUS_OK && op->matches_left == 0 && op->after_left == 0 ? STATUS_END
+                                                                                : status;
 }
 
 static enum status finish_nothing(struct operator *op, struct error *err)
@@ -318,6 +379,28 @@ static enum status group_filter(const struct context_operator *op, uint32_t grou
     return STATUS_OK;
 }
 
+/* The order time from which on rows of the group are wanted. */
+static enum status find_begin(struct context_operator *op, const struct plan *of_group,
+                              int64_t *out, struct error *err)
+{
+    struct plan plan = *of_group;
+    enum status status;
+
+    *out = op->group->first.order_ns;
+    if (op->base.pipe->count == 0)
+        return STATUS_OK;
+    plan.newest_first = true;
+    plan.brief = true;
+    plan.scanned = (struct field_set){0};
+    plan.order_first_ns = INT64_MIN;
+    plan.order_last_ns = op->group->first.order_ns;
+    op->found_count = 0;
+    status = plan_run(&plan, &op->finder, err);
+    if (op->found_count > 0)
+        *out = op->found_ns;
+    return status;
+}
+
 static enum status read_group(struct context_operator *op, uint32_t group, struct error *err)
 {
     int64_t window_ns = op->base.pipe->duration_ns > 0 ? op->base.pipe->duration_ns
@@ -326,16 +409,24 @@ static enum status read_group(struct context_operator *op, uint32_t group, struc
     static const struct query_tree no_pipes = {0};
     enum status status;
 
+    op->group = &op->groups[group];
     plan.tree = &no_pipes;
     plan.pipe_first = 0;
     plan.ordered = true;
     plan.newest_first = false;
-    plan.range = (struct time_range){op->groups[group].first_ns - window_ns,
-                                     op->groups[group].last_ns + window_ns};
+    plan.range = (struct time_range){op->group->first_ns - window_ns,
+                                     op->group->last_ns + window_ns};
     plan.scanned = *op->base.needed;
+    plan.inner = true;
+    plan.brief = op->group->match_count <= BRIEF_MATCHES_MAX;
+    plan.order_bounded = true;
+    plan.order_last_ns = INT64_MAX;
     op->before_count = 0;
     op->after_left = 0;
+    op->matches_left = op->group->match_count;
     status = group_filter(op, group, &plan.filter, err);
+    if (status == STATUS_OK)
+        status = find_begin(op, &plan, &plan.order_first_ns, err);
     return status == STATUS_OK ? plan_run(&plan, &op->reader, err) : status;
 }
 
@@ -376,6 +467,8 @@ enum status context_make(const struct operator *base, struct operator **out, str
 {
     static const struct operator_ops ops = {
         .push = push_context, .finish = finish_context, .close = close_context};
+    static const struct operator_ops finder_ops = {
+        .push = push_finder, .finish = finish_nothing, .close = close_nothing};
     static const struct operator_ops reader_ops = {
         .push = push_reader, .finish = finish_nothing, .close = close_nothing};
     struct slice names[2] = {SLICE_LITERAL("host"), SLICE_LITERAL("source")};
@@ -390,6 +483,7 @@ enum status context_make(const struct operator *base, struct operator **out, str
     pool_init(&op->pool, &base->run->memory);
     kept_rows_init(&op->kept, base->run, 0);
     op->matches = map_empty(QUERY_GROUPS_MAX);
+    op->finder = (struct operator){.ops = &finder_ops, .next = &op->base, .run = base->run};
     op->reader = (struct operator){.ops = &reader_ops, .next = &op->base, .run = base->run};
     status = grouper_init_names(&op->grouper, base->run, &keys, err);
     if (status == STATUS_OK && (base->pipe < base->plan->tree->pipes ||

@@ -36,6 +36,7 @@ struct merger {
     struct run *run;
     const struct field_set *fields;
     bool newest_first, no_offsets;
+    int64_t first_ns, last_ns; /* order times of rows that go out */
     struct operator *next;
     struct open_block **heap; /* the next row's block on top */
     uint32_t heap_count, heap_capacity;
@@ -63,6 +64,8 @@ enum status merger_new(struct run *run, const struct field_set *fields, bool new
     merger->newest_first = newest_first;
     merger->next = next;
     merger->batch_max = BATCH_ROWS_MIN;
+    merger->first_ns = INT64_MIN;
+    merger->last_ns = INT64_MAX;
     if (run->options->limit > 0 && run->options->limit < BATCH_ROWS_MIN)
         merger->batch_max = (uint32_t)run->options->limit + 1; /* one more tells of the cut */
     merger->line = buf_empty(run->memory.size_max);
@@ -184,6 +187,12 @@ void merger_without_offsets(struct merger *merger)
     merger->no_offsets = true;
 }
 
+void merger_bound(struct merger *merger, int64_t first_ns, int64_t last_ns)
+{
+    merger->first_ns = first_ns;
+    merger->last_ns = last_ns;
+}
+
 /* Larger keys come first. */
 static int64_t key_of(const struct merger *merger, int64_t time_ns)
 {
@@ -222,10 +231,12 @@ static uint32_t pick_wanted(struct merger *merger, const struct open_block *open
     for (uint32_t from = 0; from < block_row_count(open->block); from += 64)
         for (uint64_t left = selected[from / 64]; left != 0; left &= left - 1) {
             uint32_t row = from + (uint32_t)__builtin_ctzll(left);
-            int64_t key;
+            int64_t key, time_ns = open->times[row];
 
+            if (time_ns < merger->first_ns || time_ns > merger->last_ns)
+                continue;
             if (merger->wanted > 0) {
-                key = key_of(merger, open->times[row]);
+                key = key_of(merger, time_ns);
                 if (merger->best_count == merger->wanted && key < merger->best[0])
                     continue;
                 if (merger->best_count < merger->wanted || key > merger->best[0])
@@ -466,9 +477,10 @@ static enum status gather_places(struct merger *merger, struct error *err)
     uint32_t *sources = arena_new(view_arena(view), uint32_t, count);
     uint64_t *sequences = arena_new(view_arena(view), uint64_t, count);
     uint64_t *offsets = arena_new(view_arena(view), uint64_t, count);
+    int64_t *order_times = arena_new(view_arena(view), int64_t, count);
     uint8_t *flags = arena_new(view_arena(view), uint8_t, count);
 
-    if (sources == NULL || sequences == NULL || offsets == NULL || flags == NULL)
+    if (view->base.arena.failed)
         return memory_exceeded(&merger->run->memory, err);
     for (uint32_t i = 0; i < count; i++) {
         struct open_block *from = merger->batch[i].from;
@@ -476,6 +488,7 @@ static enum status gather_places(struct merger *merger, struct error *err)
         const uint64_t *block_offset;
         const uint8_t *block_flag;
 
+        order_times[i] = from->times[row];
         sources[i] = from->sources[row];
         sequences[i] = from->sequences[row];
         if (block_is_samples(from->block)) /* they come from no file */
@@ -491,6 +504,7 @@ static enum status gather_places(struct merger *merger, struct error *err)
             return err->status;
         offsets[i] = block_offset[row];
     }
+    view->base.arrays[BLOCK_ORDER_TIMES] = order_times;
     view->base.arrays[BLOCK_SOURCE_NUMBERS] = sources;
     view->base.arrays[BLOCK_SEQUENCES] = sequences;
     view->base.arrays[BLOCK_OFFSETS] = offsets;

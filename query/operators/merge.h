@@ -21,6 +21,8 @@ enum status merger_want(struct merger *merger, uint64_t rows, struct error *err)
 /* Before the first block: nobody looks at the offsets of rows, which cost the length of every line
  * before them. */
 void merger_without_offsets(struct merger *merger);
+/* Before the first block: only rows with these order times go out, both ends included. */
+void merger_bound(struct merger *merger, int64_t first_ns, int64_t last_ns);
 /* Takes the block in any case. */
 enum status merger_add(struct merger *merger, struct block *block, struct error *err) WARN_UNUSED;
 /* Push the rows that come before `bound`. END: the next operator has enough. */

@@ -390,18 +390,27 @@ static void test_dictionaries(void **unused)
 
 /* ---- context ---- */
 
-/* Rows of each file around its matches: marked by a second pass over the rows of one source. */
-static void check_context(unsigned before, unsigned after)
+/* The row of the fixture that is alone with its bytes, and what finds it. */
+static const struct fixture_row *the_row;
+
+static bool is_the_row(const struct fixture_row *row)
 {
+    return row->bytes == the_row->bytes;
+}
+
+/* Rows of each file around its matches: marked by a second pass over the rows of one source. */
+static void check_context(const char *filter, bool (*matches)(const struct fixture_row *row),
+                          unsigned before, unsigned after, uint64_t limit)
+{
+    struct query_options options = {.order = QUERY_OLDEST, .limit = limit};
     char text[200];
     struct answer answer;
     uint32_t at = 0;
 
-    snprintf(text, sizeof(text),
-             "*7f3c9a51* | context before %u after %u window 1d | fields _msg, _match", before,
-             after);
+    snprintf(text, sizeof(text), "%s | context before %u after %u window 1d | fields _msg, _match",
+             filter, before, after);
     print_message("  %s\n", text);
-    answer_of(&fixture, text, NULL, &answer);
+    answer_of(&fixture, text, &options, &answer);
     for (uint32_t source = 0; source < FIXTURE_SOURCES; source++) {
         static const struct fixture_row *rows[ROWS];
         static bool shown[ROWS];
@@ -413,15 +422,15 @@ static void check_context(unsigned before, unsigned after)
         memset(shown, 0, sizeof(shown));
         for (uint32_t i = 0; i < count; i++)
             for (uint32_t k = i > before ? i - before : 0;
-                 has_id(rows[i]) && k <= i + after && k < count; k++)
+                 matches(rows[i]) && k <= i + after && k < count; k++)
                 shown[k] = true;
-        for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t i = 0; i < count && (limit == 0 || at < limit); i++) {
             char expected[300];
 
             if (!shown[i])
                 continue;
             snprintf(expected, sizeof(expected), "_msg=%s%s", rows[i]->line,
-                     has_id(rows[i]) ? " _match=true" : "");
+                     matches(rows[i]) ? " _match=true" : "");
             assert_true(at < answer.count);
             assert_string_equal(answer.rows[at++], expected);
         }
@@ -432,12 +441,22 @@ static void check_context(unsigned before, unsigned after)
 
 static void test_context(void **unused)
 {
+    static const unsigned around[][2] = {{0, 0}, {2, 0}, {0, 3}, {2, 5}, {20, 20}, {1000, 1}};
+    static const uint32_t rows[] = {0, 7, ROWS / 2 - 1, ROWS / 2, ROWS - 2};
+
     (void)unused;
-    check_context(0, 0);
-    check_context(2, 0);
-    check_context(0, 3);
-    check_context(2, 5);
-    check_context(20, 20);
+    for (size_t i = 0; i < COUNT_OF(around); i++)
+        check_context("*7f3c9a51*", has_id, around[i][0], around[i][1], 0);
+    check_context("*7f3c9a51*", has_id, 2, 5, 10);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) { /* in the segment, in the head, at the ends */
+        char filter[64];
+
+        the_row = &fixture.rows[rows[i]];
+        snprintf(filter, sizeof(filter), "bytes:>=%u bytes:<=%u", the_row->bytes, the_row->bytes);
+        for (size_t k = 0; k < COUNT_OF(around); k++)
+            check_context(filter, is_the_row, around[k][0], around[k][1], 0);
+        check_context(filter, is_the_row, 500, 500, 10); /* a limit is that of the answer */
+    }
 }
 
 /* ---- errors and limits of a run ---- */

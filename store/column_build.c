@@ -31,17 +31,17 @@ static unsigned common_type(const struct field_values *values, bool *any)
     unsigned type = FIELD_TEXT;
 
     *any = false;
-    for (uint32_t row = 0; row < values->row_count; row++) {
-        if (!bit_get(values->present, row))
-            continue;
-        if (field_type_is_number(values->types[row])) {
+    for (uint32_t word = 0; word < bit_words(values->row_count); word++)
+        for (uint64_t bits = values->present[word]; bits != 0; bits &= bits - 1) {
+            uint8_t here = values->types[64 * word + (uint32_t)__builtin_ctzll(bits)];
+
+            if (*any && !field_type_is_number(here))
+                continue;
             *any = true;
-            return values->types[row];
+            type = here;
+            if (field_type_is_number(here))
+                return type;
         }
-        if (!*any)
-            type = values->types[row];
-        *any = true;
-    }
     return type;
 }
 

@@ -24,10 +24,12 @@ struct tile {
     bool differs;        /* a row; its place does not matter any more */
 };
 
-static inline void advance(struct tile *tile, uint32_t i, const char *next)
+/* Where a line goes on; it stays where it is when it differs, so that it never leaves its bytes.
+ * `differs` is a variable of the loop: the tile's own would be written for every row. */
+static inline const char *step(const char *at, const char *next, bool *differs)
 {
-    tile->differs |= next == NULL;
-    tile->at[i] = next == NULL ? tile->at[i] : next;
+    *differs |= next == NULL;
+    return next == NULL ? at : next;
 }
 
 /* The lines of a family lie anywhere: ask for all of a tile before the first is needed. */
@@ -62,91 +64,156 @@ static inline struct slice gap_of(const struct segment_template *template, uint3
     return (struct slice){template->literals + start, template->gap_ends[gap] - start};
 }
 
+/* A literal of up to eight bytes, most often a space or a quote, that all rows have. */
+static void pass_word(struct tile *tile, struct slice literal)
+{
+    unsigned shift = 64 - 8 * (unsigned)literal.len;
+    uint64_t word = 0, difference = 0;
+    bool differs = false;
+
+    memcpy(&word, literal.data, literal.len);
+    for (uint32_t i = 0; i < tile->count; i++) {
+        const char *at = tile->at[i];
+        uint64_t got;
+
+        if (tile->end[i] - at < (ptrdiff_t)sizeof(got)) {
+            tile->at[i] = step(at, match_bytes(at, tile->end[i], literal.data, literal.len), &differs);
+            continue;
+        }
+        memcpy(&got, at, sizeof(got));
+        difference |= (got ^ word) << shift;
+        tile->at[i] = at + literal.len;
+    }
+    tile->differs |= differs || difference != 0;
+}
+
 static void pass_gap(struct tile *tile, uint32_t gap)
 {
     struct slice literal = gap_of(tile->templates[0], gap);
+    bool differs = false;
 
-    if (tile->one_template && literal.len == 0)
+    if (tile->one_template && literal.len <= sizeof(uint64_t)) {
+        if (literal.len > 0)
+            pass_word(tile, literal);
         return;
+    }
     for (uint32_t i = 0; i < tile->count; i++) {
         if (!tile->one_template)
             literal = gap_of(tile->templates[i], gap);
-        advance(tile, i, match_bytes(tile->at[i], tile->end[i], literal.data, literal.len));
+        tile->at[i] = step(tile->at[i],
+                           match_bytes(tile->at[i], tile->end[i], literal.data, literal.len),
+                           &differs);
     }
+    tile->differs |= differs;
 }
 
 static void pass_codes(struct tile *tile, const struct segment_values *values)
 {
     const uint32_t *codes = values->codes + tile->first;
+    bool differs = false;
 
     for (uint32_t i = 0; i < tile->count; i++) {
         struct slice text = values->dict[codes[i]];
 
-        advance(tile, i, match_bytes(tile->at[i], tile->end[i], text.data, text.len));
+        tile->at[i] = step(tile->at[i],
+                           match_bytes(tile->at[i], tile->end[i], text.data, text.len), &differs);
     }
+    tile->differs |= differs;
 }
 
 static void pass_texts(struct tile *tile, const struct segment_values *values)
 {
     const struct slice *texts = values->texts + tile->first;
+    bool differs = false;
 
     for (uint32_t i = 0; i < tile->count; i++)
-        advance(tile, i, match_bytes(tile->at[i], tile->end[i], texts[i].data, texts[i].len));
+        tile->at[i] = step(tile->at[i],
+                           match_bytes(tile->at[i], tile->end[i], texts[i].data, texts[i].len),
+                           &differs);
+    tile->differs |= differs;
 }
 
 static void pass_ids(struct tile *tile, struct slot_kind kind, const struct segment_values *values)
 {
     unsigned size = slot_id_size(kind);
     const uint8_t *ids = values->ids + (size_t)tile->first * size;
+    bool differs = false;
 
     for (uint32_t i = 0; i < tile->count; i++, ids += size)
-        advance(tile, i, match_id(tile->at[i], tile->end[i], kind, ids));
+        tile->at[i] = step(tile->at[i], match_id(tile->at[i], tile->end[i], kind, ids), &differs);
+    tile->differs |= differs;
 }
 
 static void pass_decimals(struct tile *tile, unsigned padded, const struct segment_values *values)
 {
     const int64_t *mantissas = values->numbers + tile->first;
     const int64_t *scales = values->scales + tile->first;
+    bool differs = false;
 
     for (uint32_t i = 0; i < tile->count; i++) {
         uint64_t value = decimal_make((uint64_t)mantissas[i], (unsigned)scales[i] & 31);
 
-        advance(tile, i, match_decimal(tile->at[i], tile->end[i], value, padded));
+        tile->at[i] =
+            step(tile->at[i], match_decimal(tile->at[i], tile->end[i], value, padded), &differs);
     }
+    tile->differs |= differs;
 }
 
-/* Rows are in time order: their stamps repeat. */
+static void pass_ints(struct tile *tile, const int64_t *values)
+{
+    bool differs = false;
+
+    for (uint32_t i = 0; i < tile->count; i++)
+        tile->at[i] = step(tile->at[i], match_int(tile->at[i], tile->end[i], values[i]), &differs);
+    tile->differs |= differs;
+}
+
+static void pass_padded(struct tile *tile, unsigned digits, const int64_t *values)
+{
+    bool differs = false;
+
+    for (uint32_t i = 0; i < tile->count; i++)
+        tile->at[i] =
+            step(tile->at[i], match_padded(tile->at[i], tile->end[i], (uint64_t)values[i], digits),
+                 &differs);
+    tile->differs |= differs;
+}
+
+static void pass_addresses(struct tile *tile, const int64_t *values)
+{
+    bool differs = false;
+
+    for (uint32_t i = 0; i < tile->count; i++)
+        tile->at[i] = step(tile->at[i],
+                           match_ipv4(tile->at[i], tile->end[i], (uint32_t)values[i]), &differs);
+    tile->differs |= differs;
+}
+
+/* Rows are in time order: the cache knows the second most often. */
 static void pass_stamps(struct tile *tile, uint8_t layout, const int64_t *values,
                         struct stamp_cache *cache)
 {
-    char text[STAMP_SIZE_MAX];
-    size_t size = stamp_size(layout);
+    bool differs = false;
 
-    for (uint32_t i = 0; i < tile->count; i++) {
-        if (i == 0 || values[i] != values[i - 1])
-            stamp_write(cache, layout, values[i], text);
-        advance(tile, i, match_bytes(tile->at[i], tile->end[i], text, size));
-    }
+    for (uint32_t i = 0; i < tile->count; i++)
+        tile->at[i] = step(tile->at[i],
+                           stamp_match(cache, layout, values[i], tile->at[i], tile->end[i]),
+                           &differs);
+    tile->differs |= differs;
 }
 
-static void pass_numbers(struct tile *tile, struct slot_kind kind,
-                         const struct segment_values *values, struct stamp_cache *cache)
+static void pass_numbers(struct tile *tile, struct slot_kind kind, const int64_t *numbers,
+                         struct stamp_cache *cache)
 {
-    const int64_t *numbers = values->numbers + tile->first;
-
     switch (kind.type) {
     case SLOT_INT:
-        for (uint32_t i = 0; i < tile->count; i++)
-            advance(tile, i, match_int(tile->at[i], tile->end[i], numbers[i]));
+        pass_ints(tile, numbers);
         break;
     case SLOT_PADDED:
-        for (uint32_t i = 0; i < tile->count; i++)
-            advance(tile, i, match_padded(tile->at[i], tile->end[i], (uint64_t)numbers[i],
-                                          kind.param));
+        pass_padded(tile, kind.param, numbers);
         break;
     case SLOT_IPV4:
-        for (uint32_t i = 0; i < tile->count; i++)
-            advance(tile, i, match_ipv4(tile->at[i], tile->end[i], (uint32_t)numbers[i]));
+        pass_addresses(tile, numbers);
         break;
     case SLOT_STAMP:
         pass_stamps(tile, kind.param, numbers, cache);
@@ -174,7 +241,7 @@ static void pass_column(struct tile *tile, const struct segment_column *column,
         pass_decimals(tile, column->kind.param, values);
         break;
     default:
-        pass_numbers(tile, column->kind, values, cache);
+        pass_numbers(tile, column->kind, values->numbers + tile->first, cache);
         break;
     }
 }

@@ -15,12 +15,35 @@ const char *match_decimal(const char *at, const char *end, uint64_t value, unsig
     return match_padded(at + 1, end, mantissa % powers_of_ten[scale], scale);
 }
 
+/* One part of an address with the point behind it. */
+struct octet {
+    char text[4];
+    uint32_t len; /* of the digits */
+};
+#define OCTET(n)                                                                              \
+    {                                                                                         \
+        {(n) > 99 ? '0' + (n) / 100 : (n) > 9 ? '0' + (n) / 10 : '0' + (n),                   \
+         (n) > 99 ? '0' + (n) / 10 % 10 : (n) > 9 ? '0' + (n) % 10 : '.',                     \
+         (n) > 99 ? '0' + (n) % 10 : '.', '.'},                                               \
+            (n) > 99 ? 3 : (n) > 9 ? 2 : 1                                                    \
+    }
+#define OCTETS_4(n)  OCTET(n), OCTET((n) + 1), OCTET((n) + 2), OCTET((n) + 3)
+#define OCTETS_16(n) OCTETS_4(n), OCTETS_4((n) + 4), OCTETS_4((n) + 8), OCTETS_4((n) + 12)
+#define OCTETS_64(n) OCTETS_16(n), OCTETS_16((n) + 16), OCTETS_16((n) + 32), OCTETS_16((n) + 48)
+static const struct octet octets[256] = {OCTETS_64(0), OCTETS_64(64), OCTETS_64(128), OCTETS_64(192)};
+
 const char *match_ipv4(const char *at, const char *end, uint32_t value)
 {
-    at = match_small(at, end, value >> 24);
-    for (int shift = 16; shift >= 0 && at != NULL; shift -= 8)
-        at = at < end && *at == '.' ? match_small(at + 1, end, value >> shift & 255) : NULL;
-    return at;
+    char text[32]; /* an address has 15 bytes; match_bytes() may look at more */
+    size_t len = 0;
+
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        const struct octet *octet = &octets[value >> shift & 255];
+
+        memcpy(text + len, octet->text, sizeof(octet->text));
+        len += octet->len + 1;
+    }
+    return match_bytes(at, end, text, len - 1);
 }
 
 /* Eight hex digits of four bytes: each nibble to a byte of its own, letters 39 (or 7) higher. */

@@ -12,14 +12,25 @@
 
 #include <string.h>
 
+static inline bool match_16(const char *a, const char *b)
+{
+    uint64_t left[2], right[2];
+
+    memcpy(left, a, sizeof(left));
+    memcpy(right, b, sizeof(right));
+    return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
+}
+
 /* Equality of `len` bytes, most often few. */
 static inline bool match_same(const char *a, const char *b, size_t len)
 {
     uint64_t first, second, last, other;
     uint32_t begin, start, tail, rest;
 
-    if (len > 16)
+    if (len > 32)
         return memcmp(a, b, len) == 0;
+    if (len > 16)
+        return match_16(a, b) & match_16(a + len - 16, b + len - 16);
     if (len >= 8) {
         memcpy(&first, a, 8);
         memcpy(&second, b, 8);

@@ -7,7 +7,7 @@
  * low-level date algorithms"). */
 #include "store/stamp.h"
 
-#include "store/slot.h"
+#include "store/slot_match.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -489,23 +489,46 @@ static void put_second(struct stamp_cache *cache, const struct layout *layout, i
     put_two(cache->text + layout->second, second % 60);
 }
 
-void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value, char *out)
+/* The text of the second of `value` to the cache; gives the nanoseconds that are left. */
+static uint32_t cache_second(struct stamp_cache *cache, uint8_t layout_number, int64_t value)
 {
-    const struct layout *layout = &layout_table()[layout_number];
     int64_t second = value / SECOND - (value % SECOND < 0);
-    uint32_t fraction = (uint32_t)((uint64_t)value - (uint64_t)second * SECOND);
 
     if (!cache->has_text || cache->layout != layout_number || cache->second != second) {
-        put_second(cache, layout, value);
+        put_second(cache, &layout_table()[layout_number], value);
         cache->layout = layout_number;
         cache->second = second;
         cache->has_text = true;
     }
+    return (uint32_t)((uint64_t)value - (uint64_t)second * SECOND);
+}
+
+void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value, char *out)
+{
+    const struct layout *layout = &layout_table()[layout_number];
+    uint32_t fraction = cache_second(cache, layout_number, value);
+
     memcpy(out, cache->text, layout->size);
     if (layout->fraction_digits == 0)
         return;
-    for (unsigned i = layout->fraction_digits; i < 9; i++)
-        fraction /= 10;
+    fraction /= (uint32_t)layout->fraction_unit;
     for (unsigned i = layout->fraction_digits; i > 0; i--, fraction /= 10)
         out[layout->fraction + (int)i - 1] = (char)('0' + fraction % 10);
+}
+
+const char *stamp_match(struct stamp_cache *cache, uint8_t layout_number, int64_t value,
+                        const char *at, const char *end)
+{
+    const struct layout *layout = &layout_table()[layout_number];
+    uint32_t fraction = cache_second(cache, layout_number, value);
+    unsigned digits = layout->fraction_digits;
+    size_t head = digits == 0 ? layout->size : (size_t)layout->fraction, tail = head + digits;
+
+    if (end - at < layout->size || !match_same(at, cache->text, head) ||
+        !match_same(at + tail, cache->text + tail, layout->size - tail))
+        return NULL;
+    if (digits > 0 && match_padded(at + head, end, fraction / (uint32_t)layout->fraction_unit,
+                                   digits) == NULL)
+        return NULL;
+    return at + layout->size;
 }

@@ -62,5 +62,8 @@ unsigned stamp_layout_count(void);
 size_t stamp_size(uint8_t layout);
 /* Write stamp_size(layout) bytes. Any value is fine: hostile ones give digits, not overflows. */
 void stamp_write(struct stamp_cache *cache, uint8_t layout, int64_t value, char *out);
+/* Is that what [at, end) begins with? Gives the place behind it; NULL: no. */
+const char *stamp_match(struct stamp_cache *cache, uint8_t layout, int64_t value, const char *at,
+                        const char *end);
 
 #endif

@@ -142,6 +142,12 @@ static bool is_in_front(const struct derive_rule *rule, const struct derive_fron
            match.len < front->len;
 }
 
+/* As fronts have it, of the bit in the set. */
+static uint8_t rule_number(uint64_t bit)
+{
+    return (uint8_t)(__builtin_ctzll(bit) + 1);
+}
+
 /* Where a rule's group is in the texts with this front. NULL: nobody remembers that. */
 static struct front_group *group_of(struct derivation *at, unsigned source, enum derived_field kind)
 {
@@ -166,7 +172,7 @@ static void add_value(struct derivation *at, const struct derive_rule *rule, uns
             if (known != NULL && bit != 0 && group.len > 0 &&
                 is_in_front(rule, at->fronts[source], at->texts[source], match->groups[0]))
                 *known =
-                    (struct front_group){.bit = bit,
+                    (struct front_group){.rule = rule_number(bit),
                                          .start = (uint8_t)(group.data - at->texts[source].data),
                                          .len = (uint8_t)group.len};
             add_text(at, field, group);
@@ -201,11 +207,11 @@ static void ask_set(struct derivation *at, unsigned source)
         at->matches[source] = url_set_match(set, text);
         return;
     }
-    walk = (struct url_walk){.row = front->walk.row};
+    walk = (struct url_walk){.row = front->row};
     url_set_walk(set, &walk, slice_from(text, front->len));
     at->fronts[source] = front;
     at->behind[source] = url_set_end(set, &walk);
-    at->matches[source] = front->walk.found | at->behind[source];
+    at->matches[source] = front->found | at->behind[source];
 }
 
 static uint64_t matches_of(struct derivation *at, unsigned source)
@@ -245,7 +251,7 @@ static bool apply_rule(struct derivation *at, const struct derive_rule *rule, un
 
     if (text.data == NULL)
         return false;
-    if (known != NULL && bit != 0 && known->bit == bit) {
+    if (known != NULL && bit != 0 && known->rule == rule_number(bit)) {
         add_text(at, field, slice_make(text.data + known->start, known->len));
         return true;
     }
@@ -335,19 +341,20 @@ static void learn_replacement(struct derivation *at, const struct derive_rule *r
 {
     const struct url_set *set = at->rules->set;
     struct derive_front *front = at->fronts[DERIVE_FROM_PATH];
-    struct front_replacement *known;
+    struct url_walk walk;
 
     if (!is_in_front(rule, front, text, done->match) || done->count != 1 ||
         done->by_len > FRONT_REPLACEMENT_MAX)
         return;
-    known = &front->replacement;
-    known->bit = bit;
-    known->match_len = (uint8_t)done->match.len;
-    known->by_len = (uint8_t)done->by_len;
-    memcpy(known->by, out->bytes, done->by_len);
-    known->walk = url_set_begin(set);
-    url_set_walk(set, &known->walk, slice_make(known->by, known->by_len));
-    url_set_walk(set, &known->walk, slice_sub(text, done->match.len, front->len - done->match.len));
+    front->replace_rule = rule_number(bit);
+    front->match_len = (uint8_t)done->match.len;
+    front->by_len = (uint8_t)done->by_len;
+    memcpy(front->by, out->bytes, done->by_len);
+    walk = url_set_begin(set);
+    url_set_walk(set, &walk, slice_make(front->by, front->by_len));
+    url_set_walk(set, &walk, slice_sub(text, done->match.len, front->len - done->match.len));
+    front->replaced_row = (uint16_t)walk.row;
+    front->replaced_found = walk.found;
 }
 
 /* Replace the one match of the path by what is known of its front. False: it has to be done. */
@@ -355,52 +362,62 @@ static bool recall_replacement(struct derivation *at, uint64_t bit, struct slice
                                struct text_builder *out, uint64_t *matches)
 {
     const struct derive_front *front = at->fronts[DERIVE_FROM_PATH];
-    const struct front_replacement *known;
     struct url_walk walk;
 
-    if (front == NULL || front->replacement.bit != bit || (at->behind[DERIVE_FROM_PATH] & bit) != 0)
+    if (front == NULL || front->replace_rule != rule_number(bit) ||
+        (at->behind[DERIVE_FROM_PATH] & bit) != 0)
         return false;
-    known = &front->replacement;
     out->len = 0;
     out->full = false;
-    put(out, slice_make(known->by, known->by_len));
-    put(out, slice_from(path, known->match_len));
+    put(out, slice_make(front->by, front->by_len));
+    put(out, slice_from(path, front->match_len));
     if (out->full)
         return false;
-    *matches = known->walk.found | at->behind[DERIVE_FROM_PATH];
-    if (known->walk.row == front->walk.row) /* as it was: so is all that follows */
+    *matches = front->replaced_found | at->behind[DERIVE_FROM_PATH];
+    if (front->replaced_row == front->row) /* as it was: so is all that follows */
         return true;
-    walk = (struct url_walk){.row = known->walk.row};
+    walk = (struct url_walk){.row = front->replaced_row};
     url_set_walk(at->rules->set, &walk, slice_from(path, front->len));
-    *matches = known->walk.found | url_set_end(at->rules->set, &walk);
+    *matches = front->replaced_found | url_set_end(at->rules->set, &walk);
     return true;
 }
 
-/* One rule of replacements; `first`: no other has changed the path yet. True: `out` is the new
- * text, and `matches` are its. */
-static bool apply_replacement(struct derivation *at, uint32_t index, bool first, struct slice text,
-                              struct text_builder *out, uint64_t *matches)
+/* One rule of replacements that may match; `bit` is its in the set, or 0. `first`: no other has
+ * changed the path yet. True: `out` is the new text, and `matches` are its. */
+static bool apply_replacement(struct derivation *at, uint32_t index, uint64_t bit, bool first,
+                              struct slice text, struct text_builder *out, uint64_t *matches)
 {
     const struct derive_rules *rules = at->rules;
     const struct derive_rule *rule = &rules->rules[DERIVED_PATH_GROUP][index];
-    uint32_t set_count = rules->set_counts[DERIVED_PATH_GROUP];
-    uint64_t bit = 0;
     struct replaced done;
 
-    if (index < set_count) {
-        bit = UINT64_C(1) << (rules->first_bits[DERIVED_PATH_GROUP] + index);
-        if ((*matches & bit) == 0)
-            return false;
-        if (first && recall_replacement(at, bit, text, out, matches))
-            return true;
-    }
+    if (first && bit != 0 && recall_replacement(at, bit, text, out, matches))
+        return true;
     if (!replace_all(rule, at->scratch, text, out, &done))
         return false;
     if (first && bit != 0)
         learn_replacement(at, rule, bit, text, out, &done);
-    if (index + 1 < set_count)
+    if (index + 1 < rules->set_counts[DERIVED_PATH_GROUP])
         *matches = url_set_match(rules->set, slice_make(out->bytes, out->len));
     return true;
+}
+
+/* The first rule from `index` on that may match; its bit in the set, or 0. Behind the last rule:
+ * none does. */
+static uint32_t next_replacement(const struct derive_rules *rules, uint32_t index,
+                                 uint64_t matches, uint64_t *bit)
+{
+    uint32_t set_count = rules->set_counts[DERIVED_PATH_GROUP];
+
+    *bit = 0;
+    if (index >= set_count)
+        return index;
+    matches &= rules->bits[DERIVED_PATH_GROUP][DERIVE_FROM_PATH] &
+               UINT64_MAX << (rules->first_bits[DERIVED_PATH_GROUP] + index);
+    if (matches == 0)
+        return set_count;
+    *bit = matches & (~matches + 1);
+    return (uint32_t)__builtin_ctzll(matches) - rules->first_bits[DERIVED_PATH_GROUP];
 }
 
 /* `matches`: those of the path. A rule that matched may let others match what it made. `fronted`:
@@ -412,12 +429,17 @@ static void apply_replacements(struct derivation *at, struct slice path, uint64_
     struct text_builder builders[2];
     struct slice text = path;
     unsigned next = 0;
+    uint32_t index = 0;
+    uint64_t bit;
 
     if (path.len > DERIVE_TEXT_SIZE_MAX || rules->counts[DERIVED_PATH_GROUP] == 0)
         return;
-    for (uint32_t i = 0; i < rules->counts[DERIVED_PATH_GROUP]; i++) {
-        if (!apply_replacement(at, i, fronted && text.data == path.data, text, &builders[next],
-                               &matches))
+    for (;; index++) {
+        index = next_replacement(rules, index, matches, &bit);
+        if (index >= rules->counts[DERIVED_PATH_GROUP])
+            break;
+        if (!apply_replacement(at, index, bit, fronted && text.data == path.data, text,
+                               &builders[next], &matches))
             continue;
         text = slice_make(builders[next].bytes, builders[next].len);
         next = 1 - next;

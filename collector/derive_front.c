@@ -12,7 +12,7 @@
 
 enum {
     FRONT_SIZE_MIN = 8,
-    SEGMENTS_MAX = 6,
+    SEGMENTS_MAX = 5,
     SEGMENT_SIZE_MAX = 20, /* what is longer is most likely an id, */
     SEGMENT_OF_TENANT = 2, /* but not in /a/<tenant>/: the first one is in front of the slash */
 };
@@ -86,25 +86,41 @@ static void forget(struct derive_memory *memory, uint64_t rules)
     memory->rules = rules;
 }
 
+static bool is_front(const struct derive_front *front, struct slice text, size_t len)
+{
+    return front->len == len && memcmp(front->bytes, text.data, len) == 0;
+}
+
+static void start_front(struct derive_front *front, const struct url_set *set, struct slice bytes)
+{
+    struct url_walk walk = url_set_begin(set);
+
+    url_set_walk(set, &walk, bytes);
+    *front = (struct derive_front){
+        .len = (uint8_t)bytes.len, .row = (uint16_t)walk.row, .found = walk.found};
+    memcpy(front->bytes, bytes.data, bytes.len);
+}
+
 struct derive_front *derive_memory_front(struct derive_memory *memory, uint64_t rules,
                                          const struct url_set *set, struct slice text)
 {
-    size_t len = front_len(text);
-    struct derive_front *front;
+    size_t len = front_len(text), place;
+    struct derive_front *ways;
 
     if (len < FRONT_SIZE_MIN)
         return NULL;
     if (memory->rules != rules)
         forget(memory, rules);
-    front = &memory->fronts[hash_of(text.data, len) % FRONTS_COUNT];
-    if (front->len == len && memcmp(front->bytes, text.data, len) == 0) {
-        memory->hits++;
-        return front;
-    }
+    place = hash_of(text.data, len) % (FRONTS_COUNT / FRONT_WAYS);
+    ways = &memory->fronts[place * FRONT_WAYS];
+    for (uint8_t way = 0; way < FRONT_WAYS; way++)
+        if (is_front(&ways[way], text, len)) {
+            memory->hits++;
+            memory->last[place] = way;
+            return &ways[way];
+        }
     memory->misses++;
-    *front = (struct derive_front){.len = (uint8_t)len};
-    memcpy(front->bytes, text.data, len);
-    front->walk = url_set_begin(set);
-    url_set_walk(set, &front->walk, slice_first(text, len));
-    return front;
+    memory->last[place] = (uint8_t)((memory->last[place] + 1) % FRONT_WAYS);
+    start_front(&ways[memory->last[place]], set, slice_first(text, len));
+    return &ways[memory->last[place]];
 }

@@ -15,37 +15,37 @@
 
 enum {
     FRONT_SIZE_MAX = 48,
-    FRONT_REPLACEMENT_MAX = 16, /* bytes that a match in the front becomes; no longer ones */
-    FRONTS_COUNT = 2048,        /* 300 KB per worker: tenants times parts of the application */
+    FRONT_REPLACEMENT_MAX = 12, /* bytes that a match in the front becomes; no longer ones */
+    FRONTS_COUNT = 4096,        /* 390 KB per worker: tenants times parts of the application */
+    FRONT_WAYS = 2,             /* places that a front can have */
     FRONT_FIELDS = 2,           /* of the derived ones: tenant and url_group */
 };
 
 /* Where a rule found its group. */
 struct front_group {
-    uint64_t bit; /* of the rule in the set; 0: not known */
+    uint8_t rule; /* its place in the set + 1; 0: not known */
     uint8_t start, len;
-};
-
-/* What the first rule of replacements does: its one match begins with the text. */
-struct front_replacement {
-    uint64_t bit; /* of the rule; 0: not known */
-    uint8_t match_len, by_len;
-    char by[FRONT_REPLACEMENT_MAX];
-    struct url_walk walk; /* behind the front, with the match replaced */
 };
 
 /* All texts that begin with these bytes. */
 struct derive_front {
+    uint64_t found; /* a walk of the set behind the front, */
+    uint16_t row;
     uint8_t len; /* 0: an empty place */
-    char bytes[FRONT_SIZE_MAX];
-    struct url_walk walk; /* of the set, behind the front */
     struct front_group groups[FRONT_FIELDS];
-    struct front_replacement replacement;
+    /* What the first rule of replacements does: its one match begins with the text. */
+    uint8_t replace_rule; /* as that of a group */
+    uint8_t match_len, by_len;
+    uint16_t replaced_row; /* a walk behind the front with the match replaced */
+    uint64_t replaced_found;
+    char by[FRONT_REPLACEMENT_MAX];
+    char bytes[FRONT_SIZE_MAX];
 };
 
 struct derive_memory {
     uint64_t rules; /* number of the rules that this is about; 0: none yet */
     uint64_t hits, misses;
+    uint8_t last[FRONTS_COUNT / FRONT_WAYS]; /* way that was used last */
     struct derive_front fronts[FRONTS_COUNT];
 };
 

@@ -11,6 +11,7 @@
 enum {
     MATCH_LIMIT = 20000, /* PCRE2 steps per match: enough for URLs, ends bad patterns */
     HEAP_LIMIT_KIB = 256,
+    RUN_MIN_MAX = 32, /* bytes of a class in a row that are found 64 bytes at once */
 };
 
 struct url_scratch {
@@ -156,12 +157,46 @@ static inline unsigned class_mask(const struct item *item, const char *text)
     }
 
     for (unsigned i = 0; i < item->range_count; i++) {
-        __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8((char)item->range_first[i]));
-        __m128i span = _mm_set1_epi8((char)item->range_span[i]);
+        __m128i first = _mm_loadu_si128((const void *)item->range_first[i]);
+        __m128i span = _mm_loadu_si128((const void *)item->range_span[i]);
+        __m128i above = _mm_sub_epi8(bytes, first);
 
         in = _mm_or_si128(in, _mm_cmpeq_epi8(_mm_min_epu8(above, span), above));
     }
     return (unsigned)_mm_movemask_epi8(in);
+}
+#endif
+
+#ifdef __SSE2__
+/* Bit i: byte i of the text is of the class; of the first 64 bytes. The text has 16 or more. */
+static inline uint64_t class_masks(const struct item *item, struct slice text)
+{
+    uint64_t masks = 0;
+    size_t at = 0;
+
+    for (; at + 16 <= text.len && at < 64; at += 16)
+        masks |= (uint64_t)class_mask(item, text.data + at) << at;
+    if (at < text.len && at < 64)
+        masks |= (uint64_t)class_mask(item, text.data + text.len - 16) << (text.len - 16);
+    return masks;
+}
+
+/* The first of `min` (at most RUN_MIN_MAX) bytes of the class in a row, at `at` or behind it. */
+static size_t find_run(const struct item *item, struct slice text, size_t at)
+{
+    while (at + item->min <= text.len) {
+        size_t window = text.len - at < 16 ? text.len - 16 : at; /* what is before `at` is cut off */
+        uint64_t runs = class_masks(item, slice_from(text, window)) >> (at - window);
+
+        for (unsigned len = 1, step; len < item->min; len += step) {
+            step = len < item->min - len ? len : item->min - len;
+            runs &= runs >> step;
+        }
+        if (runs != 0)
+            return at + (unsigned)__builtin_ctzll(runs);
+        at += 65U - item->min; /* later starts have not been seen whole */
+    }
+    return SIZE_MAX;
 }
 #endif
 
@@ -274,6 +309,10 @@ static inline size_t next_start(const struct url_pattern *pattern, const struct 
         return find_literal(pattern, first, text, at);
     if (first->type != ITEM_CLASS || first->min == 0)
         return at;
+#ifdef __SSE2__
+    if (first->range_count > 0 && first->min <= RUN_MIN_MAX && text.len >= 16)
+        return find_run(first, text, at);
+#endif
     while (at + first->min <= text.len) {
         size_t len = first->min;
 

@@ -407,8 +407,9 @@ static void find_ranges(struct item *item)
             byte++;
         if (count == CLASS_RANGES_MAX)
             return;
-        item->range_first[count] = (uint8_t)first;
-        item->range_span[count++] = (uint8_t)(byte - first);
+        memset(item->range_first[count], (int)first, sizeof(item->range_first[count]));
+        memset(item->range_span[count], (int)(byte - first), sizeof(item->range_span[count]));
+        count++;
     }
     item->range_count = (uint8_t)count;
 }

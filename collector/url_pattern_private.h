@@ -39,7 +39,8 @@ struct item {
     bool has[256];     /* the same for matching: a look-up per byte, and no shifts */
     int16_t all_but;   /* CLASS: the only byte that is not in it; -1: not such a class */
     uint8_t range_count; /* CLASS: the ranges of bytes that it is made of; 0: too many */
-    uint8_t range_first[CLASS_RANGES_MAX], range_span[CLASS_RANGES_MAX]; /* last - first */
+    /* First byte of each range and how many follow it, sixteen times: operands as they are. */
+    uint8_t range_first[CLASS_RANGES_MAX][16], range_span[CLASS_RANGES_MAX][16];
 };
 
 struct branch {

@@ -61,59 +61,127 @@ struct term_test {
     uint32_t section, row_count;
 };
 
-static enum status test_by_text(const struct term_test *test, uint64_t *active)
+static void keep_both(uint64_t *active, const uint64_t *bits, uint32_t count)
+{
+    for (size_t i = 0; i < bit_words(count); i++)
+        active[i] &= bits[i];
+}
+
+static void drop(uint64_t *active, const uint64_t *bits, uint32_t count)
+{
+    for (size_t i = 0; i < bit_words(count); i++)
+        active[i] &= ~bits[i];
+}
+
+/* Last row whose text begins at or before `at`. */
+static uint32_t row_at(const struct slice *texts, uint32_t count, const char *at)
+{
+    uint32_t low = 0, high = count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (texts[middle].data <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The texts of a page stand one behind the other: they are searched as one. */
+static void search_texts(const struct term_test *test, const struct slice *texts,
+                         uint64_t *active, uint64_t *scratch)
+{
+    struct slice wanted = needle_term_text(test->needle, test->term);
+    const struct slice *last = &texts[test->row_count - 1];
+    struct slice all = {texts[0].data, (size_t)(last->data + last->len - texts[0].data)};
+    size_t (*find)(struct slice, struct slice, size_t) =
+        test->needle->fold ? kernels()->find_fold : kernels()->find;
+    size_t at = all.len < wanted.len ? SIZE_MAX : find(all, wanted, 0);
+
+    memset(scratch, 0, bit_words(test->row_count) * sizeof(*scratch));
+    while (at != SIZE_MAX) {
+        uint32_t row = row_at(texts, test->row_count, all.data + at);
+        size_t end = (size_t)(texts[row].data + texts[row].len - all.data);
+
+        if (bit_get(active, row) && needle_term_match(test->needle, test->term, texts[row]))
+            bit_set(scratch, row);
+        at = find(all, wanted, end); /* one match decides on a row */
+    }
+    keep_both(active, scratch, test->row_count);
+}
+
+static enum status test_by_text(const struct term_test *test, uint64_t *active, uint64_t *scratch)
 {
     struct segment_block *block = test->filtering->block;
     const struct segment_column *column =
         &segment_family_of(block, test->section)->columns[test->term->column];
     const struct segment_values *values;
-    char scratch[SLOT_WRITE_MAX];
+    char text[SLOT_WRITE_MAX];
     enum status status = segment_block_printable(block, test->section, test->term->column, &values,
                                                 test->filtering->err);
 
+    if (status == STATUS_OK && column->class == CLASS_TEXTS && test->term->len > 0) {
+        search_texts(test, values->texts, active, scratch);
+        return STATUS_OK;
+    }
     for (uint32_t i = next_set(active, 0, test->row_count);
          i < test->row_count && status == STATUS_OK; i = next_set(active, i + 1, test->row_count))
         if (!needle_term_match(test->needle, test->term,
-                               segment_value_text(block, column, values, i, scratch)))
+                               segment_value_text(block, column, values, i, text)))
             bit_clear(active, i);
     return status;
 }
 
-/* Numbers that are surely too short, or another number, leave before the others become text. */
-static enum status test_numbers(const struct term_test *test, const struct segment_column *column,
-                                uint64_t *active)
+/* A term that only one number can pass, and the number; `none`: no number of the column can. */
+static bool wants_one(const struct term_test *test, struct slot_kind kind, uint64_t *number,
+                      bool *none)
 {
     struct slice text = needle_term_text(test->needle, test->term);
-    bool is_int = column->kind.type == SLOT_INT, exact = test->term->test == TEST_EQUAL;
-    const struct segment_values *values;
-    uint64_t wanted = 0;
-    enum status status = segment_block_values(test->filtering->block, test->section,
-                                             test->term->column, &values, test->filtering->err);
+    bool whole = test->term->test == TEST_EQUAL;
 
+    if (kind.type == SLOT_IPV4) /* also a whole address between the boundaries of words */
+        whole = whole || (test->term->left != EDGE_ANY && test->term->right != EDGE_ANY &&
+                          slot_fits(kind, text));
+    else if (kind.type != SLOT_INT)
+        return false;
+    *none = whole && !slot_read(kind, text, number);
+    return whole;
+}
+
+/* Numbers that are surely too short, or another number, leave before the others become text. */
+static enum status test_numbers(const struct term_test *test, const struct segment_column *column,
+                                uint64_t *active, uint64_t *scratch)
+{
+    struct slice text = needle_term_text(test->needle, test->term);
+    const struct segment_values *values;
+    uint64_t number = 0;
+    bool none = false, one = wants_one(test, column->kind, &number, &none);
+    enum status status;
+
+    if (none) {
+        memset(active, 0, bit_words(test->row_count) * sizeof(*active));
+        return STATUS_OK;
+    }
+    status = segment_block_values(test->filtering->block, test->section, test->term->column,
+                                  &values, test->filtering->err);
     if (status != STATUS_OK)
         return status;
-    if (column->kind.type == SLOT_IPV4 && test->term->left != EDGE_ANY &&
-        test->term->right != EDGE_ANY && slot_fits(column->kind, text))
-        exact = true; /* a whole address between word boundaries */
-    if (exact && (is_int || column->kind.type == SLOT_IPV4)) {
-        if (!slot_read(column->kind, text, &wanted))
-            memset(active, 0, bit_words(test->row_count) * sizeof(*active));
-        for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
-             i = next_set(active, i + 1, test->row_count))
-            if ((uint64_t)values->numbers[i] != wanted)
-                bit_clear(active, i);
-    } else if (is_int && text.len > 1 && text.len <= POWERS_OF_TEN_COUNT) {
-        for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
-             i = next_set(active, i + 1, test->row_count))
-            if (values->numbers[i] >= 0 &&
-                values->numbers[i] < (int64_t)powers_of_ten[text.len - 1])
-                bit_clear(active, i);
+    if (one) {
+        kernels()->range64(values->numbers, test->row_count, (int64_t)number, (int64_t)number,
+                           scratch);
+        keep_both(active, scratch, test->row_count);
+    } else if (column->kind.type == SLOT_INT && text.len > 1 && text.len <= POWERS_OF_TEN_COUNT) {
+        kernels()->range64(values->numbers, test->row_count, 0,
+                           (int64_t)powers_of_ten[text.len - 1] - 1, scratch);
+        drop(active, scratch, test->row_count);
     }
-    if (exact && column->kind.type == SLOT_IPV4 && test->term->test != TEST_EQUAL)
-        return test->term->left == EDGE_GOOD && test->term->right == EDGE_GOOD
-                   ? STATUS_OK
-                   : test_by_text(test, active);
-    return exact && is_int ? STATUS_OK : test_by_text(test, active);
+    if (one && (test->term->test == TEST_EQUAL ? column->kind.type == SLOT_INT
+                                               : test->term->left == EDGE_GOOD &&
+                                                     test->term->right == EDGE_GOOD))
+        return STATUS_OK;
+    return any_bit(active, test->row_count) ? test_by_text(test, active, scratch) : STATUS_OK;
 }
 
 static enum status test_term(const struct term_test *test, const struct term_table *table,
@@ -126,16 +194,15 @@ static enum status test_term(const struct term_test *test, const struct term_tab
     enum status status;
 
     if (table->codes == NULL && table->numbers == NULL)
-        return column->class == CLASS_NUMBERS ? test_numbers(test, column, active)
-                                              : test_by_text(test, active);
+        return column->class == CLASS_NUMBERS ? test_numbers(test, column, active, scratch)
+                                              : test_by_text(test, active, scratch);
     status = segment_block_values(block, test->section, test->term->column, &values,
                                  test->filtering->err);
     if (status != STATUS_OK)
         return status;
     if (table->codes != NULL) {
         kernels()->table32(values->codes, test->row_count, table->codes, scratch);
-        for (size_t i = 0; i < bit_words(test->row_count); i++)
-            active[i] &= scratch[i];
+        keep_both(active, scratch, test->row_count);
         return STATUS_OK;
     }
     for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
@@ -247,6 +314,7 @@ static enum status try_way(const struct filtering *filtering, const struct plan_
 
     memset(bits->active, 0, bit_words(bits->count) * sizeof(*bits->active));
     take_verdict(bits, templates, way->templates, 1, bits->active);
+    drop(bits->active, bits->found, bits->count);
     for (uint32_t k = 0; k < way->way.term_count && status == STATUS_OK; k++) {
         if (!any_bit(bits->active, bits->count))
             return STATUS_OK;

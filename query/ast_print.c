@@ -444,90 +444,138 @@ static bool print_patterns(const struct pipe *pipe, struct buf *out)
     return ok;
 }
 
+static bool print_listed(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_byte(out, ' ') && print_names(out, &pipe->fields);
+}
+
+static bool print_where(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_byte(out, ' ') && filter_print(pipe->filter, out);
+}
+
+static bool print_count(const struct pipe *pipe, struct buf *out)
+{
+    return buf_printf(out, " %llu", (unsigned long long)pipe->count);
+}
+
+static bool print_facets(const struct pipe *pipe, struct buf *out)
+{
+    return pipe->count == 0 || print_count(pipe, out);
+}
+
+static bool print_extract(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) &&
+           print_from(pipe, "from", out);
+}
+
+static bool print_format(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) && print_as(pipe, out);
+}
+
+static bool print_at(const struct pipe *pipe, struct buf *out)
+{
+    return print_from(pipe, "at", out);
+}
+
+static bool print_replace(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_text(out, " (") && print_quoted(out, pipe->text) &&
+           buf_append_text(out, ", ") && print_quoted(out, pipe->new_text) &&
+           buf_append_byte(out, ')') && print_at(pipe, out);
+}
+
+static bool print_unpack(const struct pipe *pipe, struct buf *out)
+{
+    return print_from(pipe, "from", out) &&
+           (pipe->text.len == 0 ||
+            (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
+}
+
+static bool print_words(const struct pipe *pipe, struct buf *out)
+{
+    return print_from(pipe, "from", out) && print_as(pipe, out) &&
+           (!pipe->flag || buf_append_text(out, " drop_duplicates"));
+}
+
+static bool print_diff(const struct pipe *pipe, struct buf *out)
+{
+    return buf_printf(out, " offset %lldns", (long long)pipe->duration_ns);
+}
+
+static bool print_against(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_text(out, " against") && print_subquery(pipe->query, out);
+}
+
+static bool print_union(const struct pipe *pipe, struct buf *out)
+{
+    return print_subquery(pipe->query, out);
+}
+
+static bool print_unroll(const struct pipe *pipe, struct buf *out)
+{
+    return print_in_brackets(" by ", &pipe->fields, out);
+}
+
+static bool print_pack(const struct pipe *pipe, struct buf *out)
+{
+    return print_in_brackets(" fields ", &pipe->fields, out) && print_as(pipe, out);
+}
+
+static bool print_measure(const struct pipe *pipe, struct buf *out)
+{
+    return buf_append_text(out, " (") && print_name(out, pipe->from) &&
+           buf_append_byte(out, ')') && print_as(pipe, out);
+}
+
+/* What stands behind the name; NULL: nothing. */
+static bool (*const pipe_printers[PIPE_KIND_COUNT])(const struct pipe *pipe, struct buf *out) = {
+    [PIPE_FIELDS] = print_listed,
+    [PIPE_DELETE] = print_listed,
+    [PIPE_WHERE] = print_where,
+    [PIPE_STATS] = print_stats,
+    [PIPE_SORT] = print_sort,
+    [PIPE_FIRST] = print_sort,
+    [PIPE_LAST] = print_sort,
+    [PIPE_LIMIT] = print_count,
+    [PIPE_OFFSET] = print_count,
+    [PIPE_SAMPLE] = print_count,
+    [PIPE_TOP] = print_top,
+    [PIPE_UNIQ] = print_uniq,
+    [PIPE_EXTRACT] = print_extract,
+    [PIPE_EXTRACT_REGEXP] = print_extract,
+    [PIPE_FORMAT] = print_format,
+    [PIPE_MATH] = print_math,
+    [PIPE_RENAME] = print_rename,
+    [PIPE_COPY] = print_rename,
+    [PIPE_REPLACE] = print_replace,
+    [PIPE_REPLACE_REGEXP] = print_replace,
+    [PIPE_UNPACK_JSON] = print_unpack,
+    [PIPE_UNPACK_LOGFMT] = print_unpack,
+    [PIPE_UNPACK_SYSLOG] = print_unpack,
+    [PIPE_UNPACK_WORDS] = print_words,
+    [PIPE_CONTEXT] = print_context,
+    [PIPE_FACETS] = print_facets,
+    [PIPE_FIELD_VALUES] = print_field_values,
+    [PIPE_DIFF] = print_diff,
+    [PIPE_DIFF_AGAINST] = print_against,
+    [PIPE_JOIN] = print_join,
+    [PIPE_UNION] = print_union,
+    [PIPE_DECOLORIZE] = print_at,
+    [PIPE_COLLAPSE_NUMS] = print_at,
+    [PIPE_UNROLL] = print_unroll,
+    [PIPE_PATTERNS] = print_patterns,
+    [PIPE_PACK_JSON] = print_pack,
+    [PIPE_PACK_LOGFMT] = print_pack,
+    [PIPE_HASH] = print_measure,
+    [PIPE_LEN] = print_measure,
+};
+
 bool pipe_print(const struct pipe *pipe, struct buf *out)
 {
-    unsigned long long count = pipe->count;
-
-    if (!buf_append_text(out, pipe_names[pipe->kind]))
-        return false;
-    switch (pipe->kind) {
-    case PIPE_FIELDS:
-    case PIPE_DELETE:
-        return buf_append_byte(out, ' ') && print_names(out, &pipe->fields);
-    case PIPE_WHERE:
-        return buf_append_byte(out, ' ') && filter_print(pipe->filter, out);
-    case PIPE_STATS:
-        return print_stats(pipe, out);
-    case PIPE_SORT:
-    case PIPE_FIRST:
-    case PIPE_LAST:
-        return print_sort(pipe, out);
-    case PIPE_LIMIT:
-    case PIPE_OFFSET:
-    case PIPE_SAMPLE:
-        return buf_printf(out, " %llu", count);
-    case PIPE_TOP:
-        return print_top(pipe, out);
-    case PIPE_UNIQ:
-        return print_uniq(pipe, out);
-    case PIPE_EXTRACT:
-    case PIPE_EXTRACT_REGEXP:
-        return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) &&
-               print_from(pipe, "from", out);
-    case PIPE_FORMAT:
-        return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) &&
-               buf_append_text(out, " as ") && print_name(out, pipe->as);
-    case PIPE_MATH:
-        return print_math(pipe, out);
-    case PIPE_RENAME:
-    case PIPE_COPY:
-        return print_rename(pipe, out);
-    case PIPE_REPLACE:
-    case PIPE_REPLACE_REGEXP:
-        return buf_append_text(out, " (") && print_quoted(out, pipe->text) &&
-               buf_append_text(out, ", ") && print_quoted(out, pipe->new_text) &&
-               buf_append_byte(out, ')') && print_from(pipe, "at", out);
-    case PIPE_UNPACK_JSON:
-    case PIPE_UNPACK_LOGFMT:
-    case PIPE_UNPACK_SYSLOG:
-        return print_from(pipe, "from", out) &&
-               (pipe->text.len == 0 ||
-                (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
-    case PIPE_CONTEXT:
-        return print_context(pipe, out);
-    case PIPE_FACETS:
-        return count == 0 || buf_printf(out, " %llu", count);
-    case PIPE_FIELD_VALUES:
-        return print_field_values(pipe, out);
-    case PIPE_DIFF:
-        return buf_printf(out, " offset %lldns", (long long)pipe->duration_ns);
-    case PIPE_JOIN:
-        return print_join(pipe, out);
-    case PIPE_UNION:
-        return print_subquery(pipe->query, out);
-    case PIPE_DECOLORIZE:
-    case PIPE_COLLAPSE_NUMS:
-        return print_from(pipe, "at", out);
-    case PIPE_UNROLL:
-        return print_in_brackets(" by ", &pipe->fields, out);
-    case PIPE_PATTERNS:
-        return print_patterns(pipe, out);
-    case PIPE_DIFF_AGAINST:
-        return buf_append_text(out, " against") && print_subquery(pipe->query, out);
-    case PIPE_PACK_JSON:
-    case PIPE_PACK_LOGFMT:
-        return print_in_brackets(" fields ", &pipe->fields, out) && print_as(pipe, out);
-    case PIPE_HASH:
-    case PIPE_LEN:
-        return buf_append_text(out, " (") && print_name(out, pipe->from) &&
-               buf_append_byte(out, ')') && print_as(pipe, out);
-    case PIPE_UNPACK_WORDS:
-        return print_from(pipe, "from", out) && print_as(pipe, out) &&
-               (!pipe->flag || buf_append_text(out, " drop_duplicates"));
-    case PIPE_FIELD_NAMES:
-    case PIPE_DROP_EMPTY_FIELDS:
-    case PIPE_KIND_COUNT:
-        break;
-    }
-    return true;
+    return buf_append_text(out, pipe_names[pipe->kind]) &&
+           (pipe_printers[pipe->kind] == NULL || pipe_printers[pipe->kind](pipe, out));
 }

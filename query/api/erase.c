@@ -74,7 +74,7 @@ static enum status order(struct api_call *call, struct slice filter, uint64_t *n
 static void run_erase(struct api_call *call)
 {
     struct query_problem problem = {0};
-    struct buf filter = buf_empty(ERASE_TEXT_SIZE_MAX * 2);
+    struct buf filter = buf_empty((size_t)ERASE_TEXT_SIZE_MAX * 2);
     struct error err = {0};
     uint64_t number = 0;
     enum status status = STATUS_OK;

@@ -190,7 +190,7 @@ static enum status push_pack(struct operator *base, struct view *view, struct er
 {
     struct pack_operator *op = of(base);
     struct row_texts made;
-    struct packed packed;
+    struct packed packed = {0};
     enum status status = begin(op, view, &packed, err);
 
     if (status == STATUS_OK)

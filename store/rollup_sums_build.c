@@ -9,11 +9,11 @@ enum {
     SMALL_BUNCH = 64, /* cells of which everything may be kept */
     MINUTES_PER_SLOT = ROLLUP_SUM_NS / ROLLUP_COUNT_NS,
     ROOM_MIN = 64,
-    NO_CELL = UINT32_MAX,
     /* A key: group, slot, tenant. */
     TENANT_BITS = 28,
     SLOT_BITS = 16,
 };
+#define NO_CELL UINT32_MAX
 
 void rollup_sums_init(struct rollup_sums_builder *builder, const uint32_t *groups,
                       uint32_t source_count, int64_t time_min_ns)

@@ -11,11 +11,13 @@
 
 static atomic_size_t kept_bytes;
 
+enum kept_kind { KEPT_COUNTS, KEPT_VALUES, KEPT_SUMS };
+
 /* A decoded page with its memory. */
 struct rollup_kept {
     struct arena arena;
     size_t size;
-    enum { KEPT_COUNTS, KEPT_VALUES, KEPT_SUMS } kind;
+    enum kept_kind kind;
     struct rollup_counts counts;
     struct rollup_values values;
     struct segment_sums sums;
@@ -91,7 +93,8 @@ static enum status decode(const struct segment *segment, const struct page_ref *
 }
 
 /* The page, kept with the segment or, over budget, in `arena`. */
-static enum status get(struct segment *segment, const struct page_ref *page, int kind,
+static enum status get(struct segment *segment, const struct page_ref *page,
+                       enum kept_kind kind,
                        _Atomic(struct rollup_kept *) *place, struct arena *arena,
                        const struct rollup_kept **out, struct error *err)
 {

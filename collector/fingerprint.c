@@ -27,13 +27,16 @@ struct fingerprint {
     size_t last_row_start, last_row_len; /* of the row before it; len 0: none */
 };
 
-/* Bytes of words; without branches, since every byte of a statement is asked for. */
+static bool is_letter(unsigned char c)
+{
+    return (unsigned char)((c | 0x20) - 'a') <= 25;
+}
+
 static bool is_word_byte(char c)
 {
     unsigned char u = (unsigned char)c;
 
-    return (unsigned)((unsigned char)((u | 0x20) - 'a') <= 25) |
-           (unsigned)((unsigned char)(u - '0') <= 9) | (unsigned)(u == '_') | (unsigned)(u >= 0x80);
+    return is_letter(u) || (unsigned char)(u - '0') <= 9 || u == '_' || u >= 0x80;
 }
 
 static void put(struct fingerprint *out, char byte)
@@ -42,19 +45,25 @@ static void put(struct fingerprint *out, char byte)
         out->text[out->len++] = byte;
 }
 
-/* With letters in lower case. */
-static void put_folded(struct fingerprint *out, struct slice word)
+/* The word at the front, with letters in lower case, is written behind the text as far as there is
+ * room, but not counted yet. Gives its length; half of the work on a statement is here. */
+static size_t write_word(struct fingerprint *out)
 {
-    size_t room = FINGERPRINT_SIZE_MAX - out->len;
-    size_t len = word.len < room ? word.len : room;
-    char *to = out->text + out->len;
+    const char *from = out->rest.data, *end = from + out->rest.len;
+    const char *at = from;
+    char *to = out->text + out->len, *to_end = out->text + FINGERPRINT_SIZE_MAX;
 
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)word.data[i];
+    for (; at < end; at++) {
+        char c = *at;
 
-        to[i] = (char)(c | ((unsigned char)(c - 'A') <= 25) << 5);
+        if (is_letter((unsigned char)c))
+            c |= 0x20;
+        else if (!is_word_byte(c) && c != '$')
+            break;
+        if (to < to_end)
+            *to++ = c;
     }
-    out->len += len;
+    return (size_t)(at - from);
 }
 
 /* The blank that is due, if a token is before it. */
@@ -215,10 +224,17 @@ static size_t string_prefix_len(struct slice rest)
     return 0;
 }
 
+static bool is_boolean(struct slice word)
+{
+    return (word.len == 4 && slice_equal_fold(word, SLICE_LITERAL("true"))) ||
+           (word.len == 5 && slice_equal_fold(word, SLICE_LITERAL("false")));
+}
+
 static void take_identifier(struct fingerprint *out)
 {
     size_t prefix = string_prefix_len(out->rest);
-    size_t len = 0;
+    bool blank = out->blank;
+    size_t start = out->len, room, len;
 
     if (prefix > 0) {
         bool backslash = (out->rest.data[0] | 0x20) == 'e';
@@ -228,18 +244,19 @@ static void take_identifier(struct fingerprint *out)
         put_value(out);
         return;
     }
-    while (len < out->rest.len && (is_word_byte(out->rest.data[len]) || out->rest.data[len] == '$'))
-        len++;
-    if ((len == 4 && slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("true"))) ||
-        (len == 5 && slice_equal_fold(slice_first(out->rest, len), SLICE_LITERAL("false")))) {
+    put_blank(out);
+    len = write_word(out);
+    if (is_boolean(slice_first(out->rest, len))) { /* a value: take the blank back */
+        out->blank = blank;
+        out->len = start;
         skip(out, len);
         put_value(out);
         return;
     }
     if (out->values_depth == out->depth + 1)
         out->values_depth = 0; /* the rows are over */
-    put_blank(out);
-    put_folded(out, slice_first(out->rest, len));
+    room = FINGERPRINT_SIZE_MAX - out->len;
+    out->len += len < room ? len : room;
     skip(out, len);
 }
 

@@ -57,14 +57,30 @@ static bool path_names(struct slice path, const char *format_name)
     return slice_find(path, slice_first(system, slice_find_byte(system, '_'))) != SIZE_MAX;
 }
 
+static unsigned begin_of(struct slice line)
+{
+    if (line.len == 0)
+        return BEGINS_OTHER;
+    if ((unsigned char)(line.data[0] - '0') <= 9)
+        return BEGINS_DIGIT;
+    return line.data[0] == '[' ? BEGINS_BRACKET : line.data[0] == '{' ? BEGINS_BRACE : BEGINS_OTHER;
+}
+
+bool format_may_begin(const struct format *format, struct slice line)
+{
+    return format->begins == 0 || (format->begins & begin_of(line)) != 0;
+}
+
 const struct format *format_detect(struct slice line, struct slice path, unsigned score_min)
 {
     const struct format *best = NULL;
-    unsigned best_score = 0;
+    unsigned best_score = 0, begin = begin_of(line);
 
     for (uint32_t i = 0; i < format_count; i++) {
-        unsigned score = formats[i]->detect(line);
+        unsigned score = 0;
 
+        if (formats[i]->begins == 0 || (formats[i]->begins & begin) != 0)
+            score = formats[i]->detect(line);
         if (score == 0 || score < score_min)
             continue;
         score += path_names(path, formats[i]->name) ? PATH_HINT_SCORE : 0;

@@ -109,6 +109,14 @@ enum line_kind {
     LINE_UNKNOWN,   /* not of this format: an event of its own, parsed as raw */
 };
 
+/* What the first byte of a line can be. */
+enum begin {
+    BEGINS_DIGIT = 1,
+    BEGINS_BRACKET = 2, /* [ */
+    BEGINS_BRACE = 4,   /* { */
+    BEGINS_OTHER = 8,   /* or nothing: an empty line */
+};
+
 struct format {
     const char *name;    /* value of the field `format` */
     const char *fields;  /* names of its fields, blank-separated, for the docs */
@@ -124,6 +132,9 @@ struct format {
     /* INVALID: not of this format; the event is then stored whole as raw, and counted. */
     enum status (*parse)(const struct format_context *context, struct slice event,
                          struct parsed_event *out);
+    /* Kinds of first bytes (enum begin) of the lines for which detect() does not say 0; 0: any. So
+     * most formats are not asked about most lines. */
+    unsigned begins;
     /* How surely the first line of an event is of this format: 0 no .. 100 certain. */
     unsigned (*detect)(struct slice line);
     /* Optional: turn settings into something faster (a prefix parser), kept in the arena for the
@@ -188,6 +199,8 @@ void extra_fields_resolve(const struct field_names *names, field_id out[EXTRA_CO
 /* All formats, in the order in which equal detection scores win. */
 extern const struct format *const formats[];
 extern const uint32_t format_count;
+/* False: detect() of the format says 0 by the first byte of the line. */
+bool format_may_begin(const struct format *format, struct slice line);
 /* By name; NULL if there is none. */
 const struct format *format_find(struct slice name);
 extern const struct format format_raw;

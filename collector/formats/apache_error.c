@@ -109,5 +109,6 @@ const struct format format_apache_error = {
     .multi_line = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_BRACKET,
     .detect = detect,
 };

@@ -223,5 +223,6 @@ const struct format format_celery = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_BRACKET,
     .detect = detect,
 };

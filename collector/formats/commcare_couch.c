@@ -113,5 +113,6 @@ const struct format format_commcare_couch = {
     .name = "commcare_couch",
     .fields = "user tenant caller url_group task database method status bytes path duration",
     .parse = parse,
+    .begins = BEGINS_DIGIT,
     .detect = detect,
 };

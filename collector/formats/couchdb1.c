@@ -98,5 +98,6 @@ const struct format format_couchdb1 = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_BRACKET,
     .detect = detect,
 };

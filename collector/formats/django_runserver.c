@@ -34,5 +34,6 @@ const struct format format_django_runserver = {
     .name = "django_runserver",
     .fields = "method path params url_group status bytes tenant",
     .parse = parse,
+    .begins = BEGINS_BRACKET,
     .detect = detect,
 };

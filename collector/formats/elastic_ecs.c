@@ -48,5 +48,6 @@ const struct format format_elastic_ecs = {
     .starts_alone = true,
     .line_kind = elastic_object_line_kind,
     .parse = parse,
+    .begins = BEGINS_BRACE,
     .detect = detect,
 };

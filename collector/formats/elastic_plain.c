@@ -105,5 +105,6 @@ const struct format format_elastic_plain = {
     .starts_alone = true,
     .line_kind = elastic_line_kind,
     .parse = parse,
+    .begins = BEGINS_BRACKET,
     .detect = detect,
 };

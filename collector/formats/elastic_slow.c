@@ -152,5 +152,6 @@ const struct format format_elastic_slow = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_BRACKET,
     .detect = detect,
 };

@@ -54,5 +54,6 @@ const struct format format_formplayer_bodies = {
     .name = "formplayer_bodies",
     .fields = "client user tenant path url_group status",
     .parse = parse,
+    .begins = BEGINS_BRACE,
     .detect = detect,
 };

@@ -127,5 +127,6 @@ const struct format format_gunicorn_error = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT | BEGINS_BRACKET,
     .detect = detect,
 };

@@ -304,6 +304,7 @@ const struct format format_java = {
     .name = "java",
     JAVA_FUNCTIONS,
     .fields = "logger thread pid exception path url_group",
+    .begins = BEGINS_DIGIT | BEGINS_BRACKET,
     .detect = detect_java,
 };
 
@@ -311,6 +312,7 @@ const struct format format_kafka = {
     .name = "kafka",
     JAVA_FUNCTIONS,
     .fields = "logger duration exception",
+    .begins = BEGINS_DIGIT | BEGINS_BRACKET,
     .detect = detect_kafka,
 };
 
@@ -318,6 +320,7 @@ const struct format format_zookeeper = {
     .name = "zookeeper",
     JAVA_FUNCTIONS,
     .fields = "thread logger exception",
+    .begins = BEGINS_DIGIT | BEGINS_BRACKET,
     .detect = detect_zookeeper,
 };
 
@@ -325,5 +328,6 @@ const struct format format_formplayer = {
     .name = "formplayer",
     JAVA_FUNCTIONS,
     .fields = "logger thread path exception url_group",
+    .begins = BEGINS_DIGIT | BEGINS_BRACKET,
     .detect = detect_formplayer,
 };

@@ -109,5 +109,6 @@ const struct format format_json = {
     .names_in_lines = true,
     .fields = "keys that bear our names, the rest as they are",
     .parse = parse_object,
+    .begins = BEGINS_BRACE,
     .detect = detect,
 };

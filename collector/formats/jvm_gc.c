@@ -237,5 +237,6 @@ const struct format format_jvm_gc = {
     .multi_line = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT | BEGINS_BRACKET,
     .detect = detect,
 };

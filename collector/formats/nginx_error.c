@@ -170,5 +170,6 @@ const struct format format_nginx_error = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT,
     .detect = detect,
 };

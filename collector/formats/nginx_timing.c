@@ -127,5 +127,6 @@ const struct format format_nginx_timing = {
     .fields = "method path params url_group status duration bytes_in bytes cache referer "
               "referer_group route tenant",
     .parse = parse,
+    .begins = BEGINS_BRACKET,
     .detect = detect,
 };

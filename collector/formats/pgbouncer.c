@@ -100,5 +100,6 @@ const struct format format_pgbouncer = {
     .name = "pgbouncer",
     .fields = "pid user database client duration",
     .parse = parse,
+    .begins = BEGINS_DIGIT,
     .detect = detect,
 };

@@ -180,5 +180,6 @@ const struct format format_postgres_csv = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT,
     .detect = detect,
 };

@@ -104,5 +104,6 @@ const struct format format_postgres_json = {
     .fields = "pid user database client statement fingerprint duration sqlstate session app task "
               "bytes op",
     .parse = parse,
+    .begins = BEGINS_BRACE,
     .detect = detect,
 };

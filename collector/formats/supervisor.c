@@ -109,5 +109,6 @@ const struct format format_supervisor = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT,
     .detect = detect,
 };

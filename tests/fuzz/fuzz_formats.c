@@ -117,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (format->compile == NULL ||
         format->compile(&settings, &arena, &context.compiled, &err) == STATUS_OK) {
         assert(format->detect(event) <= 100);
+        assert(format->detect(event) == 0 || format_may_begin(format, event));
         ask_lines(format, &context, event);
         parsed_reset(parsed);
         if (format->parse(&context, event, parsed) == STATUS_OK) {

@@ -194,6 +194,9 @@ static enum status scan_ordered(struct worker *worker)
     const struct plan *plan = worker->plan;
     struct read_ahead_options options = {.run = plan->run,
                                          .scan = worker->scan,
+                                         .lines = worker->rows_wanted == 0 &&
+                                                  (plan->scanned.all ||
+                                                   field_set_has(&plan->scanned, FIELD_ID_MSG)),
                                          .alone = plan->brief ||
                                                   plan->run->options->workers == 1};
     struct read_ahead *ahead = NULL;

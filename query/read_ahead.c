@@ -49,13 +49,15 @@ static enum status find_block(struct read_ahead *ahead, struct found *out, struc
 }
 
 /* Read here what the merger would read: if that fails, it will see so itself. */
-static void load_places(struct block *block)
+static void load_rows(const struct read_ahead *ahead, struct block *block)
 {
     struct error unseen = {0};
 
     (void)block_order_times(block, &unseen);
     if (block_source_numbers(block, &unseen) != NULL)
         (void)block_sequences(block, &unseen);
+    if (ahead->options.lines)
+        block_prepare_lines(block);
 }
 
 static bool is_full(const struct read_ahead *ahead)
@@ -94,7 +96,7 @@ static void *read_main(void *user)
         status = find_block(ahead, &found, &err);
         if (status != STATUS_OK)
             break;
-        load_places(found.block);
+        load_rows(ahead, found.block);
         if (!put(ahead, found)) {
             block_release(found.block);
             status = STATUS_END;

@@ -15,6 +15,7 @@ struct read_ahead_options {
     struct run *run;
     struct scan *scan;  /* ordered; nobody else asks it for blocks */
     bool alone;         /* no second thread */
+    bool lines;         /* of all rows will be rendered */
 };
 
 /* Errors: NO_MEMORY. */

@@ -106,6 +106,12 @@ enum status block_render(struct block *block, uint32_t row, struct buf *out, str
     return block->ops->render(block, row, out, err);
 }
 
+void block_prepare_lines(struct block *block)
+{
+    if (block->ops->prepare_lines != NULL)
+        block->ops->prepare_lines(block);
+}
+
 void block_narrow(struct block *block, const uint32_t *rows, uint32_t count)
 {
     memset(block->selected, 0, bit_words(block->row_count) * sizeof(*block->selected));
@@ -154,6 +160,19 @@ uint32_t bits_count(const uint64_t *bits, uint32_t count)
     for (size_t i = 0; i < words; i++)
         sum += (uint32_t)__builtin_popcountll(bits[i]);
     return sum;
+}
+
+bool bits_any(const uint64_t *bits, uint32_t first, uint32_t count)
+{
+    for (uint32_t end = first + count; first < end; first = (first | 63) + 1) {
+        uint64_t word = bits[first >> 6] >> (first & 63);
+
+        if (end - first < 64)
+            word &= ((uint64_t)1 << (end - first)) - 1;
+        if (word != 0)
+            return true;
+    }
+    return false;
 }
 
 static enum status filter_times(struct block *block, int64_t time_min_ns, int64_t time_max_ns,

@@ -74,6 +74,9 @@ const field_id *block_fields(struct block *block, uint32_t *count);
 enum status block_render(struct block *block, uint32_t row, struct buf *out,
                          struct error *err) WARN_UNUSED;
 
+/* Read now what block_render() of the selected rows needs, so that it is not read by the one who renders
+ * them. What fails will fail there again. */
+void block_prepare_lines(struct block *block);
 /* From now on only these of the selected rows are looked at, `count` of them in any order: what is made
  * of the block may leave out the others. */
 void block_narrow(struct block *block, const uint32_t *rows, uint32_t count);

@@ -34,6 +34,7 @@ struct block_ops {
                           struct error *err);
     const field_id *(*fields)(struct block *block, uint32_t *count);
     enum status (*render)(struct block *block, uint32_t row, struct buf *out, struct error *err);
+    void (*prepare_lines)(struct block *block); /* NULL: nothing to read */
     /* Free the implementation's part and the block itself, except `arena` and `owner`. */
     void (*release)(struct block *block);
 };
@@ -77,6 +78,8 @@ static inline void bit_clear(uint64_t *bits, uint32_t at)
 /* Set the first `count` bits, and no others, of bit_words(count) words. */
 void bits_fill(uint64_t *bits, uint32_t count);
 uint32_t bits_count(const uint64_t *bits, uint32_t count);
+/* Is any of [first, first + count) set? */
+bool bits_any(const uint64_t *bits, uint32_t first, uint32_t count);
 
 /* Keep the selected rows with time_min <= _time < time_max that pass `filter` (NULL: all), and
  * count them. The one way that a block of columns is filtered; see predicate_eval.h. */

@@ -625,6 +625,21 @@ static enum status segment_render(struct block *base, uint32_t row, struct buf *
     return status;
 }
 
+static void segment_prepare_lines(struct block *base)
+{
+    struct segment_block *block = of(base);
+    struct error unseen = {0};
+
+    for (uint32_t k = 0; k < block->entry->section_count && !base->samples; k++) {
+        const struct segment_section *section = &block->entry->sections[k];
+        struct segment_lines lines;
+
+        if (bits_any(base->selected, section->first_row, section->row_count) &&
+            segment_lines_open(block, k, &lines, &unseen) != STATUS_OK)
+            return;
+    }
+}
+
 static void segment_release(struct block *base)
 {
     struct segment_block *block = of(base);
@@ -639,5 +654,6 @@ const struct block_ops segment_block_ops = {
     .column = segment_column,
     .fields = segment_fields,
     .render = segment_render,
+    .prepare_lines = segment_prepare_lines,
     .release = segment_release,
 };

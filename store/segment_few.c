@@ -17,17 +17,25 @@ static enum status no_memory(struct error *err)
 
 /* ---- which rows ---- */
 
-static uint32_t selected_in(const struct segment_block *block,
-                            const struct segment_section *section, uint32_t *rows)
-{
-    uint32_t count = 0;
+/* Stands in block->few for sections whose columns are loaded as a whole. */
+static struct segment_few whole_section;
 
-    for (uint32_t i = 0; i < section->row_count; i++)
-        if (bit_get(block->base.selected, section->first_row + i)) {
-            if (rows != NULL)
-                rows[count] = i;
-            count++;
+/* Selected rows of the section, at most `most` of them, to `rows`. */
+static uint32_t selected_in(const struct segment_block *block,
+                            const struct segment_section *section, uint32_t *rows, uint32_t most)
+{
+    uint32_t end = section->first_row + section->row_count, count = 0;
+
+    for (uint32_t at = section->first_row; at < end && count < most; at = (at | 63) + 1) {
+        uint64_t word = block->base.selected[at >> 6] >> (at & 63);
+
+        for (; word != 0 && count < most; word &= word - 1) {
+            uint32_t row = at + (uint32_t)__builtin_ctzll(word);
+
+            if (row < end)
+                rows[count++] = row - section->first_row;
         }
+    }
     return count;
 }
 
@@ -92,7 +100,7 @@ enum status segment_few_get(struct segment_block *block, uint32_t section,
 {
     const struct segment_section *entry = &block->entry->sections[section];
     struct arena *arena = &block->base.arena;
-    uint32_t count, *rows;
+    uint32_t most = entry->row_count / FEW_SHARE, *rows;
     struct segment_few *few;
     enum status status;
 
@@ -101,20 +109,18 @@ enum status segment_few_get(struct segment_block *block, uint32_t section,
                                  (size_t)block->entry->section_count + 1);
     if (block->few == NULL)
         return no_memory(err);
-    *out = block->few[section];
-    if (*out != NULL)
-        return STATUS_OK;
-    count = selected_in(block, entry, NULL);
-    if (count > entry->row_count / FEW_SHARE)
+    *out = block->few[section] == &whole_section ? NULL : block->few[section];
+    if (block->few[section] != NULL)
         return STATUS_OK;
     few = arena_new(arena, struct segment_few, 1);
-    rows = arena_new(arena, uint32_t, (size_t)count + 1);
+    rows = arena_take(arena, sizeof(*rows), _Alignof(uint32_t), (size_t)most + 1);
     if (few == NULL || rows == NULL)
         return no_memory(err);
-    (void)selected_in(block, entry, rows);
-    few->count = count;
+    few->count = selected_in(block, entry, rows, most + 1);
+    if (few->count > most)
+        return STATUS_OK;
     few->rows = rows;
-    few->places = arena_new(arena, uint32_t, (size_t)count + 1);
+    few->places = arena_new(arena, uint32_t, (size_t)few->count + 1);
     few->values = arena_new(arena, struct segment_values,
                             segment_family_of(block, section)->column_count + 1u);
     if (few->places == NULL || few->values == NULL)
@@ -258,9 +264,15 @@ enum status segment_lines_open(struct segment_block *block, uint32_t section,
     enum status status;
 
     *out = (struct segment_lines){.block = block, .section = section};
+    if (block->few != NULL && block->few[section] == &whole_section)
+        return STATUS_OK;
     status = segment_few_get(block, section, &out->few, err);
-    if (status == STATUS_OK && out->few == NULL)
-        return segment_block_load(block, section, err);
+    if (status == STATUS_OK && out->few == NULL) {
+        status = segment_block_load(block, section, err);
+        if (status == STATUS_OK)
+            block->few[section] = &whole_section;
+        return status;
+    }
     if (status != STATUS_OK || out->few->has_line)
         return status;
     for (uint32_t i = 0; i < segment_family_of(block, section)->slot_count && status == STATUS_OK;

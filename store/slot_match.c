@@ -1,6 +1,8 @@
 /* store/slot_match.c -- values of more than one part. */
 #include "store/slot_match.h"
 
+#include <assert.h>
+
 const char *match_decimal(const char *at, const char *end, uint64_t value, unsigned padded)
 {
     unsigned scale = decimal_scale(value);
@@ -43,6 +45,7 @@ const char *match_ipv4(const char *at, const char *end, uint32_t value)
         memcpy(text + len, octet->text, sizeof(octet->text));
         len += octet->len + 1;
     }
+    assert(len <= 16); /* else the compiler sees match_bytes() read behind `text` */
     return match_bytes(at, end, text, len - 1);
 }
 

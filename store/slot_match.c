@@ -22,11 +22,12 @@ struct octet {
     char text[4];
     uint32_t len; /* of the digits */
 };
+/* Casts, since clang also looks at the branch that is not taken. */
 #define OCTET(n)                                                                              \
     {                                                                                         \
-        {(n) > 99 ? '0' + (n) / 100 : (n) > 9 ? '0' + (n) / 10 : '0' + (n),                   \
-         (n) > 99 ? '0' + (n) / 10 % 10 : (n) > 9 ? '0' + (n) % 10 : '.',                     \
-         (n) > 99 ? '0' + (n) % 10 : '.', '.'},                                               \
+        {(char)((n) > 99 ? '0' + (n) / 100 : (n) > 9 ? '0' + (n) / 10 : '0' + (n)),           \
+         (char)((n) > 99 ? '0' + (n) / 10 % 10 : (n) > 9 ? '0' + (n) % 10 : '.'),             \
+         (char)((n) > 99 ? '0' + (n) % 10 : '.'), '.'},                                       \
             (n) > 99 ? 3 : (n) > 9 ? 2 : 1                                                    \
     }
 #define OCTETS_4(n)  OCTET(n), OCTET((n) + 1), OCTET((n) + 2), OCTET((n) + 3)
@@ -45,7 +46,7 @@ const char *match_ipv4(const char *at, const char *end, uint32_t value)
         memcpy(text + len, octet->text, sizeof(octet->text));
         len += octet->len + 1;
     }
-    assert(len <= 16); /* else the compiler sees match_bytes() read behind `text` */
+    assert(len > 0 && len <= 16); /* else the compiler sees match_bytes() read behind `text` */
     return match_bytes(at, end, text, len - 1);
 }
 

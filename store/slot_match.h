@@ -30,7 +30,7 @@ static inline bool match_same(const char *a, const char *b, size_t len)
     if (len > 32)
         return memcmp(a, b, len) == 0;
     if (len > 16)
-        return match_16(a, b) & match_16(a + len - 16, b + len - 16);
+        return ((int)match_16(a, b) & (int)match_16(a + len - 16, b + len - 16)) != 0;
     if (len >= 8) {
         memcpy(&first, a, 8);
         memcpy(&second, b, 8);

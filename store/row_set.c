@@ -77,7 +77,7 @@ static struct slice keep(struct row_set *set, struct slice text)
 
 static uint32_t source_index(struct row_set *set, const struct event_source *source)
 {
-    struct buf encoded = buf_empty(SOURCE_TEXT_SIZE_MAX * 5);
+    struct buf encoded = buf_empty((size_t)SOURCE_TEXT_SIZE_MAX * 5);
     uint32_t index = MAP_NONE;
     struct event_source *copy;
     struct slice key;
@@ -191,9 +191,9 @@ static enum status begin_section(struct reading *reading, struct segment_block *
         .index = index,
         .section = &block->entry->sections[index],
         .family = family,
-        .fields = arena_alloc(arena, sizeof(*out->fields), 8, family->field_count + 1u),
+        .fields = arena_alloc(arena, sizeof(void *), _Alignof(void *), family->field_count + 1u),
         .numbers = arena_new(arena, uint32_t, family->field_count + 1u),
-        .copies = arena_alloc(arena, sizeof(*out->copies), 8, family->column_count + 1u),
+        .copies = arena_alloc(arena, sizeof(void *), _Alignof(void *), family->column_count + 1u),
         .gap_starts = arena_new(arena, uint32_t, family->slot_count + 1u),
     };
     if (status == STATUS_OK && arena->failed)
@@ -270,7 +270,7 @@ static enum status read_fields(struct reading *reading, struct section_reading *
         return no_memory(reading->err);
     for (uint32_t i = 0; i < at->family->field_count; i++) {
         const struct segment_field *from = at->fields[i];
-        const uint32_t *offsets = template->field_offsets + 2 * at->numbers[i];
+        const uint32_t *offsets = template->field_offsets + (size_t)2 * at->numbers[i];
 
         fields[i] = (struct event_field){
             .field = from->field, .type = from->type, .unit = from->unit};

@@ -78,20 +78,18 @@ static enum status load(struct segment_block *block, struct arrays *out, struct 
 static enum status check_arrays(struct check *check, const struct arrays *arrays, uint32_t first,
                                 const uint32_t *rows, uint32_t count)
 {
-    const struct segment_writer *writer = check->writer;
     uint64_t time = 0, position = 0, level = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t row = rows[i], at = first + i;
-        int64_t order = (int64_t)((uint64_t)writer->times[row] +
-                                  (uint64_t)writer->order_distances[row]);
+        const struct row_facts *row = &check->writer->facts[rows[i]];
+        uint32_t at = first + i;
 
-        time |= (uint64_t)(arrays->times[at] ^ writer->times[row]);
-        time |= (uint64_t)(arrays->orders[at] ^ order);
-        position |= arrays->sequences[at] ^ writer->sequences[row];
-        position |= arrays->sources[at] ^ writer->row_sources[row];
-        level |= (uint64_t)(arrays->levels[at] ^ writer->levels[row]);
-        level |= (uint64_t)(arrays->flags[at] ^ writer->flags[row]);
+        time |= (uint64_t)(arrays->times[at] ^ row->time_ns);
+        time |= (uint64_t)(arrays->orders[at] ^ row_order_ns(row));
+        position |= arrays->sequences[at] ^ row->sequence;
+        position |= arrays->sources[at] ^ row->source;
+        level |= (uint64_t)(arrays->levels[at] ^ row->level);
+        level |= (uint64_t)(arrays->flags[at] ^ row->flags);
     }
     if (time != 0)
         return differs(check, "time");
@@ -178,7 +176,6 @@ static const uint32_t *expect_rows(struct check *check, const struct segment_sec
 
 static enum status check_events(struct check *check, struct segment_block *block)
 {
-    struct line_list lines = {check->writer->rows.bytes, check->writer->sizes};
     uint32_t *all = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
     struct arrays arrays;
     enum status status = load(block, &arrays, check->err);
@@ -193,7 +190,7 @@ static enum status check_events(struct check *check, struct segment_block *block
             return differs(check, "count of rows");
         memcpy(all + section->first_row, rows, section->row_count * sizeof(*rows));
         status = segment_block_load(block, k, check->err);
-        if (status == STATUS_OK && !segment_lines_equal(block, k, &lines, rows))
+        if (status == STATUS_OK && !segment_lines_equal(block, k, check->writer->facts, rows))
             status = differs(check, "text");
         if (status == STATUS_OK)
             status = check_arrays(check, &arrays, section->first_row, rows, section->row_count);
@@ -264,16 +261,16 @@ static enum status check_offsets(const struct check *check)
     if (expected == NULL)
         return error_set(check->err, STATUS_NO_MEMORY, "no memory to check a segment");
     for (uint64_t i = 0; i < check->content->row_count && status == STATUS_OK; i++) {
-        uint32_t number = writer->row_sources[i];
-        const struct segment_source_entry *source = &segment->sources[number];
-        uint64_t *offset = &expected[3 * (size_t)number], *rank = offset + 1,
+        const struct row_facts *row = &writer->facts[i];
+        const struct segment_source_entry *source = &segment->sources[row->source];
+        uint64_t *offset = &expected[3 * (size_t)row->source], *rank = offset + 1,
                  *anchor = offset + 2;
 
         if (*anchor < source->anchor_count && source->anchors[*anchor].rank == *rank)
             *offset += source->anchors[(*anchor)++].offset;
-        if (*offset != writer->offsets[i])
+        if (*offset != row->offset)
             status = differs(check, "offset");
-        *offset += writer->sizes[i] + source->tail;
+        *offset += row->size + source->tail;
         ++*rank;
     }
     free(expected);

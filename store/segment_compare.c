@@ -40,18 +40,18 @@ static void prefetch_line(const char *bytes, uint32_t size)
 }
 
 static void open_tile(struct tile *tile, const struct segment_block *block, uint32_t section,
-                      const struct line_list *lines, const uint32_t *rows)
+                      const struct row_facts *facts, const uint32_t *rows)
 {
     const uint32_t *codes =
         block->templates + block->entry->sections[section].first_row + tile->first;
 
     tile->one_template = true;
     for (uint32_t i = 0; i < tile->count; i++) {
-        uint32_t row = rows[tile->first + i];
+        const struct row_facts *row = &facts[rows[tile->first + i]];
 
-        tile->at[i] = lines->bytes[row];
-        tile->end[i] = tile->at[i] + lines->sizes[row];
-        prefetch_line(tile->at[i], lines->sizes[row]);
+        tile->at[i] = row->bytes;
+        tile->end[i] = row->bytes + row->size;
+        prefetch_line(row->bytes, row->size);
         tile->templates[i] = &block->segment->templates[codes[i]];
         tile->one_template = tile->one_template && codes[i] == codes[0];
     }
@@ -256,7 +256,7 @@ static bool tile_ends(const struct tile *tile)
 }
 
 bool segment_lines_equal(struct segment_block *block, uint32_t section,
-                         const struct line_list *lines, const uint32_t *rows)
+                         const struct row_facts *facts, const uint32_t *rows)
 {
     const struct segment_family *family = segment_family_of(block, section);
     const struct segment_values *values = block->values[section];
@@ -267,7 +267,7 @@ bool segment_lines_equal(struct segment_block *block, uint32_t section,
         tile.count = count - first < TILE_ROWS ? count - first : TILE_ROWS;
         tile.first = first;
         tile.differs = false;
-        open_tile(&tile, block, section, lines, rows);
+        open_tile(&tile, block, section, facts, rows);
         for (uint32_t slot = 0; slot < family->slot_count && !tile.differs; slot++) {
             pass_gap(&tile, slot);
             pass_column(&tile, &family->columns[slot], &values[slot], &block->stamps);

@@ -28,7 +28,7 @@ struct gathering {
     uint64_t **outputs;     /* those of them that there are */
     uint32_t word_count;
     const struct slice *blobs;
-    const int64_t *times;   /* by row of the segment */
+    const struct row_facts *facts; /* by row of the segment */
     struct gather_pools *pools;
 };
 
@@ -231,17 +231,21 @@ static bool is_long(const struct gathering *gathering, uint32_t column)
 /* Are most values new? Then a dictionary would only be a second copy. */
 static bool is_mostly_distinct(const struct gathering *gathering, uint32_t column)
 {
-    uint64_t seen[SAMPLE_PLACES] = {0};
     uint32_t stride = gathering->row_count / SAMPLE_MAX + 1, total = 0, distinct = 0;
+    uint64_t seen[SAMPLE_PLACES]; /* a power of two of them is used */
+    uint32_t places = SAMPLE_PLACES;
 
     if (gathering->row_count < SMALL_COLUMN_ROWS)
         return is_long(gathering, column);
+    while (places / 2 > 2 * gathering->row_count)
+        places /= 2;
+    memset(seen, 0, places * sizeof(seen[0]));
     for (uint32_t i = 0; i < gathering->row_count; i += stride) {
         uint64_t hash = hash_at(gathering, column, i) | 1;
-        uint32_t place = (uint32_t)(hash >> 32) % SAMPLE_PLACES;
+        uint32_t place = (uint32_t)(hash >> 32) & (places - 1);
 
         while (seen[place] != 0 && seen[place] != hash)
-            place = (place + 1) % SAMPLE_PLACES;
+            place = (place + 1) & (places - 1);
         distinct += seen[place] == 0;
         seen[place] = hash;
         total++;
@@ -374,7 +378,7 @@ static bool gather_numbers(const struct gathering *gathering, uint32_t column,
     } else if (out->kind.type == SLOT_STAMP) {
         for (uint32_t i = 0; i < count; i++)
             out->numbers[i] =
-                (int64_t)(values[i] - (uint64_t)gathering->times[gathering->order[i]]);
+                (int64_t)(values[i] - (uint64_t)gathering->facts[gathering->order[i]].time_ns);
     } else {
         memcpy(out->numbers, values, count * sizeof(*values));
     }
@@ -444,7 +448,8 @@ static bool gather(struct gathering *gathering, struct gathered *out)
 }
 
 bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_t family,
-                   const struct slice *blobs, const int64_t *times, struct gather_pools *pools)
+                   const struct slice *blobs, const struct row_facts *facts,
+                   struct gather_pools *pools)
 {
     bool as_text = family == rows->set.family_count;
     struct gathering gathering = {
@@ -453,7 +458,7 @@ bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_
         .row_count = (uint32_t)(rows->family_start[family + 1] - rows->family_start[family]),
         .family = as_text ? NULL : &rows->set.families[family],
         .blobs = blobs,
-        .times = times,
+        .facts = facts,
         .pools = pools,
     };
 

@@ -6,6 +6,7 @@
 #ifndef DENDRO_STORE_SEGMENT_GATHER_H
 #define DENDRO_STORE_SEGMENT_GATHER_H
 
+#include "store/row_facts.h"
 #include "store/segment_format.h"
 #include "store/id_pool.h"
 #include "store/shaped_rows.h"
@@ -47,9 +48,10 @@ struct gathered {
 };
 
 /* All rows of `family` (family_count: the rows kept as text, with `blobs` as the bytes of their
- * fields). `times` by row of the segment. False without memory. */
+ * fields). `facts` by row of the segment. False without memory. */
 bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_t family,
-                   const struct slice *blobs, const int64_t *times, struct gather_pools *pools);
+                   const struct slice *blobs, const struct row_facts *facts,
+                   struct gather_pools *pools);
 void gathered_release(struct gathered *gathered);
 void gather_pools_init(struct gather_pools *pools);
 void gather_pools_release(struct gather_pools *pools);

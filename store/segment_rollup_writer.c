@@ -203,12 +203,12 @@ static void add_batch(struct segment_writer *writer, uint32_t family,
     uint32_t format = as_text ? 0 : rows->set.families[family].format;
 
     for (uint32_t i = 0; i < batch->count; i++) {
-        uint32_t row = batch->rows[i];
+        const struct row_facts *row = &writer->facts[batch->rows[i]];
 
         if (as_text)
-            format = writer->content->rows[row].event->format;
-        batch->keys[i] = rollup_key(&writer->rollup, writer->row_sources[row], format,
-                                    writer->levels[row], writer->times[row]);
+            format = row->format;
+        batch->keys[i] =
+            rollup_key(&writer->rollup, row->source, format, row->level, row->time_ns);
     }
     for (uint32_t i = 0; i < batch->count && fields->tenants != NULL; i++)
         batch->tenants[i] = fields->tenants->list[fields->tenants->numbers[batch->first + i]];

@@ -75,6 +75,25 @@ static bool account_source(struct source_state *source, const struct segment_row
 
 enum { PREFETCH_ROWS = 12 };
 
+static struct row_facts facts_of(const struct segment_row *row, const struct source_state *source)
+{
+    const struct event *event = row->event;
+
+    return (struct row_facts){
+        .time_ns = event->time_ns,
+        .order_distance_ns = (int64_t)((uint64_t)row->order_time_ns - (uint64_t)event->time_ns),
+        .rank = (int64_t)source->info.rows,
+        .sequence = row->sequence,
+        .offset = event->offset,
+        .bytes = event->bytes.data,
+        .size = (uint32_t)event->bytes.len,
+        .source = event->source,
+        .format = event->format,
+        .level = event->level,
+        .flags = event->flags,
+    };
+}
+
 static enum status account_rows(struct segment_writer *writer)
 {
     const struct segment_content *content = writer->content;
@@ -92,16 +111,7 @@ static enum status account_rows(struct segment_writer *writer)
 
         if (i + PREFETCH_ROWS < content->row_count)
             __builtin_prefetch(row[PREFETCH_ROWS].event);
-        writer->ranks[i] = (int64_t)source->info.rows;
-        writer->times[i] = row->event->time_ns;
-        writer->order_distances[i] =
-            (int64_t)((uint64_t)row->order_time_ns - (uint64_t)row->event->time_ns);
-        writer->row_sources[i] = row->event->source;
-        writer->sequences[i] = row->sequence;
-        writer->offsets[i] = row->event->offset;
-        writer->sizes[i] = (uint32_t)row->event->bytes.len;
-        writer->levels[i] = row->event->level;
-        writer->flags[i] = row->event->flags;
+        writer->facts[i] = facts_of(row, source);
         if (!account_source(source, row))
             return no_memory(writer);
         widen(row->event->time_ns, &summary->time_min_ns, &summary->time_max_ns);
@@ -168,19 +178,9 @@ static const uint32_t *part_rows(const struct segment_writer *writer, const stru
     return writer->rows.order + writer->rows.family_start[part->family] + part->first;
 }
 
-/* Of each row, how far its rank is from the one expected: see segment_format.h. */
-static void put_ranks(struct segment_writer *writer, const struct block_plan *plan, int64_t *out)
+static int64_t *page_numbers(const struct segment_writer *writer, enum block_page page)
 {
-    memset(writer->expected_ranks, 0,
-           writer->content->source_count * sizeof(*writer->expected_ranks));
-    for (uint32_t k = 0; k < plan->part_count; k++)
-        for (uint32_t i = 0; i < plan->parts[k].count; i++) {
-            uint32_t row = part_rows(writer, &plan->parts[k])[i];
-            uint32_t source = writer->row_sources[row];
-
-            *out++ = writer->ranks[row] - writer->expected_ranks[source];
-            writer->expected_ranks[source] = writer->ranks[row] + 1;
-        }
+    return writer->numbers + (size_t)page * BLOCK_ROWS_MAX;
 }
 
 /* Codes of a part: templates of its family, or of rows kept as text the format (put_text_family()). */
@@ -192,7 +192,7 @@ static void put_templates(struct segment_writer *writer, const struct block_part
 
     if (part->family == set->family_count) {
         for (uint32_t i = 0; i < part->count; i++)
-            out[i] = writer->content->rows[rows[i]].event->format;
+            out[i] = writer->facts[rows[i]].format;
         return;
     }
     for (uint32_t i = 0; i < part->count; i++)
@@ -200,39 +200,39 @@ static void put_templates(struct segment_writer *writer, const struct block_part
                  (int64_t)set->families[part->family].first_template;
 }
 
-/* The numbers of one page of a part, but for ranks. */
-static void put_part(struct segment_writer *writer, const struct block_part *part,
-                     enum block_page page, int64_t *out)
-{
-    const uint32_t *rows = part_rows(writer, part);
+struct block_range {
+    int64_t time_min, time_max, order_min, order_max;
+};
 
-    switch (page) {
-    case PAGE_TIME:
-        for (uint32_t i = 0; i < part->count; i++)
-            out[i] = writer->times[rows[i]];
-        break;
-    case PAGE_ORDER:
-        for (uint32_t i = 0; i < part->count; i++)
-            out[i] = writer->order_distances[rows[i]];
-        break;
-    case PAGE_SOURCE:
-        for (uint32_t i = 0; i < part->count; i++)
-            out[i] = writer->row_sources[rows[i]];
-        break;
-    case PAGE_LEVEL:
-        for (uint32_t i = 0; i < part->count; i++)
-            out[i] = writer->levels[rows[i]];
-        break;
-    case PAGE_FLAGS:
-        for (uint32_t i = 0; i < part->count; i++)
-            out[i] = writer->flags[rows[i]];
-        break;
-    case PAGE_TEMPLATE:
-        put_templates(writer, part, out);
-        break;
-    case PAGE_RANK:
-    case BLOCK_PAGE_COUNT:
-        break;
+/* The numbers of all pages of a block, but for templates, in one pass over its rows. Of ranks the
+ * distance to the one expected: see segment_format.h. */
+static void fill_pages(struct segment_writer *writer, const struct block_plan *plan,
+                       struct block_range *range)
+{
+    int64_t *out[BLOCK_PAGE_COUNT];
+    uint32_t at = 0;
+
+    for (unsigned page = 0; page < BLOCK_PAGE_COUNT; page++)
+        out[page] = page_numbers(writer, (enum block_page)page);
+    memset(writer->expected_ranks, 0,
+           writer->content->source_count * sizeof(*writer->expected_ranks));
+    for (uint32_t k = 0; k < plan->part_count; k++) {
+        const uint32_t *rows = part_rows(writer, &plan->parts[k]);
+
+        for (uint32_t i = 0; i < plan->parts[k].count; i++, at++) {
+            const struct row_facts *row = &writer->facts[rows[i]];
+            int64_t *expected = &writer->expected_ranks[row->source];
+
+            out[PAGE_TIME][at] = row->time_ns;
+            out[PAGE_ORDER][at] = row->order_distance_ns;
+            out[PAGE_SOURCE][at] = row->source;
+            out[PAGE_RANK][at] = row->rank - *expected;
+            out[PAGE_LEVEL][at] = row->level;
+            out[PAGE_FLAGS][at] = row->flags;
+            *expected = row->rank + 1;
+            widen(row->time_ns, &range->time_min, &range->time_max);
+            widen(row_order_ns(row), &range->order_min, &range->order_max);
+        }
     }
 }
 
@@ -240,38 +240,23 @@ static bool put_block_page(struct segment_writer *writer, const struct block_pla
                            enum block_page page)
 {
     bool is_code = page != PAGE_TIME && page != PAGE_ORDER && page != PAGE_RANK;
-    int64_t *numbers = writer->numbers + (size_t)page * BLOCK_ROWS_MAX;
-    uint32_t at = 0;
 
-    if (page == PAGE_RANK)
-        put_ranks(writer, plan, numbers);
-    for (uint32_t k = 0; k < plan->part_count; at += plan->parts[k++].count)
-        put_part(writer, &plan->parts[k], page, numbers + at);
     return page_writer_put_numbers(&writer->pages, is_code ? REGION_CODES : REGION_NUMBERS,
-                                   numbers, at, &writer->blocks);
+                                   page_numbers(writer, page), plan->row_count, &writer->blocks);
 }
 
-static bool put_block_head(struct segment_writer *writer, const struct block_plan *plan)
+static bool put_block_head(struct segment_writer *writer, const struct block_plan *plan,
+                           const struct block_range *range)
 {
-    int64_t time_min = INT64_MAX, time_max = INT64_MIN, order_min = INT64_MAX,
-            order_max = INT64_MIN;
     struct buf *out = &writer->blocks;
+    uint64_t time_min = (uint64_t)range->time_min, order_min = (uint64_t)range->order_min;
 
-    for (uint32_t k = 0; k < plan->part_count; k++)
-        for (uint32_t i = 0; i < plan->parts[k].count; i++) {
-            uint32_t row = part_rows(writer, &plan->parts[k])[i];
-
-            widen(writer->times[row], &time_min, &time_max);
-            widen((int64_t)((uint64_t)writer->times[row] +
-                            (uint64_t)writer->order_distances[row]),
-                  &order_min, &order_max);
-        }
     writer->block_count++;
     return buf_append_byte(out, 0) && buf_append_varint(out, plan->row_count) &&
-           buf_append_varint(out, zigzag(time_min)) &&
-           buf_append_varint(out, zigzag((int64_t)((uint64_t)time_max - (uint64_t)time_min))) &&
-           buf_append_varint(out, zigzag((int64_t)((uint64_t)order_min - (uint64_t)time_min))) &&
-           buf_append_varint(out, zigzag((int64_t)((uint64_t)order_max - (uint64_t)order_min)));
+           buf_append_varint(out, zigzag(range->time_min)) &&
+           buf_append_varint(out, zigzag((int64_t)((uint64_t)range->time_max - time_min))) &&
+           buf_append_varint(out, zigzag((int64_t)(order_min - time_min))) &&
+           buf_append_varint(out, zigzag((int64_t)((uint64_t)range->order_max - order_min)));
 }
 
 /* Which bytes occur: a needle with another one need not be looked for. */
@@ -322,7 +307,7 @@ static bool put_section(struct segment_writer *writer, const struct block_part *
     struct gathered *gathered = &writer->gathered[part->family];
 
     if (gathered->columns == NULL &&
-        !gather_family(gathered, &writer->rows, part->family, writer->blobs, writer->times,
+        !gather_family(gathered, &writer->rows, part->family, writer->blobs, writer->facts,
                        &writer->pools))
         return false;
     if (!buf_append_varint(&writer->blocks, part->family) ||
@@ -346,8 +331,14 @@ static bool put_section(struct segment_writer *writer, const struct block_part *
 
 static enum status put_block(struct segment_writer *writer, const struct block_plan *plan)
 {
-    bool fine = put_block_head(writer, plan);
+    struct block_range range = {INT64_MAX, INT64_MIN, INT64_MAX, INT64_MIN};
+    int64_t *templates = page_numbers(writer, PAGE_TEMPLATE);
+    bool fine;
 
+    fill_pages(writer, plan, &range);
+    for (uint32_t i = 0; i < plan->part_count; templates += plan->parts[i++].count)
+        put_templates(writer, &plan->parts[i], templates);
+    fine = put_block_head(writer, plan, &range);
     page_writer_forget(&writer->pages);
     for (int page = 0; page < BLOCK_PAGE_COUNT && fine; page++)
         fine = put_block_page(writer, plan, (enum block_page)page);
@@ -375,7 +366,7 @@ static enum status put_large_family(struct segment_writer *writer, uint32_t fami
 
         *part = (struct block_part){.family = family, .first = first};
         while (first + part->count < count && part->count < BLOCK_ROWS_MAX && bytes < bytes_max)
-            bytes += writer->sizes[part_rows(writer, part)[part->count++]];
+            bytes += writer->facts[part_rows(writer, part)[part->count++]].size;
         plan->part_count = 1;
         plan->row_count = part->count;
         status = put_block(writer, plan);
@@ -514,27 +505,25 @@ static uint64_t seed_of(const struct segment_summary *summary)
     return hash64(parts, sizeof(parts));
 }
 
+static void *aligned(void *memory)
+{
+    uintptr_t at = ((uintptr_t)memory + ROW_FACTS_ALIGN - 1) & ~(uintptr_t)(ROW_FACTS_ALIGN - 1);
+
+    return (void *)at;
+}
+
 static enum status allocate(struct segment_writer *writer)
 {
     const struct segment_content *content = writer->content;
 
     writer->sources = calloc(content->source_count + 1, sizeof(*writer->sources));
     writer->expected_ranks = calloc(content->source_count + 1, sizeof(*writer->expected_ranks));
-    writer->ranks = spare_take((content->row_count + 1) * sizeof(*writer->ranks));
-    writer->times = spare_take((content->row_count + 1) * sizeof(*writer->times));
-    writer->order_distances = spare_take((content->row_count + 1) * sizeof(*writer->order_distances));
-    writer->row_sources = spare_take((content->row_count + 1) * sizeof(*writer->row_sources));
-    writer->sequences = spare_take((content->row_count + 1) * sizeof(*writer->sequences));
-    writer->offsets = spare_take((content->row_count + 1) * sizeof(*writer->offsets));
-    writer->sizes = spare_take((content->row_count + 1) * sizeof(*writer->sizes));
-    writer->levels = spare_take(content->row_count + 1);
-    writer->flags = spare_take(content->row_count + 1);
+    writer->facts_memory =
+        spare_take((content->row_count + 1) * sizeof(*writer->facts) + ROW_FACTS_ALIGN);
+    writer->facts = aligned(writer->facts_memory);
     writer->numbers = spare_take((size_t)BLOCK_PAGE_COUNT * BLOCK_ROWS_MAX * sizeof(*writer->numbers));
-    return writer->sources == NULL || writer->expected_ranks == NULL || writer->ranks == NULL ||
-                   writer->times == NULL || writer->order_distances == NULL ||
-                   writer->row_sources == NULL || writer->sequences == NULL ||
-                   writer->offsets == NULL || writer->sizes == NULL || writer->levels == NULL ||
-                   writer->flags == NULL || writer->numbers == NULL
+    return writer->sources == NULL || writer->expected_ranks == NULL ||
+                   writer->facts_memory == NULL || writer->numbers == NULL
                ? no_memory(writer)
                : STATUS_OK;
 }
@@ -549,15 +538,7 @@ static void release(struct segment_writer *writer)
         gathered_release(&writer->gathered[i]);
     free(writer->gathered);
     free(writer->sources);
-    spare_give(writer->ranks);
-    spare_give(writer->times);
-    spare_give(writer->order_distances);
-    spare_give(writer->row_sources);
-    spare_give(writer->sequences);
-    spare_give(writer->offsets);
-    spare_give(writer->sizes);
-    spare_give(writer->levels);
-    spare_give(writer->flags);
+    spare_give(writer->facts_memory);
     free(writer->expected_ranks);
     free(writer->field_numbers);
     free(writer->blobs);

@@ -5,6 +5,7 @@
 #ifndef DENDRO_STORE_SEGMENT_WRITER_H
 #define DENDRO_STORE_SEGMENT_WRITER_H
 
+#include "store/row_facts.h"
 #include "store/segment_gather.h"
 #include "store/rollup_sums.h"
 #include "store/segment_page_writer.h"
@@ -33,11 +34,8 @@ struct segment_writer {
     struct segment_summary summary;
     struct shaped_rows rows;
     struct source_state *sources;
-    /* Of each row of the content: gathered in one pass, since events lie anywhere in memory. */
-    int64_t *ranks, *times, *order_distances;
-    uint64_t *sequences, *offsets;
-    uint32_t *row_sources, *sizes; /* sizes: of the lines */
-    uint8_t *levels, *flags;
+    struct row_facts *facts;      /* by row of the content, gathered in one pass */
+    void *facts_memory;           /* before they are aligned */
     int64_t *expected_ranks;      /* per source: in the block at hand */
     uint32_t *field_numbers;      /* process number -> number in the file + 1 */
     uint32_t field_capacity;

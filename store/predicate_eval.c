@@ -75,17 +75,24 @@ static enum status eval_dict(const struct predicate *predicate, struct block *bl
                              const struct column *column, text_test *test, uint64_t *rows,
                              struct error *err)
 {
-    uint32_t count = block->row_count;
     bool *pass = arena_new(&block->arena, bool, (size_t)column->dict_count + 1);
 
     if (pass == NULL)
         return error_set(err, STATUS_NO_MEMORY, "a filter needs too much memory");
     for (uint32_t code = 0; code < column->dict_count; code++)
         pass[code] = test(predicate, column->type, column->dict[code]);
-    for (uint32_t row = next_row(rows, count, 0); row != ROW_NONE;
-         row = next_row(rows, count, row + 1))
-        if (column->codes[row] == COLUMN_NO_CODE || !pass[column->codes[row]])
-            bit_clear(rows, row);
+    for (size_t at = 0; at < bit_words(block->row_count); at++) {
+        const uint32_t *codes = column->codes + at * 64;
+        uint64_t kept = 0;
+
+        for (uint64_t left = rows[at]; left != 0; left &= left - 1) {
+            uint32_t code = codes[__builtin_ctzll(left)];
+            bool keep = code < column->dict_count && pass[code]; /* none is larger than all */
+
+            kept |= keep ? left & (0 - left) : 0;
+        }
+        rows[at] = kept;
+    }
     return STATUS_OK;
 }
 

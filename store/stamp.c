@@ -452,9 +452,10 @@ bool stamp_may_start(struct slice text)
     return false;
 }
 
+/* A value below 100. */
 static void put_two(char *out, unsigned value)
 {
-    out[0] = (char)('0' + value / 10 % 10);
+    out[0] = (char)('0' + value / 10);
     out[1] = (char)('0' + value % 10);
 }
 
@@ -479,11 +480,14 @@ static void put_second(struct stamp_cache *cache, const struct layout *layout, i
 {
     int64_t day = floor_day(value);
     unsigned second = (unsigned)(((uint64_t)value - (uint64_t)day * DAY) / SECOND);
+    bool same_day = cache->valid && cache->day == day;
 
-    if (!cache->valid || cache->day != day)
+    if (!same_day)
         civil_from_days(day, cache);
-    memcpy(cache->text, layout->text, sizeof(cache->text));
-    put_date(layout, cache, cache->text);
+    if (!same_day || !cache->has_text || cache->layout != layout - layout_table()) {
+        memcpy(cache->text, layout->text, sizeof(cache->text));
+        put_date(layout, cache, cache->text);
+    }
     put_two(cache->text + layout->hour, second / 3600);
     put_two(cache->text + layout->minute, second / 60 % 60);
     put_two(cache->text + layout->second, second % 60);

@@ -294,6 +294,7 @@ static enum status compile_regex(struct filter_compiler *compiler, const struct 
                      (filter->fold_case || field_type_of(filter->field) == VALUE_LEVEL
                           ? REGEX_FOLD_CASE : 0u);
     struct error err = {0};
+    bool exact;
     enum status status = compile_call(compiler, filter, call_regex, out);
 
     if (status != STATUS_OK)
@@ -302,7 +303,13 @@ static enum status compile_regex(struct filter_compiler *compiler, const struct 
     if (status != STATUS_OK)
         return problem_set(compiler->problem, "query_syntax", filter->at, filter->length, "%s",
                            err.message);
-    out->superset = regex_superset(filter->text, flags, out->field, compiler->arena);
+    out->superset = regex_superset(filter->text, flags, out->field, compiler->arena, &exact);
+    if (exact) { /* the store knows such tests, and asks no row where a template has the text */
+        field_id field = out->field;
+
+        *out = *out->superset;
+        out->field = field;
+    }
     return STATUS_OK;
 }
 

@@ -13,6 +13,7 @@ struct reader {
     struct slice pattern;
     size_t at;
     bool fold_case, gave_up;
+    bool weaker; /* something of the pattern is not in the needs */
     field_id field;
     struct arena *arena;
     unsigned depth;
@@ -50,10 +51,12 @@ static struct predicate *make(struct reader *reader, enum predicate_kind kind)
     return made;
 }
 
-static void add_need(struct needs *needs, const struct predicate *need)
+static void add_need(struct reader *reader, struct needs *needs, const struct predicate *need)
 {
     if (need != NULL && needs->count < LITERALS_MAX)
         needs->children[needs->count++] = need;
+    else
+        reader->weaker = true;
 }
 
 /* What was collected is a whole text: need it if it is long enough. */
@@ -70,7 +73,9 @@ static void end_run(struct reader *reader, struct needs *needs)
             need->fold_case = reader->fold_case;
             need->text = (struct slice){reader->room + needs->run_start, len};
         }
-        add_need(needs, need);
+        add_need(reader, needs, need);
+    } else {
+        reader->weaker |= len > 0;
     }
     needs->run_start = reader->room_len;
 }
@@ -91,6 +96,7 @@ static enum occurs read_quantifier(struct reader *reader)
     } else if (c != '+' && c != '*' && c != '?') {
         return OCCURS_ONCE;
     }
+    reader->weaker = true;
     if (!at_end(reader))
         reader->at++;
     if (peek(reader) == '?' || peek(reader) == '+') /* lazy, possessive */
@@ -151,6 +157,7 @@ static void read_escape(struct reader *reader, struct needs *needs)
     if (found != NULL) {
         add_byte(reader, needs, values[found - named]);
     } else if (is_class_escape(c)) {
+        reader->weaker = true;
         end_run(reader, needs);
         (void)read_quantifier(reader);
     } else if (c == '\0' || is_word_byte(c)) {
@@ -202,7 +209,7 @@ static void read_group(struct reader *reader, struct needs *needs)
     reader->at++;
     needs->run_start = reader->room_len;
     if (read_quantifier(reader) != OCCURS_MAYBE_NOT)
-        add_need(needs, inner);
+        add_need(reader, needs, inner);
 }
 
 static const struct predicate *join_needs(struct reader *reader, enum predicate_kind kind,
@@ -242,6 +249,7 @@ static const struct predicate *read_branch(struct reader *reader)
         } else if (c == '(') {
             read_group(reader, &needs);
         } else if (c == '[' || c == '.' || c == '^' || c == '$') {
+            reader->weaker = true;
             end_run(reader, &needs);
             if (c == '[')
                 skip_class(reader);
@@ -256,6 +264,7 @@ static const struct predicate *read_branch(struct reader *reader)
         }
     }
     end_run(reader, &needs);
+    reader->weaker |= needs.count != 1; /* they need not stand one behind the other */
     return join_needs(reader, PRED_AND, needs.children, needs.count);
 }
 
@@ -301,7 +310,7 @@ static void read_options(struct reader *reader)
 }
 
 const struct predicate *regex_superset(struct slice pattern, unsigned flags, field_id field,
-                                       struct arena *arena)
+                                       struct arena *arena, bool *exact)
 {
     struct reader reader = {.pattern = pattern,
                             .fold_case = (flags & REGEX_FOLD_CASE) != 0,
@@ -309,6 +318,7 @@ const struct predicate *regex_superset(struct slice pattern, unsigned flags, fie
                             .arena = arena};
     const struct predicate *needs;
 
+    *exact = false;
     if (pattern.len == 0 || pattern.len > REGEX_PATTERN_SIZE_MAX)
         return NULL;
     reader.room = arena_new(arena, char, pattern.len + 1);
@@ -324,5 +334,8 @@ const struct predicate *regex_superset(struct slice pattern, unsigned flags, fie
     }
     read_options(&reader);
     needs = read_branches(&reader);
-    return reader.gave_up || !at_end(&reader) ? NULL : needs;
+    if (reader.gave_up || !at_end(&reader))
+        return NULL;
+    *exact = needs != NULL && !reader.weaker && (flags & (REGEX_ANCHORED | REGEX_WORD)) == 0;
+    return needs;
 }

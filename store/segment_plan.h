@@ -86,10 +86,6 @@ enum status segment_term_table(struct term_search *search, uint32_t family,
 enum status segment_term_alive(struct term_search *search, struct slot_kind kind, unsigned class,
                                const struct needle_term *term, bool *alive,
                                struct error *err) WARN_UNUSED;
-/* May a string of the pool have `text` in it, in either case of its letters? */
-enum status segment_pool_may_have(struct term_search *search, struct slice text, bool *out,
-                                  struct error *err) WARN_UNUSED;
-
 /* Plan the needle of a node for all families: fills node->families and node->verdicts. */
 enum status segment_plan_needle(struct segment_plan *plan, struct plan_node *node,
                                 struct error *err) WARN_UNUSED;

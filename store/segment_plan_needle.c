@@ -6,6 +6,7 @@
 #include "store/segment_plan.h"
 
 #include "store/gap_index.h"
+#include "store/gram_filter.h"
 #include "store/kernels/kernels.h"
 
 static enum status no_memory(struct error *err)
@@ -229,20 +230,23 @@ struct indexed {
     uint8_t *alive;   /* by kind of the index: a value may hold the whole needle */
 };
 
-/* Could a value of a slot that is not wide hold `text`, a run of token bytes? The pool of strings is asked too. */
-static enum status value_may_hold(struct term_search *search, const struct gap_index *gaps,
-                                  struct slice text, bool *out, struct error *err)
+/* Can a value of a slot that is not wide pass the term, on a run of token bytes? The pool of strings is
+ * asked too. */
+static enum status value_may_pass(struct term_search *search, const struct gap_index *gaps,
+                                  const struct needle_term *term, bool *out, struct error *err)
 {
+    struct slice text = needle_term_text(search->needle, term);
     enum status status = STATUS_OK;
 
     *out = false;
     for (uint32_t i = 0; i < gaps->kind_count && !*out && status == STATUS_OK; i++) {
-        if (gaps->kinds[i].wide ||
-            !slot_may_contain(gaps->kinds[i].kind, text, search->needle->fold))
+        const struct gap_kind *kind = &gaps->kinds[i];
+
+        if (kind->wide || !slot_may_contain(kind->kind, text, search->needle->fold))
             continue;
         *out = true;
-        if (gaps->kinds[i].class == CLASS_CODES)
-            status = segment_pool_may_have(search, text, out, err);
+        if (kind->class == CLASS_CODES && term->len >= GRAM_SIZE) /* others are in many strings */
+            status = segment_term_alive(search, kind->kind, kind->class, term, out, err);
     }
     return status;
 }
@@ -256,6 +260,7 @@ static enum status find_cuts(struct term_search *search, const struct gap_index 
     enum status status = STATUS_OK;
 
     for (size_t at = 0, end; at < text.len && status == STATUS_OK; at = end) {
+        struct needle_term term;
         bool possible;
 
         for (end = at; end < text.len && is_token_byte(text.data[end]); end++)
@@ -264,7 +269,12 @@ static enum status find_cuts(struct term_search *search, const struct gap_index 
             end += end == at;
             continue;
         }
-        status = value_may_hold(search, gaps, slice_sub(text, at, end - at), &possible, err);
+        term = (struct needle_term){.test = at == 0          ? TEST_SUFFIX
+                                            : end < text.len ? TEST_EQUAL
+                                                             : TEST_PREFIX,
+                                    .start = (uint16_t)at,
+                                    .len = (uint16_t)(end - at)};
+        status = value_may_pass(search, gaps, &term, &possible, err);
         if (status != STATUS_OK || !possible)
             continue;
         if (at > 0)

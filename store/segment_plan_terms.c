@@ -111,24 +111,6 @@ static bool page_may_have(const struct segment_plan *plan, uint32_t page, struct
            gram_filter_may_have((const uint8_t *)grams.data, grams.len, text);
 }
 
-enum status segment_pool_may_have(struct term_search *search, struct slice text, bool *out,
-                                  struct error *err)
-{
-    struct segment_plan *plan = search->plan;
-    enum status status;
-
-    *out = plan->segment->pool_count > 0;
-    if (text.len < GRAM_SIZE || !*out)
-        return STATUS_OK;
-    status = read_grams(plan, err);
-    if (status != STATUS_OK)
-        return status;
-    *out = false;
-    for (uint32_t i = 0; i < plan->segment->pool_page_count && !*out; i++)
-        *out = page_may_have(plan, i, text);
-    return STATUS_OK;
-}
-
 static enum status search_pool(struct term_search *search, struct term_memo *memo,
                                struct error *err)
 {

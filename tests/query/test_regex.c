@@ -129,32 +129,33 @@ static void print_needs(const struct predicate *needs, char *out, size_t size)
 
 static const struct literal_case {
     const char *pattern, *needs;
+    bool exact;
 } literal_cases[] = {
-    {"timed out", "timed out"},
-    {"timed\\s+out", "(timed&out)"},
-    {"web|task|form", "(web|task|form)"},
-    {"web|t", "-"}, /* one branch needs too little */
-    {"id=(?P<id>[0-9a-f]{8})", "id="},
-    {"abc?d", "ab"},
-    {"abc*d", "ab"},
-    {"abc+d", "abc"},
-    {"ab{2,3}cd", "cd"},
-    {"ab{x", "-"},
-    {"a(bc|de)f", "(bc|de)"},
-    {"a(bc|de)?f", "-"},
-    {"(bc|de)+", "(bc|de)"},
-    {"a\\.b\\/c", "a.b/c"},
-    {"\\bword\\b", "word"},
-    {"(?i)Error", "i:Error"},
-    {"x(?i)error", "-"},
-    {"[a-z]+foo.bar$", "(foo&bar)"},
-    {"\\x41bc", "-"},
-    {"(?=foo)bar", "-"},
-    {"(foo)\\1", "-"},
-    {"foo|", "-"},
-    {"", "-"},
-    {"((((abc))))", "abc"},
-    {"(?#no)abc", "-"},
+    {"timed out", "timed out", true},
+    {"timed\\s+out", "(timed&out)", false},
+    {"web|task|form", "(web|task|form)", true},
+    {"web|t", "-", false}, /* one branch needs too little */
+    {"id=(?P<id>[0-9a-f]{8})", "id=", false},
+    {"abc?d", "ab", false},
+    {"abc*d", "ab", false},
+    {"abc+d", "abc", false},
+    {"ab{2,3}cd", "cd", false},
+    {"ab{x", "-", false},
+    {"a(bc|de)f", "(bc|de)", false},
+    {"a(bc|de)?f", "-", false},
+    {"(bc|de)+", "(bc|de)", false},
+    {"a\\.b\\/c", "a.b/c", true},
+    {"\\bword\\b", "word", false},
+    {"(?i)Error", "i:Error", true},
+    {"x(?i)error", "-", false},
+    {"[a-z]+foo.bar$", "(foo&bar)", false},
+    {"\\x41bc", "-", false},
+    {"(?=foo)bar", "-", false},
+    {"(foo)\\1", "-", false},
+    {"foo|", "-", false},
+    {"", "-", false},
+    {"((((abc))))", "abc", true},
+    {"(?#no)abc", "-", false},
 };
 
 static void test_literals(void **unused)
@@ -164,11 +165,13 @@ static void test_literals(void **unused)
         const struct literal_case *c = &literal_cases[i];
         struct arena arena = arena_empty(1 << 20);
         char got[200] = "";
+        bool exact;
 
         print_message("  %s\n", c->pattern);
-        print_needs(regex_superset(slice_of(c->pattern), 0, FIELD_ID_MSG, &arena), got,
+        print_needs(regex_superset(slice_of(c->pattern), 0, FIELD_ID_MSG, &arena, &exact), got,
                     sizeof(got));
         assert_string_equal(got, c->needs);
+        assert_int_equal(exact, c->exact);
         arena_release(&arena);
     }
 }
@@ -185,7 +188,8 @@ static bool needs_pass(const struct predicate *needs, struct slice text)
     return needs->kind == PRED_AND;
 }
 
-/* Random patterns over a small alphabet: whatever matches has what the pattern needs. */
+/* Random patterns over a small alphabet: whatever matches has what the pattern needs, and what has it
+ * matches if the needs are exact. */
 static void test_literals_are_needed(void **unused)
 {
     static const char *const pieces[] = {"a", "b", "c", "ab", "bc", ".", "[ab]", "(", ")", "|", "?",
@@ -200,19 +204,23 @@ static void test_literals_are_needed(void **unused)
         char pattern[64] = "", text[24];
         struct regex *regex;
         const struct predicate *needs;
+        bool exact;
 
         for (uint64_t i = test_random_below(&random, 8) + 1; i > 0; i--)
             strcat(pattern, pieces[test_random_below(&random, COUNT_OF(pieces))]);
         if (regex_new(slice_of(pattern), 0, &regex, NULL, NULL) == STATUS_OK) {
             compiled++;
-            needs = regex_superset(slice_of(pattern), 0, FIELD_ID_MSG, &arena);
+            needs = regex_superset(slice_of(pattern), 0, FIELD_ID_MSG, &arena, &exact);
             for (int i = 0; i < 20; i++) {
                 size_t len = (size_t)test_random_below(&random, sizeof(text) - 1);
 
                 for (size_t at = 0; at < len; at++)
                     text[at] = "abcABC. "[test_random_below(&random, 8)];
-                if (!regex_match(regex, (struct slice){text, len}))
+                if (!regex_match(regex, (struct slice){text, len})) {
+                    if (exact && needs_pass(needs, (struct slice){text, len}))
+                        fail_msg("%s is not all that %.*s needs", pattern, (int)len, text);
                     continue;
+                }
                 matched++;
                 if (!needs_pass(needs, (struct slice){text, len}))
                     fail_msg("%s needs too much for %.*s", pattern, (int)len, text);

@@ -30,6 +30,13 @@ struct worker {
     struct error err;
 };
 
+/* All of them. The first works on the calling thread; threads for the others start when the scan turns
+ * out to take longer than it takes to start them. */
+struct crew {
+    struct worker *workers;
+    uint32_t count, started;
+};
+
 /* The pipes of the chain; offset and limit in `own` stand in for `sort by (_time)`. */
 static void make_stages(const struct plan *plan, const struct pipe **stages, uint32_t *count,
                         struct pipe own[2])
@@ -229,6 +236,17 @@ static void *worker_main(void *user)
     return NULL;
 }
 
+/* Called once: at the beginning, or by the scan, on the thread of the first worker. */
+static void start_crew(void *user)
+{
+    struct crew *crew = user;
+
+    while (crew->started < crew->count &&
+           pthread_create(&crew->workers[crew->started].thread, NULL, worker_main,
+                          &crew->workers[crew->started]) == 0)
+        crew->started++; /* fewer threads only make it slower */
+}
+
 /* Operators up to the first that merges, if all before it have no state; 0: cannot be split. */
 static uint32_t split_at(const struct pipe *const *stages, uint32_t count)
 {
@@ -276,7 +294,7 @@ static uint32_t choose_workers(const struct plan *plan, uint32_t split)
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned wanted = plan->run->options->workers;
 
-    if (plan->ordered || split == 0 || plan->count_only)
+    if (plan->ordered || split == 0)
         return 1;
     if (wanted == 0)
         wanted = processors < 1 ? 1 : (unsigned)processors;
@@ -294,17 +312,17 @@ static enum status merge_chains(struct operator *first, struct operator *other, 
     return first->ops->merge(first, other, err);
 }
 
-static enum status run_workers(struct worker *workers, uint32_t count, uint32_t split,
-                               struct error *err)
+static enum status run_workers(struct crew *crew, uint32_t split, struct error *err)
 {
-    uint32_t started = 1;
+    struct worker *workers = crew->workers;
+    uint32_t started;
     enum status status;
 
-    while (started < count && pthread_create(&workers[started].thread, NULL, worker_main,
-                                             &workers[started]) == 0)
-        started++; /* fewer threads only make it slower */
+    if (workers[0].plan->run->options->workers > 0)
+        start_crew(crew); /* who asks for a number of threads gets it */
     workers[0].status = workers[0].plan->ordered ? scan_ordered(&workers[0])
                                                  : scan_unordered(&workers[0]);
+    started = crew->started;
     for (uint32_t i = 1; i < started; i++)
         pthread_join(workers[i].thread, NULL);
     status = workers[0].status;
@@ -319,10 +337,12 @@ static enum status run_workers(struct worker *workers, uint32_t count, uint32_t 
 }
 
 static enum status open_scan(const struct plan *plan, const struct rollup_wish *wish,
-                             struct scan **out, struct error *err)
+                             struct crew *crew, struct scan **out, struct error *err)
 {
     const struct query_options *options = plan->run->options;
     struct scan_options scan = {
+        .busy = options->workers == 0 ? start_crew : NULL,
+        .busy_user = crew,
         .time_min_ns = plan->range.min_ns,
         .time_max_ns = plan->range.max_ns,
         .filter = plan->filter,
@@ -362,6 +382,7 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     struct worker *workers = calloc(count, sizeof(*workers));
     atomic_bool stop;
     struct scan *scan = NULL;
+    struct crew crew = {workers, count, 1};
     struct rollup_wish wish;
     bool wished = plan_rollup(plan, &wish);
     enum status status;
@@ -373,7 +394,7 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     for (uint32_t i = 1; status == STATUS_OK && i < count; i++)
         status = build_chain(plan, stages, split, NULL, &workers[i].chain, err);
     if (status == STATUS_OK)
-        status = open_scan(plan, wished ? &wish : NULL, &scan, err);
+        status = open_scan(plan, wished ? &wish : NULL, &crew, &scan, err);
     for (uint32_t i = 0; i < count; i++) {
         workers[i].plan = plan;
         workers[i].scan = scan;
@@ -382,7 +403,7 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
         workers[i].rows_wanted = plan->ordered ? rows_wanted(plan, stages, stage_count) : 0;
     }
     if (status == STATUS_OK) {
-        status = run_workers(workers, count, split, err);
+        status = run_workers(&crew, split, err);
         run_add_cost(plan->run, scan);
         if (status == STATUS_OK && wished)
             status = add_items(scan, workers[0].chain, err);

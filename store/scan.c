@@ -35,6 +35,8 @@ struct scan {
     struct unit *units; /* a binary heap */
     size_t unit_count, unit_capacity;
     unsigned expanding; /* threads that open a segment now */
+    int64_t opened_ns;
+    atomic_bool told_busy;
     struct scan_cost cost;
 };
 
@@ -411,6 +413,7 @@ enum status scan_open(struct store *store, const struct scan_options *options, s
         return error_set(err, STATUS_NO_MEMORY, "no memory for a scan");
     scan->store = store;
     scan->options = *options;
+    scan->opened_ns = io_mono_ns(io_system());
     if (scan->options.memory_max == 0)
         scan->options.memory_max = SCAN_MEMORY_DEFAULT;
     (void)pthread_mutex_init(&scan->lock, NULL);
@@ -553,6 +556,20 @@ static enum status run_unit(struct scan *scan, const struct unit *unit, struct b
     return status == STATUS_END ? STATUS_OK : status;
 }
 
+static void tell_busy(struct scan *scan)
+{
+    bool more;
+
+    if (scan->options.busy == NULL || atomic_load(&scan->told_busy) ||
+        io_mono_ns(io_system()) - scan->opened_ns < SCAN_BUSY_NS)
+        return;
+    (void)pthread_mutex_lock(&scan->lock);
+    more = scan->unit_count > 1;
+    (void)pthread_mutex_unlock(&scan->lock);
+    if (more && !atomic_exchange(&scan->told_busy, true))
+        scan->options.busy(scan->options.busy_user);
+}
+
 enum status scan_next(struct scan *scan, struct block **out, struct error *err)
 {
     struct error local = {0};
@@ -569,6 +586,7 @@ enum status scan_next(struct scan *scan, struct block **out, struct error *err)
         if (scan->options.deadline_ns != 0 &&
             io_mono_ns(io_system()) >= scan->options.deadline_ns)
             return error_set(err, STATUS_CANCELLED, "the scan ran out of time");
+        tell_busy(scan);
         status = take_unit(scan, &unit);
         if (status == STATUS_OK)
             status = run_unit(scan, &unit, out, err);

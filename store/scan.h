@@ -47,8 +47,14 @@ struct scan_options {
     uint64_t after_sequence;
     const atomic_bool *cancel;   /* NULL or a flag that is looked at per block */
     int64_t deadline_ns;         /* on io_mono_ns(); as the flag; 0: none */
+    /* Called once, in scan_next(), when the scan has gone on for SCAN_BUSY_NS and is not at its end: time
+     * to call scan_next() from more threads. NULL: never. */
+    void (*busy)(void *user);
+    void *busy_user;
     uint64_t memory_max;         /* bytes the scan may hold at once; 0: 32 MiB */
 };
+
+#define SCAN_BUSY_NS 500000 /* ten times what a thread costs to start and to join */
 
 struct scan_cost {
     uint64_t rows_total;     /* rows of the table in the store's snapshot (before any filter) */

@@ -10,8 +10,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-/* Fields are checked on a sample of rows: they are cut from bytes that were just compared. */
-enum { FIELD_CHECK_STEP = 64 };
+/* Fields are cut from bytes that were just compared: they are checked on a sample, which is the first
+ * row of every template, and of some blocks each so many rows. A column of fields costs by the rows
+ * of its block, so blocks are left out rather than rows. */
+enum { FIELD_CHECK_STEP = 64, FIELD_CHECK_BLOCKS = 4 };
 #define CHECK_ARENA_MAX ((size_t)1 << 30) /* for all ids of the segment */
 
 struct check {
@@ -19,6 +21,7 @@ struct check {
     const struct segment_writer *writer; /* has what each row should be */
     const struct segment_content *content;
     uint32_t *next; /* per family: rows that were read back */
+    uint64_t *templates_seen; /* whose fields were checked */
     struct rollup_recount rollup;
     struct arena arena;
     struct id_cache ids;
@@ -146,17 +149,39 @@ static enum status check_fields(struct check *check, struct segment_block *block
     return STATUS_OK;
 }
 
-/* Only every FIELD_CHECK_STEP-th row stays selected, so that columns are made for those alone. */
-static enum status check_block_fields(struct check *check, struct segment_block *block,
-                                      const uint32_t *rows)
+/* Select the rows of a block whose fields are checked; false: none. Where a field is in a line is the
+ * template's business, so that the first row of each is among them. */
+static bool select_sample(struct check *check, struct segment_block *block, uint32_t number)
 {
-    enum status status = STATUS_OK;
+    bool any = number % FIELD_CHECK_BLOCKS == 0;
 
     memset(block->base.selected, 0, bit_words(block->base.row_count) * sizeof(uint64_t));
-    for (uint32_t i = 0; i < block->base.row_count; i += FIELD_CHECK_STEP)
+    for (uint32_t i = 0; i < block->base.row_count; i++) {
+        uint32_t template = block->templates[i];
+
+        if (bit_get(check->templates_seen, template))
+            continue;
+        bit_set(check->templates_seen, template);
         bit_set(block->base.selected, i);
-    for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i += FIELD_CHECK_STEP)
-        status = check_fields(check, block, i, &check->content->rows[rows[i]]);
+        any = true;
+    }
+    for (uint32_t i = 0; any && i < block->base.row_count; i += FIELD_CHECK_STEP)
+        bit_set(block->base.selected, i);
+    return any;
+}
+
+/* Only the sample stays selected, so that columns are made for those rows alone. */
+static enum status check_block_fields(struct check *check, struct segment_block *block,
+                                      uint32_t number, const uint32_t *rows)
+{
+    const uint64_t *selected = block->base.selected;
+    enum status status = STATUS_OK;
+
+    if (!select_sample(check, block, number))
+        return STATUS_OK;
+    for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
+        if (bit_get(selected, i))
+            status = check_fields(check, block, i, &check->content->rows[rows[i]]);
     return status;
 }
 
@@ -174,7 +199,7 @@ static const uint32_t *expect_rows(struct check *check, const struct segment_sec
     return done + section->row_count > start[1] - start[0] ? NULL : rows->order + start[0] + done;
 }
 
-static enum status check_events(struct check *check, struct segment_block *block)
+static enum status check_events(struct check *check, struct segment_block *block, uint32_t number)
 {
     uint32_t *all = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
     struct arrays arrays;
@@ -195,7 +220,7 @@ static enum status check_events(struct check *check, struct segment_block *block
         if (status == STATUS_OK)
             status = check_arrays(check, &arrays, section->first_row, rows, section->row_count);
     }
-    return status == STATUS_OK ? check_block_fields(check, block, all) : status;
+    return status == STATUS_OK ? check_block_fields(check, block, number, all) : status;
 }
 
 static enum status check_samples(struct check *check, struct segment_block *block, uint64_t *at)
@@ -238,7 +263,7 @@ static enum status check_blocks(struct check *check)
             status = rollup_recount_block(&check->rollup, block, check->err);
         if (status == STATUS_OK)
             status = block->base.samples ? check_samples(check, block, &samples)
-                                         : check_events(check, block);
+                                         : check_events(check, block, i);
         block_release(&block->base);
         (void)cpu_pace_rest();
     }
@@ -300,7 +325,9 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
         return status;
     check.ids.arena = &check.arena;
     check.next = calloc(writer->rows.set.family_count + 1, sizeof(*check.next));
-    if (check.next == NULL)
+    check.templates_seen =
+        calloc(bit_words(check.segment->template_count) + 1, sizeof(*check.templates_seen));
+    if (check.next == NULL || check.templates_seen == NULL)
         status = error_set(check.err, STATUS_NO_MEMORY, "no memory to check a segment");
     else if (check.segment->source_count != content->source_count)
         status = differs(&check, "count of sources");
@@ -313,6 +340,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
     if (status == STATUS_OK)
         status = check_offsets(&check);
     free(check.next);
+    free(check.templates_seen);
     rollup_recount_release(&check.rollup);
     arena_release(&check.arena);
     segment_close(check.segment);

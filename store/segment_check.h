@@ -6,8 +6,8 @@
 #include "store/segment_writer.h"
 
 /* The file that `writer` has made, against the content that it was made of: every line, time,
- * position, level and flag is compared, and the fields of a sample of the rows. CORRUPT: a
- * difference. */
+ * position, level and flag is compared; so are the fields of the first row of every template and of
+ * a sample of the others. CORRUPT: a difference. */
 enum status segment_check(const struct segment_writer *writer, struct error *err) WARN_UNUSED;
 
 #endif

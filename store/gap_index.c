@@ -16,7 +16,7 @@
 enum {
     INDEX_ARENA_MAX = 256 << 20,
     KINDS_MAX = 256,
-    STAMP_PIECE = 4, /* bytes that are looked at beside a stamp; every layout is longer */
+    STAMP_PIECE = 8, /* bytes that are looked at where a stamp begins; every layout has more */
 };
 
 enum gap_flag {
@@ -399,9 +399,7 @@ static bool stamp_ends(const struct search *search, size_t at)
     uint8_t *cut = &search->cuts[at];
 
     if ((*cut & (CUT_STAMP_ENDS | CUT_NO_STAMP_ENDS)) == 0)
-        *cut |= may_be_of_stamp(search, at < STAMP_PIECE ? 0 : at - STAMP_PIECE, at)
-                    ? CUT_STAMP_ENDS
-                    : CUT_NO_STAMP_ENDS;
+        *cut |= may_be_of_stamp(search, 0, at) ? CUT_STAMP_ENDS : CUT_NO_STAMP_ENDS;
     return (*cut & CUT_STAMP_ENDS) != 0;
 }
 
@@ -417,7 +415,7 @@ static bool stamp_begins(const struct search *search, size_t at)
     return (*cut & CUT_STAMP_BEGINS) != 0;
 }
 
-/* May a value that ends before needle[at] stand before the gap? */
+/* May a value that ends with needle[0, at) stand before the gap? */
 static bool may_end(const struct search *search, const struct gap *gap, size_t at)
 {
     if ((gap->flags & (GAP_LEFT_SLOT | GAP_LEFT_WIDE)) != GAP_LEFT_SLOT)
@@ -442,13 +440,12 @@ static bool may_begin(const struct search *search, const struct gap *gap, size_t
 /* The needle goes on in a value behind the gap, from its byte `at`. */
 static void try_last(struct search *search, const struct gap *gap, size_t at)
 {
-    if (at <= gap->len) {
-        if (same(search, gap->text + gap->len - at, 0, at) && may_begin(search, gap, at))
-            touch(search, gap, GAPS_TOUCHED);
-    } else if (same(search, gap->text, at - gap->len, gap->len) && may_begin(search, gap, at) &&
-               may_end(search, gap, at - gap->len)) {
-        touch(search, gap, GAPS_TOUCHED);
-    }
+    size_t len = at < gap->len ? at : gap->len;
+
+    if (!same(search, gap->text + gap->len - len, at - len, len) || !may_begin(search, gap, at) ||
+        (at > gap->len && !may_end(search, gap, at - gap->len)))
+        return;
+    touch(search, gap, GAPS_TOUCHED);
 }
 
 /* The needle comes out of a value before the gap with its byte `at`, and ends in the gap. */

@@ -5,7 +5,9 @@
  * gaps. A needle that touches no gap of a template can only lie inside one of its values, which is
  * the same question for all templates of a family. So most needles look at no template at all.
  *
- * Where a needle goes on from a gap into a value, or from a value into a gap, is a cut: a position
+ * It is enough to find the first gap that a needle touches: before it there is nothing, or one value that
+ * holds the needle's beginning. Where a needle goes on from a gap into a value, or from that value into a
+ * gap, is a cut: a position
  * 1 .. len - 1 of the needle. The caller says which cuts are possible (enum gap_cut); those at wide
  * slots (free texts, texts without a dictionary) always are, as are those inside of tokens
  * where a template has a literal and a slot in one token.
@@ -23,9 +25,9 @@ enum {
 };
 
 enum gap_cut {
-    CUT_VALUE_ENDS = 1,   /* a value can end before this byte, and a gap begin with it */
+    CUT_VALUE_ENDS = 1,   /* a value can end with all that is before this byte; a gap begins with it */
     CUT_VALUE_BEGINS = 2, /* a gap can end before this byte, and a value begin with it */
-    /* The same for stamps, known once a search has asked: the search's own. */
+    /* What a search finds out, for itself: the same for stamps, once it has asked. */
     CUT_STAMP_ENDS = 4,
     CUT_NO_STAMP_ENDS = 8,
     CUT_STAMP_BEGINS = 16,

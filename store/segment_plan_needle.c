@@ -251,8 +251,8 @@ static enum status value_may_pass(struct term_search *search, const struct gap_i
     return status;
 }
 
-/* Where the needle can be cut between a gap and an ordinary slot: at the ends of its runs of token
- * bytes, if a value can hold the run. */
+/* Where the needle can be cut between a gap and an ordinary slot: behind its first run of token bytes,
+ * and before the others, if a value can pass the run. */
 static enum status find_cuts(struct term_search *search, const struct gap_index *gaps,
                              uint8_t *cuts, struct error *err)
 {
@@ -279,7 +279,7 @@ static enum status find_cuts(struct term_search *search, const struct gap_index 
             continue;
         if (at > 0)
             cuts[at] |= CUT_VALUE_BEGINS;
-        if (end < text.len)
+        if (at == 0)
             cuts[end] |= CUT_VALUE_ENDS;
     }
     return status;

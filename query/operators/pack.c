@@ -159,8 +159,10 @@ static enum status begin(struct pack_operator *op, struct view *view, struct pac
         return status;
     fields = arena_new(view_arena(view), field_id, out->count + 1);
     out->columns = arena_new(view_arena(view), struct column, out->count + 1);
-    if (fields == NULL || out->columns == NULL)
+    if (fields == NULL || out->columns == NULL) {
+        out->count = 0;
         return memory_exceeded(&op->base.run->memory, err);
+    }
     out->fields = fields;
     for (uint32_t i = 0; i < out->count && status == STATUS_OK; i++) {
         fields[i] = list->count == 0 ? seen[i] : names_id(&op->base.run->names, list->items[i]);

@@ -45,8 +45,8 @@ struct slice regex_group_name(const struct regex *regex, uint32_t group);
 uint64_t regex_over_limit(const struct regex *regex);
 
 /* A tree of substring tests on `field` that every matching text passes, or NULL if the pattern
- * has no literal of at least 2 bytes that it always needs. `exact`: every text that passes matches, so
- * that the regex need not be asked (a text, or alternatives that are texts). */
+ * has no literal of at least 2 bytes that it always needs. `exact` (or NULL): every text that passes
+ * matches, so that the regex need not be asked (a text, or alternatives that are texts). */
 const struct predicate *regex_superset(struct slice pattern, unsigned flags, field_id field,
                                        struct arena *arena, bool *exact);
 

@@ -318,7 +318,8 @@ const struct predicate *regex_superset(struct slice pattern, unsigned flags, fie
                             .arena = arena};
     const struct predicate *needs;
 
-    *exact = false;
+    if (exact != NULL)
+        *exact = false;
     if (pattern.len == 0 || pattern.len > REGEX_PATTERN_SIZE_MAX)
         return NULL;
     reader.room = arena_new(arena, char, pattern.len + 1);
@@ -336,6 +337,8 @@ const struct predicate *regex_superset(struct slice pattern, unsigned flags, fie
     needs = read_branches(&reader);
     if (reader.gave_up || !at_end(&reader))
         return NULL;
-    *exact = needs != NULL && !reader.weaker && (flags & (REGEX_ANCHORED | REGEX_WORD)) == 0;
+    if (exact != NULL)
+        *exact = needs != NULL && !reader.weaker &&
+                 (flags & (REGEX_ANCHORED | REGEX_WORD)) == 0;
     return needs;
 }

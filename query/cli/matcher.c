@@ -69,7 +69,7 @@ static void choose_needle(struct matcher *matcher)
     } else {
         unsigned flags = options->fold_case ? REGEX_FOLD_CASE : 0;
 
-        find_needle(regex_superset(pattern->choices, flags, FIELD_ID_MSG, &matcher->arena),
+        find_needle(regex_superset(pattern->choices, flags, FIELD_ID_MSG, &matcher->arena, NULL),
                     &matcher->needle, &matcher->needle_folds);
     }
     if (matcher->needle_folds)

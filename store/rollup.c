@@ -171,22 +171,119 @@ static bool take_buckets(struct rollup_reading *reading, const struct rollup_val
     return reading->rest.len == 0;
 }
 
+/* ---- buckets in streams ---- */
+
+struct streams {
+    struct slice rest[ROLLUP_STREAMS];
+    uint32_t last, before_last; /* values of the two buckets before */
+};
+
+static bool open_streams(struct rollup_reading *reading, struct slice *page, struct streams *out)
+{
+    struct slice rest = reading->rest;
+
+    for (unsigned i = 0; i < ROLLUP_STREAMS; i++) {
+        if (!rollup_open_next(reading, page))
+            return false;
+        out->rest[i] = reading->rest;
+    }
+    reading->rest = rest;
+    return page->len == 0;
+}
+
+/* Step from the bucket before, and values. */
+static bool take_pair(struct rollup_reading *reading, struct streams *streams, uint32_t *step,
+                      uint32_t *values)
+{
+    unsigned many = (uint64_t)streams->last + streams->before_last >= ROLLUP_MANY;
+    struct slice *rest = &streams->rest[many];
+    uint32_t more;
+    unsigned byte;
+
+    if (rest->len == 0)
+        return false;
+    byte = (unsigned char)rest->data[0];
+    *rest = slice_from(*rest, 1);
+    *step = byte / ROLLUP_VALUES + 1;
+    *values = byte % ROLLUP_VALUES + 1;
+    if (*step == ROLLUP_STEPS) {
+        if (!rollup_take_below(reading, ROLLUP_BUCKETS_MAX, &more))
+            return false;
+        *step += more;
+    }
+    if (*values == ROLLUP_VALUES) {
+        if (!rollup_take_below(reading, UINT32_MAX - ROLLUP_VALUES, &more))
+            return false;
+        *values += more;
+    }
+    streams->before_last = streams->last;
+    streams->last = *values;
+    return true;
+}
+
+static bool take_streams(struct rollup_reading *reading, struct streams *streams,
+                         const struct rollup_values *out, struct rollup_bucket *buckets)
+{
+    uint32_t first = 0;
+
+    for (uint32_t i = 0; i < out->cell_count; first = buckets[out->cells[i++].first_bucket].bucket)
+        if (out->cells[i].bucket_count == 0 ||
+            !rollup_take_next(reading, first, ROLLUP_BUCKETS_MAX,
+                              &buckets[out->cells[i].first_bucket].bucket))
+            return false;
+    for (uint32_t i = 0; i < out->cell_count; i++) {
+        const struct rollup_value *cell = &out->cells[i];
+        uint64_t bucket = buckets[cell->first_bucket].bucket, sum = 0;
+
+        streams->last = streams->before_last = 0;
+        for (uint32_t k = 0; k < cell->bucket_count; k++) {
+            struct rollup_bucket *to = &buckets[cell->first_bucket + k];
+            uint32_t step;
+
+            if (!take_pair(reading, streams, &step, &to->values))
+                return false;
+            bucket += k == 0 ? 0 : step;
+            if (bucket >= ROLLUP_BUCKETS_MAX)
+                return false;
+            to->bucket = (uint32_t)bucket;
+            sum += to->values;
+        }
+        if (sum != cell->values)
+            return false;
+    }
+    return reading->rest.len == 0 && streams->rest[0].len == 0 && streams->rest[1].len == 0;
+}
+
+/* Head of a page, and room for what it counts. `more`: numbers of buckets that stand elsewhere. */
+static bool take_head(struct rollup_reading *reading, size_t more, struct rollup_values *out)
+{
+    return rollup_take_count(reading, &out->family_count) &&
+           rollup_take_count(reading, &out->cell_count) &&
+           rollup_take_below(reading, reading->rest.len + more + 1, &out->bucket_count) &&
+           rollup_take_slot(reading, &out->first_slot);
+}
+
 bool rollup_values_decode(struct slice page, const struct rollup_bounds *bounds,
                           struct arena *arena, struct rollup_values *out)
 {
     struct rollup_reading reading = {.bounds = bounds, .arena = arena};
+    struct streams streams = {0};
     struct rollup_value *cells;
     struct rollup_bucket *buckets;
     uint32_t *families;
 
-    if (!rollup_open(&reading, page) || !rollup_take_count(&reading, &out->family_count) ||
-        !rollup_take_count(&reading, &out->cell_count) || !rollup_take_count(&reading, &out->bucket_count) ||
-        !rollup_take_slot(&reading, &out->first_slot))
+    if (bounds->streams ? !rollup_open_next(&reading, &page) ||
+                              !open_streams(&reading, &page, &streams)
+                        : !rollup_open(&reading, page))
+        return false;
+    if (!take_head(&reading, streams.rest[0].len + streams.rest[1].len, out))
         return false;
     out->families = families = arena_new(arena, uint32_t, (size_t)out->family_count + 1);
     out->cells = cells = arena_new(arena, struct rollup_value, (size_t)out->cell_count + 1);
     out->buckets = buckets = arena_new(arena, struct rollup_bucket, (size_t)out->bucket_count + 1);
     return families != NULL && cells != NULL && buckets != NULL &&
            take_families(&reading, out, cells, families) &&
-           take_value_cells(&reading, out, cells) && take_buckets(&reading, out, buckets);
+           take_value_cells(&reading, out, cells) &&
+           (bounds->streams ? take_streams(&reading, &streams, out, buckets)
+                            : take_buckets(&reading, out, buckets));
 }

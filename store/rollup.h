@@ -15,7 +15,10 @@
  *             values, sum, smallest, largest - smallest, buckets; then by bucket: bucket - the one
  *             before it in its cell, values. Bucket 0 counts zeros; others: sketch_bucket.h
  *
- * each as a varint size and a zstd frame. All values of one kind stand together, since that
+ * each as a varint size and a zstd frame. Since version 4 of the segment buckets are bytes, in streams
+ * of their own (rollup_page.h), behind the rest of the page, which has the first bucket of each cell as
+ * zigzag distance to that of the cell before instead, then what the bytes have no room for: step - 8,
+ * values - 32. Rest and streams are each the raw size, the stored size and a zstd frame. All values of one kind stand together, since that
  * compresses better. What would be too large, or has a negative value, is not kept: absence is an
  * answer ("look at the rows"), a wrong number never is.
  *
@@ -81,6 +84,7 @@ struct rollup_values {
 /* What numbers of a page must stay below. */
 struct rollup_bounds {
     uint32_t families, origins, formats;
+    bool streams; /* buckets are in streams */
 };
 
 /* False: damaged, or no memory (`arena` has failed). Arrays live in `arena`. */

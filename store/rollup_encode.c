@@ -4,11 +4,12 @@
 #include "store/rollup_page.h"
 
 enum {
+    STREAM_LEVEL_OF_ZSTD = 1, /* there is nothing to match in them: higher levels find less */
     /* The most bytes that one of them takes: 32 bits in 5, 64 in 10. */
     UNIT_SIZE_MAX = 5 * 5,
     CELL_SIZE_MAX = 2 * 5,
     FAMILY_SIZE_MAX = 2 * 5,
-    VALUE_SIZE_MAX = 3 * 5 + 4 * 10,
+    VALUE_SIZE_MAX = 4 * 5 + 4 * 10,
     BUCKET_SIZE_MAX = 2 * 5,
     HEAD_SIZE_MAX = 4 * 10,
 };
@@ -115,28 +116,65 @@ static void put_value_cells(struct buf *raw, const struct rollup_values *values)
         rollup_put(raw, cells[i].bucket_count);
 }
 
-bool rollup_values_encode(const struct rollup_values *values, struct buf *out)
+/* Bytes of the buckets to their streams, what they have no room for to `raw`. */
+static void put_buckets(struct buf *raw, struct buf streams[ROLLUP_STREAMS],
+                        const struct rollup_values *values)
 {
-    struct buf raw = buf_empty(ROLLUP_PAGE_MAX);
-
-    if (!buf_reserve(&raw, values_size_max(values)))
-        return false;
-    rollup_put(&raw, values->family_count);
-    rollup_put(&raw, values->cell_count);
-    rollup_put(&raw, values->bucket_count);
-    rollup_put(&raw, zigzag(values->first_slot));
-    put_families(&raw, values);
-    put_value_cells(&raw, values);
     for (uint32_t i = 0; i < values->cell_count; i++) {
         const struct rollup_value *cell = &values->cells[i];
-        uint32_t before = 0;
+        const struct rollup_bucket *buckets = values->buckets + cell->first_bucket;
+        uint32_t last = 0, before_last = 0;
 
-        for (uint32_t k = cell->first_bucket; k < cell->first_bucket + cell->bucket_count; k++) {
-            rollup_put(&raw, values->buckets[k].bucket - before);
-            before = values->buckets[k].bucket;
+        for (uint32_t k = 0; k < cell->bucket_count; k++) {
+            struct buf *stream = &streams[(uint64_t)last + before_last >= ROLLUP_MANY];
+            uint32_t step = k == 0 ? 1 : buckets[k].bucket - buckets[k - 1].bucket;
+            uint32_t steps = step < ROLLUP_STEPS ? step : (uint32_t)ROLLUP_STEPS;
+            uint32_t count = buckets[k].values;
+            uint32_t counts = count < ROLLUP_VALUES ? count : (uint32_t)ROLLUP_VALUES;
+
+            stream->data[stream->len++] = (char)((steps - 1) * ROLLUP_VALUES + counts - 1);
+            if (steps == ROLLUP_STEPS)
+                rollup_put(raw, step - ROLLUP_STEPS);
+            if (counts == ROLLUP_VALUES)
+                rollup_put(raw, count - ROLLUP_VALUES);
+            before_last = last;
+            last = count;
         }
     }
-    for (uint32_t i = 0; i < values->bucket_count; i++)
-        rollup_put(&raw, values->buckets[i].values);
-    return rollup_close(&raw, out);
+}
+
+static void put_values(struct buf *raw, struct buf streams[ROLLUP_STREAMS],
+                       const struct rollup_values *values)
+{
+    uint32_t before = 0;
+
+    rollup_put(raw, values->family_count);
+    rollup_put(raw, values->cell_count);
+    rollup_put(raw, values->bucket_count);
+    rollup_put(raw, zigzag(values->first_slot));
+    put_families(raw, values);
+    put_value_cells(raw, values);
+    for (uint32_t i = 0; i < values->cell_count; i++)
+        rollup_put_distance(raw, values->buckets[values->cells[i].first_bucket].bucket, &before);
+    put_buckets(raw, streams, values);
+}
+
+bool rollup_values_encode(const struct rollup_values *values, struct buf *out)
+{
+    struct buf raw = buf_empty(ROLLUP_PAGE_MAX), streams[ROLLUP_STREAMS];
+    bool fine = buf_reserve(&raw, values_size_max(values));
+
+    for (unsigned i = 0; i < ROLLUP_STREAMS; i++) {
+        streams[i] = buf_empty(ROLLUP_PAGE_MAX);
+        fine = buf_reserve(&streams[i], (size_t)values->bucket_count + 1) && fine;
+    }
+    if (fine)
+        put_values(&raw, streams, values);
+    fine = fine && rollup_close_next(&raw, ROLLUP_LEVEL_OF_ZSTD, out);
+    for (unsigned i = 0; i < ROLLUP_STREAMS; i++)
+        fine = fine && rollup_close_next(&streams[i], STREAM_LEVEL_OF_ZSTD, out);
+    for (unsigned i = 0; i < ROLLUP_STREAMS; i++)
+        buf_release(&streams[i]);
+    buf_release(&raw);
+    return fine;
 }

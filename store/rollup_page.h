@@ -74,6 +74,23 @@ static inline bool rollup_take_count(struct rollup_reading *reading, uint32_t *o
     return rollup_take_below(reading, reading->rest.len + 1, out);
 }
 
+/* A frame with both of its sizes before it, so that more may follow; nothing at all is two zeros. */
+static inline bool rollup_open_next(struct rollup_reading *reading, struct slice *page)
+{
+    uint64_t size, stored;
+    char *raw;
+
+    if (!take_varint(page, &size) || size > ROLLUP_PAGE_MAX || !take_varint(page, &stored) ||
+        stored > page->len)
+        return false;
+    raw = arena_take(reading->arena, 1, 8, size + 1);
+    if (raw == NULL || (size > 0 && !zstd_read(slice_first(*page, stored), raw, size)))
+        return false;
+    *page = slice_from(*page, stored);
+    reading->rest = slice_make(raw, size);
+    return true;
+}
+
 /* ---- writing ---- */
 
 /* Room for it was reserved. */
@@ -94,6 +111,31 @@ static inline bool rollup_close(struct buf *raw, struct buf *out)
     bool fine =
         buf_append_varint(out, raw->len) && zstd_append(out, buf_slice(raw), ROLLUP_LEVEL_OF_ZSTD);
 
+    buf_release(raw);
+    return fine;
+}
+
+/* ---- buckets ----
+ *
+ * In a sketch most buckets follow the one before it and have a few values: one byte says both, and what
+ * does not fit is said behind. How many values to expect is known from the two buckets before, so bytes
+ * are kept in two streams, which compresses them better. */
+enum {
+    ROLLUP_STREAMS = 2,
+    ROLLUP_STEPS = 8,   /* a byte: step - 1 in 3 bits; the last: more, the rest is said behind */
+    ROLLUP_VALUES = 32, /* values - 1 in 5 bits; the same */
+    ROLLUP_MANY = 5,    /* values of the two buckets before that make it the second stream */
+};
+
+/* What rollup_open_next() reads. */
+static inline bool rollup_close_next(struct buf *raw, int level, struct buf *out)
+{
+    struct buf frame = buf_empty(2 * ROLLUP_PAGE_MAX);
+    bool fine = raw->len == 0 || zstd_append(&frame, buf_slice(raw), level);
+
+    fine = fine && buf_append_varint(out, raw->len) && buf_append_varint(out, frame.len) &&
+           buf_append_slice(out, buf_slice(&frame));
+    buf_release(&frame);
     buf_release(raw);
     return fine;
 }

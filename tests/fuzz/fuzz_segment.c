@@ -41,6 +41,35 @@ static void ignore(void *user, const char *line)
     (void)line;
 }
 
+/* The bytes as a page of values with streams: its three parts are as long as its first bytes say. */
+static void decode_streams(struct slice raw)
+{
+    static const struct rollup_bounds bounds = {
+        .families = 8, .origins = 8, .formats = 8, .streams = true};
+    struct arena arena = arena_empty(1 << 24);
+    struct buf page = buf_empty(1 << 24);
+    struct rollup_values values;
+
+    for (int i = 0; i < 3; i++) {
+        size_t len = i == 2 || raw.len == 0 ? raw.len : (unsigned char)raw.data[0];
+        struct slice part = slice_first(raw, len < raw.len ? len : raw.len);
+        struct buf frame = buf_empty(1 << 24);
+
+        if ((part.len > 0 && !zstd_append(&frame, part, 1)) ||
+            !buf_append_varint(&page, part.len) || !buf_append_varint(&page, frame.len) ||
+            !buf_append_slice(&page, buf_slice(&frame)))
+            abort();
+        raw = slice_from(raw, part.len);
+        buf_release(&frame);
+    }
+    if (rollup_values_decode(buf_slice(&page), &bounds, &arena, &values))
+        for (uint32_t i = 0; i < values.cell_count; i++)
+            if (values.cells[i].first_bucket + values.cells[i].bucket_count > values.bucket_count)
+                abort();
+    buf_release(&page);
+    arena_release(&arena);
+}
+
 /* The bytes as the inside of all kinds of rollup pages. */
 static void decode_rollups(struct slice raw)
 {
@@ -130,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                 source_table_init(&sources, &err) != STATUS_OK))
         abort();
     decode_rollups(slice_make(data, size));
+    decode_streams(slice_make(data, size));
     make_file(sim, slice_make(data, size));
     if (segment_open(sim_io_table(sim), "/one.seg", &segment_names, &segment, &err) == STATUS_OK) {
         if (segment_verify(segment, ignore, NULL, &problems, &err) != STATUS_OK)

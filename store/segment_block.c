@@ -2,6 +2,7 @@
 #include "store/segment_block.h"
 
 #include "base/byteorder.h"
+#include "store/block_sources.h"
 #include "store/id_pool.h"
 #include "store/zstd_context.h"
 
@@ -147,8 +148,11 @@ enum status segment_block_sources(struct segment_block *block, const uint32_t **
     if (block->sources == NULL) {
         status = read_numbers32(block, &block->entry->pages[PAGE_SOURCE], block->base.row_count,
                                 block->segment->source_count, &numbers, err);
-        if (status == STATUS_OK)
+        if (status == STATUS_OK) {
             block->sources = numbers;
+            block_sources_note(block->segment, (uint32_t)(block->entry - block->segment->blocks),
+                               numbers, block->base.row_count);
+        }
     }
     *out = block->sources;
     return status;

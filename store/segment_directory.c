@@ -468,10 +468,12 @@ static bool take_blocks(struct parser *parser)
     if (!take_count(parser, &segment->block_count))
         return false;
     segment->blocks = parser_new(parser, struct segment_block_entry, segment->block_count);
+    segment->block_sources = arena_alloc(parser->arena, sizeof(*segment->block_sources), 8,
+                                         (size_t)segment->block_count + 1);
     for (uint32_t i = 0; i < segment->block_count && segment->blocks != NULL; i++)
         if (!take_block(parser, &segment->blocks[i]))
             return false;
-    return segment->blocks != NULL;
+    return segment->blocks != NULL && segment->block_sources != NULL;
 }
 
 static bool take_lists(struct parser *parser)

@@ -5,6 +5,7 @@
  * and whole lines only where the plan says so. */
 #include "store/segment_plan.h"
 
+#include "store/block_sources.h"
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
 #include "store/segment_rollup.h"
@@ -611,7 +612,8 @@ enum status segment_block(struct segment *segment, const struct segment_plan *pl
     enum status status;
 
     if (entry->samples != plan->samples || entry->time_max_ns < plan->time_min_ns ||
-        entry->time_min_ns >= plan->time_max_ns || is_out(segment, plan, index)) {
+        entry->time_min_ns >= plan->time_max_ns || is_out(segment, plan, index) ||
+        !block_sources_may_pass(segment, plan->root, index)) {
         cost->blocks_skipped++;
         return STATUS_END;
     }

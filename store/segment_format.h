@@ -264,6 +264,7 @@ struct segment {
     uint32_t page_count;
     uint32_t field_count, format_count, source_count, family_count, template_count, block_count;
     uint32_t pool_page_count, pool_count, ids_count, series_count;
+    _Atomic(uint64_t *) *block_sources; /* by block: block_sources.h; NULL: not known yet */
     _Atomic(struct text_page *) *pool_pages; /* decoded, kept while the budget lasts */
     _Atomic(struct segment_patterns *) patterns; /* NULL until somebody asks: segment_pattern.h */
     _Atomic(struct gap_index *) gap_index;       /* the same: gap_index.h */

@@ -34,7 +34,7 @@ static bool is_source_field(field_id field)
            field == FIELD_ID_SOURCE;
 }
 
-static struct slice source_text(const struct event_source *source, field_id field)
+struct slice segment_source_text(const struct event_source *source, field_id field)
 {
     switch (field) {
     case FIELD_ID_GEO:
@@ -54,6 +54,11 @@ static bool is_text_test(enum predicate_kind kind)
            kind == PRED_SEQUENCE || kind == PRED_CALL;
 }
 
+bool segment_tests_source(const struct predicate *predicate)
+{
+    return is_text_test(predicate->kind) && is_source_field(predicate->field);
+}
+
 /* One verdict for all families, from the segment's sources. */
 static enum node_verdict source_verdict(const struct segment *segment,
                                         const struct predicate *predicate)
@@ -66,7 +71,7 @@ static enum node_verdict source_verdict(const struct segment *segment,
 
         if (source->rows == 0)
             continue;
-        pass = predicate_match_text(predicate, source_text(&source->source, predicate->field));
+        pass = predicate_match_text(predicate, segment_source_text(&source->source, predicate->field));
         any = any || pass;
         all = all && pass;
     }
@@ -155,7 +160,7 @@ static enum node_verdict unit_leaf(const struct segment_plan *plan, const struct
     else if (predicate->field == FIELD_ID_FORMAT)
         text = segment->formats[unit->format];
     else if (is_source_field(predicate->field) && predicate->field != FIELD_ID_SOURCE)
-        text = source_text(&segment->sources[unit->origin].info.source, predicate->field);
+        text = segment_source_text(&segment->sources[unit->origin].info.source, predicate->field);
     else
         return VERDICT_SOME;
     return predicate_match_text(predicate, text) ? VERDICT_ALL : VERDICT_NONE;
@@ -201,8 +206,7 @@ static enum status judge_units(struct segment_plan *plan, struct plan_node *node
 static void judge_generic(struct segment_plan *plan, struct plan_node *node)
 {
     struct segment *segment = plan->segment;
-    bool by_source =
-        is_text_test(node->predicate->kind) && is_source_field(node->predicate->field);
+    bool by_source = segment_tests_source(node->predicate);
     enum node_verdict all = by_source ? source_verdict(segment, node->predicate) : VERDICT_SOME;
 
     for (uint32_t i = 0; i < segment->family_count; i++)

@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "store/block_sources.h"
 #include "store/gap_index.h"
 #include "store/page_quarantine.h"
 #include "store/segment_cache.h"
@@ -186,6 +187,7 @@ void segment_close(struct segment *segment)
     for (uint32_t i = 0; segment->offsets != NULL && i < segment->source_count; i++)
         free(segment->offsets[i]);
     free(segment->offsets);
+    block_sources_release(segment);
     segment_rollups_release(segment);
     segment_patterns_free(atomic_load(&segment->patterns));
     gap_index_free(atomic_load(&segment->gap_index));

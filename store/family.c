@@ -58,7 +58,9 @@ struct builder {
     struct map skeletons; /* -> first cluster */
     struct arena scratch;
     struct buf skeleton;
-    uint64_t edges[PLACES_MAX / 64 + 1]; /* of the template at hand: place_number() of its fields' ends */
+    uint64_t edges[PLACES_MAX / 64 + 1]; /* place_number() of the ends of the template's fields */
+    uint64_t token[SHAPE_SIZE_MAX / 64 + 1], digit[SHAPE_SIZE_MAX / 64 + 1]; /* of its literals */
+    uint64_t hex[SHAPE_SIZE_MAX / 64 + 1];
     struct word words[FAMILY_WORDS_MAX];
     uint32_t hashes[FAMILY_WORDS_MAX];
 };
@@ -95,7 +97,8 @@ static void mark_field_edges(struct builder *builder, const struct template *tem
 }
 
 /* Numbers of the fields that begin or end here go into the skeleton. */
-static char *put_field_edges(const struct template *template, uint32_t gap, uint32_t offset, char *out)
+static char *put_field_edges(const struct template *template, uint32_t gap, uint32_t offset,
+                             char *out)
 {
     for (uint32_t i = 0; i < template->field_count; i++) {
         const struct shape_field *field = &template->fields[i];
@@ -111,35 +114,37 @@ static char *put_field_edges(const struct template *template, uint32_t gap, uint
     return out;
 }
 
+/* Where the word that begins at `at` of the literals ends: with its token bytes, or where a field begins
+ * or ends. `place` is the number of the place at `at`. */
+static uint32_t word_end(const struct builder *builder, uint32_t at, uint32_t end, uint32_t place)
+{
+    uint32_t len = shape_next_bit(builder->token, UINT64_MAX, at, end) - at;
+
+    return at + shape_next_bit(builder->edges, 0, place + 1, place + len) - place;
+}
+
 /* Words of one gap, and its skeleton to `out`; the end of that. NULL: too many words. */
 static char *read_gap(struct builder *builder, const struct template *template, uint32_t gap,
                       uint32_t *count, char *out)
 {
-    struct slice text = template_gap(template, gap);
-    uint32_t base = template_gap_start(template, gap), number = base + gap, at = 0;
+    uint32_t start = template_gap_start(template, gap), end = template->gap_ends[gap], next;
 
-    while (at <= text.len) {
-        uint32_t start = at;
-
-        if (is_field_edge(builder, number + at))
-            out = put_field_edges(template, gap, at, out);
-        if (at == text.len)
-            break;
-        while (at < text.len && is_token_byte(text.data[at]) &&
-               !(at > start && is_field_edge(builder, number + at)))
-            at++;
-        if (at == start) {
-            *out++ = text.data[at++];
+    for (uint32_t at = start;; at = next) {
+        if (is_field_edge(builder, at + gap))
+            out = put_field_edges(template, gap, at - start, out);
+        if (at == end)
+            return out;
+        next = word_end(builder, at, end, at + gap);
+        if (next == at) {
+            *out++ = template->literals[next++];
             continue;
         }
         if (*count == FAMILY_WORDS_MAX)
             return NULL;
-        builder->words[*count] =
-            (struct word){.gap = (uint16_t)gap, .start = base + start, .len = at - start};
-        builder->hashes[(*count)++] = (uint32_t)hash64(text.data + start, at - start);
+        builder->words[*count] = (struct word){.gap = (uint16_t)gap, .start = at, .len = next - at};
+        builder->hashes[(*count)++] = (uint32_t)hash64(template->literals + at, next - at);
         *out++ = MARK_WORD;
     }
-    return out;
 }
 
 /* What all templates with an equal skeleton share beside their gaps and slots. */
@@ -163,7 +168,8 @@ static bool read_skeleton(struct builder *builder, const struct template *templa
                           uint32_t *word_count)
 {
     struct buf *skeleton = &builder->skeleton;
-    size_t size_max = 6 + template->gap_ends[template->slot_count] + (size_t)template->slot_count * 3 +
+    size_t size_max = 6 + template->gap_ends[template->slot_count] +
+                      (size_t)template->slot_count * 3 +
                       (size_t)template->field_count * (FIELD_SIZE + 2 * 3);
     char *out;
 
@@ -172,6 +178,9 @@ static bool read_skeleton(struct builder *builder, const struct template *templa
     if (!buf_reserve(skeleton, size_max))
         return false;
     mark_field_edges(builder, template);
+    kernels()->byte_masks(template->literals, template->gap_ends[template->slot_count],
+                          &(struct byte_masks){
+                              .token = builder->token, .digit = builder->digit, .hex = builder->hex});
     out = put_fields(template, skeleton->data);
     for (uint32_t gap = 0; gap <= template->slot_count; gap++) {
         out = read_gap(builder, template, gap, word_count, out);

@@ -542,6 +542,12 @@ static inline uint16_t type_and_unit(const uint8_t *type)
     return both;
 }
 
+static inline bool is_same_field(const struct event_field *field, const struct shape_field *expected)
+{
+    return field->field == expected->field &&
+           type_and_unit(&field->type) == type_and_unit(&expected->type);
+}
+
 /* Are the event's fields those of the template, at the same places? The words of computed ones go to
  * `out`; gives the end of these, or NULL if not. */
 static uint64_t *fields_agree(const uint32_t *gap_starts, const struct event *event,
@@ -551,23 +557,21 @@ static uint64_t *fields_agree(const uint32_t *gap_starts, const struct event *ev
 
     if (template->field_count != event->field_count || template->format != event->format)
         return NULL;
-    for (; expected < end; expected++) {
+    for (end -= template->computed_count; expected < end; expected++) {
         const struct event_field *field = &event->fields[expected->source];
-        uint32_t from, to;
+        uint32_t from = gap_starts[expected->begin_gap] + expected->begin_offset;
 
-        if (field->field != expected->field ||
-            type_and_unit(&field->type) != type_and_unit(&expected->type) ||
-            (field->text.data != NULL) != (expected->computed != 0))
+        if (!is_same_field(field, expected) || field->text.data != NULL || field->start != from ||
+            field->len + from != gap_starts[expected->end_gap] + expected->end_offset)
             return NULL;
-        if (expected->computed != 0) {
-            *out++ = COMPUTED_REF | expected->source;
-            *out++ = hash64(field->text.data, field->text.len);
-            continue;
-        }
-        from = gap_starts[expected->begin_gap] + expected->begin_offset;
-        to = gap_starts[expected->end_gap] + expected->end_offset;
-        if (field->start != from || field->len != to - from)
+    }
+    for (end += template->computed_count; expected < end; expected++) {
+        const struct event_field *field = &event->fields[expected->source];
+
+        if (!is_same_field(field, expected) || field->text.data == NULL)
             return NULL;
+        *out++ = COMPUTED_REF | expected->source;
+        *out++ = hash64(field->text.data, field->text.len);
     }
     return out;
 }

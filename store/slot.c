@@ -488,42 +488,59 @@ static inline uint64_t load8(const char *at)
     return word;
 }
 
-/* Four bytes at `first` and four at `second` as eight. */
-static inline uint64_t load_pair(const char *first, const char *second)
+/* Are the letters of the kind's case? */
+static inline bool cases_fit(struct slot_kind kind, bool upper, bool lower)
 {
-    uint32_t low, high;
+    return (kind.param & SLOT_UPPER) != 0 ? upper && !lower : !upper;
+}
 
-    memcpy(&low, first, sizeof(low));
-    memcpy(&high, second, sizeof(high));
-    return low | (uint64_t)high << 32;
+static bool uuid_expect(struct slot_kind kind, const char *at, uint64_t hex, uint64_t *out)
+{
+    char digits[32];
+    struct hex_letters letters;
+
+    if ((hex & low_bits(36)) != UUID_DIGITS || at[8] != '-' || at[13] != '-' || at[18] != '-' ||
+        at[23] != '-')
+        return false;
+    memcpy(digits, at, 8);
+    memcpy(digits + 8, at + 9, 4);
+    memcpy(digits + 12, at + 14, 4);
+    memcpy(digits + 16, at + 19, 4);
+    memcpy(digits + 20, at + 24, 4);
+    memcpy(digits + 24, at + 28, 8);
+    letters = kernels()->read_hex32(digits, (uint8_t *)out);
+    return cases_fit(kind, letters.all != letters.lower, letters.lower != 0);
+}
+
+/* `size` hex digits, a multiple of eight. */
+static bool hex_expect(struct slot_kind kind, const char *digits, size_t size, uint64_t *out)
+{
+    struct letter_groups letters = {0, 0};
+    uint8_t *to = (uint8_t *)out;
+    size_t at = 0;
+
+    out[(size - 1) / 16] = 0;
+    for (; at + 32 <= size; at += 32, to += 16) {
+        struct hex_letters found = kernels()->read_hex32(digits + at, to);
+
+        letters.upper |= found.all ^ found.lower;
+        letters.lower |= found.lower;
+    }
+    for (; at < size; at += 8)
+        to = take_group(load8(digits + at), &letters, to);
+    return cases_fit(kind, letters.upper != 0, letters.lower != 0);
 }
 
 bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits bits, uint64_t *out)
 {
-    struct letter_groups letters = {0, 0};
-    const char *at = token.data;
-    uint8_t *to = (uint8_t *)out;
+    size_t digits = 2 * (size_t)slot_id_size(kind);
 
-    if (kind.type == SLOT_UUID) {
-        if (token.len != 36 || (bits.hex & low_bits(36)) != UUID_DIGITS || at[8] != '-' ||
-            at[13] != '-' || at[18] != '-' || at[23] != '-')
-            return false;
-        to = take_group(load8(at), &letters, to);
-        to = take_group(load_pair(at + 9, at + 14), &letters, to);
-        to = take_group(load_pair(at + 19, at + 24), &letters, to);
-        (void)take_group(load8(at + 28), &letters, to);
-    } else {
-        size_t digits = 2 * (size_t)slot_id_size(kind);
-
-        if (token.len != digits || digits % 8 != 0 || may_be_number(token, bits.digits) ||
-            (bits.hex & low_bits(digits)) != low_bits(digits))
-            return false;
-        out[(digits - 1) / 16] = 0;
-        for (; digits > 0; digits -= 8, at += 8)
-            to = take_group(load8(at), &letters, to);
-    }
-    return (kind.param & SLOT_UPPER) != 0 ? letters.upper != 0 && letters.lower == 0
-                                          : letters.upper == 0;
+    if (kind.type == SLOT_UUID)
+        return token.len == 36 && uuid_expect(kind, token.data, bits.hex, out);
+    return token.len == digits && digits > 0 && digits % 8 == 0 &&
+           !may_be_number(token, bits.digits) &&
+           (bits.hex & low_bits(digits)) == low_bits(digits) &&
+           hex_expect(kind, token.data, digits, out);
 }
 
 size_t slot_id_write(struct slot_kind kind, const uint8_t *bytes, char *out)

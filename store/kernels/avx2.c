@@ -135,6 +135,25 @@ AVX2 static void byte_masks(const char *data, size_t len, const struct byte_mask
         all_masks(data, len, out, false);
 }
 
+/* Letters have bit 6, lower case ones bit 5 too, as digits have; shifts bring these to bit 7. */
+AVX2 static struct hex_letters read_hex32(const char *digits, uint8_t *out)
+{
+    const __m256i nine = _mm256_set1_epi8(9), bit6 = _mm256_set1_epi8(0x40);
+    __m256i bytes = load_bytes(digits);
+    __m256i letter = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit6), bit6);
+    __m256i value = _mm256_add_epi8(_mm256_and_si256(bytes, _mm256_set1_epi8(15)),
+                                    _mm256_and_si256(letter, nine));
+    __m256i pairs = _mm256_maddubs_epi16(value, _mm256_set1_epi16(0x0110)); /* 16 * first + second */
+    __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi16(pairs, pairs), 0x08);
+    uint32_t all = (uint32_t)_mm256_movemask_epi8(letter);
+
+    _mm_storeu_si128((__m128i *)(void *)out, _mm256_castsi256_si128(packed));
+    return (struct hex_letters){
+        .all = all,
+        .lower = all & (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(bytes, 2)),
+    };
+}
+
 AVX2 static size_t find_tail(struct slice text, struct slice needle, size_t from)
 {
     for (; from + needle.len <= text.len; from++)
@@ -457,6 +476,7 @@ AVX2 static void put_plane(const uint8_t *plane, size_t count, unsigned byte, ui
 const struct kernels kernels_avx2 = {
     .name = "avx2",
     .byte_masks = byte_masks,
+    .read_hex32 = read_hex32,
     .find = find,
     .find_fold = find_fold,
     .unpack = unpack,

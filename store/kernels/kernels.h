@@ -24,6 +24,11 @@ struct byte_masks {
     uint64_t *hex;     /* [0-9A-Fa-f] */
 };
 
+/* Which of 32 hex digits are letters, and which of these are lower case: bit i for digit i. */
+struct hex_letters {
+    uint32_t all, lower;
+};
+
 /* The smallest and largest of some numbers and, if there are two or more, of their differences, each
  * to the one before it, modulo 2^64. */
 struct number_range {
@@ -33,6 +38,8 @@ struct number_range {
 struct kernels {
     const char *name;
     void (*byte_masks)(const char *data, size_t len, const struct byte_masks *out);
+    /* The 16 bytes that 32 hex digits of either case stand for. */
+    struct hex_letters (*read_hex32)(const char *digits, uint8_t *out);
     /* Index of the first occurrence of needle (1 byte or more) at or after `from`; SIZE_MAX: none. */
     size_t (*find)(struct slice text, struct slice needle, size_t from);
     /* The same with ASCII letters folded; the needle is in lower case already. */

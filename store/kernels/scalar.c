@@ -27,6 +27,26 @@ static void byte_masks(const char *data, size_t len, const struct byte_masks *ou
     }
 }
 
+static unsigned hex_value(char digit)
+{
+    return is_digit_byte(digit) ? (unsigned)(digit - '0') : (unsigned)((digit | 0x20) - 'a') + 10;
+}
+
+static struct hex_letters read_hex32(const char *digits, uint8_t *out)
+{
+    struct hex_letters letters = {0, 0};
+
+    for (unsigned i = 0; i < 32; i++) {
+        bool letter = !is_digit_byte(digits[i]);
+
+        letters.all |= (uint32_t)letter << i;
+        letters.lower |= (uint32_t)(letter && digits[i] >= 'a') << i;
+        if (i % 2 == 1)
+            out[i / 2] = (uint8_t)(hex_value(digits[i - 1]) << 4 | hex_value(digits[i]));
+    }
+    return letters;
+}
+
 static size_t find(struct slice text, struct slice needle, size_t from)
 {
     const char *hit;
@@ -157,6 +177,7 @@ static void put_plane(const uint8_t *plane, size_t count, unsigned byte, uint64_
 const struct kernels kernels_scalar = {
     .name = "scalar",
     .byte_masks = byte_masks,
+    .read_hex32 = read_hex32,
     .find = find,
     .find_fold = find_fold,
     .unpack = unpack,

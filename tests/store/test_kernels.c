@@ -49,6 +49,38 @@ static void test_byte_masks(void **state)
     }
 }
 
+static void test_hex(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        char digits[32];
+        uint8_t a[16], b[16];
+        struct hex_letters in_a, in_b;
+
+        for (size_t i = 0; i < sizeof(digits); i++)
+            digits[i] = "0123456789abcdefABCDEF"[random_below(&rng, 22)];
+        in_a = kernels_scalar.read_hex32(digits, a);
+        in_b = other()->read_hex32(digits, b);
+        assert_memory_equal(a, b, sizeof(a));
+        assert_int_equal(in_a.all, in_b.all);
+        assert_int_equal(in_a.lower, in_b.lower);
+    }
+}
+
+static void test_hex_by_hand(void **state)
+{
+    static const uint8_t expected[16] = {0x00, 0x19, 0xaf, 0xAF, 0xbE, 0xEb, 0x0f, 0xf0,
+                                         0,    0,    0,    0,    0,    0,    0,    0x0a};
+    uint8_t out[16];
+    struct hex_letters letters =
+        kernels_scalar.read_hex32("0019afAFbEEb0ff0000000000000000a", out);
+
+    (void)state;
+    assert_memory_equal(out, expected, sizeof(out));
+    assert_int_equal(letters.all, 0x80006ff0); /* digits 4 to 11, 13, 14 and 31 */
+    assert_int_equal(letters.lower, 0x80006930); /* of these not 6, 7, 9 and 10 */
+}
+
 static void test_find(void **state)
 {
     (void)state;
@@ -182,7 +214,8 @@ static void test_masks_by_hand(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_masks_by_hand), cmocka_unit_test(test_byte_masks),
+        cmocka_unit_test(test_masks_by_hand), cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_hex_by_hand), cmocka_unit_test(test_byte_masks),
         cmocka_unit_test(test_find),          cmocka_unit_test(test_unpack),
         cmocka_unit_test(test_filters),       cmocka_unit_test(test_numbers),
     };

@@ -6,6 +6,7 @@
  * the difference. What kind of value it is, is then decided once per column. */
 #include "store/segment_compare.h"
 
+#include "store/kernels/kernels.h"
 #include "store/slot_match.h"
 
 enum {
@@ -133,14 +134,21 @@ static void pass_texts(struct tile *tile, const struct segment_values *values)
     tile->differs |= differs;
 }
 
+/* The digits of a tile are made at once. */
 static void pass_ids(struct tile *tile, struct slot_kind kind, const struct segment_values *values)
 {
     unsigned size = slot_id_size(kind);
-    const uint8_t *ids = values->ids + (size_t)tile->first * size;
-    bool differs = false;
+    char digits[TILE_ROWS * 2 * HEX_BYTES_MAX];
+    bool differs = size == 0 || size > HEX_BYTES_MAX; /* not a kind of id */
 
-    for (uint32_t i = 0; i < tile->count; i++, ids += size)
-        tile->at[i] = step(tile->at[i], match_id(tile->at[i], tile->end[i], kind, ids), &differs);
+    if (!differs)
+        kernels()->hex(values->ids + (size_t)tile->first * size, (size_t)tile->count * size,
+                       (kind.param & SLOT_UPPER) != 0, digits);
+    for (uint32_t i = 0; i < tile->count && !differs; i++)
+        tile->at[i] = step(tile->at[i],
+                           match_id_digits(tile->at[i], tile->end[i], kind,
+                                           digits + (size_t)2 * size * i),
+                           &differs);
     tile->differs |= differs;
 }
 

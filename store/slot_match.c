@@ -1,6 +1,10 @@
 /* store/slot_match.c -- values of more than one part. */
 #include "store/slot_match.h"
 
+#include "store/kernels/kernels.h"
+
+enum { UUID_TEXT_SIZE = 36 };
+
 #include <assert.h>
 
 const char *match_decimal(const char *at, const char *end, uint64_t value, unsigned padded)
@@ -50,48 +54,37 @@ const char *match_ipv4(const char *at, const char *end, uint32_t value)
     return match_bytes(at, end, text, len - 1);
 }
 
-/* Eight hex digits of four bytes: each nibble to a byte of its own, letters 39 (or 7) higher. */
-static void write_hex8(const uint8_t *bytes, uint64_t letter, char *out)
+/* 8-4-4-4-12 */
+static const char *match_uuid(const char *at, const char *end, const char *digits)
 {
-    uint32_t four;
-    uint64_t word;
+    char text[UUID_TEXT_SIZE];
 
-    memcpy(&four, bytes, sizeof(four));
-    word = (four | (uint64_t)four << 16) & 0x0000ffff0000ffffu;
-    word = (word | word << 8) & 0x00ff00ff00ff00ffu;
-    word = (word >> 4 | word << 8) & 0x0f0f0f0f0f0f0f0fu;
-    word += 0x3030303030303030u + ((word + 0x0606060606060606u) >> 4 & 0x0101010101010101u) * letter;
-    memcpy(out, &word, sizeof(word));
-}
-
-static const char *match_uuid(const char *at, const char *end, uint64_t letter,
-                              const uint8_t *bytes)
-{
-    char digits[32], text[36];
-
-    for (unsigned i = 0; i < 4; i++)
-        write_hex8(bytes + 4 * i, letter, digits + 8 * i);
-    memcpy(text, digits, 8); /* 8-4-4-4-12 */
+    memcpy(text, digits, 8);
     memcpy(text + 9, digits + 8, 4);
     memcpy(text + 14, digits + 12, 4);
     memcpy(text + 19, digits + 16, 4);
     memcpy(text + 24, digits + 20, 12);
     text[8] = text[13] = text[18] = text[23] = '-';
-    return match_bytes(at, end, text, sizeof(text));
+    return end - at >= UUID_TEXT_SIZE && match_16(at, text) && match_16(at + 16, text + 16) &&
+                   match_same(at + 32, text + 32, 4)
+               ? at + UUID_TEXT_SIZE
+               : NULL;
+}
+
+const char *match_id_digits(const char *at, const char *end, struct slot_kind kind,
+                            const char *digits)
+{
+    return kind.type == SLOT_UUID ? match_uuid(at, end, digits)
+                                  : match_bytes(at, end, digits, (size_t)2 * slot_id_size(kind));
 }
 
 const char *match_id(const char *at, const char *end, struct slot_kind kind, const uint8_t *bytes)
 {
-    uint64_t letter = kind.param & SLOT_UPPER ? 'A' - '0' - 10 : 'a' - '0' - 10;
     unsigned size = slot_id_size(kind);
-    char text[2 * HEX_BYTES_MAX];
+    char digits[2 * HEX_BYTES_MAX];
 
-    if (kind.type == SLOT_UUID)
-        return match_uuid(at, end, letter, bytes);
     if (size < HEX_BYTES_MIN || size > HEX_BYTES_MAX)
         return NULL;
-    for (unsigned i = 0; i + 4 < size; i += 4)
-        write_hex8(bytes + i, letter, text + (size_t)2 * i);
-    write_hex8(bytes + size - 4, letter, text + 2 * (size - 4)); /* may overlap the one before */
-    return match_bytes(at, end, text, (size_t)2 * size);
+    kernels()->hex(bytes, size, (kind.param & SLOT_UPPER) != 0, digits);
+    return match_id_digits(at, end, kind, digits);
 }

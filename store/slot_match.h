@@ -120,7 +120,9 @@ static inline const char *match_int(const char *at, const char *end, int64_t val
 
 const char *match_decimal(const char *at, const char *end, uint64_t value, unsigned padded);
 const char *match_ipv4(const char *at, const char *end, uint32_t value);
-/* UUID and HEX. */
+/* UUID and HEX, from the bytes of the id or from its hex digits. */
+const char *match_id_digits(const char *at, const char *end, struct slot_kind kind,
+                            const char *digits);
 const char *match_id(const char *at, const char *end, struct slot_kind kind, const uint8_t *bytes);
 
 #endif

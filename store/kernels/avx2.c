@@ -423,6 +423,24 @@ AVX2 static void differences(const int64_t *values, size_t count, int64_t base, 
         out[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)base;
 }
 
+AVX2 static void hex(const uint8_t *bytes, size_t count, bool upper, char *out)
+{
+    const __m128i digits =
+        _mm_loadu_si128((const __m128i *)(upper ? "0123456789ABCDEF" : "0123456789abcdef"));
+    const __m128i low_bits = _mm_set1_epi8(15);
+    size_t i = 0;
+
+    for (; i + 16 <= count; i += 16) {
+        __m128i here = _mm_loadu_si128((const __m128i *)(bytes + i));
+        __m128i high = _mm_shuffle_epi8(digits, _mm_and_si128(_mm_srli_epi16(here, 4), low_bits));
+        __m128i low = _mm_shuffle_epi8(digits, _mm_and_si128(here, low_bits));
+
+        _mm_storeu_si128((__m128i *)(out + 2 * i), _mm_unpacklo_epi8(high, low));
+        _mm_storeu_si128((__m128i *)(out + 2 * i + 16), _mm_unpackhi_epi8(high, low));
+    }
+    kernels_scalar.hex(bytes + i, count - i, upper, out + 2 * i);
+}
+
 /* Byte `byte` of the two numbers of each half, at places 2 * pair and 2 * pair + 1 of that half. */
 AVX2 static inline __m256i bytes_of_four(const uint64_t *values, unsigned byte, unsigned pair)
 {
@@ -484,6 +502,7 @@ const struct kernels kernels_avx2 = {
     .range_of = range_of,
     .subtract = subtract,
     .differences = differences,
+    .hex = hex,
     .take_plane = take_plane,
     .put_plane = put_plane,
     .equal32 = equal32,

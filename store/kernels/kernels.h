@@ -53,6 +53,8 @@ struct kernels {
      * are one less. */
     void (*subtract)(const int64_t *values, size_t count, int64_t base, uint64_t *out);
     void (*differences)(const int64_t *values, size_t count, int64_t base, uint64_t *out);
+    /* Two hex digits for each byte. */
+    void (*hex)(const uint8_t *bytes, size_t count, bool upper, char *out);
     /* Bits 8 * byte .. 8 * byte + 7 of each number; and back: byte 0 sets the numbers, the others
      * add to them. */
     void (*take_plane)(const uint64_t *values, size_t count, unsigned byte, uint8_t *plane);

@@ -162,6 +162,16 @@ static void differences(const int64_t *values, size_t count, int64_t base, uint6
         out[i - 1] = (uint64_t)values[i] - (uint64_t)values[i - 1] - (uint64_t)base;
 }
 
+static void hex(const uint8_t *bytes, size_t count, bool upper, char *out)
+{
+    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+
+    for (size_t i = 0; i < count; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+}
+
 static void take_plane(const uint64_t *values, size_t count, unsigned byte, uint8_t *plane)
 {
     for (size_t i = 0; i < count; i++)
@@ -185,6 +195,7 @@ const struct kernels kernels_scalar = {
     .range_of = range_of,
     .subtract = subtract,
     .differences = differences,
+    .hex = hex,
     .take_plane = take_plane,
     .put_plane = put_plane,
     .equal32 = equal32,

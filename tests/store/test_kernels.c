@@ -168,6 +168,20 @@ static void check_planes(const uint64_t *numbers, size_t count)
     assert_memory_equal(b, numbers, count * sizeof(b[0]));
 }
 
+static void check_hex(const uint8_t *bytes, size_t count)
+{
+    static const uint8_t by_hand[] = {0x00, 0x9a, 0xbc, 0xff};
+    char wanted[960], got[960];
+
+    other()->hex(by_hand, 4, false, got);
+    assert_memory_equal(got, "009abcff", 8);
+    for (int upper = 0; upper < 2; upper++) {
+        kernels_scalar.hex(bytes, count, upper, wanted);
+        other()->hex(bytes, count, upper, got);
+        assert_memory_equal(wanted, got, 2 * count);
+    }
+}
+
 static void test_numbers(void **state)
 {
     static const int64_t by_hand[] = {7, -3, -3, 12};
@@ -195,6 +209,7 @@ static void test_numbers(void **state)
         other()->differences(numbers, count, wanted.delta_low, b);
         assert_memory_equal(a, b, (count - 1) * sizeof(a[0]));
         check_planes((const uint64_t *)numbers, count);
+        check_hex((const uint8_t *)numbers, count * sizeof(numbers[0]) - count % 8);
     }
 }
 

@@ -39,7 +39,9 @@ static void put(struct text_builder *out, struct slice text)
         out->full = true;
         return;
     }
-    if (text.len > 0)
+    if (text.len == 1) /* the * of an id */
+        out->bytes[out->len] = text.data[0];
+    else if (text.len > 1)
         memcpy(out->bytes + out->len, text.data, text.len);
     out->len += text.len;
 }
@@ -225,17 +227,22 @@ static uint64_t matches_of(struct derivation *at, unsigned source)
  * none. A source is asked only if one of its rules would come first. */
 static uint64_t next_bit(struct derivation *at, enum derived_field kind, int from, uint64_t done)
 {
-    uint64_t first = 0;
+    uint64_t left = at->rules->all_bits[kind] & ~done, first = 0;
 
-    for (unsigned source = 0; source < DERIVE_SOURCE_COUNT; source++) {
-        uint64_t bits = at->rules->bits[kind][source] & ~done;
+    if (from >= 0) {
+        left &= matches_of(at, (unsigned)from);
+        return left & (~left + 1);
+    }
+    for (unsigned source = 0; left != 0; source++) {
+        uint64_t bits = left & at->rules->bits[kind][source];
 
-        if (first != 0)
-            bits &= first - 1;
+        left &= ~bits;
         if (bits != 0)
-            bits &= matches_of(at, from >= 0 ? (unsigned)from : source);
-        if (bits != 0)
+            bits &= matches_of(at, source);
+        if (bits != 0) {
             first = bits & (~bits + 1);
+            left &= first - 1;
+        }
     }
     return first;
 }
@@ -367,9 +374,9 @@ static bool recall_replacement(struct derivation *at, uint64_t bit, struct slice
     if (front == NULL || front->replace_rule != rule_number(bit) ||
         (at->behind[DERIVE_FROM_PATH] & bit) != 0)
         return false;
-    out->len = 0;
+    memcpy(out->bytes, front->by, sizeof(front->by)); /* a fixed size: no call */
+    out->len = front->by_len;
     out->full = false;
-    put(out, slice_make(front->by, front->by_len));
     put(out, slice_from(path, front->match_len));
     if (out->full)
         return false;

@@ -36,7 +36,8 @@ struct derive_rules {
     struct url_set *set;
     uint32_t first_bits[DERIVED_COUNT]; /* of a field's rules in the set, */
     uint32_t set_counts[DERIVED_COUNT]; /* and how many of them are in it: the first ones */
-    uint64_t bits[DERIVED_COUNT][DERIVE_SOURCE_COUNT]; /* those that look at a source */
+    uint64_t bits[DERIVED_COUNT][DERIVE_SOURCE_COUNT]; /* those that look at a source, */
+    uint64_t all_bits[DERIVED_COUNT];                  /* and at any */
     bool referer_group;                                /* by the rules of url_group */
 };
 

@@ -283,6 +283,7 @@ static enum status make_set(struct derive_rules *rules, struct error *err)
             rule->fronted =
                 rule->exact && rule->pattern != NULL && url_pattern_is_single(rule->pattern);
             rules->bits[kind][rule->from] |= bit;
+            rules->all_bits[kind] |= bit;
         }
     return status;
 }

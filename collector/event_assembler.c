@@ -137,7 +137,10 @@ enum status event_assembler_begin(struct event_assembler *assembler, const struc
     enum status status;
 
     assert(format != NULL && !event_assembler_is_open(assembler));
-    event_assembler_reset(assembler);
+    if (assembler->bytes.len > 0 || !assembler->plain || assembler->flags != 0)
+        event_assembler_reset(assembler); /* who ended the last one has mostly done that */
+    assembler->line_count = 0;
+    assembler->joins = false;
     status = append(assembler, line, err);
     if (status != STATUS_OK)
         return status;

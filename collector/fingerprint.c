@@ -45,6 +45,16 @@ static void put(struct fingerprint *out, char byte)
         out->text[out->len++] = byte;
 }
 
+static void put_text(struct fingerprint *out, struct slice text)
+{
+    size_t room = FINGERPRINT_SIZE_MAX - out->len;
+    size_t len = text.len < room ? text.len : room;
+
+    if (len > 0)
+        memcpy(out->text + out->len, text.data, len);
+    out->len += len;
+}
+
 /* The word at the front, with letters in lower case, is written behind the text as far as there is
  * room, but not counted yet. Gives its length; half of the work on a statement is here. */
 static size_t write_word(struct fingerprint *out)
@@ -353,8 +363,7 @@ static void take_token(struct fingerprint *out)
         size_t len = quoted_len(out->rest, '"', false);
 
         put_blank(out);
-        for (size_t i = 0; i < len; i++)
-            put(out, out->rest.data[i]);
+        put_text(out, slice_first(out->rest, len));
         skip(out, len);
     } else if (c == '$') {
         take_dollar(out);
@@ -419,18 +428,18 @@ struct slice fingerprint_sql(struct slice sql, struct arena *arena, struct slice
 /* What of a JSON text is kept: braces, brackets and keys, with commas between keys. */
 struct slice fingerprint_json(struct slice json, struct arena *arena)
 {
-    struct fingerprint out = {.len = 0};
+    struct fingerprint out;
     struct json_scan scan;
     struct json_token token;
     bool comma = false;
 
+    out.len = 0; /* all that is used here; clearing its text would cost more than most texts */
     json_scan_init(&scan, json);
     while (out.len < FINGERPRINT_SIZE_MAX && json_scan_next(&scan, &token)) {
         if (token.type == JSON_TOKEN_KEY) {
             if (comma)
                 put(&out, ',');
-            for (size_t i = 0; i < token.text.len; i++)
-                put(&out, token.text.data[i]);
+            put_text(&out, token.text);
             comma = true;
         } else if (token.type == JSON_TOKEN_OBJECT_BEGIN || token.type == JSON_TOKEN_ARRAY_BEGIN) {
             if (last_byte(&out) == '}' || last_byte(&out) == ']')

@@ -101,29 +101,6 @@ void parsed_reset(struct parsed_event *out)
     out->field_count = 0;
 }
 
-static bool is_absent(struct slice text)
-{
-    return text.len == 0 || (text.len == 1 && text.data[0] == '-');
-}
-
-void parsed_text_in_unit(struct parsed_event *out, field_id field, enum field_type type,
-                         enum field_unit unit, struct slice text)
-{
-    if (is_absent(text) || field == UINT32_MAX || out->field_count == PARSED_FIELDS_MAX)
-        return;
-    out->fields[out->field_count++] = (struct event_field){
-        .field = field,
-        .type = (uint8_t)type,
-        .unit = (uint8_t)unit,
-        .text = text,
-    };
-}
-
-void parsed_text(struct parsed_event *out, field_id field, enum field_type type, struct slice text)
-{
-    parsed_text_in_unit(out, field, type, UNIT_NONE, text);
-}
-
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
                  struct slice *out)
 {
@@ -146,18 +123,19 @@ static uint64_t sort_key(const struct parsed_event *parsed, uint32_t place)
 
 /* Copy in this order; false if it is not that of these fields. */
 static bool copy_in_order(const struct parsed_event *parsed, const struct field_order *order,
-                          struct event_field *out)
+                          struct event_field *restrict out)
 {
-    uint64_t before = 0;
+    const struct event_field *fields = parsed->fields;
+    uint32_t start = 0, place = 0;
 
-    for (uint32_t i = 0; i < parsed->field_count; i++) {
-        uint32_t place = order->places[i];
-        uint64_t key = sort_key(parsed, place) + 1; /* the first one may be 0 */
+    for (uint32_t i = 0, count = parsed->field_count; i < count; i++) {
+        uint32_t place_before = place, start_before = start;
 
-        if (key <= before)
+        place = order->places[i];
+        start = fields[place].start;
+        if (start < start_before || (start == start_before && place < place_before))
             return false;
-        before = key;
-        out[i] = parsed->fields[place];
+        out[i] = fields[place];
     }
     return true;
 }
@@ -185,14 +163,14 @@ static void sort(const struct parsed_event *parsed, uint64_t keys[PARSED_FIELDS_
     }
 }
 
-void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *orders,
-                        struct event_field *out)
+/* Sort, and remember the order. Not part of its caller, which hardly ever comes here: the keys need
+ * two kilobytes of stack. */
+static __attribute__((noinline)) void copy_sorting(const struct parsed_event *parsed,
+                                                   struct field_order *order,
+                                                   struct event_field *out)
 {
-    struct field_order *order = &orders->orders[parsed->field_count % FIELD_ORDERS];
     uint64_t keys[PARSED_FIELDS_MAX];
 
-    if (order->count == parsed->field_count && copy_in_order(parsed, order, out))
-        return;
     sort(parsed, keys);
     for (uint32_t i = 0; i < parsed->field_count; i++)
         out[i] = parsed->fields[(uint32_t)keys[i]];
@@ -201,4 +179,13 @@ void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *
     order->count = parsed->field_count;
     for (uint32_t i = 0; i < parsed->field_count; i++)
         order->places[i] = (uint8_t)keys[i];
+}
+
+void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *orders,
+                        struct event_field *out)
+{
+    struct field_order *order = &orders->orders[parsed->field_count % FIELD_ORDERS];
+
+    if (order->count != parsed->field_count || !copy_in_order(parsed, order, out))
+        copy_sorting(parsed, order, out);
 }

@@ -146,10 +146,25 @@ struct format {
 /* Make `out` ready for a parse: no fields, no time, level info. */
 void parsed_reset(struct parsed_event *out);
 /* Add a field whose text is computed; the text must live as long as the arena. */
-void parsed_text(struct parsed_event *out, field_id field, enum field_type type, struct slice text);
-/* The same with a unit. */
-void parsed_text_in_unit(struct parsed_event *out, field_id field, enum field_type type,
-                         enum field_unit unit, struct slice text);
+static inline void parsed_text_in_unit(struct parsed_event *out, field_id field,
+                                       enum field_type type, enum field_unit unit,
+                                       struct slice text)
+{
+    uint32_t count = out->field_count;
+
+    if ((text.len < 2 && (text.len == 0 || text.data[0] == '-')) || field == UINT32_MAX ||
+        count == PARSED_FIELDS_MAX)
+        return;
+    out->fields[count] = (struct event_field){
+        .field = field, .type = (uint8_t)type, .unit = (uint8_t)unit, .text = text};
+    out->field_count = count + 1;
+}
+
+static inline void parsed_text(struct parsed_event *out, field_id field, enum field_type type,
+                               struct slice text)
+{
+    parsed_text_in_unit(out, field, type, UNIT_NONE, text);
+}
 
 /* Add a field that is a part of the event's bytes. A part that lies elsewhere (a text decoded into
  * the arena) becomes a computed text. Empty text and "-" are not added: such a field is missing.

@@ -365,11 +365,12 @@ static struct draft draft_of_line(const struct format *format, const struct asse
 static enum status finish_open(struct source_parser *parser, uint8_t flags, struct event_sink *sink,
                                struct error *err)
 {
-    struct draft draft = draft_of_assembler(&parser->assembler);
+    struct draft draft;
     enum status status;
 
     if (!event_assembler_is_open(&parser->assembler))
         return STATUS_OK;
+    draft = draft_of_assembler(&parser->assembler);
     draft.flags |= flags;
     status = emit(parser, &draft, true, sink, err);
     if (status == STATUS_OK)
@@ -565,11 +566,12 @@ static struct source_line pending_line(const struct source_parser *parser)
 static enum status finish_pending(struct source_parser *parser, struct event_sink *sink,
                                   struct error *err)
 {
-    struct source_line line = pending_line(parser);
+    struct source_line line;
     enum status status;
 
     if (parser->pending_len == 0)
         return STATUS_OK;
+    line = pending_line(parser);
     line.bytes = arena_copy(sink->arena, line.bytes);
     if (sink->arena->failed) {
         sink->arena->failed = false;

@@ -112,8 +112,9 @@ struct chunk {
     int64_t sample_min_ns, sample_max_ns;
 };
 
-/* Encode a batch; `fields` names its fields. `last_order_ns` has one entry per source of the batch: the highest order time so
- * far, raised by the call. On success `out` holds the bytes and belongs to the caller.
+/* Encode a batch; `fields` names its fields. `last_order_ns` has one entry per source of the batch:
+ * the highest order time so far, raised by the call; after a failure they mean nothing. On success
+ * `out` holds the bytes and belongs to the caller.
  * Errors: INVALID (an index or span out of range), TOO_LARGE, NO_MEMORY. */
 enum status chunk_encode(const struct batch *batch, struct name_table *fields,
                          int64_t *last_order_ns, struct buf *out, struct error *err) WARN_UNUSED;

@@ -11,6 +11,8 @@ enum {
     GUESSES = 32,
     FIELD_SIZE = 5, /* of a short field: binding and length in a byte, start in two, and some to spare */
     SLACK_SIZE = 1024,     /* small tables and bindings */
+    SAMPLE_STRIDE = 16,    /* of events whose computed texts are measured: about is enough */
+    SAMPLE_ALL_MAX = 256,  /* of fewer events all are */
     FIELD_COUNT_SIZE = 2,  /* EVENT_FIELDS_MAX as a varint, */
     BINDING_SIZE_MAX = 3,  /* CHUNK_TABLE_COUNT_MAX as one, */
     NUMBER_SIZE_MAX = 5,   /* and 32 bits: a chunk is no larger */
@@ -26,6 +28,7 @@ struct encoder {
     size_t rows_at, samples_at, tables_at, fields_at;
     uint64_t text_size;
     size_t fields_size; /* about */
+    bool refused;       /* for what `err` says, not for its size */
     struct event_field *bindings; /* one example of each */
     uint32_t binding_count, binding_capacity;
     uint32_t binding_slots[BINDING_SLOTS]; /* index + 1 */
@@ -49,7 +52,7 @@ static_assert(offsetof(struct event_field, field) == 0 && sizeof(field_id) == 4 
 static inline uint64_t binding_key(const struct event_field *field)
 {
     return (get_le64(field) & UINT64_C(0xffffffffffff)) |
-           UINT64_C(1) << (field->text.data == NULL ? 62 : 63);
+           UINT64_C(1) << (62 + (field->text.data != NULL));
 }
 
 static bool same_binding(const struct event_field *a, const struct event_field *b)
@@ -74,6 +77,14 @@ static bool binding_room(struct encoder *encoder)
     return true;
 }
 
+/* What was asked to be encoded is wrong; gives false. */
+static bool refuse(struct encoder *encoder, const char *why)
+{
+    encoder->refused = true;
+    (void)error_set(encoder->err, STATUS_INVALID, "%s", why);
+    return false;
+}
+
 static uint32_t find_binding(struct encoder *encoder, const struct event_field *field)
 {
     uint32_t key = field->field * 64 + field->type * 8u + field->unit * 2u +
@@ -87,6 +98,10 @@ static uint32_t find_binding(struct encoder *encoder, const struct event_field *
             *slot = i + 1;
             return i;
         }
+    if (field->type > FIELD_LEVEL || field->unit > UNIT_KIBIBYTES) {
+        (void)refuse(encoder, "a field has an unknown type or unit");
+        return MAP_NONE;
+    }
     if (!binding_room(encoder))
         return MAP_NONE;
     encoder->bindings[encoder->binding_count] = *field;
@@ -126,29 +141,17 @@ static enum status check_counts(const struct batch *batch, struct error *err)
     return STATUS_OK;
 }
 
-/* Adds what the fields take, about, to `size`. */
-static enum status check_fields(const struct event *event, size_t *size, struct error *err)
+static size_t computed_size(const struct event *event)
 {
-    const struct event_field *field = event->fields;
-    const struct event_field *end = field + event->field_count;
-    size_t len = event->bytes.len;
-    bool bad_type = false, bad_span = false;
+    size_t size = 0;
 
-    *size += event->field_count * (size_t)FIELD_SIZE;
-    for (; field < end; field++) {
-        bad_type |= (field->type > FIELD_LEVEL) | (field->unit > UNIT_KIBIBYTES);
-        if (field->text.data == NULL)
-            bad_span |= (uint64_t)field->start + field->len > len;
-        else
-            *size += field->text.len;
-    }
-    if (bad_type)
-        return error_set(err, STATUS_INVALID, "a field has an unknown type or unit");
-    if (bad_span)
-        return error_set(err, STATUS_INVALID, "a span ends behind its event");
-    return STATUS_OK;
+    for (uint32_t i = 0; i < event->field_count; i++)
+        if (event->fields[i].text.data != NULL)
+            size += event->fields[i].text.len;
+    return size;
 }
 
+/* All but its fields: these are checked as they are written. */
 static enum status check_event(struct encoder *encoder, const struct event *event)
 {
     const struct batch *batch = encoder->batch;
@@ -160,8 +163,23 @@ static enum status check_event(struct encoder *encoder, const struct event *even
         return error_set(err, STATUS_INVALID, "an event has a bad level or %u fields",
                          event->field_count);
     encoder->text_size += event->bytes.len;
-    encoder->fields_size++;
-    return event->field_count == 0 ? STATUS_OK : check_fields(event, &encoder->fields_size, err);
+    encoder->fields_size += 1 + event->field_count * (size_t)FIELD_SIZE;
+    return STATUS_OK;
+}
+
+static enum status check_events(struct encoder *encoder)
+{
+    uint32_t stride = encoder->row_total <= SAMPLE_ALL_MAX ? 1 : SAMPLE_STRIDE;
+    enum status status = STATUS_OK;
+
+    for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++) {
+        const struct event *event = event_at(encoder->batch, row);
+
+        status = check_event(encoder, event);
+        if (row % stride == 0 && status == STATUS_OK)
+            encoder->fields_size += stride * computed_size(event);
+    }
+    return status;
 }
 
 static enum status check_batch(struct encoder *encoder)
@@ -169,8 +187,8 @@ static enum status check_batch(struct encoder *encoder)
     const struct batch *batch = encoder->batch;
     enum status status = check_counts(batch, encoder->err);
 
-    for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++)
-        status = check_event(encoder, event_at(batch, row));
+    if (status == STATUS_OK)
+        status = check_events(encoder);
     for (uint32_t i = 0; i < batch->sample_count && status == STATUS_OK; i++)
         if (batch->samples[i].source >= batch->source_count ||
             batch->samples[i].label_count > SAMPLE_LABELS_MAX)
@@ -223,35 +241,37 @@ static inline char *make_room(struct buf *out, char *at, size_t size)
 static bool append_fields(struct encoder *encoder, const struct event *event)
 {
     enum { FIELD_SIZE_MAX = BINDING_SIZE_MAX + 2 * NUMBER_SIZE_MAX };
-    const struct event_field *field = event->fields;
+    const struct event_field *const fields = event->fields, *const end = fields + event->field_count;
     struct buf *out = encoder->out;
-    size_t left = event->field_count;
-    char *at = make_room(out, out->data + out->len, FIELD_COUNT_SIZE + left * FIELD_SIZE_MAX);
+    size_t len = event->bytes.len;
+    bool bad_span = false;
+    char *at = make_room(out, out->data + out->len,
+                         FIELD_COUNT_SIZE + event->field_count * (size_t)FIELD_SIZE_MAX);
 
     if (at == NULL)
         return false;
     at = put_small(at, event->field_count);
-    for (uint32_t i = 0; i < event->field_count; i++, field++) {
-        uint32_t binding = binding_of(encoder, field, i);
+    for (const struct event_field *field = fields; field < end; field++) {
+        uint32_t binding = binding_of(encoder, field, (uint32_t)(field - fields));
 
         if (binding == MAP_NONE)
             return false;
-        left--;
         at = put_small(at, binding);
         if (field->text.data == NULL) {
+            bad_span |= (uint64_t)field->start + field->len > len;
             at = put_small(at, field->start);
             at = put_small(at, field->len);
             continue;
         }
         at = put_small(at, field->text.len);
-        at = make_room(out, at, field->text.len + left * FIELD_SIZE_MAX);
+        at = make_room(out, at, field->text.len + (size_t)(end - field) * FIELD_SIZE_MAX);
         if (at == NULL)
             return false;
         memcpy(at, field->text.data, field->text.len);
         at += field->text.len;
     }
     buf_commit(out, (size_t)(at - (out->data + out->len)));
-    return true;
+    return !bad_span || refuse(encoder, "a span ends behind its event");
 }
 
 static bool append_rows(struct encoder *encoder)
@@ -421,6 +441,8 @@ static enum status encode(struct encoder *encoder)
     }
     if (fine)
         return STATUS_OK;
+    if (encoder->refused)
+        return STATUS_INVALID;
     if (out->failed)
         return buf_check(out, "a batch", encoder->err);
     return error_set(encoder->err, STATUS_TOO_LARGE, "a batch with too many fields or series");

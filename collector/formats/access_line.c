@@ -144,8 +144,8 @@ static bool is_private(struct slice address)
     struct slice rest = address;
     struct slice digits;
 
-    if (address.len == 0)
-        return false;
+    if (address.len == 0 || (is_digit(address.data[0]) && address.data[0] != '1'))
+        return false; /* of what follows only names and 1xx are left */
     for (size_t i = 0; i < COUNT_OF(prefixes); i++)
         if (address.data[0] == prefixes[i].data[0] && slice_starts(address, prefixes[i]))
             return true;
@@ -163,7 +163,8 @@ struct slice access_public_address(struct slice list)
 
         if (cut(&list, ',', &item) == false)
             list = slice_from(list, list.len);
-        item = slice_trim(item);
+        if (item.len > 0 && (item.data[0] <= ' ' || item.data[item.len - 1] <= ' '))
+            item = slice_trim(item);
         if (item.len > 1 && (is_digit(item.data[0]) || find_byte(item, ':') != SIZE_MAX) &&
             !is_private(item))
             return item;

@@ -33,9 +33,9 @@ static void add_tail(const struct format_context *context, struct slice event, s
     struct slice seconds;
     bool fraction;
 
-    if (take_literal(&tail, "**") && slice_cut(&tail, '/', &seconds)) {
+    if (take_literal(&tail, "**") && cut(&tail, '/', &seconds)) {
         add_duration(out, FIELD_ID_DURATION, UNIT_MICROSECONDS, event,
-                     slice_first(tail, slice_find_byte(tail, '*')));
+                     slice_first(tail, find_byte(tail, '*')));
         return;
     }
     if (!take_word(&tail, &word) || !is_number(word, &fraction))
@@ -61,7 +61,7 @@ static struct slice without_vhost(const struct format_context *context, struct s
     if (blanks < 3 || !take_word(&rest, &first))
         return event;
     colon = slice_find_last_byte(first, ':');
-    if (colon == SIZE_MAX || colon + 1 == first.len || slice_find_byte(first, ':') != colon ||
+    if (colon == SIZE_MAX || colon + 1 == first.len || find_byte(first, ':') != colon ||
         count_digits(slice_from(first, colon + 1)) != first.len - colon - 1)
         return event;
     add_text(out, context->extra[EXTRA_SERVER], event, slice_first(first, colon));

@@ -34,7 +34,7 @@ static enum line_kind line_kind(const struct format_context *context, struct sli
 /* `module:level` or `level`; trace1 to trace8 are levels. */
 static bool take_level(struct slice text, struct apache_line *out)
 {
-    size_t colon = slice_find_byte(text, ':');
+    size_t colon = find_byte(text, ':');
 
     out->modern = colon != SIZE_MAX;
     if (out->modern)

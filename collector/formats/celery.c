@@ -33,7 +33,7 @@ static enum line_kind line_kind(const struct format_context *context, struct sli
     (void)context;
     if (starts(line))
         return LINE_STARTS;
-    if (is_banner(slice_first(open, open.len == 0 ? 0 : slice_find_byte(open, '\n')))) {
+    if (is_banner(slice_first(open, open.len == 0 ? 0 : find_byte(open, '\n')))) {
         if (is_banner(line))
             return open.len > 0 ? LINE_CONTINUES : LINE_STARTS;
         return LINE_UNKNOWN;
@@ -48,9 +48,9 @@ static bool take_task(struct slice *rest, struct slice then, struct slice *name,
 {
     struct slice at = *rest;
 
-    if (!slice_cut(&at, '[', name) || name->len == 0)
+    if (!cut(&at, '[', name) || name->len == 0)
         return false;
-    for (size_t end = slice_find_byte(at, ']'); end != SIZE_MAX;) {
+    for (size_t end = find_byte(at, ']'); end != SIZE_MAX;) {
         size_t next;
 
         if (slice_starts(slice_from(at, end + 1), then)) {
@@ -58,7 +58,7 @@ static bool take_task(struct slice *rest, struct slice then, struct slice *name,
             *rest = slice_from(at, end + 1 + then.len);
             return id->len > 0;
         }
-        next = slice_find_byte(slice_from(at, end + 1), ']');
+        next = find_byte(slice_from(at, end + 1), ']');
         end = next == SIZE_MAX ? SIZE_MAX : end + 1 + next;
     }
     return false;
@@ -81,7 +81,7 @@ static void add_runtime(struct slice event, struct slice rest, struct parsed_eve
 
     if (!take_literal(&rest, "succeeded in "))
         return;
-    end = slice_find_byte(rest, 's');
+    end = find_byte(rest, 's');
     if (end != SIZE_MAX && slice_to_double(slice_first(rest, end), &seconds))
         parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_SECONDS, event,
                     slice_first(rest, end));
@@ -153,7 +153,7 @@ static void add_message(struct slice event, struct slice message, struct parsed_
     }
     /* A task logger: `name[id]: message`, the name one word. */
     if (take_task(&rest, SLICE_LITERAL(": "), &name, &id) &&
-        slice_find_byte(name, ' ') == SIZE_MAX && slice_find_byte(id, ' ') == SIZE_MAX)
+        find_byte(name, ' ') == SIZE_MAX && find_byte(id, ' ') == SIZE_MAX)
         add_task(event, name, id, out);
 }
 
@@ -193,13 +193,13 @@ static enum status parse(const struct format_context *context, struct slice even
     }
     rest = slice_from(rest, 1);
     if (!stamp_take_local(context, &rest, &out->time_ns) || !take_literal(&rest, ": ") ||
-        !slice_cut(&rest, '/', &word))
+        !cut(&rest, '/', &word))
         return STATUS_INVALID;
     out->has_time = true;
     out->level = (uint8_t)level_of_word(word);
     if (out->level == LEVEL_COUNT)
         return STATUS_INVALID;
-    if (!slice_cut(&rest, ']', &word))
+    if (!cut(&rest, ']', &word))
         return STATUS_INVALID;
     add_text(out, FIELD_ID_THREAD, event, word);
     parsed_text(out, FIELD_ID_QUEUE, FIELD_TEXT, queue_of_path(context->settings->path));

@@ -33,14 +33,14 @@ static const struct event_kind {
 /* `worker [time] `, the worker one word. */
 static bool take_head(struct slice *rest, struct slice *worker, struct slice *stamp)
 {
-    size_t bracket = slice_find_byte(slice_first(*rest, WORKER_SIZE_MAX), '[');
+    size_t bracket = find_byte(slice_first(*rest, WORKER_SIZE_MAX), '[');
     struct slice at;
 
     if (bracket == SIZE_MAX || bracket < 2 || rest->data[bracket - 1] != ' ' ||
-        slice_find_byte(slice_first(*rest, bracket - 1), ' ') != SIZE_MAX)
+        find_byte(slice_first(*rest, bracket - 1), ' ') != SIZE_MAX)
         return false;
     at = slice_from(*rest, bracket + 1);
-    if (!stamp_shaped(at, "0000-00-00 00:00:00") || !slice_cut(&at, ']', stamp) ||
+    if (!stamp_shaped(at, "0000-00-00 00:00:00") || !cut(&at, ']', stamp) ||
         !take_byte(&at, ' '))
         return false;
     *worker = slice_first(*rest, bracket - 1);
@@ -106,7 +106,7 @@ static void add_exception(struct slice event, struct slice rest, struct parsed_e
         return;
     }
     if (find_value(rest, SLICE_LITERAL(" exception="), &type))
-        add_text(out, FIELD_ID_EXCEPTION, event, slice_first(type, slice_find_byte(type, '(')));
+        add_text(out, FIELD_ID_EXCEPTION, event, slice_first(type, find_byte(type, '(')));
 }
 
 static enum status parse(const struct format_context *context, struct slice event,

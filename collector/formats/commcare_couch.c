@@ -40,7 +40,7 @@ static void add_time_spent(struct slice event, struct slice text, struct parsed_
 
     if (is_number(text, &fraction))
         add_duration(out, FIELD_ID_DURATION, UNIT_SECONDS, event, text);
-    else if (slice_find_byte(text, ':') != SIZE_MAX)
+    else if (find_byte(text, ':') != SIZE_MAX)
         parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_NONE, event, text);
 }
 
@@ -68,7 +68,7 @@ static bool take_head(const struct format_context *context, struct slice *rest, 
                       struct slice *who)
 {
     return stamp_take_local(context, rest, time_ns) && take_literal(rest, " [") &&
-           slice_cut(rest, ']', who) && take_byte(rest, ' ');
+           cut(rest, ']', who) && take_byte(rest, ' ');
 }
 
 static enum status parse(const struct format_context *context, struct slice event,
@@ -103,7 +103,7 @@ static unsigned detect(struct slice line)
     if (!stamp_shaped(line, "0000-00-00 00:00:00,000 ["))
         return 0;
     rest = slice_from(line, sizeof("0000-00-00 00:00:00,000 [") - 1);
-    return slice_cut(&rest, ']', &who) && slice_find_byte(who, ':') != SIZE_MAX &&
+    return cut(&rest, ']', &who) && find_byte(who, ':') != SIZE_MAX &&
                    take_byte(&rest, ' ') && split_words(rest, words) >= WORDS_MIN
                ? 90
                : 0;

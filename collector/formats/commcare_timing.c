@@ -59,7 +59,7 @@ static void add_time_spent(struct slice event, struct slice text, struct parsed_
     text = slice_trim(text);
     if (is_number(text, &fraction))
         add_duration(out, FIELD_ID_DURATION, UNIT_SECONDS, event, text);
-    else if (slice_find_byte(text, ':') != SIZE_MAX)
+    else if (find_byte(text, ':') != SIZE_MAX)
         parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_NONE, event, text);
 }
 
@@ -70,7 +70,7 @@ static void add_report(struct slice event, struct slice rest, struct parsed_even
     size_t tab = slice_find_last_byte(rest, '\t');
     size_t before;
 
-    if (!slice_cut(&rest, '\t', &tenant))
+    if (!cut(&rest, '\t', &tenant))
         return;
     add_text(out, FIELD_ID_TENANT, event, tenant);
     tab -= tenant.len + 1;

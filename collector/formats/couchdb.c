@@ -20,7 +20,7 @@ struct couch_line {
 
 static bool starts_file(struct slice line)
 {
-    size_t end = slice_find_byte(slice_first(line, 16), ']');
+    size_t end = find_byte(slice_first(line, 16), ']');
 
     return line.len > 0 && line.data[0] == '[' && end != SIZE_MAX && end > 3 &&
            is_lower(line.data[1]) && stamp_shaped(slice_from(line, end), "] 0000-00-00T");
@@ -38,7 +38,7 @@ static bool starts_journald(struct slice line)
 
     if (!stamp_shaped(line, "<0>"))
         return false;
-    at = slice_find_byte(slice_first(line, 128), '@');
+    at = find_byte(slice_first(line, 128), '@');
     return at != SIZE_MAX && find_literal(slice_sub(line, at, 128), " <0.") != SIZE_MAX;
 }
 
@@ -221,7 +221,7 @@ static enum status parse(const struct format_context *context, struct slice even
     add_text(out, context->extra[EXTRA_NODE], event, line.node);
     add_text(out, FIELD_ID_PID, event, line.pid);
     add_text(out, FIELD_ID_REQUEST_ID, event, line.msgid);
-    if (slice_find_byte(line.message, '\n') == SIZE_MAX)
+    if (find_byte(line.message, '\n') == SIZE_MAX)
         (void)add_request(context, event, line.message, out);
     return STATUS_OK;
 }

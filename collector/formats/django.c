@@ -97,7 +97,7 @@ static bool split_timed(const struct format_context *context, struct slice line,
                (out->message = line, true);
     if (!take_literal(&line, "] ") || !take_level(&line, ' ', &out->level))
         return false;
-    if (take_literal(&line, "in ") && slice_cut(&line, ':', &out->logger))
+    if (take_literal(&line, "in ") && cut(&line, ':', &out->logger))
         (void)take_byte(&line, ' ');
     out->message = line;
     return true;
@@ -113,7 +113,7 @@ static bool split(const struct format_context *context, struct slice line, struc
     if (is_digit(line.data[0]) || line.data[0] == '[')
         return split_timed(context, line, out);
     if (take_level(&rest, ':', &out->level)) {
-        if (!slice_cut(&rest, ':', &out->logger))
+        if (!cut(&rest, ':', &out->logger))
             return false;
         out->message = rest;
         return true;

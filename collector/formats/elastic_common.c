@@ -65,7 +65,7 @@ void elastic_add_index(struct slice event, struct slice brackets, struct parsed_
 
     if (!take_bracketed(&brackets, &index))
         return;
-    add_text(out, FIELD_ID_INDEX, event, slice_first(index, slice_find_byte(index, '/')));
+    add_text(out, FIELD_ID_INDEX, event, slice_first(index, find_byte(index, '/')));
     if (take_bracketed(&brackets, &shard))
         add_int(out, FIELD_ID_SHARD, event, shard);
 }
@@ -83,7 +83,7 @@ void elastic_add_gc(struct slice event, struct slice message, struct parsed_even
     if (at == SIZE_MAX)
         return;
     message = slice_from(message, at);
-    message = slice_from(message, slice_find_byte(message, '['));
+    message = slice_from(message, find_byte(message, '['));
     if (take_bracketed(&message, &took))
         elastic_add_took(event, took, out);
 }

@@ -38,7 +38,7 @@ static void add_exception(struct slice event, struct slice stack, struct parsed_
     if (!json_scan_next(&scan, &token) || !json_scan_next(&scan, &token) ||
         token.type != JSON_TOKEN_STRING)
         return;
-    colon = slice_find_byte(token.text, ':');
+    colon = find_byte(token.text, ':');
     add_text(out, FIELD_ID_EXCEPTION, event, slice_first(token.text, colon));
 }
 

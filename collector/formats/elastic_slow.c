@@ -16,7 +16,7 @@ static struct slice value_of(struct slice head, struct slice name)
     if (at == SIZE_MAX)
         return slice_first(head, 0);
     value = slice_from(head, at + name.len);
-    return slice_first(value, slice_find_byte(value, ']'));
+    return slice_first(value, find_byte(value, ']'));
 }
 
 /* The brackets between the logger and `took[`: [node] [index][shard], [node] [index/uuid], [index],
@@ -54,7 +54,7 @@ static bool cut_tail(struct slice *text, struct slice name, struct slice *value)
     if (last == SIZE_MAX)
         return false;
     *value = slice_from(*text, last + name.len);
-    if (value->len == 0 || slice_find_byte(*value, ']') != value->len - 1)
+    if (value->len == 0 || find_byte(*value, ']') != value->len - 1)
         return false;
     value->len--;
     *text = slice_first(*text, last + 1); /* with the bracket that ends the source */
@@ -139,7 +139,7 @@ static unsigned detect(struct slice line)
     struct slice rest = slice_from(line, sizeof("[2026-04-02T09:20:11,911") - 1);
     struct slice word;
 
-    if (!elastic_starts(line) || !slice_cut(&rest, ']', &word) || !take_bracketed(&rest, &word) ||
+    if (!elastic_starts(line) || !cut(&rest, ']', &word) || !take_bracketed(&rest, &word) ||
         !take_bracketed(&rest, &word))
         return 0;
     return is_slow_logger(word) ? 90 : 0;

@@ -27,7 +27,7 @@ static struct slice find_forwarded(struct slice tail)
 {
     struct slice quoted;
 
-    if (take_byte(&tail, '"') && slice_cut(&tail, '"', &quoted))
+    if (take_byte(&tail, '"') && cut(&tail, '"', &quoted))
         return quoted;
     return slice_first(tail, 0);
 }

@@ -26,7 +26,7 @@ static unsigned split_timers(struct slice word, struct slice timers[TIMERS_MAX])
 
     for (;;) {
         struct slice part = word;
-        bool more = slice_cut(&word, '/', &part);
+        bool more = cut(&word, '/', &part);
 
         (void)take_byte(&part, '+');
         if (count == TIMERS_MAX || part.len == 0 ||
@@ -57,7 +57,7 @@ static bool take_head(const struct format_context *context, struct slice *rest,
         return false;
     if (ends_with(out->frontend, "~"))
         out->frontend.len--;
-    colon = slice_find_byte(word, '/');
+    colon = find_byte(word, '/');
     if (colon == SIZE_MAX)
         return false;
     out->backend = slice_first(word, colon);
@@ -144,10 +144,10 @@ static unsigned detect(struct slice line)
     struct slice word;
 
     (void)take_byte(&rest, ' ');
-    if (!take_word(&rest, &word) || slice_find_byte(word, ':') == SIZE_MAX ||
+    if (!take_word(&rest, &word) || find_byte(word, ':') == SIZE_MAX ||
         !stamp_shaped(rest, "[00/###/0000:00:00:00.000] "))
         return haproxy_notice_detect(line);
-    return slice_find_byte(slice_sub(rest, 27, 200), '/') == SIZE_MAX ? 0 : 92;
+    return find_byte(slice_sub(rest, 27, 200), '/') == SIZE_MAX ? 0 : 92;
 }
 
 const struct format format_haproxy = {

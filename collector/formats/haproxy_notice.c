@@ -34,7 +34,7 @@ static bool parse_error(const struct format_context *context, struct slice event
     if (!take_word(&rest, &word) || !split_port(word, &client) || !take_byte(&rest, '[') ||
         !stamp_take(context, stamp_parse_clf, &rest, &time_ns) || !take_literal(&rest, "] ") ||
         !take_word(&rest, &word) || !ends_with(word, ":") || rest.len == 0 ||
-        slice_find_byte(word, '/') == SIZE_MAX)
+        find_byte(word, '/') == SIZE_MAX)
         return false;
     out->time_ns = time_ns;
     out->has_time = true;
@@ -64,7 +64,7 @@ static bool parse_server(const struct format_context *context, struct slice even
     size_t check;
 
     if (!take_literal(&rest, "Server ") || !take_word(&rest, &name) ||
-        !slice_cut(&name, '/', &backend) || !take_literal(&rest, "is "))
+        !cut(&name, '/', &backend) || !take_literal(&rest, "is "))
         return false;
     (void)take_literal(&rest, "going ");
     if (starts_with(rest, "DOWN"))

@@ -122,7 +122,7 @@ static bool split_zookeeper(struct slice *rest, struct java_line *out)
     out->thread = slice_first(thread, colon);
     if (colon != SIZE_MAX) {
         out->logger = slice_from(thread, colon + 1);
-        out->logger = slice_first(out->logger, slice_find_byte(out->logger, '@'));
+        out->logger = slice_first(out->logger, find_byte(out->logger, '@'));
     }
     *rest = at;
     return true;
@@ -174,7 +174,7 @@ static void add_total_time(struct slice event, struct slice message, struct pars
         return;
     message = slice_from(message, at + skip);
     add_duration(out, FIELD_ID_DURATION, UNIT_MILLISECONDS, event,
-                 slice_first(message, slice_find_byte(message, ',')));
+                 slice_first(message, find_byte(message, ',')));
 }
 
 static bool split_layout(struct slice rest, bool bracket, struct java_line *out)

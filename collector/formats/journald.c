@@ -122,7 +122,7 @@ static bool begins(struct slice line, enum phase phase)
 
     if (starts_with(line, "__CURSOR=") || is_object(line))
         return true;
-    return phase == PHASE_ENDED && slice_cut(&line, '=', &key) && is_key(key);
+    return phase == PHASE_ENDED && cut(&line, '=', &key) && is_key(key);
 }
 
 static enum line_kind line_kind(const struct format_context *context, struct slice open,
@@ -162,7 +162,7 @@ static void read_export(struct slice rest, struct slice values[KEY_COUNT])
         struct slice key = line;
         uint64_t len;
 
-        if (slice_cut(&line, '=', &key)) {
+        if (cut(&line, '=', &key)) {
             put_value(key, line, values);
             continue;
         }

@@ -161,7 +161,7 @@ static struct slice old_pause(struct slice text)
         return number_before(text, find_literal(text, " seconds"));
     if (real != SIZE_MAX) {
         text = slice_from(text, real + sizeof("real=") - 1);
-        return number_before(text, slice_find_byte(text, ' '));
+        return number_before(text, find_byte(text, ' '));
     }
     for (size_t at = 0;;) {
         size_t found = find_literal(slice_from(text, at), " secs]");
@@ -178,7 +178,7 @@ static struct slice old_pause(struct slice text)
 static void add_old_pause(const struct format_context *context, struct slice event,
                           struct slice pause, struct parsed_event *out)
 {
-    size_t comma = slice_find_byte(pause, ',');
+    size_t comma = find_byte(pause, ',');
     char *copy;
 
     if (comma == SIZE_MAX) {

@@ -68,7 +68,7 @@ enum level level_of_word(struct slice word)
         lower[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
     }
     for (at = words_by_length[word.len]; at != NULL && at->word != NULL; at++)
-        if (memcmp(at->word, lower, word.len) == 0)
+        if (at->word[0] == lower[0] && memcmp(at->word, lower, word.len) == 0)
             return at->level;
     return LEVEL_COUNT;
 }

@@ -90,7 +90,7 @@ enum status log_pattern_compile_nginx(struct slice text, struct log_pattern *out
 
     out->step_count = 0;
     while (rest.len > 0) {
-        size_t dollar = slice_find_byte(rest, '$');
+        size_t dollar = find_byte(rest, '$');
         enum status status = add_step(out, LOG_LITERAL, slice_first(rest, dollar), err);
         bool brace;
         size_t len = 0;
@@ -143,7 +143,7 @@ static enum status add_directive(struct slice *rest, struct slice text, struct l
     while (rest->len > 0 && (rest->data[0] == '>' || rest->data[0] == '<' || rest->data[0] == '!' ||
                              rest->data[0] == ',' || is_digit(rest->data[0])))
         *rest = slice_from(*rest, 1); /* %>s, %400,501{...}i */
-    if (take_byte(rest, '{') && !slice_cut(rest, '}', &argument))
+    if (take_byte(rest, '{') && !cut(rest, '}', &argument))
         return error_set(err, STATUS_INVALID, "LogFormat: byte %zu: no } behind %%{", at);
     if (rest->len == 0)
         return error_set(err, STATUS_INVALID, "LogFormat: byte %zu: %% at the end", at);
@@ -288,7 +288,7 @@ void log_add_upstream_duration(const struct format_context *context, struct slic
         for (; rest.len > 0 && is_digit(rest.data[0]); rest = slice_from(rest, 1), scale /= 10)
             total_us += (uint64_t)(rest.data[0] - '0') * scale;
     }
-    if (slice_find_byte(times, '.') == SIZE_MAX)
+    if (find_byte(times, '.') == SIZE_MAX)
         return;
     len = snprintf(text, sizeof(text), "%llu.%03llu", (unsigned long long)(total_us / 1000000),
                    (unsigned long long)(total_us % 1000000 / 1000));

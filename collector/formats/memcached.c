@@ -73,7 +73,7 @@ static struct slice value_of(struct slice line, struct slice key)
     if (at == SIZE_MAX)
         return slice_first(line, 0);
     line = slice_from(line, at + key.len);
-    return slice_first(line, slice_find_byte(line, ' '));
+    return slice_first(line, find_byte(line, ' '));
 }
 
 static bool is_watch(struct slice line)

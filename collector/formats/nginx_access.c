@@ -38,7 +38,7 @@ static enum status parse_combined(const struct format_context *context, struct s
         return STATUS_INVALID;
     rest = line.tail;
     if (take_byte(&rest, '"')) {
-        if (!slice_cut(&rest, '"', &forwarded))
+        if (!cut(&rest, '"', &forwarded))
             return STATUS_INVALID;
         skip_blanks(&rest);
     }

@@ -96,7 +96,7 @@ static void add_zone(const struct format_context *context, struct slice event, s
     if (at == SIZE_MAX)
         return;
     zone = slice_from(message, at + sizeof(" by zone \"") - 1);
-    add_text(out, context->extra[EXTRA_ZONE], event, slice_first(zone, slice_find_byte(zone, '"')));
+    add_text(out, context->extra[EXTRA_ZONE], event, slice_first(zone, find_byte(zone, '"')));
 }
 
 static void add_tail(const struct format_context *context, struct slice event,

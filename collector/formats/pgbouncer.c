@@ -33,7 +33,7 @@ static void add_socket(struct slice event, struct slice socket, struct parsed_ev
     size_t at = slice_find_last_byte(socket, '@');
     struct slice login = slice_first(socket, at);
     struct slice host = slice_from(socket, at == SIZE_MAX ? at : at + 1);
-    size_t slash = slice_find_byte(login, '/');
+    size_t slash = find_byte(login, '/');
     struct slice database = slice_first(login, slash);
     struct slice user = slice_from(login, slash == SIZE_MAX ? slash : slash + 1);
 
@@ -78,7 +78,7 @@ static enum status parse(const struct format_context *context, struct slice even
     out->level = (uint8_t)level;
     add_int(out, FIELD_ID_PID, event, pid);
     if ((starts_with(rest, "C-0x") || starts_with(rest, "S-0x")) &&
-        slice_cut(&rest, ' ', &socket) && slice_cut(&rest, ' ', &socket))
+        cut(&rest, ' ', &socket) && cut(&rest, ' ', &socket))
         add_socket(event, socket, out);
     else if (starts_with(rest, "stats: ") || starts_with(rest, "Stats: "))
         add_stats(event, rest, out);

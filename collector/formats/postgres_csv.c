@@ -28,7 +28,7 @@ static bool starts(struct slice line)
 
     if (!stamp_shaped(line, "0000-00-00 00:00:00.000 "))
         return false;
-    comma = slice_find_byte(slice_sub(line, 24, 8), ',');
+    comma = find_byte(slice_sub(line, 24, 8), ',');
     return comma != SIZE_MAX && comma > 0;
 }
 
@@ -36,7 +36,7 @@ static bool odd_quotes(struct slice line)
 {
     bool odd = false;
 
-    for (size_t at = slice_find_byte(line, '"'); at != SIZE_MAX; at = slice_find_byte(line, '"')) {
+    for (size_t at = find_byte(line, '"'); at != SIZE_MAX; at = find_byte(line, '"')) {
         odd = !odd;
         line = slice_from(line, at + 1);
     }
@@ -72,13 +72,13 @@ static void take_column(struct slice *rest, struct column *out)
 
     *out = (struct column){.text = slice_first(*rest, 0)};
     if (!take_byte(rest, '"')) {
-        end = slice_find_byte(*rest, ',');
+        end = find_byte(*rest, ',');
         out->text = slice_first(*rest, end);
         *rest = slice_from(*rest, out->text.len);
         return;
     }
     for (end = 0;; end += 2) {
-        size_t quote = slice_find_byte(slice_from(*rest, end), '"');
+        size_t quote = find_byte(slice_from(*rest, end), '"');
 
         end = quote == SIZE_MAX ? rest->len : end + quote;
         if (end + 1 >= rest->len || rest->data[end + 1] != '"')

@@ -99,7 +99,7 @@ static void add_after_duration(const struct format_context *context, struct slic
 
     if (!take_literal(&rest, " ms  ") && !take_literal(&rest, " ms "))
         return;
-    colon = slice_find_byte(rest, ':');
+    colon = find_byte(rest, ':');
     op = slice_first(rest, colon);
     if (slice_is(op, "plan")) {
         size_t query = find_literal(rest, "Query Text: ");
@@ -112,7 +112,7 @@ static void add_after_duration(const struct format_context *context, struct slic
     }
     if (colon == SIZE_MAX)
         return;
-    op = slice_first(op, slice_find_byte(op, ' '));
+    op = slice_first(op, find_byte(op, ' '));
     add_text(out, context->extra[EXTRA_OP], event, op);
     rest = slice_from(rest, colon + 1);
     (void)take_byte(&rest, ' ');
@@ -129,7 +129,7 @@ static void add_keyed(struct slice event, struct slice message, struct slice key
     if (at == SIZE_MAX)
         return;
     value = slice_from(message, at + key.len);
-    value = slice_first(value, slice_find_byte(value, ' '));
+    value = slice_first(value, find_byte(value, ' '));
     if (field == FIELD_ID_CLIENT)
         add_address(out, field, event, value);
     else
@@ -155,7 +155,7 @@ static void add_session_time(struct slice event, struct slice message, struct pa
     if (at == SIZE_MAX)
         return;
     value = slice_from(message, at + sizeof("session time: ") - 1);
-    value = slice_first(value, slice_find_byte(value, ' '));
+    value = slice_first(value, find_byte(value, ' '));
     parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_NONE, event, value);
 }
 
@@ -195,8 +195,8 @@ void postgres_message_add(const struct format_context *context, struct slice eve
         add_after_duration(context, event, rest, out);
     } else if (take_literal(&rest, "statement: ")) {
         add_statement(event, context, rest, out);
-    } else if (take_literal(&rest, "execute ") && slice_find_byte(rest, ':') != SIZE_MAX) {
-        rest = slice_from(rest, slice_find_byte(rest, ':') + 1);
+    } else if (take_literal(&rest, "execute ") && find_byte(rest, ':') != SIZE_MAX) {
+        rest = slice_from(rest, find_byte(rest, ':') + 1);
         (void)take_byte(&rest, ' ');
         add_statement(event, context, rest, out);
     } else {

@@ -38,7 +38,7 @@ enum status postgres_prefix_compile(struct slice text, struct postgres_prefix *o
     out->step_count = 0;
     while (rest.len > 0) {
         struct prefix_step *step = &out->steps[out->step_count];
-        size_t percent = slice_find_byte(rest, '%');
+        size_t percent = find_byte(rest, '%');
         enum status status;
 
         if (out->step_count == PREFIX_STEPS_MAX)
@@ -177,7 +177,7 @@ static void keep(struct prefix_values *out, char escape, struct slice value)
         out->app = value;
         break;
     case 'r': /* host(port) */
-        out->client = slice_first(value, slice_find_byte(value, '('));
+        out->client = slice_first(value, find_byte(value, '('));
         break;
     case 'h':
         out->client = value;
@@ -217,7 +217,7 @@ static bool match_name(struct prefix_match *match, uint32_t index, struct slice 
         end += from;
         value = slice_first(line, end);
         if (step->escape != 'a' && step->escape != 'b' && step->escape != 'i' && !step->padded &&
-            slice_find_byte(value, ' ') != SIZE_MAX)
+            find_byte(value, ' ') != SIZE_MAX)
             return false;
         keep(match->out, step->escape, step->padded ? slice_trim(value) : value);
         if (match_from(match, index + 1, slice_from(rest, end)))

@@ -107,14 +107,14 @@ static enum line_kind line_kind(const struct format_context *context, struct sli
 /* Length of the first line and of those that a TAB or nothing at all ties to it. */
 static size_t text_len(struct slice text)
 {
-    size_t at = slice_find_byte(text, '\n');
+    size_t at = find_byte(text, '\n');
 
     while (at != SIZE_MAX) {
         size_t next;
 
         if (at + 1 < text.len && text.data[at + 1] != '\t' && text.data[at + 1] != '\n')
             return at;
-        next = slice_find_byte(slice_from(text, at + 1), '\n');
+        next = find_byte(slice_from(text, at + 1), '\n');
         at = next == SIZE_MAX ? SIZE_MAX : at + 1 + next;
     }
     return text.len;

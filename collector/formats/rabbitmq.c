@@ -35,7 +35,7 @@ static size_t prefix_len(struct slice line)
     if (end == SIZE_MAX)
         return 0;
     at += end;
-    end = slice_find_byte(slice_sub(line, at, 40), '>');
+    end = find_byte(slice_sub(line, at, 40), '>');
     return end == SIZE_MAX ? 0 : at + end + 1;
 }
 
@@ -87,8 +87,8 @@ static void add_connection(struct slice event, struct slice message, struct pars
     if (user == SIZE_MAX)
         return;
     peer = slice_from(message, user);
-    peer = slice_from(peer, slice_find_byte(peer, '\'') + 1);
-    add_text(out, FIELD_ID_USER, event, slice_first(peer, slice_find_byte(peer, '\'')));
+    peer = slice_from(peer, find_byte(peer, '\'') + 1);
+    add_text(out, FIELD_ID_USER, event, slice_first(peer, find_byte(peer, '\'')));
 }
 
 /* `queue 'name' in vhost`. */
@@ -100,7 +100,7 @@ static void add_queue(struct slice event, struct slice message, struct parsed_ev
     if (at == SIZE_MAX)
         return;
     name = slice_from(message, at + sizeof("queue '") - 1);
-    add_text(out, FIELD_ID_QUEUE, event, slice_first(name, slice_find_byte(name, '\'')));
+    add_text(out, FIELD_ID_QUEUE, event, slice_first(name, find_byte(name, '\'')));
 }
 
 static enum status parse_report(const struct format_context *context, struct slice event,

@@ -44,7 +44,7 @@ static bool take_process(struct slice *rest, struct redis_line *out)
         if (!take_digits(&at, &out->pid) || !take_literal(&at, "] "))
             return false;
     } else if (take_digits(&at, &out->pid) && take_byte(&at, ':')) {
-        size_t blank = slice_find_byte(at, ' ');
+        size_t blank = find_byte(at, ' ');
 
         if (blank == SIZE_MAX || blank == 0 || blank > 16)
             return false;
@@ -86,7 +86,7 @@ static bool take_pair(struct slice *rest, struct slice key, struct slice *value)
     if (!take_prefix(&at, key))
         return false;
     if (take_byte(&at, '"')) {
-        if (!slice_cut(&at, '"', value))
+        if (!cut(&at, '"', value))
             return false;
         (void)take_byte(&at, ' ');
     } else if (!take_word(&at, value)) {

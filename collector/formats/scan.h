@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* A slice in a static table. */
 #define SLICE_INIT(text)                                                                           \
     {                                                                                              \
@@ -34,11 +38,22 @@ static inline bool is_hex(char c)
     return is_digit(c) || (unsigned char)((c | 0x20) - 'a') <= 5;
 }
 
-/* slice_find_byte() and slice_cut() without a call: several per line and field. */
+/* slice_find_byte() and slice_cut() without a call: several per line and field, and most of what is
+ * looked for stands in the next sixteen bytes. */
 static inline size_t find_byte(struct slice text, char byte)
 {
-    const char *at = text.len == 0 ? NULL : memchr(text.data, byte, text.len);
+    const char *at;
 
+#ifdef __SSE2__
+    if (text.len >= 16) {
+        const __m128i bytes = _mm_loadu_si128((const void *)text.data);
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
+
+        if (mask != 0)
+            return (unsigned)__builtin_ctz(mask);
+    }
+#endif
+    at = text.len == 0 ? NULL : memchr(text.data, byte, text.len);
     return at == NULL ? SIZE_MAX : (size_t)(at - text.data);
 }
 

@@ -33,7 +33,7 @@ static bool take_exception_type(struct slice line, struct slice *type)
 /* A class name: with its package, or by its last word. */
 static bool is_java_class(struct slice type)
 {
-    return slice_find_byte(type, '.') != SIZE_MAX || ends_with(type, "Exception") ||
+    return find_byte(type, '.') != SIZE_MAX || ends_with(type, "Exception") ||
            ends_with(type, "Error");
 }
 

@@ -3,16 +3,15 @@
  * A chain that begins with operators that can be split runs on several threads: each takes blocks
  * from the one scan into its own copies of the operators up to the first that merges; then the
  * states are added up, and the rest of the chain runs on the calling thread. Rows that must come
- * in order of time go through a merger on the calling thread instead. */
+ * in order of time go through a merger on the calling thread instead (ordered_scan.h). */
 #include "query/plan.h"
 
-#include "base/io.h"
 #include "base/memory_budget.h"
 #include "query/limits.h"
 #include "query/operators/forms.h"
 #include "query/operators/merge.h"
+#include "query/ordered_scan.h"
 #include "query/plan_rollup.h"
-#include "query/read_ahead.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -110,23 +109,6 @@ static void close_chain(struct operator *chain, struct operator *last)
 
 /* ---- scanning ---- */
 
-static void report_progress(struct run *run, const struct scan *scan)
-{
-    int64_t now_ns = io_mono_ns(io_system());
-    struct query_progress progress;
-    struct scan_cost cost;
-
-    if (run->receiver->progress == NULL || now_ns - run->progress_mono_ns < PROGRESS_INTERVAL_NS)
-        return;
-    run->progress_mono_ns = now_ns;
-    scan_cost(scan, &cost);
-    progress = (struct query_progress){.rows = run->rows_sent,
-                                       .rows_scanned = run->cost.rows_scanned + cost.rows_scanned,
-                                       .bytes_read = run->cost.bytes_read + cost.bytes_read,
-                                       .elapsed_ns = (uint64_t)(now_ns - run->start_mono_ns)};
-    (void)run->receiver->progress(run->receiver->user, &progress);
-}
-
 /* The end of a scan counts only if the query was not over by then: a regex of a query that is over
  * matches nothing (filter_compile.c). */
 static enum status next_block(struct worker *worker, struct block **out)
@@ -159,7 +141,7 @@ static enum status scan_unordered(struct worker *worker)
             status = operator_push(worker->chain, &view, &worker->err);
         block_release(block);
         if (worker->reports)
-            report_progress(run, worker->scan);
+            run_report(run, worker->scan);
     }
     view_release(&view);
     if (status != STATUS_OK)
@@ -167,64 +149,14 @@ static enum status scan_unordered(struct worker *worker)
     return status == STATUS_END ? STATUS_OK : status;
 }
 
-/* Who may look at the offsets of rows: the receiver, and `sample`, which chooses by them. */
-static bool needs_offsets(const struct plan *plan)
-{
-    const struct query_options *options = plan->run->options;
-
-    for (uint32_t i = plan->pipe_first; i < plan->tree->pipe_count; i++)
-        if (plan->tree->pipes[i].kind == PIPE_SAMPLE)
-            return true;
-    return options->positions && !options->no_offsets;
-}
-
-static enum status merge_blocks(struct worker *worker, struct read_ahead *ahead,
-                                struct merger *merger)
-{
-    struct block *block;
-    int64_t bound;
-    enum status status;
-
-    while ((status = read_ahead_next(ahead, &block, &bound, &worker->err)) == STATUS_OK) {
-        status = merger_add(merger, block, &worker->err);
-        if (status == STATUS_OK)
-            status = merger_push(merger, bound, &worker->err);
-        if (status != STATUS_OK)
-            return status; /* an error, or the chain has enough */
-        report_progress(worker->plan->run, worker->scan);
-    }
-    return status == STATUS_END ? merger_finish(merger, &worker->err) : status;
-}
-
 static enum status scan_ordered(struct worker *worker)
 {
-    const struct plan *plan = worker->plan;
-    struct read_ahead_options options = {.run = plan->run,
+    const struct ordered_scan ordered = {.plan = worker->plan,
+                                         .chain = worker->chain,
                                          .scan = worker->scan,
-                                         .lines = worker->rows_wanted == 0 &&
-                                                  (plan->scanned.all ||
-                                                   field_set_has(&plan->scanned, FIELD_ID_MSG)),
-                                         .alone = plan->brief ||
-                                                  plan->run->options->workers == 1};
-    struct read_ahead *ahead = NULL;
-    struct merger *merger;
-    enum status status = merger_new(plan->run, &plan->scanned, plan->newest_first, worker->chain,
-                                    &merger, &worker->err);
+                                         .rows_wanted = worker->rows_wanted};
 
-    if (status != STATUS_OK)
-        return status;
-    if (!needs_offsets(plan))
-        merger_without_offsets(merger);
-    if (plan->order_bounded)
-        merger_bound(merger, plan->order_first_ns, plan->order_last_ns);
-    status = merger_want(merger, worker->rows_wanted, &worker->err);
-    if (status == STATUS_OK)
-        status = read_ahead_open(&options, &ahead, &worker->err);
-    if (status == STATUS_OK)
-        status = merge_blocks(worker, ahead, merger);
-    read_ahead_close(ahead);
-    merger_free(merger);
-    return status == STATUS_END ? STATUS_OK : status;
+    return ordered_scan_run(&ordered, &worker->err);
 }
 
 static void *worker_main(void *user)
@@ -339,27 +271,13 @@ static enum status run_workers(struct crew *crew, uint32_t split, struct error *
 static enum status open_scan(const struct plan *plan, const struct rollup_wish *wish,
                              struct crew *crew, struct scan **out, struct error *err)
 {
-    const struct query_options *options = plan->run->options;
-    struct scan_options scan = {
-        .busy = options->workers == 0 ? start_crew : NULL,
-        .busy_user = crew,
-        .time_min_ns = plan->range.min_ns,
-        .time_max_ns = plan->range.max_ns,
-        .filter = plan->filter,
-        .table = plan->table,
-        .order = !plan->ordered ? SCAN_ANY : plan->newest_first ? SCAN_NEWEST : SCAN_OLDEST,
-        .order_bounded = plan->order_bounded,
-        .order_first_ns = plan->order_first_ns,
-        .order_last_ns = plan->order_last_ns,
-        .open_events = options->open_events,
-        .count_only = plan->count_only,
-        .wish = wish,
-        .after_sequence = options->after_sequence,
-        .cancel = options->cancel,
-        .deadline_ns = run_block_deadline(options),
-    };
+    struct scan_options options;
 
-    return scan_open(plan->run->store, &scan, out, err);
+    plan_scan_options(plan, &options);
+    options.busy = plan->run->options->workers == 0 ? start_crew : NULL;
+    options.busy_user = crew;
+    options.wish = wish;
+    return scan_open(plan->run->store, &options, out, err);
 }
 
 /* What the store counted without rows goes to the stats at the head of the chain. */
@@ -404,7 +322,7 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     }
     if (status == STATUS_OK) {
         status = run_workers(&crew, split, err);
-        run_add_cost(plan->run, scan);
+        run_add_cost(plan->run, scan, false);
         if (status == STATUS_OK && wished)
             status = add_items(scan, workers[0].chain, err);
     }

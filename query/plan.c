@@ -319,3 +319,24 @@ enum status plan_columns(const struct plan *plan, struct field_set *out)
     *out = columns;
     return STATUS_OK;
 }
+
+void plan_scan_options(const struct plan *plan, struct scan_options *out)
+{
+    const struct query_options *options = plan->run->options;
+
+    *out = (struct scan_options){
+        .time_min_ns = plan->range.min_ns,
+        .time_max_ns = plan->range.max_ns,
+        .filter = plan->filter,
+        .table = plan->table,
+        .order = !plan->ordered ? SCAN_ANY : plan->newest_first ? SCAN_NEWEST : SCAN_OLDEST,
+        .order_bounded = plan->order_bounded,
+        .order_first_ns = plan->order_first_ns,
+        .order_last_ns = plan->order_last_ns,
+        .open_events = options->open_events,
+        .count_only = plan->count_only,
+        .after_sequence = options->after_sequence,
+        .cancel = options->cancel,
+        .deadline_ns = run_block_deadline(options),
+    };
+}

@@ -36,6 +36,9 @@ enum status plan_make(struct run *run, const struct query_tree *tree, struct tim
 /* Columns of the answer as far as they are known before it. */
 enum status plan_columns(const struct plan *plan, struct field_set *out) WARN_UNUSED;
 
+/* What the plan asks of a scan; nobody waits for `busy`, nothing is wished. */
+void plan_scan_options(const struct plan *plan, struct scan_options *out);
+
 /* Is it `sort by (_time)`: the order in which rows are merged anyway? */
 bool plan_sorts_by_time(const struct pipe *pipe);
 

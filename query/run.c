@@ -153,15 +153,15 @@ void run_warn(struct run *run, const char *format, ...)
     pthread_mutex_unlock(&run->lock);
 }
 
-void run_add_cost(struct run *run, const struct scan *scan)
+void run_add_cost(struct run *run, const struct scan *scan, bool again)
 {
     struct scan_cost cost;
 
     scan_cost(scan, &cost);
     pthread_mutex_lock(&run->lock);
-    run->cost.rows_total += cost.rows_total;
+    run->cost.rows_total += again ? 0 : cost.rows_total;
     run->cost.rows_scanned += cost.rows_scanned;
-    run->cost.rows_selected += cost.rows_selected;
+    run->cost.rows_selected += again ? 0 : cost.rows_selected;
     run->cost.bytes_read += cost.bytes_read;
     run->cost.blocks_read += cost.blocks_read;
     run->cost.blocks_skipped += cost.blocks_skipped;
@@ -170,4 +170,21 @@ void run_add_cost(struct run *run, const struct scan *scan)
     if (cost.pages_damaged > 0)
         run_warn(run, "%llu damaged pages were left out: %s",
                  (unsigned long long)cost.pages_damaged, cost.damage);
+}
+
+void run_report(struct run *run, const struct scan *scan)
+{
+    int64_t now_ns = io_mono_ns(io_system());
+    struct query_progress progress;
+    struct scan_cost cost;
+
+    if (run->receiver->progress == NULL || now_ns - run->progress_mono_ns < PROGRESS_INTERVAL_NS)
+        return;
+    run->progress_mono_ns = now_ns;
+    scan_cost(scan, &cost);
+    progress = (struct query_progress){.rows = run->rows_sent,
+                                       .rows_scanned = run->cost.rows_scanned + cost.rows_scanned,
+                                       .bytes_read = run->cost.bytes_read + cost.bytes_read,
+                                       .elapsed_ns = (uint64_t)(now_ns - run->start_mono_ns)};
+    (void)run->receiver->progress(run->receiver->user, &progress);
 }

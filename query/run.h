@@ -59,6 +59,9 @@ int64_t run_block_deadline(const struct query_options *options);
 enum status run_check(struct run *run, struct error *err) WARN_UNUSED;
 /* Tell the user once. Any thread. */
 void run_warn(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void run_add_cost(struct run *run, const struct scan *scan);
+/* Add up what a scan cost. `again`: of rows that another scan of this query has counted. */
+void run_add_cost(struct run *run, const struct scan *scan, bool again);
+/* Tell the receiver how far the query is, if it is time to. The calling thread only. */
+void run_report(struct run *run, const struct scan *scan);
 
 #endif

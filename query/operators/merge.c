@@ -12,7 +12,7 @@ enum { BATCH_ROWS_MIN = 128 };
 
 /* Blocks that overlap in time are open together, and their columns are the store's memory, not the
  * query's: they may be this many times as large as the memory of a query. */
-enum { BLOCKS_FACTOR = 4 };
+enum { BLOCKS_FACTOR = 2 };
 
 struct open_block {
     struct block *block;
@@ -22,7 +22,7 @@ struct open_block {
     uint32_t *rows; /* the selected ones, in the order of the answer */
     uint32_t count, at;
     size_t counted;    /* bytes that the run's memory knows of */
-    size_t block_size; /* of the block when it was opened */
+    size_t block_size; /* of the block when it was last looked at */
     bool used;      /* rows of it are in the batch */
     bool narrowed;  /* the block knows which rows are wanted */
 };
@@ -37,6 +37,9 @@ struct merger {
     const struct field_set *fields;
     bool newest_first, no_offsets;
     int64_t first_ns, last_ns; /* order times of rows that go out */
+    int64_t cut_ns; /* all rows before it (newest first: behind it) were picked, no others */
+    uint64_t picked; /* rows */
+    bool overflowed; /* a block was not taken: too much is open */
     struct operator *next;
     struct open_block **heap; /* the next row's block on top */
     uint32_t heap_count, heap_capacity;
@@ -64,8 +67,7 @@ enum status merger_new(struct run *run, const struct field_set *fields, bool new
     merger->newest_first = newest_first;
     merger->next = next;
     merger->batch_max = BATCH_ROWS_MIN;
-    merger->first_ns = INT64_MIN;
-    merger->last_ns = INT64_MAX;
+    merger_bound(merger, INT64_MIN, INT64_MAX);
     if (run->options->limit > 0 && run->options->limit < BATCH_ROWS_MIN)
         merger->batch_max = (uint32_t)run->options->limit + 1; /* one more tells of the cut */
     merger->line = buf_empty(run->memory.size_max);
@@ -191,6 +193,8 @@ void merger_bound(struct merger *merger, int64_t first_ns, int64_t last_ns)
 {
     merger->first_ns = first_ns;
     merger->last_ns = last_ns;
+    merger->cut_ns = merger->newest_first ? last_ns : first_ns;
+    merger->overflowed = false;
 }
 
 /* Larger keys come first. */
@@ -306,11 +310,13 @@ static enum status load_block(struct merger *merger, struct open_block *open, st
     open->count = pick_wanted(merger, open, open->rows);
     if (open->count == 0)
         return STATUS_OK;
+    if (merger->wanted == 0 && open->count < block_selected_count(block))
+        block_narrow(block, open->rows, open->count);
     open->sources = block_source_numbers(block, err);
     open->sequences = open->sources == NULL ? NULL : block_sequences(block, err);
     if (open->sequences == NULL)
         return err->status;
-    open->block_size = block->arena.allocated;
+    open->block_size = block_memory(block);
     merger->blocks_size += open->block_size;
     if (merger->blocks_size / BLOCKS_FACTOR > merger->run->memory.size_max)
         return memory_exceeded(&merger->run->memory, err);
@@ -337,6 +343,8 @@ enum status merger_add(struct merger *merger, struct block *block, struct error 
         status = memory_grow(&merger->run->memory, (void **)&merger->heap, &merger->heap_capacity,
                              merger->heap_count + 1, sizeof(struct open_block *), err);
     if (status != STATUS_OK || open->count == 0) {
+        if (status == STATUS_TOO_LARGE || status == STATUS_NO_MEMORY)
+            merger_overflow(merger);
         open_block_free(merger, open);
         return status;
     }
@@ -519,6 +527,18 @@ static void free_done(struct merger *merger)
     merger->done_count = 0;
 }
 
+/* Columns and lines of the batch were made: blocks have grown. */
+static void measure_blocks(struct merger *merger)
+{
+    for (uint32_t i = 0; i < merger->batch_count; i++) {
+        struct open_block *open = merger->batch[i].from;
+        size_t size = block_memory(open->block);
+
+        merger->blocks_size += size - open->block_size;
+        open->block_size = size;
+    }
+}
+
 static enum status flush(struct merger *merger, struct error *err)
 {
     struct view *view = &merger->view;
@@ -541,6 +561,7 @@ static enum status flush(struct merger *merger, struct error *err)
     for (uint32_t i = 0; status == STATUS_OK && !merger->fields->all && i < merger->fields->count;
          i++)
         status = gather_field(merger, merger->fields->fields[i], cells, err);
+    measure_blocks(merger);
     merger->batch_count = 0;
     merger->batch_max *= 2;
     if (merger->batch_max > RESULT_CHUNK_ROWS_MAX)
@@ -558,6 +579,7 @@ static enum status pick(struct merger *merger, struct error *err)
     enum status status;
 
     merger->batch[merger->batch_count++] = (struct picked_row){open, open->rows[open->at]};
+    merger->picked++;
     if (++open->at == open->count) {
         status = memory_grow(&merger->run->memory, (void **)&merger->done, &merger->done_capacity,
                              merger->done_count + 1, sizeof(struct open_block *), err);
@@ -584,6 +606,8 @@ enum status merger_push(struct merger *merger, int64_t bound, struct error *err)
             break;
         status = pick(merger, err);
     }
+    if (merger->newest_first ? bound < merger->cut_ns : bound > merger->cut_ns)
+        merger->cut_ns = bound;
     return status;
 }
 
@@ -594,4 +618,45 @@ enum status merger_finish(struct merger *merger, struct error *err)
     while (status == STATUS_OK && merger->heap_count > 0)
         status = pick(merger, err);
     return status == STATUS_OK ? flush(merger, err) : status;
+}
+
+void merger_overflow(struct merger *merger)
+{
+    merger->overflowed |= merger->heap_count > 0;
+}
+
+bool merger_overflowed(const struct merger *merger)
+{
+    return merger->overflowed && merger->wanted == 0;
+}
+
+/* The order time of the last row that open blocks have. */
+static int64_t reach_of(const struct merger *merger)
+{
+    int64_t reach = merger->cut_ns;
+
+    for (uint32_t i = 0; i < merger->heap_count; i++) {
+        const struct open_block *open = merger->heap[i];
+        int64_t last = open->times[open->rows[open->count - 1]];
+
+        if (merger->newest_first ? last < reach : last > reach)
+            reach = last;
+    }
+    return reach;
+}
+
+enum status merger_cut(struct merger *merger, int64_t *cut_ns, int64_t *reach_ns, struct error *err)
+{
+    enum status status = flush(merger, err);
+
+    *cut_ns = merger->cut_ns;
+    *reach_ns = reach_of(merger);
+    while (merger->heap_count > 0)
+        open_block_free(merger, merger->heap[--merger->heap_count]);
+    return status;
+}
+
+uint64_t merger_picked(const struct merger *merger)
+{
+    return merger->picked;
 }

@@ -217,9 +217,8 @@ def our_queries(ident: str, address: str):
 
 def run_queries(collector: Collector, peer, corpus: pathlib.Path, ident: str, address: str, runs: int):
     print(f"\n{'query':30} {'dendro ms':>10} {'rg ms':>9} {'VL ms':>9}   answers (dendro / rg / VL); we are")
-    client = HttpClient(collector.http)
     for (_, _, words, theirs), (name, query) in zip(QUERIES, our_queries(ident, address)):
-        our_ms, body = client.time(runs, "/dendro/v1/query", query=query, format="ndjson")
+        our_ms, body = HttpClient(collector.http).time(runs, "/dendro/v1/query", query=query, format="ndjson")
         answer = our_answer(body, "count() as n" in query and "by (" not in query)
         rg_ms = rg_answer = vl_ms = vl_answer = None
         if words:

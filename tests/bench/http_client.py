@@ -1,4 +1,5 @@
-"""One connection that is kept, as dashboards and agents keep theirs: what is timed is the server, not the making of connections."""
+"""One connection for all runs of a question, as dashboards and agents keep theirs: what is timed is the server, not the making of
+connections. A server closes one that is idle for long, so each question has its own."""
 import http.client
 import statistics
 import time

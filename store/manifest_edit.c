@@ -18,6 +18,16 @@ enum entry_kind {
     ENTRY_UNDECIDED,
 };
 
+/* A day is the name of a folder; stamps in ns are less than so many days from 1970. */
+#define DAYS_MAX (INT64_MAX / (86400LL * 1000000000LL))
+
+static bool is_day(uint64_t word)
+{
+    int64_t day = (int64_t)word;
+
+    return day >= -DAYS_MAX - 1 && day <= DAYS_MAX;
+}
+
 static bool put_words(struct buf *out, const uint64_t *words, size_t count)
 {
     bool fine = true;
@@ -170,7 +180,7 @@ static bool visit_segment(struct slice *rest, const struct manifest_visitor *vis
     uint64_t words[14];
     struct manifest_segment segment;
 
-    if (!take_words(rest, words, COUNT_OF(words)))
+    if (!take_words(rest, words, COUNT_OF(words)) || !is_day(words[1]))
         return false;
     segment = (struct manifest_segment){
         .number = words[0],
@@ -284,7 +294,7 @@ static bool visit_erased(struct slice *rest, const struct manifest_visitor *visi
     uint64_t words[8];
     struct manifest_erased erased;
 
-    if (!take_words(rest, words, COUNT_OF(words)))
+    if (!take_words(rest, words, COUNT_OF(words)) || !is_day(words[2]))
         return false;
     erased = (struct manifest_erased){
         .segment = words[1],

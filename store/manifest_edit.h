@@ -99,7 +99,7 @@ struct manifest_visitor {
     void *user;
 };
 
-/* Visit the entries of one record. CORRUPT: an entry is cut or unknown; those before it were
+/* Visit the entries of one record. CORRUPT: an entry is cut, unknown or of an impossible day; those before it were
  * visited. */
 enum status manifest_visit(struct slice record, const struct manifest_visitor *visitor,
                            struct error *err) WARN_UNUSED;

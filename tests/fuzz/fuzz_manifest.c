@@ -16,6 +16,15 @@ static void on_segment(void *user, const struct manifest_segment *segment)
     path_segment(path, "/d", segment->day, segment->number);
 }
 
+static void on_erased(void *user, uint64_t number, const struct manifest_erased *erased)
+{
+    char path[PATH_SIZE_MAX];
+
+    (void)user;
+    (void)number;
+    path_segment(path, "/d", erased->day, erased->segment);
+}
+
 static void on_erasure(void *user, const struct manifest_erasure *erasure)
 {
     (void)user;
@@ -33,7 +42,7 @@ static void on_damage(void *user, const char *line)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct manifest_visitor visitor = {
-        .segment = on_segment, .erasure = on_erasure, .damage = on_damage};
+        .segment = on_segment, .erasure = on_erasure, .erased = on_erased, .damage = on_damage};
     struct sim_io *sim = sim_io_new(1);
     struct io *io = sim_io_table(sim);
     struct manifest manifest;

@@ -3,7 +3,7 @@
 #include "store/segment_check.h"
 
 #include "base/cpu_pace.h"
-#include "store/segment_block.h"
+#include "store/segment_check_fields.h"
 #include "store/segment_compare.h"
 #include "store/segment_rollup.h"
 
@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 /* Fields are cut from bytes that were just compared: they are checked on a sample, which is the first
- * row of every template, and of some blocks each so many rows. A column of fields costs by the rows
- * of its block, so blocks are left out rather than rows. */
-enum { FIELD_CHECK_STEP = 64, FIELD_CHECK_BLOCKS = 4 };
+ * row of every template, and of each section one of so many. */
+enum { FIELD_CHECK_STEP = 64 };
 #define CHECK_ARENA_MAX ((size_t)1 << 30) /* for all ids of the segment */
+#define FIELD_SIZE_MAX ((size_t)1 << 30)  /* of one: a line has less */
 
 struct check {
     struct segment *segment;
@@ -25,6 +25,7 @@ struct check {
     struct rollup_recount rollup;
     struct arena arena;
     struct id_cache ids;
+    struct buf field_text; /* of the field at hand */
     struct error *err;
 };
 
@@ -115,74 +116,28 @@ static bool column_says(const struct column *column, uint32_t row, struct slice 
     }
 }
 
-static bool is_first_place(const struct event_field *fields, uint32_t at)
+/* Fields of the sampled rows of a section, whose columns are loaded: the first row of each template,
+ * since where a field is in a line is the template's business, and each so many rows. */
+static enum status check_section_fields(struct check *check, struct segment_block *block,
+                                        uint32_t number, const uint32_t *rows)
 {
-    for (uint32_t i = 0; i < at; i++)
-        if (fields[i].field == fields[at].field)
-            return false;
-    return true;
-}
-
-static enum status check_fields(struct check *check, struct segment_block *block, uint32_t at,
-                                const struct segment_row *row)
-{
-    const struct event *event = row->event;
+    const struct segment_section *section = &block->entry->sections[number];
+    const uint32_t *templates = block->templates + section->first_row;
     struct event_field room[EVENT_FIELDS_MAX];
-    const struct event_field *fields = segment_row_fields(check->content, row, room);
-
-    for (uint32_t k = 0; k < event->field_count; k++) {
-        const struct event_field *field = &fields[k];
-        struct slice text = field->text.data != NULL
-                                ? field->text
-                                : slice_sub(event->bytes, field->start, field->len);
-        struct column column;
-        enum status status;
-
-        if (!is_first_place(fields, k))
-            continue;
-        status = block_column(&block->base, field->field, true, &column, check->err);
-        if (status != STATUS_OK)
-            return status;
-        if (!column_says(&column, at, text))
-            return differs(check, "field");
-    }
-    return STATUS_OK;
-}
-
-/* Select the rows of a block whose fields are checked; false: none. Where a field is in a line is the
- * template's business, so that the first row of each is among them. */
-static bool select_sample(struct check *check, struct segment_block *block, uint32_t number)
-{
-    bool any = number % FIELD_CHECK_BLOCKS == 0;
-
-    memset(block->base.selected, 0, bit_words(block->base.row_count) * sizeof(uint64_t));
-    for (uint32_t i = 0; i < block->base.row_count; i++) {
-        uint32_t template = block->templates[i];
-
-        if (bit_get(check->templates_seen, template))
-            continue;
-        bit_set(check->templates_seen, template);
-        bit_set(block->base.selected, i);
-        any = true;
-    }
-    for (uint32_t i = 0; any && i < block->base.row_count; i += FIELD_CHECK_STEP)
-        bit_set(block->base.selected, i);
-    return any;
-}
-
-/* Only the sample stays selected, so that columns are made for those rows alone. */
-static enum status check_block_fields(struct check *check, struct segment_block *block,
-                                      uint32_t number, const uint32_t *rows)
-{
-    const uint64_t *selected = block->base.selected;
     enum status status = STATUS_OK;
+    bool equal = true;
 
-    if (!select_sample(check, block, number))
-        return STATUS_OK;
-    for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
-        if (bit_get(selected, i))
-            status = check_fields(check, block, i, &check->content->rows[rows[i]]);
-    return status;
+    for (uint32_t i = 0; i < section->row_count && equal && status == STATUS_OK; i++) {
+        const struct segment_row *row = &check->content->rows[rows[i]];
+
+        if (bit_get(check->templates_seen, templates[i]) && i % FIELD_CHECK_STEP != 0)
+            continue;
+        bit_set(check->templates_seen, templates[i]);
+        status = segment_fields_equal(block, number, section->first_row + i, row->event,
+                                      segment_row_fields(check->content, row, room),
+                                      &check->field_text, &equal, check->err);
+    }
+    return status == STATUS_OK && !equal ? differs(check, "field") : status;
 }
 
 /* The rows that a section should have, in its order; NULL: it has more than are left. */
@@ -199,28 +154,26 @@ static const uint32_t *expect_rows(struct check *check, const struct segment_sec
     return done + section->row_count > start[1] - start[0] ? NULL : rows->order + start[0] + done;
 }
 
-static enum status check_events(struct check *check, struct segment_block *block, uint32_t number)
+static enum status check_events(struct check *check, struct segment_block *block)
 {
-    uint32_t *all = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
     struct arrays arrays;
     enum status status = load(block, &arrays, check->err);
 
-    if (status == STATUS_OK && all == NULL)
-        status = error_set(check->err, STATUS_NO_MEMORY, "no memory to check a segment");
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         const uint32_t *rows = expect_rows(check, section);
 
         if (rows == NULL)
             return differs(check, "count of rows");
-        memcpy(all + section->first_row, rows, section->row_count * sizeof(*rows));
         status = segment_block_load(block, k, check->err);
         if (status == STATUS_OK && !segment_lines_equal(block, k, check->writer->facts, rows))
             status = differs(check, "text");
         if (status == STATUS_OK)
             status = check_arrays(check, &arrays, section->first_row, rows, section->row_count);
+        if (status == STATUS_OK)
+            status = check_section_fields(check, block, k, rows);
     }
-    return status == STATUS_OK ? check_block_fields(check, block, number, all) : status;
+    return status;
 }
 
 static enum status check_samples(struct check *check, struct segment_block *block, uint64_t *at)
@@ -263,7 +216,7 @@ static enum status check_blocks(struct check *check)
             status = rollup_recount_block(&check->rollup, block, check->err);
         if (status == STATUS_OK)
             status = block->base.samples ? check_samples(check, block, &samples)
-                                         : check_events(check, block, i);
+                                         : check_events(check, block);
         block_release(&block->base);
         (void)cpu_pace_rest();
     }
@@ -316,6 +269,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
         .writer = writer,
         .content = content,
         .arena = arena_empty(CHECK_ARENA_MAX),
+        .field_text = buf_empty(FIELD_SIZE_MAX),
         .err = err == NULL ? &local : err,
     };
     enum status status =
@@ -342,6 +296,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
     free(check.next);
     free(check.templates_seen);
     rollup_recount_release(&check.rollup);
+    buf_release(&check.field_text);
     arena_release(&check.arena);
     segment_close(check.segment);
     return status;

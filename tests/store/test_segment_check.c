@@ -155,6 +155,16 @@ static void change_fields(struct segment_rows *rows)
     }
 }
 
+static void change_types(struct segment_rows *rows)
+{
+    for (uint32_t i = 0; i < ROWS; i++) {
+        struct event_field *fields = (struct event_field *)(uintptr_t)rows->events[i].fields;
+
+        for (uint32_t k = 0; k < rows->events[i].field_count; k++)
+            fields[k].type = fields[k].type == FIELD_TEXT ? FIELD_INT : FIELD_TEXT;
+    }
+}
+
 /* The line and the shape stay: nothing but the comparison of fields can find it. */
 static void change_computed(struct segment_rows *rows)
 {
@@ -189,6 +199,7 @@ static const struct fault {
     {"flags", change_flags, STATUS_CORRUPT, false},
     {"a row less", drop_row, STATUS_CORRUPT, false},
     {"fields one byte shorter", change_fields, STATUS_CORRUPT, false},
+    {"types of fields", change_types, STATUS_CORRUPT, false},
     {"computed fields", change_computed, STATUS_CORRUPT, true},
 };
 

@@ -22,9 +22,6 @@ struct compiled_call {
     struct regex *regex;
     struct map set;
     const struct filter *filter; /* of comparisons */
-    const atomic_bool *cancel;   /* of regexes */
-    bool (*is_late)(void *user);
-    void *late_user;
 };
 
 typedef enum status filter_function(struct filter_compiler *compiler, const struct filter *filter,
@@ -50,9 +47,6 @@ static struct compiled_call *call_new(struct filter_compiler *compiler)
 
     if (call == NULL)
         return NULL;
-    call->cancel = compiler->cancel;
-    call->is_late = compiler->is_late;
-    call->late_user = compiler->late_user;
     call->next = compiler->calls;
     compiler->calls = call;
     return call;
@@ -266,25 +260,9 @@ static enum status compile_length(struct filter_compiler *compiler, const struct
 
 /* ---- regex ---- */
 
-/* A bad pattern costs up to 20 ms per row, and a block has thousands of rows: when the query is
- * over, the rest of the block must not be matched. The run then sees the same, so what is answered
- * here counts for nothing. */
-static bool is_over(const struct compiled_call *call)
-{
-    enum { CALLS_PER_CLOCK = 16 }; /* a look at the clock costs a tenth of a match */
-    static _Thread_local unsigned calls;
-
-    if (call->cancel != NULL && atomic_load_explicit(call->cancel, memory_order_relaxed))
-        return true;
-    return call->is_late != NULL && ++calls % CALLS_PER_CLOCK == 0 &&
-           call->is_late(call->late_user);
-}
-
 static bool call_regex(void *user, struct slice text)
 {
-    const struct compiled_call *call = user;
-
-    return !is_over(call) && regex_match(call->regex, text);
+    return regex_match(((const struct compiled_call *)user)->regex, text);
 }
 
 static enum status compile_regex(struct filter_compiler *compiler, const struct filter *filter,
@@ -303,6 +281,7 @@ static enum status compile_regex(struct filter_compiler *compiler, const struct 
     if (status != STATUS_OK)
         return problem_set(compiler->problem, "query_syntax", filter->at, filter->length, "%s",
                            err.message);
+    regex_belongs_to(compiler->calls->regex, &compiler->query);
     out->superset = regex_superset(filter->text, flags, out->field, compiler->arena, &exact);
     if (exact) { /* the store knows such tests, and asks no row where a template has the text */
         field_id field = out->field;

@@ -12,8 +12,6 @@
 #include "query/regex.h"
 #include "query/time_range.h"
 
-#include <stdatomic.h>
-
 /* Regexes and maps of a run: found by predicates through `user`, freed together. */
 struct compiled_call;
 
@@ -31,10 +29,7 @@ struct filter_compiler {
     /* Called for each field that no row of the store ever had; may be NULL. */
     enum status (*unknown_field)(void *user, const struct filter *filter);
     void *unknown_user;
-    const atomic_bool *cancel;   /* NULL, or what makes regexes give up at once ... */
-    /* ... as does true from here, which has to end the query too; NULL: never. Any thread. */
-    bool (*is_late)(void *user);
-    void *late_user;
+    struct regex_query query;    /* of regexes */
     struct compiled_call *calls; /* of all filters compiled so far */
     unsigned depth;
     bool for_store;              /* a field that the store has not is missing in every row */

@@ -159,7 +159,7 @@ static void send_end(struct run *run, const struct plan *plan, enum status statu
         .blocks_skipped = run->cost.blocks_skipped,
         .elapsed_ns = (uint64_t)(io_mono_ns(io_system()) - run->start_mono_ns),
         .memory_peak = atomic_load(&run->memory.peak),
-        .regex_over_limit = filter_compiler_over_limit(&run->compiler),
+        .regex_over_limit = atomic_load(&run->regex_over_limit),
         .truncated = run->limited ? "limit" : NULL,
         .sampled = run->sampled,
     };

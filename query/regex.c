@@ -7,7 +7,6 @@
 
 #include <pcre2.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { REGEX_GROUPS_MAX = 64, REGEX_PARENS_MAX = 200, JIT_STACK_START = 32 << 10 };
@@ -17,6 +16,8 @@ struct regex {
     atomic_ullong over_limit;
     uint32_t group_count;
     struct slice *group_names; /* group_count + 1, inside the code */
+    struct regex_query query;
+    atomic_bool late;          /* query.is_late() said so */
 };
 
 /* What a thread needs to match. */
@@ -146,6 +147,7 @@ enum status regex_new(struct slice pattern, unsigned flags, struct regex **out, 
     if (regex == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a regex");
     atomic_init(&regex->over_limit, 0);
+    atomic_init(&regex->late, false);
     status = compile(pattern, flags, regex, error_at != NULL ? error_at : &ignored, err);
     if (status == STATUS_OK)
         status = read_names(regex, err);
@@ -171,6 +173,27 @@ void regex_free(struct regex *regex)
     free(regex);
 }
 
+void regex_belongs_to(struct regex *regex, const struct regex_query *query)
+{
+    regex->query = *query;
+}
+
+static bool is_over(const struct regex *regex)
+{
+    enum { CALLS_PER_CLOCK = 16 }; /* a look at the clock costs a tenth of a match */
+    static _Thread_local unsigned calls;
+    const struct regex_query *query = &regex->query;
+    atomic_bool *late = (atomic_bool *)&regex->late;
+
+    if (atomic_load_explicit(late, memory_order_relaxed) ||
+        (query->cancel != NULL && atomic_load_explicit(query->cancel, memory_order_relaxed)))
+        return true;
+    if (query->is_late == NULL || ++calls % CALLS_PER_CLOCK != 0 || !query->is_late(query->user))
+        return false;
+    atomic_store_explicit(late, true, memory_order_relaxed);
+    return true;
+}
+
 /* Number of groups that are set in the thread's match data, 0: no match. */
 static int match_at(const struct regex *regex, struct slice text, size_t from,
                     struct scratch **scratch)
@@ -178,14 +201,17 @@ static int match_at(const struct regex *regex, struct slice text, size_t from,
     int found;
 
     *scratch = scratch_get();
-    if (*scratch == NULL)
+    if (*scratch == NULL || is_over(regex))
         return 0;
     found = pcre2_match(regex->code, (PCRE2_SPTR)(text.len ? text.data : ""), text.len, from, 0,
                         (*scratch)->data, (*scratch)->context);
     if (found > 0)
         return found;
-    if (found != PCRE2_ERROR_NOMATCH)
+    if (found != PCRE2_ERROR_NOMATCH) {
         atomic_fetch_add((atomic_ullong *)&regex->over_limit, 1);
+        if (regex->query.over_limit != NULL)
+            atomic_fetch_add(regex->query.over_limit, 1);
+    }
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "store/predicate.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,17 @@ struct regex_span {
 enum status regex_new(struct slice pattern, unsigned flags, struct regex **out, size_t *error_at,
                       struct error *err) WARN_UNUSED;
 void regex_free(struct regex *regex); /* NULL does nothing */
+
+/* The query that a regex belongs to. When it is over, nothing matches any more: a pattern that reaches
+ * its limits costs 20 ms per text, and a block has thousands of them. What is answered then counts for
+ * nothing: the query has to end too. All members may be NULL, and are used on any thread. */
+struct regex_query {
+    const atomic_bool *cancel;
+    bool (*is_late)(void *user); /* not asked again once it said true */
+    void *user;
+    atomic_ullong *over_limit;   /* texts that a match gave up on are counted here too */
+};
+void regex_belongs_to(struct regex *regex, const struct regex_query *query);
 
 bool regex_match(const struct regex *regex, struct slice text);
 /* First match at or after byte `from`; spans[0] is the whole, then the groups. */

@@ -77,9 +77,8 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
                                              .names = &run->names,
                                              .zone = run->zone,
                                              .problem = problem,
-                                             .cancel = options->cancel,
-                                             .is_late = is_late,
-                                             .late_user = run};
+                                             .query = {options->cancel, is_late, run,
+                                                       &run->regex_over_limit}};
     if (status != STATUS_OK)
         run_release(run);
     return status;

@@ -36,6 +36,7 @@ struct run {
     struct scan_cost cost;         /* of scans that have ended */
     uint32_t sampled;              /* 0, or N */
     atomic_bool timed_out;
+    atomic_ullong regex_over_limit; /* texts that regexes of filters and pipes gave up on */
 
     uint64_t rows_sent;
     bool limited;                  /* options.limit cut the answer */

@@ -232,7 +232,9 @@ enum status replace_regexp_make(const struct operator *base, struct operator **o
     if (status != STATUS_OK)
         return status;
     status = regex_new(base->pipe->text, 0, &of(*out)->regex, NULL, err);
-    if (status != STATUS_OK)
+    if (status == STATUS_OK)
+        regex_belongs_to(of(*out)->regex, &base->run->compiler.query);
+    else
         close_rewrite(*out);
     return status;
 }

@@ -329,6 +329,8 @@ enum status extract_regexp_make(const struct operator *base, struct operator **o
         return status;
     op = of(*out);
     status = regex_new(base->pipe->text, 0, &op->regex, NULL, err);
+    if (status == STATUS_OK)
+        regex_belongs_to(op->regex, &base->run->compiler.query);
     for (uint32_t i = 1; status == STATUS_OK && i <= regex_group_count(op->regex); i++) {
         struct slice name = regex_group_name(op->regex, i);
 

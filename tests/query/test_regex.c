@@ -83,6 +83,43 @@ static void test_limits(void **unused)
     regex_free(regex);
 }
 
+static bool always_late(void *asked)
+{
+    ++*(unsigned *)asked;
+    return true;
+}
+
+/* Late once is late for ever, and nobody asks again; a text that was given up is the query's too. */
+static void test_end_of_query(void **unused)
+{
+    atomic_ullong over_limit = 0;
+    atomic_bool cancel = false;
+    unsigned asked = 0, matched = 0;
+    struct regex_query query = {&cancel, always_late, &asked, &over_limit};
+    struct error err = {0};
+    struct regex *regex;
+
+    (void)unused;
+    assert_int_equal(regex_new(slice_of("^(a|a)*$"), 0, &regex, NULL, &err), STATUS_OK);
+    regex_belongs_to(regex, &query);
+    assert_false(regex_match(regex, slice_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaab")));
+    assert_int_equal(over_limit, 1);
+    for (unsigned i = 0; i < 100; i++)
+        matched += regex_match(regex, slice_of("aaaa"));
+    assert_in_range(matched, 1, 16); /* the clock is looked at every 16 texts */
+    assert_int_equal(asked, 1);
+    assert_false(regex_match(regex, slice_of("aaaa")));
+    regex_free(regex);
+
+    asked = 0;
+    assert_int_equal(regex_new(slice_of("a"), 0, &regex, NULL, &err), STATUS_OK);
+    regex_belongs_to(regex, &query);
+    atomic_store(&cancel, true);
+    assert_false(regex_match(regex, slice_of("a")));
+    assert_int_equal(asked, 0);
+    regex_free(regex);
+}
+
 static void test_groups(void **unused)
 {
     struct regex_span spans[4];
@@ -285,6 +322,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_match),    cmocka_unit_test(test_bad_patterns),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_end_of_query),
         cmocka_unit_test(test_literals), cmocka_unit_test(test_literals_are_needed),
         cmocka_unit_test(test_lines),
     };

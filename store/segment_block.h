@@ -126,6 +126,15 @@ struct line_part segment_field_part(const struct segment_block *block, uint32_t 
 uint32_t segment_dict_column(const struct segment *segment, const struct segment_family *family,
                              field_id field);
 
+/* The column that is exactly the field in all rows of a family, and what its values mean; false: the
+ * field is not there, or more than a column. */
+struct field_slot {
+    uint32_t column;
+    uint8_t type, unit;
+};
+bool segment_field_slot(const struct segment *segment, const struct segment_family *family,
+                        field_id field, struct field_slot *out);
+
 /* The operations of block_impl.h. */
 extern const struct block_ops segment_block_ops;
 /* block_column() for fields of events that are neither of the source nor the line. */

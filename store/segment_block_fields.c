@@ -113,6 +113,15 @@ uint32_t segment_dict_column(const struct segment *segment, const struct segment
     return place.column;
 }
 
+bool segment_field_slot(const struct segment *segment, const struct segment_family *family,
+                        field_id field, struct field_slot *out)
+{
+    struct place place = find_place(segment, family, field);
+
+    *out = (struct field_slot){place.column, place.type, place.unit};
+    return place.found && place.column != UINT32_MAX;
+}
+
 /* What is being put together. */
 struct making {
     struct segment_block *block;
@@ -137,45 +146,98 @@ static bool all_codes(const struct making *making)
     return true;
 }
 
-/* The dictionaries of the sections one behind the other. */
+/* A dictionary of its own for each section, one behind the other. */
+struct dict_making {
+    uint32_t *codes; /* of the block's rows */
+    struct slice *dict;
+    uint32_t count;
+};
+
+/* Strings of the section that the column will have at most. */
+static uint32_t dict_room(const struct making *making, uint32_t section)
+{
+    const struct segment_family *family = segment_family_of(making->block, section);
+
+    return making->places[section].found
+               ? family->columns[making->places[section].column].dict_count
+               : 0;
+}
+
+/* Of a few selected rows only their own strings; the other rows have none. */
+static enum status add_few_codes(const struct making *making, uint32_t section,
+                                 struct segment_few *few, struct dict_making *out)
+{
+    const struct segment_section *entry = &making->block->entry->sections[section];
+    const struct segment_values *values;
+    enum status status;
+
+    memset(out->codes + entry->first_row, 0xff, entry->row_count * sizeof(*out->codes));
+    if (few->count == 0)
+        return STATUS_OK;
+    status = segment_few_values(making->block, section, few, making->places[section].column,
+                                &values, making->err);
+    if (status != STATUS_OK)
+        return status;
+    for (uint32_t i = 0; i < few->count; i++) {
+        out->dict[out->count] = values->dict[values->codes[i]];
+        out->codes[entry->first_row + few->rows[i]] = out->count++;
+    }
+    return STATUS_OK;
+}
+
+static enum status add_codes(const struct making *making, uint32_t section,
+                             struct dict_making *out)
+{
+    struct segment_block *block = making->block;
+    const struct segment_section *entry = &block->entry->sections[section];
+    uint32_t count = dict_room(making, section);
+    const struct segment_values *values;
+    struct segment_few *few = NULL;
+    enum status status = segment_few_get(block, section, &few, making->err);
+
+    if (status == STATUS_OK && few != NULL && few->count <= count)
+        return add_few_codes(making, section, few, out);
+    if (status == STATUS_OK)
+        status = segment_block_printable(block, section, making->places[section].column, &values,
+                                         making->err);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(out->dict + out->count, values->dict, count * sizeof(*out->dict));
+    for (uint32_t i = 0; i < entry->row_count; i++)
+        out->codes[entry->first_row + i] = out->count + values->codes[i];
+    out->count += count;
+    return STATUS_OK;
+}
+
 static enum status dict_column(const struct making *making, unsigned type, struct column *out)
 {
     struct segment_block *block = making->block;
-    uint32_t *codes = arena_new(&block->base.arena, uint32_t, (size_t)block->base.row_count + 1);
-    const struct segment_values *values;
-    struct slice *dict;
-    uint32_t total = 0, base = 0;
+    struct dict_making made = {
+        .codes = arena_take(&block->base.arena, sizeof(*made.codes), _Alignof(uint32_t),
+                            (size_t)block->base.row_count + 1)};
+    uint32_t room = 0;
     enum status status = STATUS_OK;
 
     for (uint32_t k = 0; k < block->entry->section_count; k++)
-        if (making->places[k].found)
-            total += segment_family_of(block, k)->columns[making->places[k].column].dict_count;
-    dict = arena_new(&block->base.arena, struct slice, (size_t)total + 1);
-    if (codes == NULL || dict == NULL)
+        room += dict_room(making, k);
+    made.dict =
+        arena_take(&block->base.arena, sizeof(*made.dict), _Alignof(struct slice), (size_t)room + 1);
+    if (made.codes == NULL || made.dict == NULL)
         return no_memory(making->err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
-        const struct place *place = &making->places[k];
-        uint32_t count;
 
-        if (!place->found) {
-            memset(codes + section->first_row, 0xff, section->row_count * sizeof(*codes));
-            continue;
-        }
-        status = segment_block_printable(block, k, place->column, &values, making->err);
-        if (status != STATUS_OK)
-            break;
-        count = segment_family_of(block, k)->columns[place->column].dict_count;
-        memcpy(dict + base, values->dict, count * sizeof(*dict));
-        for (uint32_t i = 0; i < section->row_count; i++)
-            codes[section->first_row + i] = base + values->codes[i];
-        base += count;
+        if (making->places[k].found)
+            status = add_codes(making, k, &made);
+        else
+            memset(made.codes + section->first_row, 0xff,
+                   section->row_count * sizeof(*made.codes));
     }
     *out = (struct column){.kind = COLUMN_DICT,
                            .type = (enum field_type)type,
-                           .codes = codes,
-                           .dict = dict,
-                           .dict_count = total};
+                           .codes = made.codes,
+                           .dict = made.dict,
+                           .dict_count = made.count};
     return status;
 }
 

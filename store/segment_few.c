@@ -80,15 +80,17 @@ static enum status pick_templates(struct segment_block *block, uint32_t section,
 {
     const struct segment_section *entry = &block->entry->sections[section];
     const struct segment_family *family = segment_family_of(block, section);
-    uint32_t *places = few->places, *templates;
+    uint32_t *places = arena_take(&block->base.arena, sizeof(*places), _Alignof(uint32_t),
+                                  (size_t)few->count + 1);
+    uint32_t *templates;
     enum status status;
 
+    if (places == NULL)
+        return no_memory(err);
     for (uint32_t i = 0; i < few->count; i++)
         places[i] = entry->first_row + few->rows[i];
     status = pick_codes(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count, places,
                         few->count, family->template_count, &templates, err);
-    for (uint32_t i = 0; i < few->count; i++)
-        places[i] = i;
     for (uint32_t i = 0; i < few->count && status == STATUS_OK; i++)
         templates[i] += family->first_template;
     few->templates = status == STATUS_OK ? templates : NULL;
@@ -102,7 +104,6 @@ enum status segment_few_get(struct segment_block *block, uint32_t section,
     struct arena *arena = &block->base.arena;
     uint32_t most = entry->row_count / FEW_SHARE, *rows;
     struct segment_few *few;
-    enum status status;
 
     if (block->few == NULL)
         block->few = arena_alloc(arena, sizeof(struct segment_few *), 8,
@@ -110,7 +111,8 @@ enum status segment_few_get(struct segment_block *block, uint32_t section,
     if (block->few == NULL)
         return no_memory(err);
     *out = block->few[section] == &whole_section ? NULL : block->few[section];
-    if (block->few[section] != NULL)
+    if (block->few[section] != NULL ||
+        (block->entry->section_count == 1 && block->base.selected_count > most))
         return STATUS_OK;
     few = arena_new(arena, struct segment_few, 1);
     rows = arena_take(arena, sizeof(*rows), _Alignof(uint32_t), (size_t)most + 1);
@@ -125,10 +127,10 @@ enum status segment_few_get(struct segment_block *block, uint32_t section,
                             segment_family_of(block, section)->column_count + 1u);
     if (few->places == NULL || few->values == NULL)
         return no_memory(err);
-    status = pick_templates(block, section, few, err);
-    if (status == STATUS_OK)
-        *out = block->few[section] = few;
-    return status;
+    for (uint32_t i = 0; i < few->count; i++)
+        few->places[i] = i;
+    *out = block->few[section] = few;
+    return STATUS_OK;
 }
 
 /* ---- their values ---- */
@@ -275,6 +277,7 @@ enum status segment_lines_open(struct segment_block *block, uint32_t section,
     }
     if (status != STATUS_OK || out->few->has_line)
         return status;
+    status = pick_templates(block, section, out->few, err);
     for (uint32_t i = 0; i < segment_family_of(block, section)->slot_count && status == STATUS_OK;
          i++)
         status = segment_few_values(block, section, out->few, i, &values, err);

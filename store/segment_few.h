@@ -13,7 +13,7 @@
 struct segment_few {
     uint32_t count;
     const uint32_t *rows;      /* of the section, ascending */
-    const uint32_t *templates; /* of the segment */
+    const uint32_t *templates; /* of the segment; there once has_line is set */
     uint32_t *places;          /* 0, 1, ...: the codes of values that are looked up already */
     struct segment_values *values; /* by column; arrays by index in `rows` */
     bool has_line;             /* all slots are there */

@@ -479,6 +479,25 @@ static enum status eval_and(const struct filtering *filtering, const struct plan
     return status;
 }
 
+/* On the numbers of slots if the field is one in all sections that are left. */
+static enum status eval_range(const struct filtering *filtering, const struct plan_node *node,
+                              uint64_t *rows)
+{
+    struct segment_block *block = filtering->block;
+    const struct segment_block_entry *entry = block->entry;
+    enum status status = STATUS_OK;
+
+    for (uint32_t k = 0; k < entry->section_count; k++)
+        if (node->verdicts[entry->sections[k].family] == VERDICT_SOME &&
+            node->ranges[entry->sections[k].family].column == RANGE_NO_COLUMN)
+            return predicate_eval(node->predicate, &block->base, rows, filtering->err);
+    for (uint32_t k = 0; k < entry->section_count && status == STATUS_OK; k++)
+        if (node->verdicts[entry->sections[k].family] == VERDICT_SOME)
+            status = segment_range_filter(block, k, &node->ranges[entry->sections[k].family], rows,
+                                          filtering->err);
+    return status;
+}
+
 /* Clear the rows of sections that are out; true if any section is left to look at. */
 static bool settle_sections(const struct segment_block *block, const struct plan_node *node,
                             uint64_t *rows)
@@ -516,6 +535,8 @@ static enum status eval_node(const struct filtering *filtering, const struct pla
         return eval_needle(filtering, node, rows);
     case NODE_RENDER:
         return eval_render(filtering, node, rows);
+    case NODE_RANGE:
+        return eval_range(filtering, node, rows);
     case NODE_GENERIC:
         break;
     }

@@ -203,6 +203,24 @@ static enum status judge_units(struct segment_plan *plan, struct plan_node *node
     return STATUS_OK;
 }
 
+/* Families in which the field is a slot of whole numbers. */
+static enum status find_ranges(struct segment_plan *plan, struct plan_node *node,
+                               struct error *err)
+{
+    const struct segment *segment = plan->segment;
+
+    if (node->predicate->kind != PRED_RANGE || node->predicate->field < FIELD_ID_FIRST_SPAN)
+        return STATUS_OK;
+    node->kind = NODE_RANGE;
+    node->ranges = arena_new(&plan->arena, struct segment_range, (size_t)segment->family_count + 1);
+    if (node->ranges == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < segment->family_count; i++)
+        if (node->verdicts[i] == VERDICT_SOME)
+            node->ranges[i] = segment_range_of(segment, &segment->families[i], node->predicate);
+    return STATUS_OK;
+}
+
 static void judge_generic(struct segment_plan *plan, struct plan_node *node)
 {
     struct segment *segment = plan->segment;
@@ -390,6 +408,7 @@ static enum status make_node(struct segment_plan *plan, const struct predicate *
 {
     bool is_event_field =
         predicate->field == FIELD_ID_MSG || predicate->field >= FIELD_ID_FIRST_SPAN;
+    enum status status;
 
     switch (predicate->kind) {
     case PRED_AND:
@@ -415,7 +434,8 @@ static enum status make_node(struct segment_plan *plan, const struct predicate *
     if (*out == NULL)
         return no_memory(err);
     judge_generic(plan, *out);
-    return judge_units(plan, *out, err);
+    status = find_ranges(plan, *out, err);
+    return status == STATUS_OK ? judge_units(plan, *out, err) : status;
 }
 
 /* ---- units of a rollup as a whole ---- */
@@ -425,7 +445,8 @@ static enum node_verdict unit_node(const struct segment_plan *plan, const struct
 {
     enum node_verdict verdict = node->kind == NODE_OR ? VERDICT_NONE : VERDICT_ALL;
 
-    if (node->kind == NODE_NEEDLE || node->kind == NODE_RENDER || node->kind == NODE_GENERIC)
+    if (node->kind == NODE_NEEDLE || node->kind == NODE_RENDER || node->kind == NODE_RANGE ||
+        node->kind == NODE_GENERIC)
         return unit_leaf(plan, node, unit);
     for (uint32_t i = 0; i < node->child_count; i++) {
         enum node_verdict child = unit_node(plan, node->children[i], unit);

@@ -12,6 +12,7 @@
 #include "store/segment_block.h"
 #include "store/needle.h"
 #include "store/rollup_answer.h"
+#include "store/segment_range.h"
 
 enum node_verdict { VERDICT_NONE, VERDICT_SOME, VERDICT_ALL };
 
@@ -42,6 +43,7 @@ enum node_kind {
     NODE_NOT,
     NODE_NEEDLE,
     NODE_RENDER,  /* a test on the line: write the rows out; children[0]: a superset, or none */
+    NODE_RANGE,   /* on slots of whole numbers: ranges[]; else as NODE_GENERIC */
     NODE_GENERIC, /* predicate_eval() */
 };
 
@@ -50,6 +52,7 @@ struct plan_node {
     const struct predicate *predicate;
     struct needle needle;
     struct family_needle **families; /* NODE_NEEDLE; NULL where the verdict is not SOME */
+    struct segment_range *ranges;    /* NODE_RANGE, by family */
     uint8_t *verdicts;               /* enum node_verdict by family */
     struct plan_node **children;
     uint32_t child_count;

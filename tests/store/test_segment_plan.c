@@ -2,6 +2,8 @@
  * every filter finds the rows that predicate_match_text() finds on the raw lines. */
 #include "store/segment_format.h"
 
+#include "store/predicate_eval.h"
+#include "store/value.h"
 #include "tests/store/segment_rows.h"
 
 #include <math.h>
@@ -273,6 +275,78 @@ static void test_needles_agree_with_raw_lines(void **state)
     }
 }
 
+/* The number that a row's first field of that name stands for. */
+static bool number_of_row(const struct event *event, field_id field, double *out)
+{
+    for (uint32_t i = 0; i < event->field_count; i++) {
+        struct value value;
+        struct slice text;
+
+        if (event->fields[i].field != field)
+            continue;
+        (void)segment_rows_field(event, field, &text);
+        if (!value_of_text(text, event->fields[i].type, event->fields[i].unit, &value))
+            return false;
+        *out = value.fraction;
+        return true;
+    }
+    return false;
+}
+
+/* A bound that is a row's number, or beside it, or far away. */
+static double random_bound(struct opened *opened, field_id field)
+{
+    static const double far[] = {-INFINITY, INFINITY, -1e300, 1e300, 9007199254740992.0, -0.5, 0};
+    struct corpus_random *random = &opened->rows.corpus.random;
+    uint32_t row = random_below(random, (uint32_t)opened->rows.content.row_count);
+    double bound;
+
+    if (random_below(random, 4) == 0 ||
+        !number_of_row(opened->rows.content.rows[row].event, field, &bound))
+        return far[random_below(random, COUNT_OF(far))];
+    return bound + 0.5 * (double)random_below(random, 5) - 1;
+}
+
+static void test_ranges_agree_with_values(void **state)
+{
+    (void)state;
+    for (uint32_t seed = 0; seed < 12; seed++) {
+        struct segment_rows_options options = {.seed = 500 + seed,
+                                               .count = seed % 2 == 0 ? 400 : 3000,
+                                               .first_kind = seed,
+                                               .kind_count = 1 + seed % 4,
+                                               .faults = seed % 3 == 0};
+        struct opened opened;
+
+        open_rows(&opened, &options);
+        for (uint32_t i = 0; i < 200; i++) {
+            struct corpus_random *random = &opened.rows.corpus.random;
+            field_id field = random_below(random, 2) == 0 ? FIELD_ID_STATUS : FIELD_ID_DURATION;
+            struct predicate filter = {.kind = PRED_RANGE,
+                                       .field = field,
+                                       .low = random_bound(&opened, field),
+                                       .high = random_bound(&opened, field),
+                                       .low_open = random_below(random, 2) == 0,
+                                       .high_open = random_below(random, 2) == 0};
+
+            scan(&opened, &filter);
+            for (uint32_t row = 0; row < options.count; row++) {
+                double number;
+                bool expected =
+                    number_of_row(opened.rows.content.rows[row].event, field, &number) &&
+                    predicate_in_range(&filter, number);
+
+                if (opened.hit[row] != expected)
+                    fail_msg("field %u in %g..%g (%d %d): row %u is %d, line \"%.*s\"", field,
+                             filter.low, filter.high, filter.low_open, filter.high_open, row,
+                             opened.hit[row],
+                             SLICE_ARG(opened.rows.content.rows[row].event->bytes));
+            }
+        }
+        close_rows(&opened);
+    }
+}
+
 static bool has_digit(void *user, struct slice text)
 {
     (void)user;
@@ -419,6 +493,7 @@ int main(void)
         cmocka_unit_test(test_empty_segment),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_equal_input_gives_equal_files),
+        cmocka_unit_test(test_ranges_agree_with_values),
         cmocka_unit_test(test_trees),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_needles_agree_with_raw_lines),

@@ -60,8 +60,9 @@ void native_close(struct native *native, void (*closed)(void *user), void *user)
 void native_metrics(const struct native *native, struct buf *out);
 void native_status(const struct native *native, struct json_writer *json);
 
-enum { LATENCY_BUCKETS = 12 };
-extern const uint32_t latency_bounds_ms[LATENCY_BUCKETS]; /* upper, inclusive; then +Inf */
+/* Upper bounds, inclusive; then +Inf. They lie close around 50 ms, where the p99 is watched. */
+enum { LATENCY_BUCKETS = 17 };
+extern const uint32_t latency_bounds_ms[LATENCY_BUCKETS];
 
 struct native_stats {
     uint64_t accepted, frames, received_bytes, acks, queries, dropped_frames;

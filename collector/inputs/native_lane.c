@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-const uint32_t latency_bounds_ms[LATENCY_BUCKETS] = { 1,  2,   5,   10,  20,   50,
-                                                      100, 200, 500, 1000, 2000, 5000 };
+const uint32_t latency_bounds_ms[LATENCY_BUCKETS] = {1,   2,   5,   10,  15,  20,   30,   50,  75,
+                                                     100, 150, 200, 300, 500, 1000, 2000, 5000};
 
 /* Equal parts of the budget for all connections and lanes: with few shippers the window is what a
  * fast link needs, with thousands it is one small batch, and reading stops before memory does. When

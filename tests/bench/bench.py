@@ -103,14 +103,22 @@ def zstd_bytes(files, level: int) -> int:
         return sum(pool.map(size, files))
 
 
+def quantile_s(buckets: list[tuple[float, int]], share: float) -> float | None:
+    """That share of all values of a histogram lies below, as Prometheus tells it: even within a bucket (upper bound, count up to
+    it; the last bound is infinity). None: above the last bound."""
+    wanted, low, below = share * buckets[-1][1], 0.0, 0
+    for bound, count in buckets[:-1]:
+        if count >= wanted and count > below:
+            return low + (bound - low) * (wanted - below) / (count - below)
+        low, below = bound, count
+    return None
+
+
 def ack_ms(collector: Collector, share: float) -> str:
-    """The bound of the histogram's bucket in which that share of all acks lies, from a frame's last byte to its ack."""
-    buckets = []
-    for line in collector.get("/metrics").decode().splitlines():
-        if found := re.match(r'dendro_collector_ack_seconds_bucket\{le="([^"]+)"\} (\d+)', line):
-            buckets.append((found.group(1), int(found.group(2))))
-    bound = next(bound for bound, count in buckets if count >= share * buckets[-1][1])
-    return "more than the last bucket" if bound == "+Inf" else f"<= {float(bound) * 1000:g} ms"
+    """The time within which that share of all acks came, from a frame's last byte to its ack."""
+    found = re.findall(r'dendro_collector_ack_seconds_bucket\{le="([^"]+)"\} (\d+)', collector.get("/metrics").decode())
+    seconds = quantile_s([(float(bound), int(count)) for bound, count in found], share)
+    return "more than the last bucket" if seconds is None else f"{seconds * 1000:.0f} ms"
 
 
 def send(collector: Collector, state: pathlib.Path, corpus: pathlib.Path, files) -> Shipper:

@@ -12,6 +12,8 @@
 #include "collector/derive_private.h"
 #include "collector/formats/request_line.h"
 
+#include <assert.h>
+
 /* One event on its way through the rules. */
 struct derivation {
     const struct derive_rules *rules;
@@ -150,12 +152,53 @@ static uint8_t rule_number(uint64_t bit)
     return (uint8_t)(__builtin_ctzll(bit) + 1);
 }
 
-/* Where a rule's group is in the texts with this front. NULL: nobody remembers that. */
-static struct front_group *group_of(struct derivation *at, unsigned source, enum derived_field kind)
+/* What is known of the field in the texts with this front. NULL: nobody remembers that. */
+static struct front_answer *answer_of(struct derivation *at, unsigned source,
+                                      enum derived_field kind)
 {
     struct derive_front *front = at->fronts[source];
 
-    return front == NULL || (unsigned)kind >= FRONT_FIELDS ? NULL : &front->groups[kind];
+    return front == NULL || (unsigned)kind >= FRONT_FIELDS ? NULL : &front->answers[kind];
+}
+
+/* Remember what a rule finds in every text with this front: the group, or its constant. It comes
+ * first if what stands before it looks at the path, too, and matches nothing in the front. */
+static void learn_answer(struct derivation *at, unsigned source, enum derived_field kind,
+                         uint64_t bit, struct slice group)
+{
+    const struct derive_rules *rules = at->rules;
+    const struct derive_front *front = at->fronts[source];
+    uint64_t before = rules->all_bits[kind] & (bit - 1);
+    uint64_t may_match = front->found | ~rules->bits[kind][DERIVE_FROM_PATH];
+
+    *answer_of(at, source, kind) =
+        (struct front_answer){.rule = rule_number(bit),
+                              .start = (uint8_t)(group.data - at->texts[source].data),
+                              .len = (uint8_t)group.len,
+                              .first = (before & may_match) == 0};
+}
+
+/* Add what is known of the front, unless what follows it lets a rule match that comes before. The
+ * rule must be one that looks at this source, or `any`. */
+static bool recall_answer(struct derivation *at, unsigned source, enum derived_field kind, bool any,
+                          field_id field)
+{
+    const struct derive_rules *rules = at->rules;
+    const struct front_answer *answer = answer_of(at, source, kind);
+    uint64_t bit;
+
+    if (answer == NULL || !answer->first)
+        return false;
+    bit = UINT64_C(1) << (answer->rule - 1);
+    if ((at->behind[source] & rules->all_bits[kind] & (bit - 1)) != 0 ||
+        (!any && (rules->bits[kind][source] & bit) == 0))
+        return false;
+    if (answer->len > 0)
+        add_text(at, field, slice_make(at->texts[source].data + answer->start, answer->len));
+    else
+        add_computed(at, field,
+                     rules->rules[kind][answer->rule - 1U - rules->first_bits[kind]].set);
+    return true;
 }
 
 /* The value of the rule that matched: a part of the bytes where it can be. */
@@ -168,15 +211,11 @@ static void add_value(struct derivation *at, const struct derive_rule *rule, uns
 
     if (rule->group_only) {
         struct slice group = match->groups[rule->set.data[1] - '0'];
-        struct front_group *known = group_of(at, source, kind);
 
         if (!folds || is_folded(group)) {
-            if (known != NULL && bit != 0 && group.len > 0 &&
+            if (answer_of(at, source, kind) != NULL && bit != 0 && group.len > 0 &&
                 is_in_front(rule, at->fronts[source], at->texts[source], match->groups[0]))
-                *known =
-                    (struct front_group){.rule = rule_number(bit),
-                                         .start = (uint8_t)(group.data - at->texts[source].data),
-                                         .len = (uint8_t)group.len};
+                learn_answer(at, source, kind, bit, group);
             add_text(at, field, group);
             return;
         }
@@ -253,16 +292,18 @@ static bool apply_rule(struct derivation *at, const struct derive_rule *rule, un
                        enum derived_field kind, uint64_t bit, field_id field)
 {
     struct slice text = at->texts[source];
-    const struct front_group *known = group_of(at, source, kind);
+    const struct front_answer *known = answer_of(at, source, kind);
     struct url_match match;
 
     if (text.data == NULL)
         return false;
-    if (known != NULL && bit != 0 && known->rule == rule_number(bit)) {
+    if (known != NULL && bit != 0 && known->rule == rule_number(bit) && known->len > 0) {
         add_text(at, field, slice_make(text.data + known->start, known->len));
         return true;
     }
     if (rule->pattern == NULL || (rule->constant && rule->exact)) {
+        if (known != NULL && (at->fronts[source]->found & bit) != 0)
+            learn_answer(at, source, kind, bit, slice_first(text, 0));
         add_computed(at, field, rule->set);
         return true;
     }
@@ -275,8 +316,9 @@ static bool apply_rule(struct derivation *at, const struct derive_rule *rule, un
     return true;
 }
 
-/* First rule that matches; `from` replaces that of the rules if it is not negative. */
-static void apply_rules(struct derivation *at, enum derived_field kind, int from, field_id field)
+/* First rule that matches; `from` replaces that of the rules if it is not negative. Not part of its
+ * caller, which seldom comes here: matches need room on the stack. */
+static __attribute__((noinline)) void try_rules(struct derivation *at, enum derived_field kind, int from, field_id field)
 {
     const struct derive_rules *rules = at->rules;
     uint32_t behind = rules->set_counts[kind]; /* the set: these are tried one by one */
@@ -296,6 +338,29 @@ static void apply_rules(struct derivation *at, enum derived_field kind, int from
     }
 }
 
+/* As try_rules(), which most texts with a known front do without. */
+static inline void apply_rules(struct derivation *at, enum derived_field kind, int from,
+                               field_id field)
+{
+    unsigned source = from >= 0 ? (unsigned)from : DERIVE_FROM_PATH;
+
+    (void)matches_of(at, source);
+    if (!recall_answer(at, source, kind, from >= 0, field))
+        try_rules(at, kind, from, field);
+}
+
+/* ---- the path without ids ---- */
+
+/* A path while rules replace parts of it. */
+struct rewriting {
+    struct slice text;
+    char *own;        /* the text, if it is ours to change; NULL: it is still the path */
+    uint64_t matches; /* of the text, by the set */
+    size_t front;     /* bytes that stand as if known of a front; 0: nothing is known, */
+    unsigned row;     /* and a walk of the set behind them */
+    uint64_t found;
+};
+
 /* What replace_all() did to a text with one match. */
 struct replaced {
     unsigned count;
@@ -303,12 +368,14 @@ struct replaced {
     size_t by_len;      /* bytes that it became */
 };
 
-/* Every match of one rule, left to right. False: nothing matched, or no room. */
+/* Every match of one rule that begins at `from` or behind it, left to right. False: nothing matched,
+ * or no room. */
 static bool replace_all(const struct derive_rule *rule, struct url_scratch *scratch,
-                        struct slice text, struct text_builder *out, struct replaced *done)
+                        struct slice text, size_t from, struct text_builder *out,
+                        struct replaced *done)
 {
     struct url_match match;
-    size_t at = 0;
+    size_t at = from, kept = 0;
 
     *done = (struct replaced){0};
     out->len = 0;
@@ -319,7 +386,7 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
         if (at > text.len || !url_pattern_find(rule->pattern, scratch, text, at, &match))
             break;
         start = (size_t)(match.groups[0].data - text.data);
-        put(out, slice_sub(text, at, start - at));
+        put(out, slice_sub(text, kept, start - kept));
         len_before = out->len;
         if (rule->constant)
             put(out, rule->set);
@@ -329,16 +396,77 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
             done->match = match.groups[0];
             done->by_len = out->len - len_before;
         }
-        at = start + match.groups[0].len;
+        at = kept = start + match.groups[0].len;
         if (match.groups[0].len == 0) { /* an empty match: go on behind the next byte */
             put(out, slice_sub(text, at, 1));
-            at++;
+            at = ++kept;
         }
     }
-    if (at == 0)
+    if (done->count == 0)
         return false;
-    put(out, slice_from(text, at));
+    put(out, slice_from(text, kept));
     return !out->full;
+}
+
+/* Put the constant of the rule where runs of bytes are. It is no longer than they are, so the text
+ * is changed in place. False: no memory. */
+static bool replace_runs(struct derivation *at, const struct derive_rule *rule, size_t from,
+                         struct rewriting *path)
+{
+    struct slice text = path->text, run;
+    size_t len = 0, kept = 0;
+
+    for (unsigned count = 0; count < DERIVE_REPLACEMENTS_MAX; count++) {
+        size_t start;
+
+        if (!url_pattern_find_run(rule->pattern, text, from, &run))
+            break;
+        if (path->own == NULL) {
+            path->own = arena_take(at->arena, 1, 1, text.len);
+            if (path->own == NULL)
+                return false;
+            start = (size_t)(run.data - text.data);
+            memcpy(path->own, text.data, start);
+        } else {
+            start = (size_t)(run.data - text.data);
+            if (kept > 0)
+                memmove(path->own + len, text.data + kept, start - kept);
+        }
+        len += start - kept;
+        memcpy(path->own + len, rule->set.data, rule->set.len);
+        len += rule->set.len;
+        from = kept = start + run.len;
+    }
+    if (kept == 0)
+        return true;
+    memmove(path->own + len, text.data + kept, text.len - kept);
+    path->text = slice_make(path->own, len + text.len - kept);
+    return true;
+}
+
+/* Where the first match of a rule can begin, by what is known of the front. The rule's matches have a
+ * slash at their beginning or none, and a front ends in one: a match that begins before that lies
+ * within the front. */
+static size_t first_start(const struct derive_rule *rule, uint64_t bit,
+                          const struct rewriting *path)
+{
+    bool none = rule->segment && path->front > 0 && bit != 0 && (path->found & bit) == 0;
+
+    return none ? path->front - 1 : 0;
+}
+
+/* The path has become another text, the same up to `from`. */
+static void match_again(const struct url_set *set, size_t from, struct rewriting *path)
+{
+    struct url_walk walk = {.row = path->row, .found = path->found};
+
+    if (from == 0 || from >= path->text.len || path->text.data[from] != '/') {
+        path->front = 0;
+        path->matches = url_set_match(set, path->text);
+        return;
+    }
+    url_set_walk(set, &walk, slice_from(path->text, path->front));
+    path->matches = url_set_end(set, &walk);
 }
 
 /* Remember what became of the one match in the front of the text. */
@@ -365,47 +493,67 @@ static void learn_replacement(struct derivation *at, const struct derive_rule *r
 }
 
 /* Replace the one match of the path by what is known of its front. False: it has to be done. */
-static bool recall_replacement(struct derivation *at, uint64_t bit, struct slice path,
-                               struct text_builder *out, uint64_t *matches)
+static bool recall_replacement(struct derivation *at, const struct derive_front *front, uint64_t bit,
+                               struct rewriting *path)
 {
-    const struct derive_front *front = at->fronts[DERIVE_FROM_PATH];
+    struct slice rest;
     struct url_walk walk;
 
-    if (front == NULL || front->replace_rule != rule_number(bit) ||
-        (at->behind[DERIVE_FROM_PATH] & bit) != 0)
+    if (front->replace_rule != rule_number(bit) || (at->behind[DERIVE_FROM_PATH] & bit) != 0)
         return false;
-    memcpy(out->bytes, front->by, sizeof(front->by)); /* a fixed size: no call */
-    out->len = front->by_len;
-    out->full = false;
-    put(out, slice_from(path, front->match_len));
-    if (out->full)
+    rest = slice_from(path->text, front->match_len);
+    if (front->by_len + rest.len > DERIVE_TEXT_SIZE_MAX)
         return false;
-    *matches = front->replaced_found | at->behind[DERIVE_FROM_PATH];
-    if (front->replaced_row == front->row) /* as it was: so is all that follows */
+    path->own = arena_take(at->arena, 1, 1, sizeof(front->by) + rest.len);
+    if (path->own == NULL)
         return true;
-    walk = (struct url_walk){.row = front->replaced_row};
-    url_set_walk(at->rules->set, &walk, slice_from(path, front->len));
-    *matches = front->replaced_found | url_set_end(at->rules->set, &walk);
+    memcpy(path->own, front->by, sizeof(front->by)); /* a fixed size: no call */
+    memcpy(path->own + front->by_len, rest.data, rest.len);
+    path->front = front->by_len + (size_t)front->len - front->match_len;
+    path->row = front->replaced_row;
+    path->found = front->replaced_found;
+    path->matches = front->replaced_found | at->behind[DERIVE_FROM_PATH];
+    if (front->replaced_row != front->row) { /* else what follows is as it was */
+        walk = (struct url_walk){.row = path->row, .found = path->found};
+        url_set_walk(at->rules->set, &walk, slice_from(path->text, front->len));
+        path->matches = url_set_end(at->rules->set, &walk);
+    }
+    path->text = slice_make(path->own, front->by_len + rest.len);
     return true;
 }
 
-/* One rule of replacements that may match; `bit` is its in the set, or 0. `first`: no other has
- * changed the path yet. True: `out` is the new text, and `matches` are its. */
-static bool apply_replacement(struct derivation *at, uint32_t index, uint64_t bit, bool first,
-                              struct slice text, struct text_builder *out, uint64_t *matches)
+/* A rule of replacements that may match; `bit` is its in the set, or 0. `front`: of the path as it
+ * was, or NULL. False: no memory. */
+static bool apply_replacement(struct derivation *at, uint32_t index, uint64_t bit,
+                              const struct derive_front *front, struct rewriting *path)
 {
     const struct derive_rules *rules = at->rules;
     const struct derive_rule *rule = &rules->rules[DERIVED_PATH_GROUP][index];
+    bool first = path->own == NULL && front != NULL && bit != 0;
+    size_t from = first_start(rule, bit, path);
+    struct slice before = path->text;
     struct replaced done;
+    struct text_builder out;
 
-    if (first && bit != 0 && recall_replacement(at, bit, text, out, matches))
-        return true;
-    if (!replace_all(rule, at->scratch, text, out, &done))
-        return false;
-    if (first && bit != 0)
-        learn_replacement(at, rule, bit, text, out, &done);
+    if (first && recall_replacement(at, front, bit, path))
+        return path->own != NULL;
+    if (rule->runs) {
+        if (!replace_runs(at, rule, from, path))
+            return false;
+        if (path->text.len == before.len && path->text.data == before.data)
+            return true;
+    } else {
+        if (!replace_all(rule, at->scratch, path->text, from, &out, &done))
+            return true;
+        if (first)
+            learn_replacement(at, rule, bit, path->text, &out, &done);
+        path->text = arena_copy(at->arena, slice_make(out.bytes, out.len));
+        path->own = (char *)path->text.data;
+    }
     if (index + 1 < rules->set_counts[DERIVED_PATH_GROUP])
-        *matches = url_set_match(rules->set, slice_make(out->bytes, out->len));
+        match_again(rules->set, from, path);
+    else
+        path->front = 0;
     return true;
 }
 
@@ -427,35 +575,36 @@ static uint32_t next_replacement(const struct derive_rules *rules, uint32_t inde
     return (uint32_t)__builtin_ctzll(matches) - rules->first_bits[DERIVED_PATH_GROUP];
 }
 
-/* `matches`: those of the path. A rule that matched may let others match what it made. `fronted`:
- * the path is the text whose front is known. */
-static void apply_replacements(struct derivation *at, struct slice path, uint64_t matches,
-                               bool fronted)
+/* `matches`: those of the path. A rule that matched may let others match what it made. `front`: what
+ * is known of the path, or NULL. */
+static void apply_replacements(struct derivation *at, struct slice text, uint64_t matches,
+                               const struct derive_front *front)
 {
     const struct derive_rules *rules = at->rules;
-    struct text_builder builders[2];
-    struct slice text = path;
-    unsigned next = 0;
-    uint32_t index = 0;
+    struct rewriting path = {.text = text, .matches = matches};
     uint64_t bit;
 
-    if (path.len > DERIVE_TEXT_SIZE_MAX || rules->counts[DERIVED_PATH_GROUP] == 0)
+    if (text.len > DERIVE_TEXT_SIZE_MAX || rules->counts[DERIVED_PATH_GROUP] == 0)
         return;
-    for (;; index++) {
-        index = next_replacement(rules, index, matches, &bit);
+    if (front != NULL) {
+        path.front = front->len;
+        path.row = front->row;
+        path.found = front->found;
+    }
+    for (uint32_t index = 0;; index++) {
+        index = next_replacement(rules, index, path.matches, &bit);
         if (index >= rules->counts[DERIVED_PATH_GROUP])
             break;
-        if (!apply_replacement(at, index, bit, fronted && text.data == path.data, text,
-                               &builders[next], &matches))
-            continue;
-        text = slice_make(builders[next].bytes, builders[next].len);
-        next = 1 - next;
+        if (!apply_replacement(at, index, bit, front, &path))
+            return; /* the arena is full: the caller sees that */
     }
-    if (text.data == path.data)
-        add_text(at, FIELD_ID_PATH_GROUP, path);
+    if (path.own == NULL)
+        add_text(at, FIELD_ID_PATH_GROUP, text);
     else
-        add_computed(at, FIELD_ID_PATH_GROUP, arena_copy(at->arena, text));
+        add_computed(at, FIELD_ID_PATH_GROUP, path.text);
 }
+
+/* ---- the fields of an event ---- */
 
 /* The fields that the rules look at; `data` NULL: the event has none. */
 struct derive_fields {
@@ -469,6 +618,11 @@ static struct slice value_of(const struct event_field *field, struct slice event
     return slice_make(event.data + field->start, field->len); /* a span is within the event */
 }
 
+#define FIELD_BIT(field) (UINT64_C(1) << (field))
+static const uint64_t looked_at = FIELD_BIT(FIELD_ID_PATH) | FIELD_BIT(FIELD_ID_REFERER) |
+                                  FIELD_BIT(FIELD_ID_USER) | FIELD_BIT(FIELD_ID_TENANT);
+static_assert(FIELD_ID_WELL_KNOWN_COUNT <= 64, "a bit for each");
+
 /* One pass; of fields that occur twice the last counts, as parsed_find() has it. */
 static struct derive_fields find_fields(const struct parsed_event *parsed, field_id caller,
                                         struct slice event)
@@ -476,25 +630,23 @@ static struct derive_fields find_fields(const struct parsed_event *parsed, field
     struct derive_fields found = {0};
     const struct event_field *end = parsed->fields + parsed->field_count;
 
-    for (const struct event_field *at = parsed->fields; at < end; at++)
-        switch (at->field) {
-        case FIELD_ID_PATH:
-            found.path = value_of(at, event);
-            break;
-        case FIELD_ID_REFERER:
-            found.referer = value_of(at, event);
-            break;
-        case FIELD_ID_USER:
-            found.user = value_of(at, event);
-            break;
-        case FIELD_ID_TENANT:
-            found.tenant = value_of(at, event);
-            break;
-        default:
+    for (const struct event_field *at = parsed->fields; at < end; at++) {
+        if (at->field >= FIELD_ID_WELL_KNOWN_COUNT) {
             if (at->field == caller)
                 found.caller = value_of(at, event);
-            break;
+        } else if ((looked_at >> at->field & 1) != 0) {
+            struct slice value = value_of(at, event);
+
+            if (at->field == FIELD_ID_PATH)
+                found.path = value;
+            else if (at->field == FIELD_ID_REFERER)
+                found.referer = value;
+            else if (at->field == FIELD_ID_USER)
+                found.user = value;
+            else
+                found.tenant = value;
         }
+    }
     return found;
 }
 
@@ -538,9 +690,9 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
     }
     if (rules->referer_group && at.texts[DERIVE_FROM_REFERER].data != NULL)
         apply_rules(&at, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP);
-    if (path.data != NULL)
-        apply_replacements(&at, path,
-                           of_caller ? url_set_match(rules->set, path)
-                                     : matches_of(&at, DERIVE_FROM_PATH),
-                           !of_caller);
+    if (path.data != NULL && of_caller)
+        apply_replacements(&at, path, url_set_match(rules->set, path), NULL);
+    else if (path.data != NULL)
+        apply_replacements(&at, path, matches_of(&at, DERIVE_FROM_PATH),
+                           at.fronts[DERIVE_FROM_PATH]);
 }

@@ -11,6 +11,7 @@
 #include "base/slice.h"
 #include "collector/url_set.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -18,13 +19,14 @@ enum {
     FRONT_REPLACEMENT_MAX = 12, /* bytes that a match in the front becomes; no longer ones */
     FRONTS_COUNT = 4096,        /* 390 KB per worker: tenants times parts of the application */
     FRONT_WAYS = 2,             /* places that a front can have */
-    FRONT_FIELDS = 2,           /* of the derived ones: tenant and url_group */
+    FRONT_FIELDS = 3,           /* of the derived ones: tenant, url_group, route */
 };
 
-/* Where a rule found its group. */
-struct front_group {
-    uint8_t rule; /* its place in the set + 1; 0: not known */
-    uint8_t start, len;
+/* What a rule finds. */
+struct front_answer {
+    uint8_t rule;       /* its place in the set + 1; 0: not known */
+    uint8_t start, len; /* of its group; `len` 0: the constant of the rule */
+    bool first;         /* no rule before it matches in the front, or looks elsewhere */
 };
 
 /* All texts that begin with these bytes. */
@@ -32,7 +34,7 @@ struct derive_front {
     uint64_t found; /* a walk of the set behind the front, */
     uint16_t row;
     uint8_t len; /* 0: an empty place */
-    struct front_group groups[FRONT_FIELDS];
+    struct front_answer answers[FRONT_FIELDS];
     /* What the first rule of replacements does: its one match begins with the text. */
     uint8_t replace_rule; /* as that of a group */
     uint8_t match_len, by_len;

@@ -24,6 +24,8 @@ struct derive_rule {
     bool constant;   /* `set` has no group in it */
     bool exact;      /* whether it matches is known from the set */
     bool fronted;    /* what it finds in a front, derive_front.h may remember */
+    bool segment;    /* url_pattern_is_segment(), and `exact` */
+    bool runs;       /* replaces runs of a class by a constant that is no longer */
 };
 
 /* The rules of all fields, one behind the other, are the patterns of one set, as far as it has

@@ -207,6 +207,8 @@ static enum status compile_rule(struct derive_rules *rules, const struct derive_
             return status;
         }
     }
+    out->runs = config->replace != NULL && out->constant && out->set.len > 0 &&
+                out->set.len <= url_pattern_run_min(out->pattern);
     return check_groups(out, err);
 }
 
@@ -282,6 +284,7 @@ static enum status make_set(struct derive_rules *rules, struct error *err)
             rule->exact = (url_set_exact(rules->set) & bit) != 0;
             rule->fronted =
                 rule->exact && rule->pattern != NULL && url_pattern_is_single(rule->pattern);
+            rule->segment = rule->fronted && url_pattern_is_segment(rule->pattern);
             rules->bits[kind][rule->from] |= bit;
             rules->all_bits[kind] |= bit;
         }

@@ -11,7 +11,6 @@
 enum {
     MATCH_LIMIT = 20000, /* PCRE2 steps per match: enough for URLs, ends bad patterns */
     HEAP_LIMIT_KIB = 256,
-    RUN_MIN_MAX = 32, /* bytes of a class in a row that are found 64 bytes at once */
 };
 
 struct url_scratch {
@@ -86,6 +85,59 @@ bool url_pattern_is_pcre(const struct url_pattern *pattern)
 bool url_pattern_is_single(const struct url_pattern *pattern)
 {
     return pattern->code == NULL && pattern->branch_count == 1;
+}
+
+static bool has_slash(const struct url_pattern *pattern, unsigned start, unsigned len)
+{
+    return slice_find_byte(slice_make(pattern->literals + start, len), '/') != SIZE_MAX;
+}
+
+/* Can the item eat a slash, but for the first byte of a literal that is `first`? */
+static bool eats_slash(const struct url_pattern *pattern, const struct item *item, bool first)
+{
+    switch (item->type) {
+    case ITEM_LITERAL:
+        return has_slash(pattern, item->start + first, item->len - first);
+    case ITEM_CLASS:
+        return class_has(item, '/');
+    case ITEM_ONE_OF:
+        for (unsigned i = 0; i < item->count; i++)
+            if (has_slash(pattern, item->starts[i], item->lens[i]))
+                return true;
+        return false;
+    case ITEM_OPEN:
+    case ITEM_CLOSE:
+        return false;
+    }
+    return true;
+}
+
+bool url_pattern_is_segment(const struct url_pattern *pattern)
+{
+    const struct branch *branch = &pattern->branches[0];
+    bool first = true;
+
+    if (!url_pattern_is_single(pattern) || branch->at_start)
+        return false;
+    for (unsigned i = 0; i < branch->count; i++) {
+        const struct item *item = &pattern->items[branch->first + i];
+
+        if (eats_slash(pattern, item, first))
+            return false;
+        first = first && (item->type == ITEM_OPEN || item->type == ITEM_CLOSE);
+    }
+    return true;
+}
+
+unsigned url_pattern_run_min(const struct url_pattern *pattern)
+{
+    const struct branch *branch = &pattern->branches[0];
+    const struct item *item = &pattern->items[branch->first];
+
+    if (!url_pattern_is_single(pattern) || branch->at_start || branch->at_end ||
+        branch->count != 1 || item->type != ITEM_CLASS || item->max != REPEAT_MAX)
+        return 0;
+    return item->min;
 }
 
 unsigned url_pattern_groups(const struct url_pattern *pattern)
@@ -164,39 +216,6 @@ static inline unsigned class_mask(const struct item *item, const char *text)
         in = _mm_or_si128(in, _mm_cmpeq_epi8(_mm_min_epu8(above, span), above));
     }
     return (unsigned)_mm_movemask_epi8(in);
-}
-#endif
-
-#ifdef __SSE2__
-/* Bit i: byte i of the text is of the class; of the first 64 bytes. The text has 16 or more. */
-static inline uint64_t class_masks(const struct item *item, struct slice text)
-{
-    uint64_t masks = 0;
-    size_t at = 0;
-
-    for (; at + 16 <= text.len && at < 64; at += 16)
-        masks |= (uint64_t)class_mask(item, text.data + at) << at;
-    if (at < text.len && at < 64)
-        masks |= (uint64_t)class_mask(item, text.data + text.len - 16) << (text.len - 16);
-    return masks;
-}
-
-/* The first of `min` (at most RUN_MIN_MAX) bytes of the class in a row, at `at` or behind it. */
-static size_t find_run(const struct item *item, struct slice text, size_t at)
-{
-    while (at + item->min <= text.len) {
-        size_t window = text.len - at < 16 ? text.len - 16 : at; /* what is before `at` is cut off */
-        uint64_t runs = class_masks(item, slice_from(text, window)) >> (at - window);
-
-        for (unsigned len = 1, step; len < item->min; len += step) {
-            step = len < item->min - len ? len : item->min - len;
-            runs &= runs >> step;
-        }
-        if (runs != 0)
-            return at + (unsigned)__builtin_ctzll(runs);
-        at += 65U - item->min; /* later starts have not been seen whole */
-    }
-    return SIZE_MAX;
 }
 #endif
 
@@ -309,13 +328,10 @@ static inline size_t next_start(const struct url_pattern *pattern, const struct 
         return find_literal(pattern, first, text, at);
     if (first->type != ITEM_CLASS || first->min == 0)
         return at;
-#ifdef __SSE2__
-    if (first->range_count > 0 && first->min <= RUN_MIN_MAX && text.len >= 16)
-        return find_run(first, text, at);
-#endif
     while (at + first->min <= text.len) {
         size_t len = first->min;
 
+        /* From its end: one look tells that none of these bytes can be the first. */
         while (len > 0 && first->has[(unsigned char)text.data[at + len - 1]])
             len--;
         if (len == 0)
@@ -400,4 +416,20 @@ bool url_pattern_find(const struct url_pattern *pattern, struct url_scratch *scr
         return false;
     /* It sets all groups. */
     return find_branch(pattern, &pattern->branches[0], text, from, out);
+}
+
+bool url_pattern_find_run(const struct url_pattern *pattern, struct slice text, size_t from,
+                          struct slice *out)
+{
+    const struct item *item = &pattern->items[pattern->branches[0].first];
+    size_t at;
+
+    if (from > text.len || text.len - from < item->min)
+        return false;
+    at = next_start(pattern, item, text, from);
+    if (at == SIZE_MAX)
+        return false;
+    *out = slice_make(text.data + at, item->min);
+    out->len += class_run(item, text.data + at + item->min, text.len - at - item->min);
+    return true;
 }

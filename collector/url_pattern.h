@@ -38,6 +38,11 @@ void url_pattern_free(struct url_pattern *pattern); /* NULL does nothing */
 bool url_pattern_is_pcre(const struct url_pattern *pattern);
 /* True if it is simple, and without alternatives at the top. */
 bool url_pattern_is_single(const struct url_pattern *pattern);
+/* True if it is single and not anchored at the start, and a slash can only be the first byte of a
+ * match. */
+bool url_pattern_is_segment(const struct url_pattern *pattern);
+/* If the pattern is a class of bytes, that many of them or more in a row; else 0. */
+unsigned url_pattern_run_min(const struct url_pattern *pattern);
 /* Highest group in the pattern. */
 unsigned url_pattern_groups(const struct url_pattern *pattern);
 
@@ -48,5 +53,8 @@ void url_scratch_free(struct url_scratch *scratch);
  * match. */
 bool url_pattern_find(const struct url_pattern *pattern, struct url_scratch *scratch,
                       struct slice text, size_t from, struct url_match *out);
+/* The same for a pattern that is a run. */
+bool url_pattern_find_run(const struct url_pattern *pattern, struct slice text, size_t from,
+                          struct slice *out);
 
 #endif

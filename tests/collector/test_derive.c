@@ -398,9 +398,9 @@ static size_t random_text(uint64_t *state, char *out, size_t size)
     return len;
 }
 
-/* What rules make of a path, field by field. */
+/* What rules make of a path and a referer, field by field. */
 static void derive_path(struct fixture *f, struct derive_memory *memory, struct slice path,
-                        struct parsed_event *out)
+                        struct slice referer, struct parsed_event *out)
 {
     struct format_context context = {.settings = &f->settings,
                                      .names = case_names(),
@@ -410,6 +410,7 @@ static void derive_path(struct fixture *f, struct derive_memory *memory, struct 
     parsed_reset(out);
     out->derive_from = DERIVE_PATH;
     parsed_span(out, FIELD_ID_PATH, FIELD_TEXT, UNIT_NONE, path, path);
+    parsed_span(out, FIELD_ID_REFERER, FIELD_TEXT, UNIT_NONE, path, referer);
     derive_apply(f->rules, f->scratch, memory, &context, path, out);
 }
 
@@ -418,7 +419,8 @@ static void compare_random_paths(struct fixture *f)
     static const char *const fronts[] = {"", "/a/river/", "/a/Hill%20/phone/", "/api/1/modules-"};
     static struct parsed_event with, without;
     uint64_t state = 7;
-    char text[200];
+    char text[200], before[200]; /* the path before is the referer */
+    size_t before_len = 0;
 
     for (unsigned i = 0; i < 30000; i++) {
         size_t front = strlen(fronts[i % COUNT_OF(fronts)]);
@@ -426,8 +428,8 @@ static void compare_random_paths(struct fixture *f)
 
         memcpy(text, fronts[i % COUNT_OF(fronts)], front);
         path.len += random_text(&state, text + front, sizeof(text) - front);
-        derive_path(f, NULL, path, &without);
-        derive_path(f, f->memory, path, &with);
+        derive_path(f, NULL, path, slice_make(before, before_len), &without);
+        derive_path(f, f->memory, path, slice_make(before, before_len), &with);
         assert_int_equal(with.field_count, without.field_count);
         for (uint32_t j = 0; j < with.field_count; j++) {
             const struct event_field *a = &with.fields[j], *b = &without.fields[j];
@@ -437,6 +439,8 @@ static void compare_random_paths(struct fixture *f)
                 fail_msg("%.*s: field %u", SLICE_ARG(path), a->field);
         }
         arena_reset(&f->arena);
+        memcpy(before, text, path.len);
+        before_len = path.len;
     }
     assert_true(f->memory->hits > 1000 && f->memory->misses > 1000);
 }
@@ -445,6 +449,11 @@ static void compare_random_paths(struct fixture *f)
  * memory belongs to one set of rules at a time. */
 static void test_memory_is_invisible(void **unused)
 {
+    static struct derive_rule_config tenants[] = {
+        {.from = DERIVE_FROM_REFERER, .re = "^/a/([^/]+)/p", .set = "$1"},
+        {.from = DERIVE_FROM_PATH, .re = "/(?:a|hq)/([^/]+)", .set = "$1"},
+        {.from = DERIVE_FROM_REFERER, .re = "^/api/", .set = "api"},
+    };
     static struct derive_rule_config groups[] = {
         {.re = "/a/([^/]+)/p", .set = "$1"},
         {.re = "/(?:phone|api)/([a-z]+)", .set = "$1"},
@@ -456,22 +465,107 @@ static void test_memory_is_invisible(void **unused)
         {.replace = "phone/a?", .by = "$0-"},
         {.replace = "^/[a-z]+", .by = ""},
     };
-    struct derive_config config = {.url_group = {.items = groups, .count = COUNT_OF(groups)},
-                                   .path_group = {.items = replacements,
-                                                  .count = COUNT_OF(replacements)}};
-    struct derive_memory *memory;
+    static struct derive_rule_config segments[] = {
+        {.replace = "^/a/[^/]+", .by = "/hq/x"},
+        {.replace = "/[a-f]+", .by = "0123456789"},
+        {.replace = "[0-9]{4,}", .by = "/*"},
+        {.replace = "/(api|phone)", .by = "/$1/$1"},
+        {.replace = "[a-z]{4,}", .by = "abc"},
+    };
+    struct derive_config configs[] = {
+        {.url_group = {.items = groups, .count = COUNT_OF(groups)},
+         .path_group = {.items = replacements, .count = COUNT_OF(replacements)}},
+        {.tenant = {.items = tenants, .count = COUNT_OF(tenants)},
+         .path_group = {.items = segments, .count = COUNT_OF(segments)}},
+    };
+    struct derive_memory *memory = derive_memory_new();
     struct fixture f;
 
     (void)unused;
-    set_up(&f, NULL);
-    compare_random_paths(&f);
-    memory = f.memory;
-    f.memory = NULL;
-    tear_down(&f);
+    for (size_t i = 0; i <= COUNT_OF(configs); i++) {
+        set_up(&f, i == 0 ? NULL : &configs[i - 1]);
+        derive_memory_free(f.memory);
+        f.memory = memory;
+        compare_random_paths(&f);
+        f.memory = NULL;
+        tear_down(&f);
+    }
+    derive_memory_free(memory);
+}
+
+/* All matches of a rule by PCRE2; `by` has at most one group, at its front or behind a slash. */
+static size_t replace_by_pcre(const struct derive_rule_config *rule, struct url_scratch *scratch,
+                              char *text, size_t len, size_t size)
+{
+    struct url_pattern *pattern = NULL;
+    struct url_match match;
+    struct error err = {0};
+    char out[2000];
+    size_t at = 0, out_len = 0;
+
+    assert_int_equal(url_pattern_new_pcre(slice_of(rule->replace), &pattern, &err), STATUS_OK);
+    while (url_pattern_find(pattern, scratch, slice_make(text, len), at, &match)) {
+        size_t start = (size_t)(match.groups[0].data - text);
+
+        assert_true(match.groups[0].len > 0 && out_len + len < sizeof(out) / 2);
+        memcpy(out + out_len, text + at, start - at);
+        out_len += start - at;
+        for (const char *by = rule->by; *by != '\0'; by++) {
+            struct slice part = {by, 1};
+
+            if (*by == '$')
+                part = match.groups[*++by - '0'];
+            memcpy(out + out_len, part.data, part.len);
+            out_len += part.len;
+        }
+        at = start + match.groups[0].len;
+    }
+    memcpy(out + out_len, text + at, len - at);
+    out_len += len - at;
+    assert_true(out_len <= size);
+    memcpy(text, out, out_len);
+    url_pattern_free(pattern);
+    return out_len;
+}
+
+/* Paths without ids are what PCRE2 makes of them, rule after rule. */
+static void test_replacements_as_pcre(void **unused)
+{
+    static struct derive_rule_config rules[] = {
+        {.replace = "/a/[^/]+", .by = "/a/*"},
+        {.replace = "/(phone|api)", .by = "/$1-"},
+        {.replace = "[0-9]{4,}", .by = "ab"},
+        {.replace = "/[a-f]+", .by = "/$0"},
+        {.replace = "[-0-9a-f]{10,}", .by = "*"},
+    };
+    struct derive_config config = {.path_group = {.items = rules, .count = COUNT_OF(rules)}};
+    static const char *const fronts[] = {"", "/a/river/", "/a/hill/phone/", "/hq/abc/receiver/"};
+    static struct parsed_event parsed;
+    struct fixture f;
+    uint64_t state = 3;
+    char text[200], expected[2000];
+
+    (void)unused;
     set_up(&f, &config);
-    derive_memory_free(f.memory);
-    f.memory = memory;
-    compare_random_paths(&f);
+    for (unsigned i = 0; i < 3000; i++) {
+        size_t front = strlen(fronts[i % COUNT_OF(fronts)]);
+        struct slice path = {text, front}, group;
+        size_t len;
+
+        memcpy(text, fronts[i % COUNT_OF(fronts)], front);
+        path.len += random_text(&state, text + front, sizeof(text) - front);
+        memcpy(expected, text, len = path.len);
+        for (size_t j = 0; j < COUNT_OF(rules); j++)
+            len = replace_by_pcre(&rules[j], f.scratch, expected, len, sizeof(expected));
+        derive_path(&f, f.memory, path, (struct slice){NULL, 0}, &parsed);
+        if (path.len < 2)
+            continue; /* "-" and nothing are no path */
+        assert_true(parsed_find(&parsed, FIELD_ID_PATH_GROUP, path, &group));
+        if (!slice_equal(group, slice_make(expected, len)))
+            fail_msg("%.*s: %.*s, expected %.*s", SLICE_ARG(path), SLICE_ARG(group), (int)len,
+                     expected);
+        arena_reset(&f.arena);
+    }
     tear_down(&f);
 }
 
@@ -543,7 +637,7 @@ int main(void)
         cmocka_unit_test(test_configured), cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_patterns),   cmocka_unit_test(test_set),
         cmocka_unit_test(test_set_of_random_texts), cmocka_unit_test(test_set_too_rich),
-        cmocka_unit_test(test_memory_is_invisible),
+        cmocka_unit_test(test_memory_is_invisible), cmocka_unit_test(test_replacements_as_pcre),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

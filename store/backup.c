@@ -217,6 +217,9 @@ enum status store_restore_files(struct io *io, const char *from, const char *to,
     struct io_info info;
     char path[PATH_SIZE_MAX], current[PATH_SIZE_MAX];
 
+    at.status = io_info_of(io, from, &info, at.err);
+    if (at.status != STATUS_OK)
+        return at.status;
     path_join(current, from, "CURRENT");
     if (io_info_of(io, current, &info, at.err) != STATUS_OK)
         return error_set(err, STATUS_INVALID, "%s is not a finished snapshot: it has no CURRENT",

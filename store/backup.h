@@ -29,7 +29,7 @@ enum status store_snapshot(struct store *store, const char *dir, struct store_sn
 /* Copy the files of a snapshot, or of a stopped store, to `to`, which must not exist or be empty;
  * everything is durable when it returns. Segments are linked where that is possible. Then open it, do
  * the erasures of newer receipts again, and call store_renew().
- * Errors: INVALID (not a finished snapshot; `to` is not empty), IO, DISK_FULL, NO_MEMORY. */
+ * Errors: NOT_FOUND, INVALID (not a finished snapshot; `to` is not empty), IO, DISK_FULL, NO_MEMORY. */
 enum status store_restore_files(struct io *io, const char *from, const char *to,
                                 struct error *err) WARN_UNUSED;
 /* Seal everything and take a new incarnation, so that shippers and tails see that time went back. */

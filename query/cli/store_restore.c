@@ -1,4 +1,6 @@
-/* query/cli/store_restore.c -- files back, erasures of newer receipts again, another incarnation. */
+/* query/cli/store_restore.c -- files back, erasures of newer receipts again, another incarnation. All of
+ * it beside the final name: a collector that is started on a restore that failed must not show rows that
+ * were erased. */
 #include "query/cli/store_restore.h"
 
 #include "base/time_stamp.h"
@@ -19,6 +21,7 @@ struct restoring {
     struct store *store;
     const char *receipts;
     uint64_t erasures;
+    struct store_stats stats; /* when all is done */
     bool failed;
 };
 
@@ -127,12 +130,9 @@ static enum status settle(struct store *store, struct error *err)
 
 static void say_done(const struct restoring *at, const char *dir)
 {
-    struct store_stats stats;
-
-    store_stats(at->store, &stats);
     (void)printf("%s: %" PRIu64 " rows and %" PRIu64 " samples in %" PRIu64 " segments; %" PRIu64
                  " erasures done again\n",
-                 dir, stats.rows, stats.samples, stats.segments, at->erasures);
+                 dir, at->stats.rows, at->stats.samples, at->stats.segments, at->erasures);
 }
 
 static enum status open_and_renew(struct restoring *at, const char *dir, struct error *err)
@@ -156,7 +156,7 @@ static enum status open_and_renew(struct restoring *at, const char *dir, struct 
     if (status == STATUS_OK)
         status = store_renew(at->store, err);
     if (status == STATUS_OK)
-        say_done(at, dir);
+        store_stats(at->store, &at->stats);
     store_close(at->store);
     return status;
 }
@@ -181,22 +181,70 @@ static const char *live_receipts(const char *snapshot, char out[PATH_TEXT_MAX])
     return io_system()->path->info(io_system(), out, &info) == 0 ? out : NULL;
 }
 
+/* ---- the folder ---- */
+
+static bool visit_any(void *user, const char *name)
+{
+    (void)name;
+    *(bool *)user = true;
+    return false;
+}
+
+/* Nothing that is found out later than this leaves anything behind. */
+static enum status check_folders(const struct restoring *at, const char *store, struct error *err)
+{
+    bool any = false;
+    int done = at->receipts == NULL
+                   ? 0
+                   : io_system()->path->list(io_system(), at->receipts, visit_any, &any);
+
+    if (done < 0)
+        return error_set_errno(err, -done, "cannot list the receipts in %s", at->receipts);
+    any = false;
+    (void)io_system()->path->list(io_system(), store, visit_any, &any);
+    return any ? error_set(err, STATUS_INVALID,
+                           "there is something in %s: move it away, or name another directory", store)
+               : STATUS_OK;
+}
+
+static enum status restore_into(struct restoring *at, const char *snapshot, const char *dir,
+                                struct error *err)
+{
+    char store[PATH_TEXT_MAX], made[PATH_TEXT_MAX];
+    enum status status;
+
+    (void)snprintf(store, sizeof(store), "%s/store", dir);
+    (void)snprintf(made, sizeof(made), "%s/store.unfinished", dir);
+    status = check_folders(at, store, err);
+    if (status == STATUS_OK)
+        status = store_restore_files(io_system(), snapshot, made, err);
+    if (status != STATUS_OK)
+        return status;
+    if (at->receipts == NULL)
+        command_say("no receipts are named: rows that were erased after the snapshot come back "
+                    "(--receipts DIRECTORY)");
+    status = open_and_renew(at, made, err);
+    if (status == STATUS_OK)
+        status = io_rename(io_system(), made, store, err);
+    if (status == STATUS_OK)
+        status = io_sync_dir(io_system(), dir, err);
+    if (status == STATUS_OK)
+        say_done(at, store);
+    else
+        command_say("remove %s before the next try", made);
+    return status;
+}
+
 int store_restore(const char *snapshot, const char *dir, const char *receipts)
 {
     struct restoring at = {.receipts = receipts};
     struct error err = {0};
-    char store[PATH_TEXT_MAX], live[PATH_TEXT_MAX];
+    char live[PATH_TEXT_MAX];
     enum status status;
 
     if (receipts == NULL)
         at.receipts = live_receipts(snapshot, live);
-    if (at.receipts == NULL)
-        command_say("no receipts are named: rows that were erased after the snapshot come back "
-                    "(--receipts DIRECTORY)");
-    (void)snprintf(store, sizeof(store), "%s/store", dir);
-    status = store_restore_files(io_system(), snapshot, store, &err);
-    if (status == STATUS_OK)
-        status = open_and_renew(&at, store, &err);
+    status = restore_into(&at, snapshot, dir, &err);
     if (status != STATUS_OK)
         command_say("%s", err.message);
     return status == STATUS_OK && fflush(stdout) == 0 ? DENDRO_FOUND : DENDRO_ERROR;

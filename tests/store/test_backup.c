@@ -124,7 +124,8 @@ static void test_restore(void **unused)
     store_close(store);
     assert_int_equal(store_restore_files(sim_io_table(sim), COPY, BACK, &err), STATUS_OK);
     assert_int_equal(store_restore_files(sim_io_table(sim), COPY, BACK, &err), STATUS_INVALID);
-    assert_int_equal(store_restore_files(sim_io_table(sim), "/none", "/x", &err), STATUS_INVALID);
+    assert_int_equal(store_restore_files(sim_io_table(sim), "/none", "/x", &err),
+                     STATUS_NOT_FOUND);
     store = open_at(sim, BACK);
     (void)fixture_erase(store, "has GET"); /* as a receipt says */
     fixture_settle(store);

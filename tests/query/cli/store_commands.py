@@ -123,6 +123,25 @@ def erasure_cases(checks, collector, top, token):
     restore(checks, "one from elsewhere", [elsewhere, top / "b/data"], top / "b/data", True, (40, 10))
     restore(checks, "with receipts", [elsewhere, top / "c/data", "--receipts", collector.data / "store/receipts"],
             top / "c/data", False, (30, 0))
+    refused_restores(checks, elsewhere, top)
+
+
+def refused_restores(checks, snapshot, top):
+    """What cannot be restored as a whole leaves no store that a collector would serve."""
+    data, bad = top / "d/data", top / "receipts"
+    for name, arguments, said in [
+        ("no such snapshot", [top / "nothing", data], "No such file"),
+        ("no snapshot", [top, data], "it has no CURRENT"),
+        ("no such receipts", [snapshot, data, "--receipts", top / "nothing"], "cannot list the receipts"),
+        ("a store is there", [snapshot, top / "c/data"], "move it away"),
+    ]:
+        done = dendro("store", "restore", *arguments)
+        checks.that(f"restore: {name}", done.returncode == 2 and said in done.stderr and not data.exists(), done)
+    bad.mkdir()
+    (bad / "1.json").write_text("{}")
+    done = dendro("store", "restore", snapshot, data, "--receipts", bad)
+    checks.that("restore: a bad receipt", done.returncode == 2 and "1.json is not a receipt" in done.stderr and
+                "store.unfinished" in done.stderr and not (data / "store").exists(), done)
 
 
 def main() -> int:

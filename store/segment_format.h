@@ -1,4 +1,4 @@
-/* store/segment_format.h -- layout of a segment file of the template engine, version 4.
+/* store/segment_format.h -- layout of a segment file of the template engine, version 5.
  * Integers are little-endian; "text" is a varint length and bytes; varints are LEB128.
  *
  *   offset  size  field
@@ -49,7 +49,8 @@
  *   rollups    page of counts (empty: none), field count, each: field, page of values: rollup.h;
  *              page of sums by tenant (empty: none): rollup_sums.h
  *
- * Version 3 is the same without sums by tenant, version 2 without ROLLUP and without `rollups`.
+ * Version 4 is the same without runs in the stamps of texts, version 3 also without sums by tenant,
+ * version 2 also without ROLLUP and without `rollups`.
  *
  * The sequence expected is the one before it in the source + 1; the offset expected is the one before
  * it + the length of its event + tail. The rank of a row counts the rows of its source before it, in
@@ -68,7 +69,7 @@
 #include <stdatomic.h>
 
 enum {
-    SEGMENT_VERSION = 4,
+    SEGMENT_VERSION = 5,
     SEGMENT_VERSION_MIN = 2,            /* that this program reads */
     SEGMENT_HEADER_SIZE = 16,
     SEGMENT_FOOTER_SIZE = 128,
@@ -113,8 +114,7 @@ enum column_class {
     CLASS_DECIMALS, /* int pages of mantissas and scales */
     CLASS_IDS,      /* int page of numbers in the pool of the kind */
     CLASS_CODES,    /* int page of codes; the column's list gives the string */
-    CLASS_TEXTS,    /* varint raw size, zstd frame of text_page_append(); then a page of
-                       SEGMENT_STAMP_SIZE bytes: which bytes occur in it, as a bitmap */
+    CLASS_TEXTS,    /* varint raw size, zstd frame of text_page_append(); then a page of text_stamp.h */
     CLASS_COUNT
 };
 
@@ -122,8 +122,6 @@ static inline unsigned class_page_count(unsigned class)
 {
     return class == CLASS_DECIMALS || class == CLASS_TEXTS ? 2 : 1;
 }
-
-enum { SEGMENT_STAMP_SIZE = 32 /* a bit per byte value */ };
 
 struct page_ref {
     const char *in_line; /* NULL: in the file */

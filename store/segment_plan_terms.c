@@ -9,6 +9,7 @@
 #include "store/gram_filter.h"
 #include "store/id_pool.h"
 #include "store/kernels/kernels.h"
+#include "store/text_stamp.h"
 
 struct term_memo {
     struct term_memo *next;
@@ -392,25 +393,13 @@ static enum status code_table(struct term_search *search, const struct segment_c
     return STATUS_OK;
 }
 
-/* Do all bytes of the text occur in one of the pages of the column? */
-static bool stamp_has(struct slice stamp, struct slice text, bool fold)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-        unsigned char other = fold && (unsigned char)(byte - 'a') < 26 ? byte & 0xdfu : byte;
-
-        if (((uint8_t)stamp.data[byte / 8] >> (byte % 8) & 1) == 0 &&
-            ((uint8_t)stamp.data[other / 8] >> (other % 8) & 1) == 0)
-            return false;
-    }
-    return true;
-}
-
+/* May one of the pages of the column hold such a text? */
 static enum status try_stamps(struct term_search *search, uint32_t family,
                               const struct needle_term *term, bool *alive, struct error *err)
 {
     struct segment *segment = search->plan->segment;
-    struct slice text = needle_term_text(search->needle, term), stamp;
+    size_t size = segment->version < 5 ? TEXT_STAMP_BYTES_SIZE : TEXT_STAMP_SIZE;
+    struct slice stamp;
     uint32_t page = 1; /* behind the text page of the column */
     enum status status = STATUS_OK;
 
@@ -429,7 +418,7 @@ static enum status try_stamps(struct term_search *search, uint32_t family,
                 status = segment_corrupt(segment, "stamp", err);
             if (status != STATUS_OK)
                 break;
-            *alive = stamp_has(stamp, text, search->needle->fold);
+            *alive = text_stamp_may_hold(stamp, search->needle, term);
         }
     return status;
 }

@@ -14,6 +14,7 @@
 #include "store/segment_check.h"
 #include "store/segment_fields.h"
 #include "store/segment_rollup.h"
+#include "store/text_stamp.h"
 #include "store/zstd_context.h"
 
 #include <stdlib.h>
@@ -259,17 +260,11 @@ static bool put_block_head(struct segment_writer *writer, const struct block_pla
            buf_append_varint(out, zigzag((int64_t)((uint64_t)range->order_max - order_min)));
 }
 
-/* Which bytes occur: a needle with another one need not be looked for. */
-static bool put_stamp(struct segment_writer *writer, const struct slice *texts, uint32_t count)
+static bool put_text_stamp(struct segment_writer *writer, const struct slice *texts, uint32_t count)
 {
-    uint8_t stamp[SEGMENT_STAMP_SIZE] = {0};
+    uint8_t stamp[TEXT_STAMP_SIZE];
 
-    for (uint32_t i = 0; i < count; i++)
-        for (size_t k = 0; k < texts[i].len; k++) {
-            unsigned char byte = (unsigned char)texts[i].data[k];
-
-            stamp[byte / 8] |= (uint8_t)(1u << (byte % 8));
-        }
+    text_stamp_make(texts, count, stamp);
     return page_writer_put(&writer->pages, REGION_TEXTS, slice_make(stamp, sizeof(stamp)),
                            &writer->blocks);
 }
@@ -294,7 +289,7 @@ static bool put_column(struct segment_writer *writer, const struct gathered_colu
 
     if (column->class == CLASS_TEXTS)
         return put_text_page(writer, column->texts + part->first, part->count) &&
-               put_stamp(writer, column->texts + part->first, part->count);
+               put_text_stamp(writer, column->texts + part->first, part->count);
     return page_writer_put_numbers(&writer->pages, region, column->numbers + part->first,
                                    part->count, &writer->blocks) &&
            (column->class != CLASS_DECIMALS ||

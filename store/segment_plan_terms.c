@@ -414,7 +414,7 @@ static enum status try_stamps(struct term_search *search, uint32_t family,
                 continue;
             status = segment_page_read(segment, &section->pages[page], &search->plan->arena,
                                        &stamp, &search->plan->bytes_read, err);
-            if (status == STATUS_OK && stamp.len != SEGMENT_STAMP_SIZE)
+            if (status == STATUS_OK && stamp.len != size)
                 status = segment_corrupt(segment, "stamp", err);
             if (status != STATUS_OK)
                 break;

@@ -31,6 +31,9 @@ const char *inspect_group_name(enum inspect_group group)
 
 static const char *const page_names[BLOCK_PAGE_COUNT] = {"time",  "order", "source",  "rank",
                                                          "level", "flags", "template"};
+static const char *const sample_page_names[BLOCK_PAGE_COUNT] = {
+    "samples: time",   "samples: (no order)", "samples: source", "samples: sequence",
+    "samples: series", "samples: scale",      "samples: value"};
 static const char *const class_names[CLASS_COUNT] = {"numbers", "decimals", "ids", "codes",
                                                      "texts"};
 
@@ -148,7 +151,7 @@ static void add_blocks(struct inspecting *at, const struct segment *segment)
 
         for (unsigned page = 0; page < BLOCK_PAGE_COUNT; page++)
             if (block->samples)
-                (void)add_page(at, INSPECT_CLASS, "samples", &block->pages[page]);
+                (void)add_page(at, INSPECT_CLASS, sample_page_names[page], &block->pages[page]);
             else
                 (void)add_page(at, INSPECT_ROWS, page_names[page], &block->pages[page]);
         for (uint32_t k = 0; k < block->section_count; k++)

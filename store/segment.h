@@ -44,7 +44,7 @@ struct segment_names {
 
 struct segment_content {
     const struct segment_row *rows; /* in order of (order time, source, sequence) */
-    const struct segment_sample *samples; /* in order of (metric and labels, time) */
+    const struct segment_sample *samples; /* in order of (metric and labels, source, time) */
     const struct event_source *sources;
     const struct slice *formats;
     const struct segment_names *names;

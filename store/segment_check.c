@@ -5,7 +5,7 @@
 #include "base/cpu_pace.h"
 #include "store/segment_check_fields.h"
 #include "store/segment_compare.h"
-#include "store/segment_rollup.h"
+#include "store/segment_samples_check.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -102,20 +102,6 @@ static enum status check_arrays(struct check *check, const struct arrays *arrays
     return level == 0 ? STATUS_OK : differs(check, "level or flags");
 }
 
-static bool column_says(const struct column *column, uint32_t row, struct slice text)
-{
-    switch (column->kind) {
-    case COLUMN_DICT:
-        return column->codes[row] != COLUMN_NO_CODE &&
-               slice_equal(column->dict[column->codes[row]], text);
-    case COLUMN_TEXT:
-        return (column->present == NULL || bit_get(column->present, row)) &&
-               slice_equal(column->texts[row], text);
-    default:
-        return false;
-    }
-}
-
 /* Fields of the sampled rows of a section, whose columns are loaded: the first row of each template,
  * since where a field is in a line is the template's business, and each so many rows. */
 static enum status check_section_fields(struct check *check, struct segment_block *block,
@@ -176,30 +162,6 @@ static enum status check_events(struct check *check, struct segment_block *block
     return status;
 }
 
-static enum status check_samples(struct check *check, struct segment_block *block, uint64_t *at)
-{
-    const uint64_t *sequences = block_sequences(&block->base, check->err);
-    const int64_t *times = block_times(&block->base, check->err);
-    struct column metric, value;
-    enum status status = block_column(&block->base, FIELD_ID_METRIC, true, &metric, check->err);
-
-    if (status == STATUS_OK)
-        status = block_column(&block->base, FIELD_ID_VALUE, false, &value, check->err);
-    if (status != STATUS_OK || sequences == NULL || times == NULL)
-        return check->err->status;
-    for (uint32_t i = 0; i < block->base.row_count; i++, ++*at) {
-        const struct segment_sample *sample = &check->content->samples[*at];
-
-        if (*at >= check->content->sample_count)
-            return differs(check, "count of samples");
-        if (times[i] != sample->sample->time_ns || sequences[i] != sample->sequence ||
-            memcmp(&value.floats[i], &sample->sample->value, sizeof(double)) != 0 ||
-            !column_says(&metric, i, sample->sample->metric))
-            return differs(check, "sample");
-    }
-    return STATUS_OK;
-}
-
 static enum status check_blocks(struct check *check)
 {
     uint64_t samples = 0;
@@ -212,11 +174,11 @@ static enum status check_blocks(struct check *check)
         if (status != STATUS_OK)
             return status;
         block->ids = &check->ids;
-        if (!block->base.samples)
-            status = rollup_recount_block(&check->rollup, block, check->err);
+        status = rollup_recount_block(&check->rollup, block, check->err);
         if (status == STATUS_OK)
-            status = block->base.samples ? check_samples(check, block, &samples)
-                                         : check_events(check, block);
+            status = block->base.samples
+                         ? segment_samples_compare(check->content, block, &samples, check->err)
+                         : check_events(check, block);
         block_release(&block->base);
         (void)cpu_pace_rest();
     }

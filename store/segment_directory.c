@@ -563,14 +563,31 @@ static bool take_one_series(struct parser *parser, struct segment_series *out)
 static bool take_series(struct parser *parser)
 {
     struct segment *segment = parser->segment;
+    uint64_t first = 0, count = 0, all = segment->summary.samples;
 
     if (!take_count(parser, &segment->series_count))
         return false;
     segment->series = parser_new(parser, struct segment_series, segment->series_count);
-    for (uint32_t i = 0; i < segment->series_count && segment->series != NULL; i++)
-        if (!take_one_series(parser, &segment->series[i]))
+    for (uint32_t i = 0; i < segment->series_count && segment->series != NULL; i++, first += count) {
+        segment->series[i].first_sample = first;
+        if (!take_one_series(parser, &segment->series[i]) ||
+            (segment_counts_samples(segment) &&
+             (!take_varint(&parser->rest, &count) || count == 0 || count > all - first)))
             return false;
-    return segment->series != NULL;
+    }
+    return segment->series != NULL && (!segment_counts_samples(segment) || first == all);
+}
+
+/* Samples of a block are behind those of the blocks before it. */
+static bool number_samples(struct segment *segment)
+{
+    uint64_t first = 0;
+
+    for (uint32_t i = 0; i < segment->block_count; i++) {
+        segment->blocks[i].first_sample = first;
+        first += segment->blocks[i].samples ? segment->blocks[i].row_count : 0;
+    }
+    return first == segment->summary.samples;
 }
 
 /* Segments of version 2 end before it. */
@@ -594,7 +611,9 @@ static bool take_rollups(struct parser *parser)
             return false;
         rollups->fields[i].field = parser->segment->fields[number];
     }
-    return parser->segment->version < 4 || take_page(parser, &rollups->sums);
+    if (parser->segment->version >= 4 && !take_page(parser, &rollups->sums))
+        return false;
+    return !segment_counts_samples(parser->segment) || take_page(parser, &rollups->samples);
 }
 
 enum status segment_directory_parse(struct segment *segment, struct slice directory,
@@ -609,7 +628,7 @@ enum status segment_directory_parse(struct segment *segment, struct slice direct
     if (take_summary(&parser) && take_names(&parser) && take_sources(&parser) &&
         take_families(&parser) && take_blocks(&parser) && take_lists(&parser) &&
         take_pool(&parser) && take_ids(&parser) && take_series(&parser) &&
-        take_rollups(&parser) && parser.rest.len == 0) {
+        number_samples(segment) && take_rollups(&parser) && parser.rest.len == 0) {
         segment->pages = parser.pages;
         segment->page_count = parser.page_count;
         segment->pages_checked = parser_new(&parser, atomic_uchar, parser.page_count);

@@ -674,7 +674,7 @@ static enum status verify_block(struct segment_block *block, struct rollup_recou
 
         status = block_column(&block->base, fields[i], true, &column, err);
     }
-    if (status == STATUS_OK && !block->base.samples)
+    if (status == STATUS_OK)
         status = rollup_recount_block(rollup, block, err);
     return status;
 }

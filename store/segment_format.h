@@ -45,12 +45,13 @@
  *   lists      of each dictionary column: string count, page of pool numbers by code
  *   pool       string count, page count, each: strings, raw size, page, page of its grams
  *   ids        pool count, each: kind (2 bytes), ids, page of heads, pages of the rest
- *   series     count, each: source, text of the metric, label count, name and value texts
+ *   series     count, each: source, text of the metric, label count, name and value texts, samples
  *   rollups    page of counts (empty: none), field count, each: field, page of values: rollup.h;
- *              page of sums by tenant (empty: none): rollup_sums.h
+ *              page of sums by tenant (empty: none): rollup_sums.h; page of cells of samples (empty:
+ *              none): sample_rollup.h
  *
- * Version 4 is the same without runs in the stamps of texts, version 3 also without sums by tenant,
- * version 2 also without ROLLUP and without `rollups`.
+ * Version 4 is the same without runs in the stamps of texts and without samples of series and their
+ * cells, version 3 also without sums by tenant, version 2 also without ROLLUP and without `rollups`.
  *
  * The sequence expected is the one before it in the source + 1; the offset expected is the one before
  * it + the length of its event + tail. The rank of a row counts the rows of its source before it, in
@@ -171,6 +172,7 @@ struct segment_section {
 struct segment_block_entry {
     bool samples;
     uint32_t row_count, section_count;
+    uint64_t first_sample; /* samples: how many are before it in the file */
     int64_t time_min_ns, time_max_ns, order_min_ns, order_max_ns;
     struct page_ref pages[BLOCK_PAGE_COUNT];
     const struct segment_section *sections;
@@ -211,6 +213,7 @@ struct segment_series {
     struct slice metric;
     uint32_t label_count;
     const struct label *labels;
+    uint64_t first_sample; /* those of all series before it; since version 5 */
 };
 
 struct segment_patterns;
@@ -228,7 +231,8 @@ struct segment_rollups {
     struct segment_rollup_field *fields;
     uint32_t field_count;
     struct page_ref sums; /* of no size in segments of version 3 */
-    _Atomic(struct rollup_kept *) counts_kept, sums_kept;
+    struct page_ref samples; /* since version 5 */
+    _Atomic(struct rollup_kept *) counts_kept, sums_kept, samples_kept;
 };
 
 /* Where the footer has the size of a region. */
@@ -273,6 +277,28 @@ struct segment {
 
 /* Bytes of a page into `arena`, checked; what fails is read once more. Errors: CORRUPT (also for what
  * the system cannot read, or what is set aside), NO_MEMORY. `bytes_read` may be NULL. */
+/* Are samples of series counted? */
+static inline bool segment_counts_samples(const struct segment *segment)
+{
+    return segment->version >= 5;
+}
+
+/* The series of sample number `at` of such a segment, which has some. */
+static inline uint32_t segment_series_of(const struct segment *segment, uint64_t at)
+{
+    uint32_t low = 0, high = segment->series_count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (segment->series[middle].first_sample <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 enum status segment_page_read(const struct segment *segment, const struct page_ref *page,
                              struct arena *arena, struct slice *out, uint64_t *bytes_read,
                              struct error *err) WARN_UNUSED;

@@ -21,6 +21,8 @@ static int compare_samples(const void *a, const void *b)
 
     if (left->rank != right->rank)
         return left->rank < right->rank ? -1 : 1;
+    if (left->sample.sample->source != right->sample.sample->source)
+        return left->sample.sample->source < right->sample.sample->source ? -1 : 1;
     if (left_ns != right_ns)
         return left_ns < right_ns ? -1 : 1;
     return left->sample.sequence < right->sample.sequence ? -1 : 1;

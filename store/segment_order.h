@@ -8,13 +8,13 @@
 /* Of struct segment_row, for qsort(): by (order time, source, sequence). */
 int segment_row_compare(const void *a, const void *b);
 
-/* A sample, and the place of its series among all series. */
+/* A sample, and the place of its metric and labels among all. */
 struct ranked_sample {
     struct segment_sample sample;
     uint32_t rank;
 };
 
-/* By (rank, time, sequence). */
+/* By (rank, source, time, sequence). */
 void ranked_samples_sort(struct ranked_sample *samples, uint64_t count);
 
 #endif

@@ -11,7 +11,7 @@
 
 static atomic_size_t kept_bytes;
 
-enum kept_kind { KEPT_COUNTS, KEPT_VALUES, KEPT_SUMS };
+enum kept_kind { KEPT_COUNTS, KEPT_VALUES, KEPT_SUMS, KEPT_SAMPLES };
 
 /* A decoded page with its memory. */
 struct rollup_kept {
@@ -21,6 +21,7 @@ struct rollup_kept {
     struct rollup_counts counts;
     struct rollup_values values;
     struct segment_sums sums;
+    struct sample_rollups samples;
 };
 
 static void free_kept(struct rollup_kept *kept)
@@ -84,6 +85,8 @@ static enum status decode(const struct segment *segment, const struct page_ref *
         fine = rollup_counts_decode(bytes, &bounds, arena, &out->counts);
     else if (fine && out->kind == KEPT_VALUES)
         fine = rollup_values_decode(bytes, &bounds, arena, &out->values);
+    else if (fine && out->kind == KEPT_SAMPLES)
+        fine = sample_rollups_decode(bytes, segment->series_count, arena, &out->samples);
     else if (fine)
         fine = decode_sums(segment, bytes, arena, &out->sums);
     if (status == STATUS_OK && !fine)
@@ -187,8 +190,25 @@ enum status segment_rollup_sums(struct segment *segment, struct arena *arena,
     return status;
 }
 
+enum status segment_rollup_samples(struct segment *segment, struct arena *arena,
+                                   const struct sample_rollups **out, struct error *err)
+{
+    const struct rollup_kept *kept;
+    enum status status;
+
+    *out = NULL;
+    if (segment->rollups.samples.size == 0)
+        return STATUS_OK;
+    status = get(segment, &segment->rollups.samples, KEPT_SAMPLES, &segment->rollups.samples_kept,
+                 arena, &kept, err);
+    if (status == STATUS_OK)
+        *out = &kept->samples;
+    return status;
+}
+
 void segment_rollups_release(struct segment *segment)
 {
+    free_kept(atomic_load(&segment->rollups.samples_kept));
     free_kept(atomic_load(&segment->rollups.sums_kept));
     free_kept(atomic_load(&segment->rollups.counts_kept));
     for (uint32_t i = 0; i < segment->rollups.field_count; i++)

@@ -6,6 +6,7 @@
 
 #include "store/rollup_build.h"
 #include "store/rollup_sums.h"
+#include "store/sample_rollup.h"
 #include "store/segment_block.h"
 
 /* ---- reading ---- */
@@ -24,6 +25,10 @@ struct segment_sums {
 };
 enum status segment_rollup_sums(struct segment *segment, struct arena *arena,
                                 const struct segment_sums **out, struct error *err) WARN_UNUSED;
+/* Cells of the samples. */
+enum status segment_rollup_samples(struct segment *segment, struct arena *arena,
+                                   const struct sample_rollups **out,
+                                   struct error *err) WARN_UNUSED;
 void segment_rollups_release(struct segment *segment);
 
 /* ---- counting again ---- */
@@ -38,11 +43,14 @@ struct rollup_recount {
     uint32_t *groups;
     uint32_t tenant_column; /* of the family at hand; UINT32_MAX: none */
     field_id *wanted;       /* fields of which the segment keeps values */
+    const struct sample_rollups *cells; /* that the segment keeps; NULL: none */
+    struct sample_builder samples;
+    struct arena arena; /* of `cells` */
 };
 
 enum status rollup_recount_init(struct rollup_recount *recount, struct segment *segment,
                                 struct error *err) WARN_UNUSED;
-/* Blocks of events in the order of the file, all rows selected. */
+/* Blocks in the order of the file, all rows selected. */
 enum status rollup_recount_block(struct rollup_recount *recount, struct segment_block *block,
                                  struct error *err) WARN_UNUSED;
 /* CORRUPT: the segment keeps other numbers. One without rollups has nothing to compare. */

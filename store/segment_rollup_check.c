@@ -6,6 +6,7 @@
 
 #include "store/rollup_agree.h"
 #include "store/segment_plan.h"
+#include "store/segment_samples_check.h"
 
 #include <stdlib.h>
 
@@ -230,6 +231,8 @@ enum status rollup_recount_block(struct rollup_recount *recount, struct segment_
     struct rows rows;
     enum status status;
 
+    if (block->base.samples)
+        return segment_samples_recount(recount, block, err);
     if (!block->segment->rollups.kept || recount->builder.given_up)
         return STATUS_OK; /* nothing to compare */
     status = load(block, &rows, err);
@@ -285,6 +288,9 @@ enum status rollup_recount_compare(struct rollup_recount *recount, struct segmen
 
     if (!rollups->kept)
         return STATUS_OK;
+    status = segment_samples_recounted(recount, segment, err);
+    if (status != STATUS_OK)
+        return status;
     if (recount->family != UINT32_MAX) {
         if (!builder->given_up)
             rollup_end_family(builder);
@@ -310,6 +316,8 @@ void rollup_recount_release(struct rollup_recount *recount)
     free(recount->origins);
     free(recount->groups);
     free(recount->wanted);
+    sample_builder_release(&recount->samples);
+    arena_release(&recount->arena);
     recount->origins = recount->groups = NULL;
     recount->wanted = NULL;
 }

@@ -2,11 +2,12 @@
 #include "store/segment_samples.h"
 
 #include "base/byteorder.h"
+#include "store/rollup.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { SCALE_MAX = 9 };
+enum { SCALE_MAX = SAMPLE_SCALE_MAX };
 #define EXACT_MAX 9007199254740992.0 /* 2^53: whole numbers up to it are exact in a double */
 
 static const double powers[SCALE_MAX + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
@@ -19,6 +20,7 @@ void segment_samples_init(struct segment_samples *samples)
 
 void segment_samples_release(struct segment_samples *samples)
 {
+    sample_builder_release(&samples->cells);
     buf_release(&samples->blocks);
     buf_release(&samples->series);
 }
@@ -115,7 +117,8 @@ static bool put_text(struct buf *out, struct slice text)
     return buf_append_varint(out, text.len) && buf_append_slice(out, text);
 }
 
-static bool put_series(struct segment_samples *samples, const struct sample *sample)
+/* The series of a sample; `run`: how many it has. */
+static bool put_series(struct segment_samples *samples, const struct sample *sample, uint64_t run)
 {
     struct buf *out = &samples->series;
     bool fine = buf_append_varint(out, sample->source) && put_text(out, sample->metric) &&
@@ -124,8 +127,70 @@ static bool put_series(struct segment_samples *samples, const struct sample *sam
     for (uint32_t i = 0; i < sample->label_count && fine; i++)
         fine = put_text(out, sample->labels[i].name) && put_text(out, sample->labels[i].value);
     samples->series_count++;
-    return fine;
+    return fine && buf_append_varint(out, run);
 }
+
+/* Samples of the series that begins at `first`. */
+static uint64_t run_of(const struct segment_content *content, uint64_t first)
+{
+    const struct segment_sample *samples = content->samples;
+    uint64_t at = first + 1;
+
+    while (at < content->sample_count && same_series(samples[at - 1].sample, samples[at].sample))
+        at++;
+    return at - first;
+}
+
+/* ---- cells ---- */
+
+/* Cells that a step makes of the samples. */
+static uint64_t count_cells(const struct segment_content *content, int64_t step_ns)
+{
+    int64_t slot = 0, before = 0;
+    uint64_t count = 0;
+
+    for (uint64_t i = 0; i < content->sample_count; i++, before = slot) {
+        slot = rollup_slot(content->samples[i].sample->time_ns, step_ns);
+        count += i == 0 || slot != before ||
+                 !same_series(content->samples[i - 1].sample, content->samples[i].sample);
+    }
+    return count;
+}
+
+/* The shortest step whose cells stand for enough samples. */
+static void begin_cells(struct segment_samples *samples, const struct segment_content *content)
+{
+    static const int64_t steps[] = {SAMPLE_STEP_SHORT_NS, SAMPLE_STEP_LONG_NS};
+    int64_t first_ns = INT64_MAX;
+
+    for (uint64_t i = 0; i < content->sample_count; i++)
+        if (content->samples[i].sample->time_ns < first_ns)
+            first_ns = content->samples[i].sample->time_ns;
+    for (size_t i = 0; i < COUNT_OF(steps) && !samples->rolled; i++) {
+        uint64_t cells = count_cells(content, steps[i]);
+
+        if (cells == 0 || cells > SAMPLE_CELLS_MAX ||
+            content->sample_count / cells < SAMPLES_PER_CELL_MIN)
+            continue;
+        samples->rolled = true;
+        sample_builder_init(&samples->cells, steps[i], rollup_slot(first_ns, steps[i]));
+    }
+}
+
+/* Rollups are a part that a segment can do without: what fails is left out. */
+bool segment_samples_put_rollup(struct segment_samples *samples, struct page_writer *pages,
+                                struct buf *out)
+{
+    struct sample_rollups cells;
+
+    buf_reset(&pages->scratch);
+    if (samples->rolled && sample_builder_end(&samples->cells, &cells) && cells.cell_count > 0 &&
+        !sample_rollups_encode(&cells, &pages->scratch))
+        return false;
+    return page_writer_put(pages, REGION_ROLLUP, buf_slice(&pages->scratch), out);
+}
+
+/* ---- blocks ---- */
 
 struct sample_arrays {
     int64_t times[BLOCK_ROWS_MAX], sequences[BLOCK_ROWS_MAX], series[BLOCK_ROWS_MAX];
@@ -169,26 +234,42 @@ static bool put_block(struct segment_samples *samples, const struct sample_array
     return fine && buf_append_varint(&samples->blocks, 0); /* no sections */
 }
 
+static void add_to_cells(struct segment_samples *samples, const struct sample_arrays *arrays,
+                         uint32_t at)
+{
+    struct sample_point point = {arrays->times[at], arrays->scales[at], arrays->numbers[at]};
+
+    sample_builder_add(&samples->cells, samples->series_count - 1, &point);
+}
+
 bool segment_samples_put(struct segment_samples *samples, const struct segment_content *content,
                         struct page_writer *pages)
 {
     struct sample_arrays *arrays = calloc(1, sizeof(*arrays));
     struct buf entries;
+    uint64_t run_end = 0;
     bool fine = arrays != NULL;
 
+    begin_cells(samples, content);
     for (uint64_t first = 0; first < content->sample_count && fine;) {
         uint32_t count = 0;
 
         for (; count < BLOCK_ROWS_MAX && first + count < content->sample_count && fine; count++) {
             const struct segment_sample *row = &content->samples[first + count];
 
-            if (first + count == 0 || !same_series(row[-1].sample, row->sample))
-                fine = put_series(samples, row->sample);
+            if (first + count == run_end) {
+                uint64_t run = run_of(content, run_end);
+
+                fine = put_series(samples, row->sample, run);
+                run_end += run;
+            }
             arrays->times[count] = row->sample->time_ns;
             arrays->sequences[count] = (int64_t)row->sequence;
             arrays->series[count] = samples->series_count - 1;
             arrays->sources[count] = row->sample->source;
             split_value(row->sample->value, &arrays->scales[count], &arrays->numbers[count]);
+            if (samples->rolled)
+                add_to_cells(samples, arrays, count);
         }
         unify_scales(arrays->scales, arrays->numbers, count);
         fine = fine && put_block(samples, arrays, count, pages);

@@ -7,11 +7,14 @@
 #ifndef DENDRO_STORE_SEGMENT_SAMPLES_H
 #define DENDRO_STORE_SEGMENT_SAMPLES_H
 
+#include "store/sample_rollup.h"
 #include "store/segment_page_writer.h"
 
 struct segment_samples {
     struct buf blocks, series; /* entries of the directory */
     uint32_t block_count, series_count;
+    bool rolled; /* cells are worth keeping */
+    struct sample_builder cells;
 };
 
 void segment_samples_init(struct segment_samples *samples);
@@ -22,6 +25,9 @@ void segment_samples_account(const struct segment_content *content,
 /* False without memory. Call it once also without samples: the directory has a count of series. */
 bool segment_samples_put(struct segment_samples *samples, const struct segment_content *content,
                         struct page_writer *pages);
+/* The last part of the directory: the page of cells, an empty one if none are kept. */
+bool segment_samples_put_rollup(struct segment_samples *samples, struct page_writer *pages,
+                                struct buf *out);
 
 /* The value of a sample from its two numbers. */
 double segment_sample_value(int64_t scale, int64_t number);

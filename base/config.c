@@ -102,12 +102,14 @@ static const char *kind_of(yaml_event_type_t type)
                                                : "a section";
 }
 
+/* The help up to its first semicolon says what the value is; all of it may be longer than a message. */
 static enum status wrong_kind(const struct config_reader *reader, const struct option *option,
                               const char *wanted, struct error *err)
 {
     return here(reader,
-                error_set(err, STATUS_INVALID, "%s: expected %s, not %s (%s)", option->name, wanted,
-                          kind_of(reader->event.type), option->help),
+                error_set(err, STATUS_INVALID, "%s: expected %s, not %s (%.*s)", option->name,
+                          wanted, kind_of(reader->event.type), (int)strcspn(option->help, ";"),
+                          option->help),
                 err);
 }
 

@@ -475,7 +475,8 @@ enum status address_parse(struct slice text, struct address *out, struct arena *
         (!bracketed && slice_find_byte(host, ':') != SIZE_MAX) ||
         slice_find_byte(host, '\0') != SIZE_MAX)
         return error_set(err, STATUS_INVALID,
-                         "expected host:port, such as 127.0.0.1:7601 or [::1]:7601");
+                         "expected host:port, such as 127.0.0.1:7601 or [::1]:7601, with a port up "
+                         "to 65535");
     if (bracketed)
         host = slice_sub(host, 1, host.len - 2);
     out->host = arena_copy_text(arena, host);

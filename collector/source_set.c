@@ -2,6 +2,7 @@
  * builds the map again: rare, and linear. */
 #include "collector/source_set.h"
 
+#include "base/diag.h"
 #include "collector/limits.h"
 
 #include <stdlib.h>
@@ -90,6 +91,9 @@ static void apply_settings(struct source_set *set, struct source *source,
             format = override->format;
     }
     source->format = format.len > 0 ? format_find(format) : NULL;
+    if (format.len > 0 && source->format == NULL)
+        diag_warn("%.*s: no format is called \"%.*s\": it is recognised from the lines",
+                  SLICE_ARG(said->about.path), (int)(format.len < 40 ? format.len : 40), format.data);
 }
 
 static enum status load_position(struct source_set *set, struct source *source,

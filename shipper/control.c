@@ -214,7 +214,10 @@ enum status control_ask(const char *state, const char *question, struct buf *out
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
         status =
-            error_set(err, STATUS_NOT_FOUND, "no shipper runs with the state directory %s", state);
+            error_set(err, STATUS_NOT_FOUND,
+                      "no shipper runs with the state directory %s: start it, or name that of the "
+                      "one that runs with --state",
+                      state);
     else if (send(fd, question, len, MSG_NOSIGNAL) != (ssize_t)len ||
              send(fd, "\n", 1, MSG_NOSIGNAL) != 1)
         status = error_set_errno(err, errno, "cannot ask the shipper");

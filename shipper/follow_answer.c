@@ -74,7 +74,9 @@ static void begin(struct follow *follow, struct source *source)
         diag_warn("%s: the collector does not know it: sent again from byte %llu", source->gen.path,
                   (unsigned long long)offset);
     go_on_at(follow, source, offset, TAIL_HASH_UNKNOWN,
-             "the collector has nothing of it: from its beginning");
+             offset == 0 ? "the collector has nothing of it: from its beginning"
+                         : "the collector has nothing of it: from where it ended when it was first "
+                           "seen (start_at)");
 }
 
 /* The record under the old number must go, or the next start would look for its file. */

@@ -165,6 +165,9 @@ static enum status run(struct io *io, const struct shipper_settings *settings, s
         STATUS_OK)
         diag_warn("%s", err->message); /* works without */
     start_handles(&program, settings);
+    if (settings->source_count == 0)
+        diag_warn("no source is given, so no file is followed: name some with --source, or under "
+                  "\"source\" in the file");
     diag_info("follows %u patterns, sends to %s:%u", settings->source_count,
               settings->collector.host, settings->collector.port);
     (void)uv_run(&program.loop, UV_RUN_DEFAULT);

@@ -219,7 +219,9 @@ enum status shipper_settings_finish(struct shipper_settings *settings, struct ar
     enum status status = default_host(settings, arena, err);
 
     if (status == STATUS_OK && (settings->geo == NULL || settings->geo[0] == '\0'))
-        return error_set(err, STATUS_INVALID, "no geo: give --geo NAME");
+        return error_set(err, STATUS_INVALID,
+                         "which geo is this host in? Set \"geo\" in the file, or --geo NAME "
+                         "(that of its collector)");
     if (status == STATUS_OK)
         status = check_text("geo", slice_of(settings->geo), LABEL_SIZE_MAX, err);
     if (status == STATUS_OK)

@@ -3,6 +3,7 @@
 
 #include "base/diag.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct transport_events session_events;
@@ -279,9 +280,13 @@ static void on_connected(void *user)
 static void on_closed(void *user, const char *why)
 {
     struct session *session = user;
+    char hint[200];
 
     session->now_ns = io_mono_ns(session->io);
-    session_fail(session, why);
+    if (session->state == SESSION_GREETING)
+        (void)snprintf(hint, sizeof(hint), "%s, before it greeted: is this its port for shippers "
+                                           "(--wire, 7601) and not that for queries?", why);
+    session_fail(session, session->state == SESSION_GREETING ? hint : why);
 }
 
 static void on_drained(void *user)

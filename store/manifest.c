@@ -157,7 +157,10 @@ enum status manifest_read(struct manifest *manifest, struct io *io, const char *
         return error_set_errno(err, -done, "cannot list %s", dir);
     manifest->last_tried = newest;
     if (newest == 0)
-        return error_set(err, STATUS_NOT_FOUND, "%s has no manifest", dir);
+        return error_set(err, STATUS_NOT_FOUND,
+                         "%s has no manifest: expected the data directory of a collector, or the "
+                         "folder \"store\" in it",
+                         dir);
     current = read_current(manifest, visitor, &missing);
     if (current == 0)
         current = newest;

@@ -138,8 +138,9 @@ static enum status take_lock(struct store *store, struct error *err)
     done = store->io->file->lock(store->io, store->lock_fd);
     if (done < 0) {
         (void)store->io->file->read_at(store->io, store->lock_fd, text, sizeof(text) - 1, 0);
-        return error_set(err, STATUS_BUSY, "%s is in use by process %.*s", store->dir,
-                         (int)strspn(text, "0123456789"), text);
+        return error_set(err, STATUS_BUSY,
+                         "%s is in use by process %.*s: stop it, or use another directory",
+                         store->dir, (int)strspn(text, "0123456789"), text);
     }
     (void)snprintf(text, sizeof(text), "%ld\n", (long)getpid());
     if (io_write_all(store->io, store->lock_fd, text, strlen(text), 0, path, &ignored) !=

@@ -33,15 +33,27 @@ static const struct command_line line = {
 
 /* ---- whose file is it ---- */
 
-/* Keys at the start of a line that only one of the two programs has. */
+/* Keys at the start of a line that only one of the two programs has; `inner`: in an entry of `sources`,
+ * which both have. */
 static const struct {
     const char *key, *program;
+    bool inner;
 } own_keys[] = {
-    {"collector:", "shipper"}, {"source:", "shipper"},       {"state:", "shipper"},
-    {"host:", "shipper"},      {"host_metrics:", "shipper"}, {"token:", "shipper"},
-    {"data:", "collector"},    {"retention:", "collector"},  {"http:", "collector"},
-    {"wire:", "collector"},    {"sources:", "collector"},    {"derive:", "collector"},
+    {"collector:", "shipper", false}, {"source:", "shipper", false},
+    {"state:", "shipper", false},     {"host:", "shipper", false},
+    {"token:", "shipper", false},     {"host_metrics:", "shipper", false},
+    {"role:", "shipper", true},       {"data:", "collector", false},
+    {"http:", "collector", false},    {"retention:", "collector", false},
+    {"wire:", "collector", false},    {"derive:", "collector", false},
 };
+
+/* Without indent and what begins an entry: "  - {role: web" gives "role: web". */
+static struct slice first_key(struct slice text)
+{
+    while (text.len > 0 && memchr(" -{", text.data[0], 3) != NULL)
+        text = slice_from(text, 1);
+    return text;
+}
 
 static const char *program_by_keys(const char *path)
 {
@@ -55,7 +67,7 @@ static const char *program_by_keys(const char *path)
     rest = buf_slice(&text);
     while (program == NULL && slice_cut(&rest, '\n', &one))
         for (size_t i = 0; i < COUNT_OF(own_keys); i++)
-            if (slice_starts(one, slice_of(own_keys[i].key)))
+            if (slice_starts(own_keys[i].inner ? first_key(one) : one, slice_of(own_keys[i].key)))
                 program = own_keys[i].program;
     buf_release(&text);
     return program;

@@ -74,7 +74,7 @@ static void search_file(struct local_run *run, const char *path)
         return;
     }
     if (grep_scan_file(&run->scan, &input, name, &err) != STATUS_OK)
-        report(run, &err, name);
+        report(run, &err, input.packed != NULL ? NULL : name); /* it says where itself */
     input_close(&input);
     run->found |= run->scan.selected > 0;
     put_summary(run, name);

@@ -9,21 +9,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_packed(int fd)
-{
-    unsigned char head[4] = {0};
-    struct stat info;
+/* By the first bytes of a file. */
+static const struct packing {
+    const char *magic, *unpack; /* NULL: it is unpacked here */
+} packings[] = {
+    {"\x1f\x8b", NULL},             /* gzip, RFC 1952 */
+    {"\x28\xb5\x2f\xfd", NULL},     /* zstd, RFC 8878 */
+    {"\xfd" "7zXZ", "xz -dc"},
+    {"BZh", "bzip2 -dc"},
+};
 
-    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) ||
-        pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head))
-        return false;
-    return (head[0] == 0x1f && head[1] == 0x8b) || /* gzip, RFC 1952 */
-           (head[0] == 0x28 && head[1] == 0xb5 && head[2] == 0x2f && head[3] == 0xfd); /* zstd */
+static const struct packing *packing_of(int fd)
+{
+    char head[6] = {0};
+    struct stat info;
+    ssize_t got;
+
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+        return NULL;
+    got = pread(fd, head, sizeof(head), 0);
+    for (size_t i = 0; i < COUNT_OF(packings) && got > 0; i++)
+        if (slice_starts(slice_make(head, (size_t)got), slice_of(packings[i].magic)))
+            return &packings[i];
+    return NULL;
 }
 
 enum status input_open(const char *path, struct input *out, struct error *err)
 {
     bool standard = strcmp(path, "-") == 0;
+    const struct packing *packing;
     struct stat info;
 
     *out = (struct input){.fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)};
@@ -33,11 +47,15 @@ enum status input_open(const char *path, struct input *out, struct error *err)
         input_close(out);
         return error_set(err, STATUS_IO, "%s: Is a directory", path);
     }
-    if (standard || !is_packed(out->fd)) {
+    packing = standard ? NULL : packing_of(out->fd);
+    if (packing == NULL) {
         (void)posix_fadvise(out->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         return STATUS_OK;
     }
     input_close(out);
+    if (packing->unpack != NULL) /* its bytes would not match, and "nothing found" would be wrong */
+        return error_set(err, STATUS_INVALID, "%s is packed in a way that is not read here: pipe it, "
+                         "as in %s FILE | dendro grep PATTERN -", path, packing->unpack);
     return packed_reader_open(io_system(), path, &out->packed, err);
 }
 

@@ -92,11 +92,14 @@ static const struct config_case {
     {"enum", "mode: fats\n", STATUS_INVALID,
      "f:1:7: mode \"fats\": expected one of fast, safe; did you mean \"fast\"?"},
     {"address without port", "listen: localhost\n", STATUS_INVALID,
-     "f:1:9: listen \"localhost\": expected host:port, such as 127.0.0.1:7601 or [::1]:7601"},
+     "f:1:9: listen \"localhost\": expected host:port, such as 127.0.0.1:7601 or [::1]:7601, "
+     "with a port up to 65535"},
     {"port too large", "listen: a:65536\n", STATUS_INVALID,
-     "f:1:9: listen \"a:65536\": expected host:port, such as 127.0.0.1:7601 or [::1]:7601"},
+     "f:1:9: listen \"a:65536\": expected host:port, such as 127.0.0.1:7601 or [::1]:7601, "
+     "with a port up to 65535"},
     {"ipv6 without brackets", "listen: ::1:7601\n", STATUS_INVALID,
-     "f:1:9: listen \"::1:7601\": expected host:port, such as 127.0.0.1:7601 or [::1]:7601"},
+     "f:1:9: listen \"::1:7601\": expected host:port, such as 127.0.0.1:7601 or [::1]:7601, "
+     "with a port up to 65535"},
     {"boolean", "verbose: maybe\n", STATUS_INVALID, "f:1:10: verbose \"maybe\": expected true or false"},
     {"list for a value", "mode: [fast]\n", STATUS_INVALID,
      "f:1:7: mode: expected one value, not a list (how)"},

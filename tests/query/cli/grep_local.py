@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """`dendro grep` on files against GNU grep: the same flags, patterns and files through both programs; standard output and exit
 status must be equal. GNU grep is the oracle, with LC_ALL=C, since our patterns see bytes."""
+import bz2
+import gzip
 import itertools
+import lzma
 import os
 import pathlib
 import random
@@ -123,6 +126,22 @@ def special_cases(compare):
     compare.check(["--color=always", "foo", "words", "no_such"][1:])
 
 
+def packed_cases(compare):
+    """Ours alone: .gz is read, .xz and .bz2 are refused with the way out instead of not found in them; a cut file is told once."""
+    for name, packed, code, out, said in [
+        ("packed.gz", gzip.compress(FILES["log"]), 0, b"0007 INFO", b""),
+        ("packed.xz", lzma.compress(FILES["log"]), 2, b"", b"xz -dc FILE | dendro grep"),
+        ("packed.bz2", bz2.compress(FILES["log"]), 2, b"", b"bzip2 -dc FILE | dendro grep"),
+        ("cut.gz", gzip.compress(FILES["log"])[:-30], 2, b"", b"dendro: grep: cut.gz is cut short after"),
+    ]:
+        pathlib.Path(name).write_bytes(packed)
+        done = subprocess.run([DENDRO, "grep", "^0007", name], capture_output=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL)
+        compare.count += 1
+        if done.returncode != code or out not in done.stdout or said not in done.stderr:
+            compare.differences.append(([name], (code, out, said), (done.returncode, done.stdout, done.stderr)))
+        pathlib.Path(name).unlink()
+
+
 def main() -> int:
     sample = int(sys.argv[2]) if len(sys.argv) > 2 else 250
     compare = Comparison()
@@ -136,6 +155,7 @@ def main() -> int:
         pathlib.Path("folder/deeper/two").write_text("x\nfoo\n")
         all_cases(compare, sample)
         special_cases(compare)
+        packed_cases(compare)
     for arguments, theirs, ours in compare.differences[:40]:
         print(f"grep {arguments}\n  grep:   {theirs[0]} {theirs[1]!r:.300}\n  dendro: {ours[0]} {ours[1]!r:.300}")
     print(f"{compare.count} comparisons, {len(compare.differences)} differences")

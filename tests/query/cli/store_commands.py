@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "end_to_end"))
@@ -38,6 +39,12 @@ CONFIG_CASES = [
     ("a token file that is not there", "collector.yaml", "geo: fr\nadmin_token_file: /nowhere/token\n", 2,
      ["admin_token_file", "/nowhere/token"]),
     ("two files, one is wrong", "shipper.yaml", "geo: fr\nbatch_sice: 1MiB\n", 2, ["batch_size"]),
+    ("a shipper's by its sources", "my.yaml", "geo: fr\nsources:\n  - {role: web, path: /x/*.log}\n", 0, []),
+    ("a shipper's by its sources, in lines", "my.yaml", "geo: fr\nsources:\n  - path: /x/*.log\n    role: web\n", 0, []),
+    ("a collector's sources", "my.yaml", "geo: fr\nsources:\n  - {path: '*.log', format: gunicorn}\n", 2, ["unknown format", "gunicorn"]),
+    ("no geo, collector", "collector.yaml", "data: /x\n", 2, ["geo", "--geo NAME"]),
+    ("no geo, shipper", "shipper.yaml", "host: a\n", 2, ["geo", "--geo NAME"]),
+    ("a word for a list", "shipper.yaml", "geo: fr\nsource: web\n", 2, [":2:9", "expected a list", "path=GLOB)"]),
 ]
 
 
@@ -65,6 +72,38 @@ def config_cases(checks, top):
         done = dendro("config", "check", good, path)
         right = done.returncode == code and all(word in done.stderr for word in said) and f"{good}: fine" in done.stdout
         checks.that(f"config check: {name}", right, done)
+
+
+def says(command, words, patience_s=10):
+    """A program that is started wrong says all the words; it is stopped if it goes on."""
+    with subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          stdin=subprocess.DEVNULL) as process:
+        stop = threading.Timer(patience_s, process.kill)
+        stop.start()
+        said = ""
+        for line in process.stdout:
+            said += line
+            if all(word in said for word in words):
+                break
+        process.kill()
+        stop.cancel()
+    return all(word in said for word in words), said
+
+
+def first_mistakes(checks, collector, top):
+    """What is said of mistakes that everybody makes once: what happened, and what to do."""
+    shipper = [programs() / "shipper/dendro-shipper", "--config", "/dev/null", "--state", top / "mistaken", "--geo", "stack"]
+    for name, command, words in [
+        ("no source", [*shipper, "--collector", "127.0.0.1:9"], ["no source is given", "--source"]),
+        ("explain of nobody", [*shipper, "explain", "/x"], ["no shipper runs", "start it", "--state"]),
+        ("a store in use", [programs() / "collector/dendro-collector", "--config", "/dev/null", "--geo", "x", "--http",
+                            "127.0.0.1:0", "--wire", "127.0.0.1:0", "--data", collector.data],
+         ["is in use by process", "use another directory"]),
+        ("no data directory", [programs() / "query/cli/dendro", "verify", top], ["no manifest", "data directory of a collector"]),
+        ("store, no such thing", [programs() / "query/cli/dendro", "store", "snapshott", "x"], ["expected inspect", "snapshot NAME"]),
+    ]:
+        right, said = says(command, words)
+        checks.that(f"mistake: {name}", right, said)
 
 
 def tail_cases(checks, collector):
@@ -161,6 +200,7 @@ def main() -> int:
         try:
             wait_for_bytes(collector, {str(log): lines})
             tail_cases(checks, collector)
+            first_mistakes(checks, collector, top)
             for name in "abc":
                 (top / name).mkdir()
             erasure_cases(checks, collector, top, token)

@@ -142,7 +142,7 @@ static enum status parse(const struct command_line *line, const struct option_ta
     const char *server = NULL;
     enum status status = option_presets(table, settings, arena, err);
 
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && !line->offline) {
         status = load_client_file(client, arena, err);
         server = client->server;
     }
@@ -166,8 +166,14 @@ bool command_parse(const struct command_line *line, int argc, char **argv, void 
     enum status status;
 
     memcpy(rows, line->rows, line->row_count * sizeof(rows[0]));
-    memcpy(rows + line->row_count, common_rows, sizeof(common_rows));
-    table.count = line->row_count + COUNT_OF(common_rows);
+    table.count = line->row_count;
+    for (size_t i = 0; i < COUNT_OF(common_rows); i++) {
+        struct option row = common_rows[i];
+
+        row.flags |= line->offline ? OPTION_HIDDEN : 0u;
+        if (!line->offline || row.type != OPTION_GROUP)
+            rows[table.count++] = row;
+    }
     status = parse(line, &table, argc, argv, settings, arguments, arena, &err);
     if (status == STATUS_OK)
         return true;

@@ -40,6 +40,8 @@ struct command_line {
     size_t row_count;
     size_t settings_size; /* begins with struct client_options */
     size_t argument_count_min, argument_count_max;
+    bool offline; /* asks no server: common options are taken, so that an alias serves all commands, but
+                     not shown, and client.yaml is not read */
 };
 
 enum { COMMAND_ARENA_SIZE_MAX = 64 << 20 };

@@ -13,7 +13,7 @@
 enum { PATH_TEXT_MAX = 4096, FILE_SIZE_MAX = 1 << 20 };
 
 struct config_settings {
-    struct client_options client; /* not used; as in verify.c */
+    struct client_options client; /* not used */
 };
 
 static const struct option rows[] = {{.type = OPTION_GROUP, .help = "Options"}};
@@ -23,9 +23,10 @@ static const struct command_line line = {
     .usage = "check FILE...",
     .summary = "Check settings of a collector or a shipper: the file, line, key, what was expected "
                "and the nearest valid key.",
-    .footer = "\nExit status: 0 fine, 2 a mistake.\n",
+    .footer = "Exit status: 0 fine, 2 a mistake.\n",
     .rows = rows,
     .row_count = COUNT_OF(rows),
+    .offline = true,
     .settings_size = sizeof(struct config_settings),
     .argument_count_min = 2,
     .argument_count_max = 1000,

@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The common options are taken, so that an alias with --server serves all commands; none is used.
- */
 struct verify_settings {
-    struct client_options client;
+    struct client_options client; /* not used */
 };
 
 static const struct option rows[] = {{.type = OPTION_GROUP, .help = "Options"}};
@@ -20,9 +18,10 @@ static const struct command_line line = {
     .usage = "DIRECTORY",
     .summary = "Read everything in a data directory of a collector and check it: every page of "
                "every segment, the WAL and the manifest. Also while the collector runs.",
-    .footer = "\nExit status: 0 clean, 1 problems, 2 error.\n",
+    .footer = "Exit status: 0 clean, 1 problems, 2 error.\n",
     .rows = rows,
     .row_count = COUNT_OF(rows),
+    .offline = true,
     .settings_size = sizeof(struct verify_settings),
     .argument_count_min = 1,
     .argument_count_max = 1,

@@ -106,6 +106,19 @@ def first_mistakes(checks, collector, top):
         checks.that(f"mistake: {name}", right, said)
 
 
+def offline_cases(checks, top):
+    """Commands that ask no server show no options of one, and need no client.yaml; an alias with --server still works."""
+    (top / "dendro").mkdir()
+    (top / "dendro/client.yaml").write_text("sever: x\n")
+    good = top / "good-collector.yaml"
+    for name, words in [("verify", ["verify"]), ("config", ["config"])]:
+        done = dendro(*words, "--help")
+        checks.that(f"{name} --help", done.returncode == 0 and "--server" not in done.stdout, done)
+    done = subprocess.run([programs() / "query/cli/dendro", "config", "--server", "http://x", "check", good], text=True,
+                          capture_output=True, env={**os.environ, "XDG_CONFIG_HOME": str(top)}, stdin=subprocess.DEVNULL)
+    checks.that("config check with an alias", done.returncode == 0 and "fine" in done.stdout, done)
+
+
 def tail_cases(checks, collector):
     """The reader takes one line and leaves: the tail ends at once, as grep does, though no further line comes."""
     program = programs() / "query/cli/dendro"
@@ -188,6 +201,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="dendro-cli-") as folder:
         top = pathlib.Path(folder)
         config_cases(checks, top)
+        offline_cases(checks, top)
         token = top / "token"
         token.touch(0o600)
         token.write_text("0123456789abcdef\n")

@@ -106,6 +106,24 @@ void segment_file_unpin(struct segment_file *file)
     segment_cache_trim();
 }
 
+bool segment_file_is_open(struct segment_file *file)
+{
+    bool open;
+
+    (void)pthread_mutex_lock(&file->lock);
+    open = file->segment != NULL;
+    (void)pthread_mutex_unlock(&file->lock);
+    return open;
+}
+
+void segment_file_unpin_and_close(struct segment_file *file)
+{
+    (void)pthread_mutex_lock(&file->lock);
+    if (--file->pins == 0)
+        close_segment(file);
+    (void)pthread_mutex_unlock(&file->lock);
+}
+
 struct catalog *catalog_new(const struct catalog *old, struct segment_file *const *added,
                             uint32_t added_count)
 {

@@ -51,6 +51,10 @@ void segment_file_leave(struct segment_file *file, atomic_uint *leaving);
 enum status segment_file_pin(struct segment_file *file, struct segment **out,
                              struct error *err) WARN_UNUSED;
 void segment_file_unpin(struct segment_file *file);
+/* For who reads a segment once, and found it closed: nobody else has asked for it, so it takes no place
+ * among those that queries keep open. Stays open while others have pinned it. */
+bool segment_file_is_open(struct segment_file *file);
+void segment_file_unpin_and_close(struct segment_file *file);
 
 struct catalog {
     atomic_uint refs;

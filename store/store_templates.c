@@ -133,12 +133,16 @@ static enum status add_segment(struct registry *registry, uint64_t generation,
     struct gathering gathering = {.registry = registry,
                                   .index = map_empty(REGISTRY_RECORD_MAX),
                                   .keys = arena_empty((size_t)REGISTRY_RECORD_MAX * 64)};
+    bool was_open = segment_file_is_open(file);
     enum status status = segment_file_pin(file, &gathering.segment, err);
 
     if (status != STATUS_OK)
         return status;
     status = gather(&gathering, err);
-    segment_file_unpin(file);
+    if (was_open)
+        segment_file_unpin(file);
+    else
+        segment_file_unpin_and_close(file);
     if (status == STATUS_OK)
         status = registry_add(registry, generation, file->entry.number, gathering.seen,
                               gathering.count, err);

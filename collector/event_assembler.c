@@ -1,5 +1,6 @@
 /* collector/event_assembler.c -- three buffers that grow together; while no line had anything to
- * peel, only the bytes are kept. */
+ * peel, only the bytes are kept. Most events are one line, whose end is known when the next one is
+ * there: their bytes are not even copied, if they stay so long. */
 #include "collector/event_assembler.h"
 
 #include <assert.h>
@@ -38,6 +39,7 @@ void event_assembler_reset(struct event_assembler *assembler)
     reset_buf(&assembler->text);
     reset_buf(&assembler->pieces);
     assembler->format = NULL;
+    assembler->borrowed = (struct slice){NULL, 0};
     assembler->plain = true;
     assembler->joins = false;
     assembler->flags = 0;
@@ -49,7 +51,7 @@ void event_assembler_reset(struct event_assembler *assembler)
 bool event_assembler_fits(const struct event_assembler *assembler, struct slice line)
 {
     return assembler->line_count < EVENT_LINES_MAX &&
-           line.len < EVENT_SIZE_MAX - assembler->bytes.len;
+           line.len < EVENT_SIZE_MAX - event_assembler_bytes(assembler).len;
 }
 
 static bool is_plain(const struct assembler_line *line)
@@ -100,6 +102,36 @@ static bool add_text(struct event_assembler *assembler, const struct peeled *pee
     return true;
 }
 
+/* Does the line stand behind what is borrowed, with a newline between? */
+static bool follows(struct slice borrowed, struct slice line)
+{
+    return (uintptr_t)line.data == (uintptr_t)borrowed.data + borrowed.len + 1 &&
+           borrowed.data[borrowed.len] == '\n';
+}
+
+/* Take the line without a copy. False: it must be copied. */
+static bool borrow(struct event_assembler *assembler, const struct assembler_line *line)
+{
+    struct slice *borrowed = &assembler->borrowed;
+
+    if (!line->followed || !is_plain(line))
+        return false;
+    if (assembler->line_count == 0)
+        *borrowed = line->bytes;
+    else if (borrowed->data != NULL && follows(*borrowed, line->bytes))
+        borrowed->len += 1 + line->bytes.len;
+    else
+        return false;
+    assembler->line_count++;
+    assembler->flags |= line->flags;
+    return true;
+}
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "no memory for an event of several lines");
+}
+
 /* Bytes, then text. On failure the buffers are cut back to what they were. */
 static enum status append(struct event_assembler *assembler, const struct assembler_line *line,
                           struct error *err)
@@ -111,6 +143,14 @@ static enum status append(struct event_assembler *assembler, const struct assemb
     bool first = assembler->line_count == 0;
     bool fits = true;
 
+    if (borrow(assembler, line))
+        return STATUS_OK;
+    if (event_assembler_borrows(assembler)) {
+        if (!buf_append_slice(&assembler->bytes, assembler->borrowed))
+            return no_memory(err);
+        bytes_len = assembler->bytes.len;
+        assembler->borrowed = (struct slice){NULL, 0};
+    }
     if (assembler->plain && !is_plain(line))
         fits = start_pieces(assembler);
     fits = fits && (first || buf_append_byte(&assembler->bytes, '\n'));
@@ -126,7 +166,7 @@ static enum status append(struct event_assembler *assembler, const struct assemb
     assembler->text.len = text_len;
     assembler->pieces.len = pieces_len;
     assembler->plain = plain;
-    return error_set(err, STATUS_NO_MEMORY, "no memory for an event of several lines");
+    return no_memory(err);
 }
 
 enum status event_assembler_begin(struct event_assembler *assembler, const struct format *format,
@@ -139,6 +179,7 @@ enum status event_assembler_begin(struct event_assembler *assembler, const struc
     assert(format != NULL && !event_assembler_is_open(assembler));
     if (assembler->bytes.len > 0 || !assembler->plain || assembler->flags != 0)
         event_assembler_reset(assembler); /* who ended the last one has mostly done that */
+    assembler->borrowed = (struct slice){NULL, 0};
     assembler->line_count = 0;
     assembler->joins = false;
     status = append(assembler, line, err);
@@ -170,12 +211,12 @@ enum status event_assembler_add(struct event_assembler *assembler,
 
 struct slice event_assembler_bytes(const struct event_assembler *assembler)
 {
-    return buf_slice(&assembler->bytes);
+    return event_assembler_borrows(assembler) ? assembler->borrowed : buf_slice(&assembler->bytes);
 }
 
 struct slice event_assembler_text(const struct event_assembler *assembler)
 {
-    return buf_slice(assembler->plain ? &assembler->bytes : &assembler->text);
+    return assembler->plain ? event_assembler_bytes(assembler) : buf_slice(&assembler->text);
 }
 
 /* The last piece that begins at `start` or before it, or NULL. */

@@ -27,6 +27,7 @@ enum {
 
 struct event_assembler {
     const struct format *format; /* NULL: empty */
+    struct slice borrowed;       /* the same lines where they came from; `data` NULL: in `bytes` */
     struct buf bytes;            /* lines with newlines between */
     struct buf text;             /* what the format sees, unless `plain` */
     struct buf pieces;           /* of struct peel_piece: from `text` to `bytes`, unless `plain` */
@@ -47,6 +48,7 @@ struct assembler_line {
     uint64_t offset;
     uint32_t source_len;
     uint8_t flags;
+    bool followed; /* as in struct source_line: the bytes may be borrowed */
     const struct peeled *peeled;
 };
 
@@ -68,7 +70,13 @@ enum status event_assembler_begin(struct event_assembler *assembler, const struc
 enum status event_assembler_add(struct event_assembler *assembler,
                                 const struct assembler_line *line, struct error *err) WARN_UNUSED;
 
-/* Bytes and text so far; borrowed until the next call. */
+/* Bytes and text so far; until the next call. If nothing was peeled off and all lines are followed
+ * ones, these are the lines as they were given, not a copy: event_assembler_borrows(). */
+static inline bool event_assembler_borrows(const struct event_assembler *assembler)
+{
+    return assembler->borrowed.data != NULL;
+}
+
 struct slice event_assembler_bytes(const struct event_assembler *assembler);
 struct slice event_assembler_text(const struct event_assembler *assembler);
 

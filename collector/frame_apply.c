@@ -212,22 +212,30 @@ static bool feed_parsed(struct applied *at, const struct source_line *line)
            STATUS_OK;
 }
 
+/* The next one that is not stored yet. */
+static bool next_line(struct batch_reader *reader, uint64_t from, struct batch_line *out)
+{
+    while (batch_line_next(reader, out))
+        if (dedup_line(from, out))
+            return true;
+    return false;
+}
+
 static void feed_lines(struct applied *at, struct batch_reader *reader, uint64_t from, bool raw)
 {
     struct shard_batch *batch = at->worker->filling;
     uint32_t events_before = batch->sink.count, count = 0;
     uint64_t raw_before = batch->sink.raw_count, size = 0;
     struct batch_line line;
+    bool more = next_line(reader, from, &line);
 
-    while (batch_line_next(reader, &line)) {
-        struct source_line one;
+    while (more) {
+        struct source_line one = {line.bytes, line.offset, line.source_len,
+                                  event_flags_of(line.flags), false};
 
-        if (!dedup_line(from, &line))
-            continue;
-        one = (struct source_line){line.bytes, line.offset, line.source_len,
-                                   event_flags_of(line.flags)};
+        one.followed = more = next_line(reader, from, &line);
         count++;
-        size += line.bytes.len + 1;
+        size += one.bytes.len + 1;
         if (!raw && feed_parsed(at, &one))
             continue;
         if (!raw)

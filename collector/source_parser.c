@@ -41,10 +41,12 @@ struct source_parser {
     field_id extra[EXTRA_COUNT];
     struct field_orders orders;
     struct stamp_memory stamps;
-    const struct format *numbered; /* the format that was asked for last, and its number */
+    struct format_context context; /* of the format that was asked for last, */
+    const struct format *numbered; /* this one, and its number */
     uint32_t number;
     const void **compiled; /* by index in formats[] */
     bool *is_compiled;
+    const struct format *compiled_last; /* one of which that is known */
     struct arena compiled_arena;
     struct arena scratch;
     struct event_assembler assembler;
@@ -76,7 +78,7 @@ static enum status load_zone(struct source_parser *parser, struct error *err)
     return zone_load(io_system(), name, &parser->zone, err);
 }
 
-/* Its index in formats[]. A source asks for the same one line after line. */
+/* Its index in formats[], and the context is its. A source asks for the same one line after line. */
 static uint32_t format_number(struct source_parser *parser, const struct format *format)
 {
     uint32_t i = 0;
@@ -87,6 +89,7 @@ static uint32_t format_number(struct source_parser *parser, const struct format 
         i++;
     parser->numbered = format;
     parser->number = i;
+    parser->context.compiled = parser->compiled[i];
     return i;
 }
 
@@ -98,16 +101,18 @@ static enum status compile_format(struct source_parser *parser, const struct for
     uint32_t number = format_number(parser, format);
     enum status status = STATUS_OK;
 
-    if (format->names_in_lines && parser->cache == NULL)
-        parser->cache = calloc(1, sizeof(*parser->cache)); /* NULL: slower */
     if (parser->is_compiled[number])
         return STATUS_OK;
+    if (format->names_in_lines && parser->cache == NULL)
+        parser->cache = calloc(1, sizeof(*parser->cache)); /* NULL: slower */
     parser->is_compiled[number] = true;
     if (format->compile != NULL)
         status = format->compile(parser->settings, &parser->compiled_arena,
                                  &parser->compiled[number], err);
     if (status != STATUS_OK)
         parser->compiled[number] = NULL;
+    parser->context.cache = parser->cache;
+    parser->context.compiled = parser->compiled[number];
     return status;
 }
 
@@ -122,6 +127,12 @@ static enum status init(struct source_parser *parser, struct error *err)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a source's parser");
     extra_fields_resolve(parser->names, parser->extra);
     status = load_zone(parser, err);
+    parser->context = (struct format_context){.settings = parser->settings,
+                                              .names = parser->names,
+                                              .extra = parser->extra,
+                                              .zone = parser->zone,
+                                              .stamps = &parser->stamps,
+                                              .open_state = &parser->assembler.state};
     if (status == STATUS_OK && parser->format != NULL)
         status = compile_format(parser, parser->format, err);
     return status;
@@ -185,21 +196,14 @@ struct draft {
     bool copy; /* the bytes do not stay: copy them into the sink's arena */
 };
 
-static struct format_context context_for(struct source_parser *parser, const struct format *format,
-                                         struct arena *arena)
+/* The parser's context, for this format and until the next call. */
+static const struct format_context *context_for(struct source_parser *parser,
+                                                const struct format *format, struct arena *arena)
 {
-    return (struct format_context){
-        .settings = parser->settings,
-        .names = parser->names,
-        .extra = parser->extra,
-        .zone = parser->zone,
-        .cache = parser->cache,
-        .stamps = &parser->stamps,
-        .receive_ns = parser->receive_ns,
-        .arena = arena,
-        .open_state = &parser->assembler.state,
-        .compiled = parser->compiled[format_number(parser, format)],
-    };
+    (void)format_number(parser, format);
+    parser->context.receive_ns = parser->receive_ns;
+    parser->context.arena = arena;
+    return &parser->context;
 }
 
 /* Room for one more event. */
@@ -323,12 +327,12 @@ static enum status add_event(struct source_parser *parser, const struct draft *d
 static enum status emit(struct source_parser *parser, struct draft *draft, bool remember,
                         struct event_sink *sink, struct error *err)
 {
-    struct format_context context = context_for(parser, draft->format, sink->arena);
+    const struct format_context *context = context_for(parser, draft->format, sink->arena);
     struct parsed_event parsed;
 
-    if (!parse_draft(parser, draft, &context, sink->memory, &parsed) && remember)
+    if (!parse_draft(parser, draft, context, sink->memory, &parsed) && remember)
         draft->format = &format_raw;
-    return add_event(parser, draft, &context, &parsed, remember, sink, err);
+    return add_event(parser, draft, context, &parsed, remember, sink, err);
 }
 
 static struct draft draft_of_assembler(const struct event_assembler *assembler)
@@ -343,7 +347,7 @@ static struct draft draft_of_assembler(const struct event_assembler *assembler)
         .offset = assembler->offset,
         .source_len = assembler->source_len,
         .flags = assembler->flags,
-        .copy = true,
+        .copy = !event_assembler_borrows(assembler),
     };
 }
 
@@ -384,11 +388,9 @@ static enum status finish_open(struct source_parser *parser, uint8_t flags, stru
 static enum line_kind ask(struct source_parser *parser, const struct format *format,
                           struct slice open, struct slice line)
 {
-    struct format_context context = context_for(parser, format, &parser->scratch);
-
     if (format->line_kind == NULL)
         return LINE_STARTS;
-    return format->line_kind(&context, open, line);
+    return format->line_kind(context_for(parser, format, &parser->scratch), open, line);
 }
 
 /* The line begins an event of its own, of a format that waits for more lines (or whose text goes
@@ -397,10 +399,11 @@ static enum status start_open(struct source_parser *parser, const struct format 
                               const struct assembler_line *line, struct event_sink *sink,
                               struct error *err)
 {
-    struct draft draft = draft_of_line(format, line);
+    struct draft draft;
 
     if (event_assembler_fits(&parser->assembler, line->bytes))
         return event_assembler_begin(&parser->assembler, format, line, err);
+    draft = draft_of_line(format, line);
     draft.flags |= EVENT_BOUNDED;
     return emit(parser, &draft, true, sink, err);
 }
@@ -419,14 +422,16 @@ static enum status try_format(struct source_parser *parser, const struct format 
                               const struct assembler_line *line, bool *taken,
                               struct event_sink *sink, struct error *err)
 {
-    struct draft draft = draft_of_line(format, line);
-    struct format_context context;
+    const struct format_context *context;
+    struct draft draft;
     struct parsed_event parsed;
     struct error ignored;
 
-    *taken = compile_format(parser, format, &ignored) == STATUS_OK;
+    *taken = parser->compiled_last == format ||
+             compile_format(parser, format, &ignored) == STATUS_OK;
     if (!*taken)
         return STATUS_OK;
+    parser->compiled_last = format;
     if (format->multi_line || line->peeled->partial) {
         if (parser->known_start == format) {
             assert(says_start(parser, format, line) &&
@@ -437,9 +442,18 @@ static enum status try_format(struct source_parser *parser, const struct format 
         }
         return *taken ? start_open(parser, format, line, sink, err) : STATUS_OK;
     }
+    draft = draft_of_line(format, line);
     context = context_for(parser, format, sink->arena);
-    *taken = parse_draft(parser, &draft, &context, sink->memory, &parsed);
-    return *taken ? add_event(parser, &draft, &context, &parsed, true, sink, err) : STATUS_OK;
+    *taken = parse_draft(parser, &draft, context, sink->memory, &parsed);
+    return *taken ? add_event(parser, &draft, context, &parsed, true, sink, err) : STATUS_OK;
+}
+
+static enum status emit_raw(struct source_parser *parser, const struct assembler_line *line,
+                            struct event_sink *sink, struct error *err)
+{
+    struct draft draft = draft_of_line(&format_raw, line);
+
+    return emit(parser, &draft, true, sink, err);
 }
 
 /* The line belongs to no open event: the source's format, then any other, then raw. */
@@ -448,12 +462,11 @@ static enum status start(struct source_parser *parser, const struct assembler_li
 {
     const struct format *format = parser->format;
     const struct format *found;
-    struct draft draft = draft_of_line(&format_raw, line);
     bool taken = false;
     enum status status = STATUS_OK;
 
     if ((line->flags & (EVENT_NUL_RUN | EVENT_CONTINUED)) != 0)
-        return emit(parser, &draft, true, sink, err);
+        return emit_raw(parser, line, sink, err);
     if (format != NULL)
         status = try_format(parser, format, line, &taken, sink, err);
     if (taken || status != STATUS_OK)
@@ -467,7 +480,7 @@ static enum status start(struct source_parser *parser, const struct assembler_li
     if (taken || status != STATUS_OK)
         return status;
     return line->peeled->partial ? start_open(parser, &format_raw, line, sink, err)
-                                 : emit(parser, &draft, true, sink, err);
+                                 : emit_raw(parser, line, sink, err);
 }
 
 /* The line goes on with the open event, unless that is full. */
@@ -540,6 +553,7 @@ static enum status take_whole(struct source_parser *parser, const struct source_
                                   .offset = source->offset,
                                   .source_len = source->source_len,
                                   .flags = source->flags,
+                                  .followed = source->followed,
                                   .peeled = &peeled};
 
     if (parser->scratch.used > SCRATCH_RESET_SIZE)
@@ -635,15 +649,17 @@ enum status source_parser_feed(struct source_parser *parser, const struct source
 
     parser->receive_ns = receive_ns;
     parser->waiting_since_ns = 0;
-    if (continues_pending(parser, line)) {
-        if ((line->flags & EVENT_PARTIAL) == 0)
-            return complete_pending(parser, line, sink, err);
-        if (hold_back(parser, line))
-            return STATUS_OK;
+    if (parser->pending_len > 0) {
+        if (continues_pending(parser, line)) {
+            if ((line->flags & EVENT_PARTIAL) == 0)
+                return complete_pending(parser, line, sink, err);
+            if (hold_back(parser, line))
+                return STATUS_OK;
+        }
+        status = finish_pending(parser, sink, err);
+        if (status != STATUS_OK)
+            return status;
     }
-    status = finish_pending(parser, sink, err);
-    if (status != STATUS_OK)
-        return status;
     if ((line->flags & EVENT_PARTIAL) != 0 && line->source_len > 0 && hold_back(parser, line))
         return STATUS_OK;
     return take_whole(parser, line, sink, err);
@@ -678,6 +694,7 @@ enum status source_parser_open(struct source_parser *parser, struct event_sink *
     if (event_assembler_is_open(&parser->assembler)) {
         struct draft draft = draft_of_assembler(&parser->assembler);
 
+        assert(draft.copy); /* the last line was not followed */
         draft.flags |= EVENT_OPEN;
         status = emit(parser, &draft, false, sink, err);
     }

@@ -24,6 +24,9 @@ struct source_line {
     uint64_t offset;     /* of its first byte in the source */
     uint32_t source_len; /* bytes it covers in the source, newline included */
     uint8_t flags;       /* EVENT_PARTIAL, EVENT_CONTINUED, EVENT_TRUNCATED, EVENT_NUL_RUN */
+    /* Before these bytes go away, another line of the source is fed that is not followed, or
+     * source_parser_idle() finishes everything: so an open event need not copy them. */
+    bool followed;
 };
 
 /* Events of one batch. Bytes and fields are borrowed: from the lines that were fed (these must

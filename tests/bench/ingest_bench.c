@@ -155,6 +155,7 @@ static bool feed_batch(struct source_parser *parser, struct slice text, size_t *
 {
     static const int64_t receive_ns = INT64_C(1772409600000000000);
     size_t end = *at + BATCH_SIZE;
+    struct source_line line;
     struct error err = {0};
     double start = now_s();
 
@@ -162,13 +163,11 @@ static bool feed_batch(struct source_parser *parser, struct slice text, size_t *
         struct slice rest = slice_from(text, *at), bytes = rest;
 
         (void)slice_cut(&rest, '\n', &bytes);
-        check(source_parser_feed(parser,
-                                 &(struct source_line){.bytes = bytes,
-                                                       .offset = *at,
-                                                       .source_len = (uint32_t)bytes.len + 1},
-                                 receive_ns, sink, &err),
-              &err);
+        line = (struct source_line){
+            .bytes = bytes, .offset = *at, .source_len = (uint32_t)bytes.len + 1};
         *at += bytes.len + 1;
+        line.followed = *at < text.len && *at < end && sink->count + 2 < BATCH_EVENTS;
+        check(source_parser_feed(parser, &line, receive_ns, sink, &err), &err);
         totals->lines++;
     }
     if (*at >= text.len)

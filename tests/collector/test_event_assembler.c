@@ -29,6 +29,7 @@ struct run {
     struct arena arena;
     struct event_sink sink;
     uint64_t offset;
+    enum { COPY, BORROW, BORROW_APART } lines; /* how feed_text() gives them */
 };
 
 static void run_start(struct run *run, const char *format)
@@ -48,12 +49,13 @@ static void run_end(struct run *run)
     arena_release(&run->arena);
 }
 
-static void feed(struct run *run, struct slice bytes, uint8_t flags)
+static void feed_line(struct run *run, struct slice bytes, uint8_t flags, bool followed)
 {
     struct source_line line = {.bytes = bytes,
                                .offset = run->offset,
                                .source_len = (uint32_t)bytes.len + !(flags & EVENT_PARTIAL),
-                               .flags = flags};
+                               .flags = flags,
+                               .followed = followed};
     struct error err = {0};
 
     run->offset += line.source_len;
@@ -61,12 +63,20 @@ static void feed(struct run *run, struct slice bytes, uint8_t flags)
         fail_msg("%s", err.message);
 }
 
+static void feed(struct run *run, struct slice bytes, uint8_t flags)
+{
+    feed_line(run, bytes, flags, false);
+}
+
 static void feed_text(struct run *run, struct slice text)
 {
     struct slice line;
 
-    while (slice_cut(&text, '\n', &line))
-        feed(run, line, 0);
+    while (slice_cut(&text, '\n', &line)) {
+        if (run->lines == BORROW_APART)
+            line = arena_copy(&run->arena, line);
+        feed_line(run, line, 0, run->lines != COPY && text.len > 0);
+    }
     if (text.len > 0)
         feed(run, text, 0);
 }
@@ -184,13 +194,35 @@ static void test_assembly(void **unused)
         struct run run;
 
         print_message("  %s\n", c->name);
-        run_start(&run, c->format);
-        feed_text(&run, slice_of(c->text));
-        finish(&run);
-        describe(&run, got);
-        assert_string_equal(got, c->expected);
-        run_end(&run);
+        for (int lines = COPY; lines <= BORROW_APART; lines++) {
+            run_start(&run, c->format);
+            run.lines = lines;
+            feed_text(&run, slice_of(c->text));
+            finish(&run);
+            describe(&run, got);
+            assert_string_equal(got, c->expected);
+            run_end(&run);
+        }
     }
+}
+
+/* Lines that are followed are not copied: events are parts of what was fed. */
+static void test_followed_lines_stay_where_they_are(void **unused)
+{
+    static const char text[] = G "x\nTraceback\n" G "y\n" G "z";
+    struct run run;
+
+    (void)unused;
+    run_start(&run, "gunicorn_error");
+    run.lines = BORROW;
+    feed_text(&run, SLICE_LITERAL(text));
+    finish(&run);
+    assert_int_equal(run.sink.count, 3);
+    assert_ptr_equal(run.sink.events[0].bytes.data, text);
+    assert_int_equal(run.sink.events[0].bytes.len, strlen(G "x\nTraceback"));
+    assert_ptr_equal(run.sink.events[1].bytes.data, strstr(text, G "y"));
+    assert_ptr_not_equal(run.sink.events[2].bytes.data, strstr(text, G "z"));
+    run_end(&run);
 }
 
 /* Fields stay spans of the stored bytes, whatever was peeled. */
@@ -439,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_idle),       cmocka_unit_test(test_partial),
         cmocka_unit_test(test_times),      cmocka_unit_test(test_restart_anywhere),
         cmocka_unit_test(test_full_arena),
+        cmocka_unit_test(test_followed_lines_stay_where_they_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
-/* tests/fuzz/fuzz_event_assembler.c -- the same lines fed at once, and in batches cut at random,
- * with lines split in two and restarts between: the events must be equal. Byte 0 chooses the format
- * (or none), byte 1 seeds the cuts. */
+/* tests/fuzz/fuzz_event_assembler.c -- the same lines fed at once, most of them followed, and in
+ * batches cut at random, with lines split in two and restarts between: the events must be equal.
+ * Byte 0 chooses the format (or none), byte 1 seeds the cuts. */
 #include "collector/source_parser.h"
 
 #include <assert.h>
@@ -54,12 +54,13 @@ static void parser_make(struct run *run)
         abort();
 }
 
-static void feed(struct run *run, struct slice bytes, uint8_t flags)
+static void feed(struct run *run, struct slice bytes, uint8_t flags, bool followed)
 {
     struct source_line line = {.bytes = bytes,
                                .offset = run->offset,
                                .source_len = (uint32_t)bytes.len + !(flags & EVENT_PARTIAL),
-                               .flags = flags};
+                               .flags = flags,
+                               .followed = followed};
     struct error err = {0};
 
     run->offset += line.source_len;
@@ -94,12 +95,12 @@ static void feed_cut(struct run *run, struct slice line)
     if ((choice & 3) == 0 && line.len > 1) {
         size_t at = 1 + (choice >> 8) % (line.len - 1);
 
-        feed(run, slice_first(line, at), EVENT_PARTIAL);
+        feed(run, slice_first(line, at), EVENT_PARTIAL, false);
         if (choice & 4)
             cut(run);
-        feed(run, slice_from(line, at), EVENT_CONTINUED);
+        feed(run, slice_from(line, at), EVENT_CONTINUED, false);
     } else {
-        feed(run, line, 0);
+        feed(run, line, 0, false);
     }
     if ((choice & 24) == 0)
         cut(run);
@@ -121,7 +122,7 @@ static void run_all(struct run *run, struct slice text, bool cuts)
         if (cuts)
             feed_cut(run, line);
         else
-            feed(run, line, 0);
+            feed(run, line, 0, more && (random_next(run) & 7) != 0);
     }
     if (source_parser_idle(run->parser, 0, true, &run->sink, &err) != STATUS_OK)
         abort();
@@ -146,7 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = slice_make(data + 2, size - 2);
     whole.format = data[0] == 0 ? NULL : formats[data[0] % format_count];
     parts.format = whole.format;
-    parts.random = 1U + data[1];
+    whole.random = parts.random = 1U + data[1];
     run_all(&whole, text, false);
     run_all(&parts, text, true);
     assert(whole.sink.count == parts.sink.count);

@@ -23,7 +23,7 @@ struct page_writer {
     uint32_t known_count;
 };
 
-void page_writer_init(struct page_writer *writer, uint64_t seed, int level);
+void page_writer_init(struct page_writer *writer, uint64_t seed);
 void page_writer_release(struct page_writer *writer);
 
 /* Append the entry of a page to `entries`, and the page to its region or in line. */

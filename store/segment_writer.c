@@ -19,7 +19,7 @@
 
 #include <stdlib.h>
 
-enum { NUMBERS_LEVEL = 1, TEXTS_LEVEL = 3, DIRECTORY_LEVEL = 6 };
+enum { TEXTS_LEVEL = 3, DIRECTORY_LEVEL = 3 };
 
 static enum status no_memory(struct segment_writer *writer)
 {
@@ -560,7 +560,7 @@ static enum status write_content(struct segment_writer *writer, bool plain)
         status = shaped_rows_make(&writer->rows, writer->content, plain, writer->err);
     if (status != STATUS_OK)
         return status;
-    page_writer_init(&writer->pages, seed_of(&writer->summary), NUMBERS_LEVEL);
+    page_writer_init(&writer->pages, seed_of(&writer->summary));
     writer->gathered = calloc(writer->rows.set.family_count + 1, sizeof(*writer->gathered));
     if (writer->gathered == NULL)
         return no_memory(writer);

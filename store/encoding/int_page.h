@@ -33,10 +33,9 @@ struct int_encoder {
     uint8_t *plane;         /* of each byte position */
     size_t capacity;        /* values that the arrays have room for */
     struct buf packed, planes;
-    int level; /* of zstd */
 };
 
-void int_encoder_init(struct int_encoder *encoder, int level);
+void int_encoder_init(struct int_encoder *encoder);
 void int_encoder_release(struct int_encoder *encoder);
 /* Append one page of `count` (1..INT_PAGE_COUNT_MAX) values; false without memory. */
 bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t count,

@@ -32,11 +32,10 @@ struct candidate {
     unsigned dict_count;
 };
 
-void int_encoder_init(struct int_encoder *encoder, int level)
+void int_encoder_init(struct int_encoder *encoder)
 {
     *encoder = (struct int_encoder){.packed = buf_empty((size_t)16 << 20),
-                                    .planes = buf_empty((size_t)16 << 20),
-                                    .level = level};
+                                    .planes = buf_empty((size_t)16 << 20)};
 }
 
 void int_encoder_release(struct int_encoder *encoder)
@@ -256,7 +255,7 @@ static bool append_plane(struct int_encoder *encoder, struct slice plane, double
 
     buf_reset(&encoder->packed);
     if (plane.len >= ENTROPY_COUNT_MIN && cost < (double)worth &&
-        !zstd_append(&encoder->packed, plane, encoder->level))
+        !zstd_append_numbers(&encoder->packed, plane))
         return false;
     start = encoder->packed.len;
     if (start == 0 || start >= worth)

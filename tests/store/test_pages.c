@@ -98,7 +98,7 @@ static void test_numbers(void **state)
     struct int_encoder encoder;
 
     (void)state;
-    int_encoder_init(&encoder, 1);
+    int_encoder_init(&encoder);
     for (size_t c = 0; c < COUNT_OF(number_cases); c++)
         for (size_t k = 0; k < COUNT_OF(counts); k++) {
             struct buf page = buf_empty(1 << 20);
@@ -138,7 +138,7 @@ static void test_codes(void **state)
     struct int_encoder encoder;
 
     (void)state;
-    int_encoder_init(&encoder, 1);
+    int_encoder_init(&encoder);
     for (uint32_t limit = 1; limit < 1u << 31; limit *= 3) {
         for (uint32_t i = 0; i < 1000; i++)
             values[i] = random_below(&rng, limit);
@@ -168,7 +168,7 @@ static void test_pool(void **state)
 
     (void)state;
     text_pool_init(&pool);
-    int_encoder_init(&encoder, 1);
+    int_encoder_init(&encoder);
     for (size_t i = 0; i < COUNT_OF(words); i++) {
         uint64_t hash = hash64(words[i], strlen(words[i]));
 

@@ -122,7 +122,7 @@ static void test_bytes(void **unused)
         add_day(store, (uint8_t)(day + 1), day);
     store_stats(store, &stats);
     assert_int_equal(stats.segments, 3);
-    by_bytes[0].bytes_max = stats.segment_bytes / 3; /* two halves of three */
+    by_bytes[0].bytes_max = stats.segment_bytes * 2 / 5; /* two halves of three segments, not three */
     store_close(store);
     store = open_with(sim, by_bytes, 1, 0);
     retain(store);

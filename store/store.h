@@ -44,7 +44,8 @@ struct store_options {
  * newer version). Damage is no error: see store_report(). */
 enum status store_open(const struct store_options *options, struct store **out,
                        struct error *err) WARN_UNUSED;
-/* Make everything durable, stop the threads, close. Appends still queued are completed. */
+/* Make everything durable, stop the threads, close. Appends still queued are completed; unless manual, heads
+ * are sealed, so that the next start has nothing to replay. */
 void store_close(struct store *store);
 
 /* Called once per append on the store's committer thread: OK after fdatasync and publication, or

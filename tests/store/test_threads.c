@@ -1,9 +1,10 @@
 /* tests/store/test_threads.c -- appends, seals, retention of segments' files, and scans from many
- * threads at once: every acknowledged row is seen by every later scan, once. */
+ * threads at once: every acknowledged row is seen by every later scan, once; a clean stop. */
 #include "store/scan.h"
 #include "store/store.h"
 #include "tests/support/temp_dir.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -232,10 +233,47 @@ static void test_many_threads(void **unused)
     temp_dir_remove(&dir);
 }
 
+static bool is_empty(const char *path)
+{
+    DIR *folder = opendir(path);
+    unsigned entries = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder) != NULL)
+        entries++;
+    (void)closedir(folder);
+    return entries == 2; /* "." and ".." */
+}
+
+/* The next start has nothing to replay, and all rows. */
+static void test_clean_stop(void **unused)
+{
+    struct shared shared = {0};
+    struct writer writer = {&shared, 0};
+    struct temp_dir dir;
+    char wal[PATH_MAX];
+    uint32_t failed = 0;
+
+    (void)unused;
+    temp_dir_make(&dir);
+    temp_dir_join(&dir, "wal", wal, sizeof(wal));
+    open_store(&shared, dir.path);
+    (void)write_lines(&writer);
+    store_close(shared.store);
+    assert_int_equal(atomic_load(&shared.acked), BATCHES * LINES);
+    assert_true(is_empty(wal));
+    open_store(&shared, dir.path);
+    assert_int_equal(count_rows(shared.store, &failed), BATCHES * LINES);
+    store_close(shared.store);
+    assert_int_equal(failed, 0);
+    temp_dir_remove(&dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_clean_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,7 @@ enum status segment_block_new(struct segment *segment, uint32_t index,
     block->entry = entry;
     block->own_ids.arena = &block->base.arena;
     block->ids = &block->own_ids;
+    block->uses.arena = &block->base.arena;
     block->lines = buf_empty(BLOCK_ARENA_SIZE_MAX);
     block->base.selected =
         arena_new(&block->base.arena, uint64_t, bit_words(entry->row_count) + 1);
@@ -57,40 +58,119 @@ static enum status read_page(struct segment_block *block, const struct page_ref 
                             err);
 }
 
-static enum status read_numbers(struct segment_block *block, const struct page_ref *page,
-                                uint32_t count, int64_t **out, struct error *err)
+/* Decode a page into `values`, which has room. */
+static enum status decode_numbers(struct segment_block *block, const struct page_ref *page,
+                                  uint32_t count, int64_t *values, struct error *err)
 {
     struct slice bytes;
     enum status status = read_page(block, page, &bytes, err);
 
-    if (status != STATUS_OK)
-        return status;
-    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(int64_t), count);
-    if (*out == NULL)
-        return no_memory(err);
-    return int_page_decode(bytes, count, *out)
-               ? STATUS_OK
-               : segment_corrupt(block->segment, "page of numbers", err);
+    if (status == STATUS_OK && !int_page_decode(bytes, count, values))
+        status = segment_corrupt(block->segment, "page of numbers", err);
+    return status;
 }
 
-static enum status read_numbers32(struct segment_block *block, const struct page_ref *page,
-                                  uint32_t count, uint32_t below, uint32_t **out,
-                                  struct error *err)
+static enum status decode_codes(struct segment_block *block, const struct page_ref *page,
+                                uint32_t count, uint32_t *codes, uint32_t *largest,
+                                struct error *err)
 {
     struct slice bytes;
-    uint32_t largest = 0;
     enum status status = read_page(block, page, &bytes, err);
 
     if (status != STATUS_OK)
         return status;
-    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t), count);
-    if (*out == NULL)
-        return no_memory(err);
-    if (!int_page_decode32(bytes, count, *out))
+    if (!int_page_decode32(bytes, count, codes))
         return segment_corrupt(block->segment, "page of codes", err);
+    *largest = 0;
     for (uint32_t i = 0; i < count; i++)
-        largest = (*out)[i] > largest ? (*out)[i] : largest;
-    return largest < below ? STATUS_OK : segment_corrupt(block->segment, "code", err);
+        *largest = codes[i] > *largest ? codes[i] : *largest;
+    return STATUS_OK;
+}
+
+enum status segment_block_kept(struct segment_block *block, const struct page_ref *page,
+                               uint32_t count, const int64_t **out, struct error *err)
+{
+    bool ready;
+    struct kept_page *kept = page_cache_get(block->segment, page, PAGE_FORM_NUMBERS, count,
+                                            &block->uses, &ready);
+    enum status status = STATUS_OK;
+
+    *out = kept == NULL ? NULL : kept->numbers;
+    if (kept == NULL || ready)
+        return STATUS_OK;
+    status = decode_numbers(block, page, count, kept->numbers, err);
+    page_cache_put(block->segment, page, kept, status == STATUS_OK);
+    return status;
+}
+
+enum status segment_block_kept_codes(struct segment_block *block, const struct page_ref *page,
+                                     uint32_t count, uint32_t below, const uint32_t **out,
+                                     struct error *err)
+{
+    bool ready;
+    struct kept_page *kept =
+        page_cache_get(block->segment, page, PAGE_FORM_CODES, count, &block->uses, &ready);
+    enum status status = STATUS_OK;
+
+    *out = kept == NULL ? NULL : kept->codes;
+    if (kept == NULL)
+        return STATUS_OK;
+    if (!ready) {
+        status = decode_codes(block, page, count, kept->codes, &kept->largest, err);
+        page_cache_put(block->segment, page, kept, status == STATUS_OK);
+    }
+    return status == STATUS_OK && kept->largest >= below
+               ? segment_corrupt(block->segment, "code", err)
+               : status;
+}
+
+static enum status read_numbers(struct segment_block *block, const struct page_ref *page,
+                                uint32_t count, const int64_t **out, struct error *err)
+{
+    enum status status = segment_block_kept(block, page, count, out, err);
+    int64_t *values;
+
+    if (status != STATUS_OK || *out != NULL)
+        return status;
+    values = arena_take(&block->base.arena, sizeof(*values), _Alignof(int64_t), count);
+    if (values == NULL)
+        return no_memory(err);
+    *out = values;
+    return decode_numbers(block, page, count, values, err);
+}
+
+static enum status read_codes(struct segment_block *block, const struct page_ref *page,
+                              uint32_t count, uint32_t below, const uint32_t **out,
+                              struct error *err)
+{
+    enum status status = segment_block_kept_codes(block, page, count, below, out, err);
+    uint32_t *codes, largest;
+
+    if (status != STATUS_OK || *out != NULL)
+        return status;
+    codes = arena_take(&block->base.arena, sizeof(*codes), _Alignof(uint32_t), count);
+    if (codes == NULL)
+        return no_memory(err);
+    *out = codes;
+    status = decode_codes(block, page, count, codes, &largest, err);
+    return status == STATUS_OK && largest >= below ? segment_corrupt(block->segment, "code", err)
+                                                   : status;
+}
+
+/* numbers[i] + times[i]: times of order and stamps are stored as what they are above the times. */
+static enum status add_times(struct segment_block *block, const int64_t *numbers,
+                             const int64_t *times, uint32_t count, const int64_t **out,
+                             struct error *err)
+{
+    int64_t *sums = arena_take(&block->base.arena, sizeof(*sums), _Alignof(int64_t),
+                               (size_t)count + 1);
+
+    if (sums == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < count; i++)
+        sums[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[i]);
+    *out = sums;
+    return STATUS_OK;
 }
 
 bool segment_block_constant(const struct segment_block *block, enum block_page page, int64_t *value)
@@ -100,11 +180,11 @@ bool segment_block_constant(const struct segment_block *block, enum block_page p
     return at->in_line != NULL && int_page_constant((struct slice){at->in_line, at->size}, value);
 }
 
-/* Order times are stored as what they are above the times: mostly nothing. */
+/* Mostly nothing above the times. */
 static enum status read_order(struct segment_block *block, const int64_t **out, struct error *err)
 {
-    const int64_t *times;
-    int64_t *numbers, above;
+    const int64_t *times, *numbers;
+    int64_t above;
     enum status status = segment_block_page(block, PAGE_TIME, &times, err);
 
     *out = times;
@@ -112,28 +192,22 @@ static enum status read_order(struct segment_block *block, const int64_t **out, 
         return status;
     status = read_numbers(block, &block->entry->pages[PAGE_ORDER], block->base.row_count, &numbers,
                           err);
-    for (uint32_t i = 0; i < block->base.row_count && status == STATUS_OK; i++)
-        numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[i]);
-    *out = numbers;
-    return status;
+    return status == STATUS_OK
+               ? add_times(block, numbers, times, block->base.row_count, out, err)
+               : status;
 }
 
 enum status segment_block_page(struct segment_block *block, enum block_page page,
                               const int64_t **out, struct error *err)
 {
-    int64_t *numbers;
     enum status status;
 
     *out = block->pages[page];
     if (*out != NULL)
         return STATUS_OK;
-    if (page == PAGE_ORDER) {
-        status = read_order(block, out, err);
-    } else {
-        status = read_numbers(block, &block->entry->pages[page], block->base.row_count, &numbers,
-                              err);
-        *out = numbers;
-    }
+    status = page == PAGE_ORDER ? read_order(block, out, err)
+                                : read_numbers(block, &block->entry->pages[page],
+                                               block->base.row_count, out, err);
     if (status == STATUS_OK)
         block->pages[page] = *out;
     return status;
@@ -142,12 +216,12 @@ enum status segment_block_page(struct segment_block *block, enum block_page page
 enum status segment_block_sources(struct segment_block *block, const uint32_t **out,
                                  struct error *err)
 {
-    uint32_t *numbers;
+    const uint32_t *numbers;
     enum status status = STATUS_OK;
 
     if (block->sources == NULL) {
-        status = read_numbers32(block, &block->entry->pages[PAGE_SOURCE], block->base.row_count,
-                                block->segment->source_count, &numbers, err);
+        status = read_codes(block, &block->entry->pages[PAGE_SOURCE], block->base.row_count,
+                            block->segment->source_count, &numbers, err);
         if (status == STATUS_OK) {
             block->sources = numbers;
             block_sources_note(block->segment, (uint32_t)(block->entry - block->segment->blocks),
@@ -161,22 +235,27 @@ enum status segment_block_sources(struct segment_block *block, const uint32_t **
 enum status segment_block_templates(struct segment_block *block, const uint32_t **out,
                                    struct error *err)
 {
+    const uint32_t *codes;
     uint32_t *numbers;
     enum status status;
 
     *out = block->templates;
     if (*out != NULL)
         return STATUS_OK;
-    status = read_numbers32(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
-                            UINT32_MAX, &numbers, err);
+    status = read_codes(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
+                        UINT32_MAX, &codes, err);
+    numbers = arena_take(&block->base.arena, sizeof(*numbers), _Alignof(uint32_t),
+                         (size_t)block->base.row_count + 1);
+    if (status == STATUS_OK && numbers == NULL)
+        return no_memory(err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         const struct segment_family *family = segment_family_of(block, k);
 
         for (uint32_t i = section->first_row; i < section->first_row + section->row_count; i++) {
-            if (numbers[i] >= family->template_count)
+            if (codes[i] >= family->template_count)
                 return segment_corrupt(block->segment, "template code", err);
-            numbers[i] += family->first_template;
+            numbers[i] = codes[i] + family->first_template;
         }
     }
     if (status == STATUS_OK)
@@ -190,9 +269,9 @@ static enum status read_dict(struct segment_block *block, const struct segment_c
 {
     struct slice *dict =
         arena_new(&block->base.arena, struct slice, (size_t)column->dict_count + 1);
-    uint32_t *numbers;
-    enum status status = read_numbers32(block, &column->list, column->dict_count,
-                                        block->segment->pool_count, &numbers, err);
+    const uint32_t *numbers;
+    enum status status = read_codes(block, &column->list, column->dict_count,
+                                    block->segment->pool_count, &numbers, err);
 
     if (status == STATUS_OK && dict == NULL)
         status = no_memory(err);
@@ -206,13 +285,9 @@ enum status segment_block_list(struct segment_block *block, uint32_t section, ui
                                const uint32_t **out, struct error *err)
 {
     const struct segment_column *entry = &segment_family_of(block, section)->columns[column];
-    uint32_t *numbers;
-    enum status status = read_numbers32(block, &entry->list, entry->dict_count,
-                                        block->segment->pool_count, &numbers, err);
 
-    if (status == STATUS_OK)
-        *out = numbers;
-    return status;
+    return read_codes(block, &entry->list, entry->dict_count, block->segment->pool_count, out,
+                      err);
 }
 
 static enum status read_texts(struct segment_block *block, const struct page_ref *page,
@@ -354,46 +429,31 @@ enum status segment_block_ids(struct segment_block *block, struct slot_kind kind
                                             : status;
 }
 
-static enum status add_times(struct segment_block *block, const struct segment_section *section,
-                             int64_t *numbers, struct error *err)
-{
-    const int64_t *times;
-    enum status status = segment_block_page(block, PAGE_TIME, &times, err);
-
-    for (uint32_t i = 0; i < section->row_count && status == STATUS_OK; i++)
-        numbers[i] = (int64_t)((uint64_t)numbers[i] + (uint64_t)times[section->first_row + i]);
-    return status;
-}
-
 static enum status load_values(struct segment_block *block, const struct segment_section *section,
                                const struct segment_column *column, const struct page_ref *pages,
                                struct segment_values *out, struct error *err)
 {
     uint32_t count = section->row_count;
-    uint32_t *codes;
-    int64_t *numbers, *scales;
+    const int64_t *times;
     enum status status;
 
     if (column->class == CLASS_TEXTS)
         return read_texts(block, pages, count, &out->texts, err);
-    if (column->class == CLASS_CODES) {
-        status = read_numbers32(block, pages, count, column->dict_count, &codes, err);
-        out->codes = codes;
-        return status;
-    }
-    status = read_numbers(block, pages, count, &numbers, err);
+    if (column->class == CLASS_CODES)
+        return read_codes(block, pages, count, column->dict_count, &out->codes, err);
+    status = read_numbers(block, pages, count, &out->numbers, err);
     if (status != STATUS_OK)
         return status;
-    out->numbers = numbers;
-    if (column->class == CLASS_DECIMALS) {
-        status = read_numbers(block, pages + 1, count, &scales, err);
-        out->scales = scales;
-    } else if (column->class == CLASS_IDS) {
-        status = check_ids(block, column->kind, numbers, count, err);
-    } else if (column->kind.type == SLOT_STAMP) {
-        status = add_times(block, section, numbers, err);
-    }
-    return status;
+    if (column->class == CLASS_DECIMALS)
+        return read_numbers(block, pages + 1, count, &out->scales, err);
+    if (column->class == CLASS_IDS)
+        return check_ids(block, column->kind, out->numbers, count, err);
+    if (column->kind.type != SLOT_STAMP)
+        return STATUS_OK;
+    status = segment_block_page(block, PAGE_TIME, &times, err);
+    return status == STATUS_OK ? add_times(block, out->numbers, times + section->first_row, count,
+                                           &out->numbers, err)
+                               : status;
 }
 
 const struct page_ref *segment_column_pages(const struct segment_block *block, uint32_t section,

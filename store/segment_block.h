@@ -6,7 +6,7 @@
 #ifndef DENDRO_STORE_SEGMENT_BLOCK_H
 #define DENDRO_STORE_SEGMENT_BLOCK_H
 
-#include "store/segment_format.h"
+#include "store/page_cache.h"
 
 /* A column of a section; what is set depends on its class. All arrays are by row of the section.
  * What only printing needs (dict, ids) comes with segment_block_printable(). */
@@ -42,6 +42,7 @@ struct segment_block {
     struct segment_values **values;          /* [section][column]; NULL: nothing loaded yet */
     struct segment_few **few;                /* [section], see segment_few.h; NULL: none made yet */
     struct pool_hold hold;
+    struct page_uses uses;
     struct id_cache own_ids, *ids;
     struct stamp_cache stamps;
     struct buf lines;                       /* rendered for FIELD_ID_MSG */
@@ -62,6 +63,14 @@ static inline const struct segment_family *segment_family_of(const struct segmen
 /* Numbers of a page of the block, one per row; source and template pages are checked. */
 enum status segment_block_page(struct segment_block *block, enum block_page page,
                               const int64_t **out, struct error *err) WARN_UNUSED;
+/* `count` numbers of a page of the segment, if they are kept between queries: whole and not checked
+ * against any pool; *out NULL: they are not, and nothing was read. */
+enum status segment_block_kept(struct segment_block *block, const struct page_ref *page,
+                               uint32_t count, const int64_t **out, struct error *err) WARN_UNUSED;
+/* The same for codes, all of which must be less than `below`. */
+enum status segment_block_kept_codes(struct segment_block *block, const struct page_ref *page,
+                                     uint32_t count, uint32_t below, const uint32_t **out,
+                                     struct error *err) WARN_UNUSED;
 /* Is it known without a look into the file that every row has the same number there? `value` is then
  * set, and nothing is made. */
 bool segment_block_constant(const struct segment_block *block, enum block_page page,

@@ -646,6 +646,7 @@ static void segment_release(struct block *base)
 
     buf_release(&block->lines);
     pool_hold_release(&block->hold);
+    page_uses_end(&block->uses);
     free(block);
 }
 

@@ -3,10 +3,12 @@
 
 #include "base/memory_budget.h"
 #include "store/catalog.h"
+#include "store/page_cache.h"
 
 /* Where no limit is set (tests, the command line). */
 #define PAGES_DEFAULT_MAX ((uint64_t)96 << 20)
 enum { PROTECTED_SHARE = 3 }; /* times as many as are on probation */
+#define TRIM_SIZE ((size_t)4 << 20) /* of pages at a time, before a segment is closed */
 
 struct list {
     struct segment_file *newest, *oldest;
@@ -138,6 +140,7 @@ static void reclaim(size_t wanted)
 {
     uint64_t before = used_by(MEMORY_CATALOG) + used_by(MEMORY_PAGES);
 
+    (void)page_cache_shrink(wanted);
     while (used_by(MEMORY_CATALOG) + used_by(MEMORY_PAGES) + wanted > before && evict_one())
         continue;
 }
@@ -149,6 +152,8 @@ static bool too_much(void)
     (void)pthread_mutex_lock(&cache.lock);
     count = cache.lists[CACHE_PROBATION].count + cache.lists[CACHE_PROTECTED].count;
     (void)pthread_mutex_unlock(&cache.lock);
+    if (memory_budget_over(MEMORY_PAGES, 0))
+        (void)page_cache_shrink(TRIM_SIZE);
     return count > SEGMENTS_OPEN_MAX || memory_budget_over(MEMORY_CATALOG, 0) ||
            memory_budget_over(MEMORY_PAGES, 0);
 }
@@ -167,7 +172,7 @@ bool segment_cache_keep(size_t size)
     if (limit == 0)
         limit = PAGES_DEFAULT_MAX;
     while (used_by(MEMORY_PAGES) + size > limit || memory_budget_over(MEMORY_PAGES, size))
-        if (!evict_one())
+        if (page_cache_shrink(size) == 0 && !evict_one())
             return false;
     memory_budget_charge(MEMORY_PAGES, size);
     return true;

@@ -39,19 +39,33 @@ static uint32_t selected_in(const struct segment_block *block,
     return count;
 }
 
+static enum status read_page(struct segment_block *block, const struct page_ref *page,
+                             struct slice *out, struct error *err)
+{
+    return segment_page_read(block->segment, page, &block->base.arena, out, &block->bytes_read,
+                             err);
+}
+
 static enum status pick_numbers(struct segment_block *block, const struct page_ref *page,
                                 uint32_t value_count, const uint32_t *places, uint32_t count,
                                 int64_t **out, struct error *err)
 {
     struct slice bytes;
-    enum status status = segment_page_read(block->segment, page, &block->base.arena, &bytes,
-                                           &block->bytes_read, err);
+    const int64_t *kept;
+    enum status status = segment_block_kept(block, page, value_count, &kept, err);
 
     if (status != STATUS_OK)
         return status;
     *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(int64_t), (size_t)count + 1);
     if (*out == NULL)
         return no_memory(err);
+    for (uint32_t i = 0; i < count && kept != NULL; i++)
+        (*out)[i] = kept[places[i]];
+    if (kept != NULL)
+        return STATUS_OK;
+    status = read_page(block, page, &bytes, err);
+    if (status != STATUS_OK)
+        return status;
     return int_page_pick(bytes, value_count, places, count, *out)
                ? STATUS_OK
                : segment_corrupt(block->segment, "page of numbers", err);
@@ -61,12 +75,26 @@ static enum status pick_codes(struct segment_block *block, const struct page_ref
                               uint32_t value_count, const uint32_t *places, uint32_t count,
                               uint32_t below, uint32_t **out, struct error *err)
 {
+    struct slice bytes;
+    const uint32_t *kept; /* of other families, too, with bounds of their own */
     int64_t *numbers;
-    enum status status = pick_numbers(block, page, value_count, places, count, &numbers, err);
+    enum status status =
+        segment_block_kept_codes(block, page, value_count, UINT32_MAX, &kept, err);
 
+    if (status != STATUS_OK)
+        return status;
+    numbers = arena_take(&block->base.arena, sizeof(*numbers), _Alignof(int64_t),
+                         (size_t)count + 1);
     *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t), (size_t)count + 1);
-    if (status == STATUS_OK && *out == NULL)
+    if (*out == NULL || numbers == NULL)
         return no_memory(err);
+    for (uint32_t i = 0; i < count && kept != NULL; i++)
+        numbers[i] = kept[places[i]];
+    if (kept == NULL)
+        status = read_page(block, page, &bytes, err);
+    if (status == STATUS_OK && kept == NULL &&
+        !int_page_pick(bytes, value_count, places, count, numbers))
+        return segment_corrupt(block->segment, "page of codes", err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         if ((uint64_t)numbers[i] >= below)
             return segment_corrupt(block->segment, "code", err);

@@ -218,6 +218,7 @@ struct segment_series {
 
 struct segment_patterns;
 struct gap_index;
+struct kept_page;
 struct rollup_kept;
 struct segment_rollup_field {
     field_id field;
@@ -263,6 +264,7 @@ struct segment {
     struct segment_rollups rollups; /* segment_rollup.h */
     const struct page_ref *pages; /* every page entry once, for segment_verify() */
     atomic_uchar *pages_checked; /* by page entry: 1 if its hash was right once */
+    struct kept_page **kept_pages; /* by page entry: page_cache.h */
     uint32_t page_count;
     uint32_t field_count, format_count, source_count, family_count, template_count, block_count;
     uint32_t pool_page_count, pool_count, ids_count, series_count;

@@ -8,6 +8,7 @@
 #include "base/memory_budget.h"
 #include "store/block_sources.h"
 #include "store/gap_index.h"
+#include "store/page_cache.h"
 #include "store/page_quarantine.h"
 #include "store/segment_cache.h"
 #include "store/segment_pattern.h"
@@ -175,6 +176,7 @@ void segment_close(struct segment *segment)
 {
     if (segment == NULL)
         return;
+    page_cache_forget(segment);
     for (uint32_t i = 0; segment->pool_pages != NULL && i < segment->pool_page_count; i++) {
         struct text_page *page = atomic_load(&segment->pool_pages[i]);
 

@@ -51,7 +51,7 @@ static const struct {
 /* Without indent and what begins an entry: "  - {role: web" gives "role: web". */
 static struct slice first_key(struct slice text)
 {
-    while (text.len > 0 && memchr(" -{", text.data[0], 3) != NULL)
+    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '-' || text.data[0] == '{'))
         text = slice_from(text, 1);
     return text;
 }

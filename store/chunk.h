@@ -1,9 +1,9 @@
 /* store/chunk.h -- one batch as it is kept: the payload of its WAL record and, in the same bytes,
  * a piece of the head. Encoded once; never parsed again but for the check at replay.
  *
- * Layout, version 1, integers little-endian, arrays aligned to 8:
+ * Layout, version 2, integers little-endian:
  *   offset  size  field
- *        0     4  version          1
+ *        0     4  version          2
  *        4     4  source_count
  *        8     4  format_count
  *       12     4  binding_count    distinct (field, type, unit, computed)
@@ -15,13 +15,23 @@
  *       36     4  loss_count
  *       40     4  tables_size
  *       44     4  fields_size
- *       48     8  text_size
+ *       48     4  text_size
+ *       52     4  values_size
  *       56     8  first_sequence   of row 0; samples follow the complete rows, then open rows
- *       64        rows, samples, tables, fields, text, bindings
- * Tables: sources, formats, watermarks, losses, series. A binding: its name, then one byte
- * type << 4 | unit << 1 | computed. Texts are a varint length and bytes.
- * Fields of a row: varint count, then per field varint binding and either varint start, varint len
- * (a span of the row's text) or varint len and bytes (computed).
+ *       64     4  value_count      computed texts that the fields name
+ *       68     4  shape_count      distinct lists of bindings of a row
+ *       72     4  place_count      length of all those lists together
+ *       76     4  columns_size
+ *       80        samples, tables, columns, fields, text, values, shapes, bindings
+ * Tables: sources, each with a varint, the smallest offset of its rows; formats; watermarks; losses;
+ * series; then of each column (enum chunk_column_name) a byte, the width, and two varints, base and
+ * scale. Columns: chunk_column.h. A binding: its name, then one byte type << 4 | unit << 1 | computed.
+ * Texts are a varint length and bytes. Shapes: of each, and of one behind the last, 4 bytes: index of
+ * its first place; then of each place 2 bytes, its binding.
+ * Fields of a row: varint shape, then for each of its places either a varint value (computed) or, for
+ * a span of the row's text, zigzag varint start - end of the span before it in the row, varint len.
+ *
+ * Version 1 had rows of 48 bytes and wrote every computed text out; chunk_v1.h converts it.
  *
  * Thread safety: a chunk does not change after chunk_new(); its count of references is atomic. */
 #ifndef DENDRO_STORE_CHUNK_H
@@ -29,6 +39,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "store/chunk_column.h"
 #include "store/event.h"
 #include "store/name_table.h"
 #include "store/source_table.h"
@@ -37,8 +48,8 @@
 #include <stdatomic.h>
 
 enum {
-    CHUNK_VERSION = 1,
-    CHUNK_HEADER_SIZE = 64,
+    CHUNK_VERSION = 2,
+    CHUNK_HEADER_SIZE = 80,
     CHUNK_SEQUENCE_AT = 56,
     CHUNK_SIZE_MAX = 64 << 20,  /* a batch: 8 MiB of frame, expanded; see DELIVERY.md 4.1 */
     CHUNK_ROWS_MAX = 1 << 20,
@@ -47,7 +58,22 @@ enum {
     LOSS_REASON_SIZE_MAX = 64,
 };
 
-struct chunk_row { /* as in the file */
+enum chunk_column_name {
+    CHUNK_TIMES,
+    CHUNK_ORDERS,     /* order time - time */
+    CHUNK_OFFSETS,    /* offset - smallest one of its source */
+    CHUNK_TEXTS,      /* where its text begins; one more than rows, the last is text_size */
+    CHUNK_SOURCE_LENS, /* source_len - length of the text, modulo 2^32 */
+    CHUNK_FIELDS,     /* where its fields begin */
+    CHUNK_SOURCES,
+    CHUNK_FORMATS,
+    CHUNK_LEVELS,
+    CHUNK_FLAGS,
+    CHUNK_VALUES, /* not of rows: where each value begins; one more than values */
+    CHUNK_COLUMN_COUNT
+};
+
+struct chunk_row {
     int64_t time_ns, order_ns;
     uint64_t offset;
     uint32_t text_at, text_len; /* in the text section */
@@ -57,7 +83,6 @@ struct chunk_row { /* as in the file */
     uint16_t format;
     uint8_t level, flags;
 };
-static_assert(sizeof(struct chunk_row) == 48, "padding would change the file format");
 
 struct chunk_sample { /* as in the file */
     int64_t time_ns;
@@ -94,12 +119,15 @@ struct chunk {
 
     uint32_t source_count, format_count, binding_count, row_count, open_count;
     uint32_t sample_count, series_count, watermark_count, loss_count;
-    const struct chunk_row *rows; /* row_count + open_count */
+    uint32_t value_count, shape_count, place_count;
+    struct chunk_column columns[CHUNK_COLUMN_COUNT]; /* see chunk_row_at() */
     const struct chunk_sample *samples;
-    struct slice fields, text;
+    struct slice fields, text, values;
+    const char *shapes, *places; /* encoded */
     struct slice watermarks, losses; /* encoded; see chunk_watermark() */
 
-    uint32_t *source_numbers; /* by the chunk's own index */
+    uint32_t *source_numbers; /* by the chunk's own index, */
+    uint64_t *source_offsets; /* as these, the smallest of each */
     struct chunk_format *formats;
     struct chunk_binding *bindings;
     struct slice *series; /* encoded: see chunk_series_take() */
@@ -123,6 +151,9 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
  * The chunk has one reference. Errors: CORRUPT, INVALID (newer version), NO_MEMORY. */
 enum status chunk_new(struct buf *bytes, const struct chunk_tables *tables, struct chunk **out,
                       struct error *err) WARN_UNUSED;
+/* As chunk_new(), of bytes that chunk_encode() has made a moment ago: their rows are not checked. */
+enum status chunk_new_encoded(struct buf *bytes, const struct chunk_tables *tables,
+                              struct chunk **out, struct error *err) WARN_UNUSED;
 struct chunk *chunk_ref(struct chunk *chunk);
 void chunk_unref(struct chunk *chunk); /* NULL does nothing */
 
@@ -140,6 +171,30 @@ static inline uint64_t chunk_row_sequence(const struct chunk *chunk, uint32_t ro
     return chunk->first_sequence + row + (row >= chunk->row_count ? chunk->sample_count : 0);
 }
 
+/* Any row, complete or open. Cheap, above all where only some of its numbers are used. */
+static inline struct chunk_row chunk_row_at(const struct chunk *chunk, uint32_t row)
+{
+    const struct chunk_column *columns = chunk->columns;
+    uint64_t time = chunk_column_at(&columns[CHUNK_TIMES], row);
+    uint32_t text_at = (uint32_t)chunk_column_at(&columns[CHUNK_TEXTS], row);
+    uint32_t text_len = (uint32_t)chunk_column_at(&columns[CHUNK_TEXTS], row + 1) - text_at;
+    uint32_t source = (uint32_t)chunk_column_at(&columns[CHUNK_SOURCES], row);
+
+    return (struct chunk_row){
+        .time_ns = (int64_t)time,
+        .order_ns = (int64_t)(time + chunk_column_at(&columns[CHUNK_ORDERS], row)),
+        .offset = chunk->source_offsets[source] + chunk_column_at(&columns[CHUNK_OFFSETS], row),
+        .text_at = text_at,
+        .text_len = text_len,
+        .fields_at = (uint32_t)chunk_column_at(&columns[CHUNK_FIELDS], row),
+        .source_len = text_len + (uint32_t)chunk_column_at(&columns[CHUNK_SOURCE_LENS], row),
+        .source = source,
+        .format = (uint16_t)chunk_column_at(&columns[CHUNK_FORMATS], row),
+        .level = (uint8_t)chunk_column_at(&columns[CHUNK_LEVELS], row),
+        .flags = (uint8_t)chunk_column_at(&columns[CHUNK_FLAGS], row),
+    };
+}
+
 static inline struct slice chunk_row_text(const struct chunk *chunk, const struct chunk_row *row)
 {
     return slice_sub(chunk->text, row->text_at, row->text_len);
@@ -148,8 +203,10 @@ static inline struct slice chunk_row_text(const struct chunk *chunk, const struc
 /* Walk the fields of a row: begin, then next until false. */
 struct chunk_fields {
     const struct chunk *chunk;
-    struct slice rest, text;
-    uint64_t left;
+    struct slice text;
+    const char *at, *place; /* of what comes next */
+    uint64_t end;           /* of the span before it */
+    uint32_t left;
 };
 void chunk_fields_begin(const struct chunk *chunk, const struct chunk_row *row,
                         struct chunk_fields *walk);
@@ -164,6 +221,9 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
  * format are the chunk's own indexes. */
 void chunk_event(const struct chunk *chunk, const struct chunk_row *row,
                  struct event_field *fields, struct event *out);
+
+/* Does it have the field at all? */
+bool chunk_row_has_field(const struct chunk *chunk, const struct chunk_row *row, field_id field);
 
 /* Eat one watermark or loss; false at the end. The source of a loss is the chunk's own index. */
 bool watermark_take(struct slice *rest, struct watermark *out);

@@ -1,41 +1,51 @@
-/* store/chunk_encode.c -- a batch into the bytes of a chunk (layout: chunk.h). One buffer: the fixed
- * part is reserved first, then the tables and fields grow behind it, then the text. */
+/* store/chunk_encode.c -- a batch into the bytes of a chunk (layout: chunk.h).
+ *
+ * Two passes over the events: the first encodes their fields and finds the range of each column, so that
+ * all sizes are known; the second writes columns and text to where they stay, in memory of just
+ * that size: a head keeps it for minutes. */
 #include "store/chunk.h"
 
-#include "base/hash.h"
+#include "base/spare.h"
+#include "store/chunk_encode_fields.h"
 
 #include <stdlib.h>
 
-enum {
-    BINDING_SLOTS = 512, /* a small table; when two bindings share a slot, they are found by a walk */
-    GUESSES = 32,
-    FIELD_SIZE = 5, /* of a short field: binding and length in a byte, start in two, and some to spare */
-    SLACK_SIZE = 1024,     /* small tables and bindings */
-    SAMPLE_STRIDE = 16,    /* of events whose computed texts are measured: about is enough */
-    SAMPLE_ALL_MAX = 256,  /* of fewer events all are */
-    FIELD_COUNT_SIZE = 2,  /* EVENT_FIELDS_MAX as a varint, */
-    BINDING_SIZE_MAX = 3,  /* CHUNK_TABLE_COUNT_MAX as one, */
-    NUMBER_SIZE_MAX = 5,   /* and 32 bits: a chunk is no larger */
+enum { SCALE_COUNT = 4 };
+
+struct range {
+    uint64_t min, max;
+};
+
+/* What the second pass cannot find again. */
+struct note {
+    uint64_t distance; /* order time - time */
+    uint32_t fields_at;
+};
+
+struct column_plan {
+    uint64_t base;
+    uint32_t width, scale; /* index in `scales` */
+    char *at;              /* of the next number */
 };
 
 struct encoder {
     const struct batch *batch;
-    struct name_table *fields;
-    struct buf *out;
     struct error *err;
     int64_t *last_order_ns;
     uint32_t row_total;
-    size_t rows_at, samples_at, tables_at, fields_at;
+    struct field_encoder fields;
+    struct note *notes;           /* of each row */
+    struct range *source_offsets; /* of each source */
+    struct range ranges[CHUNK_COLUMN_COUNT];
+    int64_t time_first_ns, time_min_ns, time_max_ns;
+    uint32_t time_scale, order_scale; /* index of the largest that divides all */
+    struct column_plan columns[CHUNK_COLUMN_COUNT];
+    size_t columns_size;
     uint64_t text_size;
-    size_t fields_size; /* about */
-    bool refused;       /* for what `err` says, not for its size */
-    struct event_field *bindings; /* one example of each */
-    uint32_t binding_count, binding_capacity;
-    uint32_t binding_slots[BINDING_SLOTS]; /* index + 1 */
-    uint32_t guesses[GUESSES];             /* binding by place in the row, */
-    uint64_t guess_keys[GUESSES];          /* and what it is one of; 0: nothing yet */
+    struct buf tables;
     struct map series;
     struct arena series_texts;
+    uint32_t *sample_series;
 };
 
 static const struct event *event_at(const struct batch *batch, uint32_t row)
@@ -44,88 +54,7 @@ static const struct event *event_at(const struct batch *batch, uint32_t row)
                                     : &batch->open_events[row - batch->event_count];
 }
 
-static_assert(offsetof(struct event_field, field) == 0 && sizeof(field_id) == 4 &&
-                  offsetof(struct event_field, type) == 4 && offsetof(struct event_field, unit) == 5,
-              "binding_key() reads the three as one number");
-
-/* What fields of one binding have in common, as a number; never 0. */
-static inline uint64_t binding_key(const struct event_field *field)
-{
-    return (get_le64(field) & UINT64_C(0xffffffffffff)) |
-           UINT64_C(1) << (62 + (field->text.data != NULL));
-}
-
-static bool same_binding(const struct event_field *a, const struct event_field *b)
-{
-    return binding_key(a) == binding_key(b);
-}
-
-static bool binding_room(struct encoder *encoder)
-{
-    uint32_t capacity = encoder->binding_capacity == 0 ? 64 : encoder->binding_capacity * 2;
-    struct event_field *grown;
-
-    if (encoder->binding_count < encoder->binding_capacity)
-        return true;
-    if (encoder->binding_count >= CHUNK_TABLE_COUNT_MAX)
-        return false;
-    grown = realloc(encoder->bindings, capacity * sizeof(*grown));
-    if (grown == NULL)
-        return false;
-    encoder->bindings = grown;
-    encoder->binding_capacity = capacity;
-    return true;
-}
-
-/* What was asked to be encoded is wrong; gives false. */
-static bool refuse(struct encoder *encoder, const char *why)
-{
-    encoder->refused = true;
-    (void)error_set(encoder->err, STATUS_INVALID, "%s", why);
-    return false;
-}
-
-static uint32_t find_binding(struct encoder *encoder, const struct event_field *field)
-{
-    uint32_t key = field->field * 64 + field->type * 8u + field->unit * 2u +
-                   (field->text.data == NULL);
-    uint32_t *slot = &encoder->binding_slots[(key * 2654435761u) >> 23];
-
-    if (*slot != 0 && same_binding(&encoder->bindings[*slot - 1], field))
-        return *slot - 1;
-    for (uint32_t i = 0; i < encoder->binding_count; i++)
-        if (same_binding(&encoder->bindings[i], field)) {
-            *slot = i + 1;
-            return i;
-        }
-    if (field->type > FIELD_LEVEL || field->unit > UNIT_KIBIBYTES) {
-        (void)refuse(encoder, "a field has an unknown type or unit");
-        return MAP_NONE;
-    }
-    if (!binding_room(encoder))
-        return MAP_NONE;
-    encoder->bindings[encoder->binding_count] = *field;
-    *slot = ++encoder->binding_count;
-    return encoder->binding_count - 1;
-}
-
-/* Number of the field's binding; MAP_NONE when there is no room for another. `place` is the field's
- * in its row: rows of one format mostly have the same fields at the same places. */
-static uint32_t binding_of(struct encoder *encoder, const struct event_field *field,
-                           uint32_t place)
-{
-    uint64_t key = binding_key(field);
-    uint32_t binding;
-
-    if (place < GUESSES && encoder->guess_keys[place] == key)
-        return encoder->guesses[place];
-    binding = find_binding(encoder, field);
-    if (place < GUESSES && binding != MAP_NONE) {
-        encoder->guesses[place] = binding;
-        encoder->guess_keys[place] = key;
-    }
-    return binding;
-}
+/* ---- the batch, checked ---- */
 
 static enum status check_counts(const struct batch *batch, struct error *err)
 {
@@ -141,66 +70,70 @@ static enum status check_counts(const struct batch *batch, struct error *err)
     return STATUS_OK;
 }
 
-static size_t computed_size(const struct event *event)
+static enum status check_batch(const struct batch *batch, struct error *err)
 {
-    size_t size = 0;
+    enum status status = check_counts(batch, err);
 
-    for (uint32_t i = 0; i < event->field_count; i++)
-        if (event->fields[i].text.data != NULL)
-            size += event->fields[i].text.len;
-    return size;
-}
-
-/* All but its fields: these are checked as they are written. */
-static enum status check_event(struct encoder *encoder, const struct event *event)
-{
-    const struct batch *batch = encoder->batch;
-    struct error *err = encoder->err;
-
-    if (event->source >= batch->source_count || event->format >= batch->format_count)
-        return error_set(err, STATUS_INVALID, "an event names a source or format out of range");
-    if (event->level >= LEVEL_COUNT || event->field_count > EVENT_FIELDS_MAX)
-        return error_set(err, STATUS_INVALID, "an event has a bad level or %u fields",
-                         event->field_count);
-    encoder->text_size += event->bytes.len;
-    encoder->fields_size += 1 + event->field_count * (size_t)FIELD_SIZE;
-    return STATUS_OK;
-}
-
-static enum status check_events(struct encoder *encoder)
-{
-    uint32_t stride = encoder->row_total <= SAMPLE_ALL_MAX ? 1 : SAMPLE_STRIDE;
-    enum status status = STATUS_OK;
-
-    for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++) {
-        const struct event *event = event_at(encoder->batch, row);
-
-        status = check_event(encoder, event);
-        if (row % stride == 0 && status == STATUS_OK)
-            encoder->fields_size += stride * computed_size(event);
-    }
-    return status;
-}
-
-static enum status check_batch(struct encoder *encoder)
-{
-    const struct batch *batch = encoder->batch;
-    enum status status = check_counts(batch, encoder->err);
-
-    if (status == STATUS_OK)
-        status = check_events(encoder);
     for (uint32_t i = 0; i < batch->sample_count && status == STATUS_OK; i++)
         if (batch->samples[i].source >= batch->source_count ||
             batch->samples[i].label_count > SAMPLE_LABELS_MAX)
-            status = error_set(encoder->err, STATUS_INVALID, "a sample has a bad source or labels");
+            status = error_set(err, STATUS_INVALID, "a sample has a bad source or labels");
     for (uint32_t i = 0; i < batch->loss_count && status == STATUS_OK; i++)
         if (batch->losses[i].source >= batch->source_count ||
             batch->losses[i].reason.len > LOSS_REASON_SIZE_MAX)
-            status = error_set(encoder->err, STATUS_INVALID, "a loss has a bad source or reason");
-    if (status == STATUS_OK && encoder->text_size > CHUNK_SIZE_MAX)
-        status = error_set(encoder->err, STATUS_TOO_LARGE, "a batch of %llu bytes",
-                           (unsigned long long)encoder->text_size);
+            status = error_set(err, STATUS_INVALID, "a loss has a bad source or reason");
     return status;
+}
+
+/* All but its fields: these are checked as they are written. */
+static enum status check_event(const struct encoder *encoder, const struct event *event)
+{
+    const struct batch *batch = encoder->batch;
+
+    if (event->source >= batch->source_count || event->format >= batch->format_count)
+        return error_set(encoder->err, STATUS_INVALID,
+                         "an event names a source or format out of range");
+    if (event->level >= LEVEL_COUNT || event->field_count > EVENT_FIELDS_MAX)
+        return error_set(encoder->err, STATUS_INVALID, "an event has a bad level or %u fields",
+                         event->field_count);
+    if (encoder->text_size + event->bytes.len > CHUNK_SIZE_MAX)
+        return error_set(encoder->err, STATUS_TOO_LARGE, "a batch of more than %d bytes",
+                         CHUNK_SIZE_MAX);
+    return STATUS_OK;
+}
+
+/* ---- first pass ---- */
+
+/* Stamps of a log are whole seconds, or thousandths of something. */
+static const uint32_t scales[SCALE_COUNT] = {1000000000, 1000000, 1000, 1};
+
+/* By constants, which the compiler turns into multiplications. */
+static inline uint64_t scaled(uint64_t value, uint32_t scale)
+{
+    switch (scale) {
+    case 0:
+        return value / 1000000000;
+    case 1:
+        return value / 1000000;
+    case 2:
+        return value / 1000;
+    default:
+        return value;
+    }
+}
+
+/* The largest scale from `scale` on that divides the value. */
+static inline uint32_t narrow_scale(uint64_t value, uint32_t scale)
+{
+    while (scaled(value, scale) * scales[scale] != value)
+        scale++;
+    return scale;
+}
+
+static inline void widen(struct range *range, uint64_t value)
+{
+    range->min = value < range->min ? value : range->min;
+    range->max = value > range->max ? value : range->max;
 }
 
 static int64_t order_time(struct encoder *encoder, const struct event *event, bool open)
@@ -213,118 +146,199 @@ static int64_t order_time(struct encoder *encoder, const struct event *event, bo
     return order;
 }
 
-/* As put_varint(), for the numbers of a field: nearly all take a byte or two. */
-static inline char *put_small(char *at, uint64_t value)
+static inline uint64_t time_distance(int64_t a, int64_t b)
 {
-    if (value < 0x80) {
-        *at = (char)value;
-        return at + 1;
-    }
-    if (value < 0x4000) {
-        put_le16(at, (uint16_t)(value >> 7 << 8 | 0x80 | (value & 0x7f)));
-        return at + 2;
-    }
-    return at + put_varint(at, value);
+    return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
 }
 
-/* Room for `size` more bytes at `at`, behind the end of `out`; where that is then, or NULL. */
-static inline char *make_room(struct buf *out, char *at, size_t size)
+static uint8_t flags_of(const struct encoder *encoder, const struct event *event, uint32_t row)
 {
-    size_t used;
-
-    if ((size_t)(out->data + out->capacity - at) >= size)
-        return at;
-    used = (size_t)(at - out->data) - out->len;
-    return buf_reserve(out, used + size) ? out->data + out->len + used : NULL;
+    return event->flags | (row >= encoder->batch->event_count ? EVENT_OPEN : 0);
 }
 
-static bool append_fields(struct encoder *encoder, const struct event *event)
+static uint32_t beyond_text(const struct event *event)
 {
-    enum { FIELD_SIZE_MAX = BINDING_SIZE_MAX + 2 * NUMBER_SIZE_MAX };
-    const struct event_field *const fields = event->fields, *const end = fields + event->field_count;
-    struct buf *out = encoder->out;
-    size_t len = event->bytes.len;
-    bool bad_span = false;
-    char *at = make_room(out, out->data + out->len,
-                         FIELD_COUNT_SIZE + event->field_count * (size_t)FIELD_SIZE_MAX);
+    return event->source_len - (uint32_t)event->bytes.len;
+}
 
-    if (at == NULL)
+static void measure_row(struct encoder *encoder, const struct event *event, uint32_t row)
+{
+    struct range *ranges = encoder->ranges;
+    int64_t order = order_time(encoder, event, row >= encoder->batch->event_count);
+    uint64_t distance = (uint64_t)order - (uint64_t)event->time_ns;
+    struct range *offsets = &encoder->source_offsets[event->source];
+
+    encoder->notes[row] = (struct note){distance, (uint32_t)encoder->fields.out.len};
+    if (event->time_ns < encoder->time_min_ns)
+        encoder->time_min_ns = event->time_ns;
+    if (event->time_ns > encoder->time_max_ns)
+        encoder->time_max_ns = event->time_ns;
+    encoder->time_scale = narrow_scale(
+        time_distance(event->time_ns, encoder->time_first_ns), encoder->time_scale);
+    encoder->order_scale = narrow_scale(distance, encoder->order_scale);
+    widen(offsets, event->offset);
+    widen(&ranges[CHUNK_ORDERS], distance);
+    widen(&ranges[CHUNK_SOURCE_LENS], beyond_text(event));
+    widen(&ranges[CHUNK_SOURCES], event->source);
+    widen(&ranges[CHUNK_FORMATS], event->format);
+    widen(&ranges[CHUNK_LEVELS], event->level);
+    widen(&ranges[CHUNK_FLAGS], flags_of(encoder, event, row));
+    encoder->text_size += event->bytes.len;
+}
+
+static bool first_pass_room(struct encoder *encoder)
+{
+    encoder->notes = spare_take(((size_t)encoder->row_total + 1) * sizeof(*encoder->notes));
+    encoder->source_offsets =
+        malloc(((size_t)encoder->batch->source_count + 1) * sizeof(*encoder->source_offsets));
+    if (encoder->notes == NULL || encoder->source_offsets == NULL)
         return false;
-    at = put_small(at, event->field_count);
-    for (const struct event_field *field = fields; field < end; field++) {
-        uint32_t binding = binding_of(encoder, field, (uint32_t)(field - fields));
-
-        if (binding == MAP_NONE)
-            return false;
-        at = put_small(at, binding);
-        if (field->text.data == NULL) {
-            bad_span |= (uint64_t)field->start + field->len > len;
-            at = put_small(at, field->start);
-            at = put_small(at, field->len);
-            continue;
-        }
-        at = put_small(at, field->text.len);
-        at = make_room(out, at, field->text.len + (size_t)(end - field) * FIELD_SIZE_MAX);
-        if (at == NULL)
-            return false;
-        memcpy(at, field->text.data, field->text.len);
-        at += field->text.len;
-    }
-    buf_commit(out, (size_t)(at - (out->data + out->len)));
-    return !bad_span || refuse(encoder, "a span ends behind its event");
+    for (uint32_t i = 0; i < encoder->batch->source_count; i++)
+        encoder->source_offsets[i] = (struct range){UINT64_MAX, 0};
+    return true;
 }
 
-static bool append_rows(struct encoder *encoder)
+static enum status first_pass(struct encoder *encoder)
 {
-    const struct batch *batch = encoder->batch;
-    struct buf *out = encoder->out;
+    enum status status = STATUS_OK;
+
+    if (!first_pass_room(encoder))
+        return error_set(encoder->err, STATUS_NO_MEMORY, "no memory for a batch");
+    if (encoder->row_total > 0)
+        encoder->time_first_ns = event_at(encoder->batch, 0)->time_ns;
+    for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++) {
+        const struct event *event = event_at(encoder->batch, row);
+
+        status = check_event(encoder, event);
+        if (status != STATUS_OK)
+            break;
+        measure_row(encoder, event, row);
+        status = field_encoder_add(&encoder->fields, event, encoder->err);
+    }
+    return status;
+}
+
+/* ---- columns ---- */
+
+static void plan_column(struct encoder *encoder, enum chunk_column_name name, uint64_t base,
+                        uint64_t max, uint32_t scale)
+{
+    uint32_t count = name == CHUNK_VALUES  ? encoder->fields.values.count + 1
+                     : name == CHUNK_TEXTS ? encoder->row_total + 1
+                                           : encoder->row_total;
+    struct column_plan *column = &encoder->columns[name];
+
+    *column = (struct column_plan){
+        .base = base, .width = chunk_column_width(scaled(max - base, scale)), .scale = scale};
+    encoder->columns_size += chunk_column_size(column->width, count);
+}
+
+/* How far offsets go beyond the smallest of their source. */
+static uint64_t offsets_max(const struct encoder *encoder)
+{
+    uint64_t max = 0;
+
+    for (uint32_t i = 0; i < encoder->batch->source_count; i++) {
+        const struct range *range = &encoder->source_offsets[i];
+
+        if (range->min <= range->max && range->max - range->min > max)
+            max = range->max - range->min;
+    }
+    return max;
+}
+
+static void plan_columns(struct encoder *encoder)
+{
+    enum { PLAIN = SCALE_COUNT - 1 };
+    static const enum chunk_column_name ranged[] = {CHUNK_SOURCE_LENS, CHUNK_SOURCES, CHUNK_FORMATS,
+                                                    CHUNK_LEVELS, CHUNK_FLAGS};
+
+    if (encoder->row_total == 0) {
+        memset(encoder->ranges, 0, sizeof(encoder->ranges));
+        encoder->time_min_ns = encoder->time_max_ns = 0;
+    }
+    plan_column(encoder, CHUNK_TIMES, (uint64_t)encoder->time_min_ns,
+                (uint64_t)encoder->time_max_ns, encoder->time_scale);
+    plan_column(encoder, CHUNK_ORDERS, 0, encoder->ranges[CHUNK_ORDERS].max, encoder->order_scale);
+    plan_column(encoder, CHUNK_OFFSETS, 0, offsets_max(encoder), PLAIN);
+    plan_column(encoder, CHUNK_TEXTS, 0, encoder->text_size, PLAIN);
+    plan_column(encoder, CHUNK_FIELDS, 0, encoder->fields.out.len, PLAIN);
+    plan_column(encoder, CHUNK_VALUES, 0, encoder->fields.values_size, PLAIN);
+    for (size_t i = 0; i < COUNT_OF(ranged); i++)
+        plan_column(encoder, ranged[i], encoder->ranges[ranged[i]].min,
+                    encoder->ranges[ranged[i]].max, PLAIN);
+}
+
+/* Eight bytes are written, of which the next number overwrites what is too much, and the pad takes the
+ * rest. */
+static inline void put_number(struct column_plan *column, uint64_t number)
+{
+    put_le64(column->at, number);
+    column->at += column->width;
+}
+
+static void put_row(struct encoder *encoder, const struct event *event, uint32_t row,
+                    uint32_t text_at)
+{
+    struct column_plan *columns = encoder->columns;
+    const struct note *note = &encoder->notes[row];
+    uint64_t time = (uint64_t)event->time_ns - columns[CHUNK_TIMES].base;
+
+    put_number(&columns[CHUNK_TIMES], scaled(time, encoder->time_scale));
+    put_number(&columns[CHUNK_ORDERS], scaled(note->distance, encoder->order_scale));
+    put_number(&columns[CHUNK_OFFSETS],
+               event->offset - encoder->source_offsets[event->source].min);
+    put_number(&columns[CHUNK_TEXTS], text_at);
+    put_number(&columns[CHUNK_SOURCE_LENS], beyond_text(event) - columns[CHUNK_SOURCE_LENS].base);
+    put_number(&columns[CHUNK_FIELDS], note->fields_at);
+    put_number(&columns[CHUNK_SOURCES], event->source - columns[CHUNK_SOURCES].base);
+    put_number(&columns[CHUNK_FORMATS], event->format - columns[CHUNK_FORMATS].base);
+    put_number(&columns[CHUNK_LEVELS], event->level - columns[CHUNK_LEVELS].base);
+    put_number(&columns[CHUNK_FLAGS],
+               flags_of(encoder, event, row) - columns[CHUNK_FLAGS].base);
+}
+
+static void put_value_places(struct encoder *encoder)
+{
+    const struct slice *values = encoder->fields.values.items;
+    uint64_t at = 0;
+
+    for (uint32_t i = 0; i < encoder->fields.values.count; i++) {
+        put_number(&encoder->columns[CHUNK_VALUES], at);
+        at += values[i].len;
+    }
+    put_number(&encoder->columns[CHUNK_VALUES], at);
+}
+
+/* Second pass: rows into `columns`, their bytes to `text`. */
+static void put_rows(struct encoder *encoder, char *columns, char *text)
+{
+    char nowhere[CHUNK_COLUMN_PAD]; /* columns without bytes */
     uint32_t text_at = 0;
 
-    encoder->fields_at = encoder->out->len;
-    for (uint32_t i = 0; i < encoder->row_total; i++) {
-        const struct event *event = event_at(batch, i);
-        struct chunk_row row = {
-            .time_ns = event->time_ns,
-            .order_ns = order_time(encoder, event, i >= batch->event_count),
-            .offset = event->offset,
-            .text_at = text_at,
-            .text_len = (uint32_t)event->bytes.len,
-            .fields_at = (uint32_t)(out->len - encoder->fields_at),
-            .source_len = event->source_len,
-            .source = event->source,
-            .format = event->format,
-            .level = event->level,
-            .flags = event->flags,
-        };
+    memset(columns, 0, encoder->columns_size); /* the pads */
+    for (enum chunk_column_name i = 0; i < CHUNK_COLUMN_COUNT; i++) {
+        struct column_plan *column = &encoder->columns[i];
+        uint32_t count = i == CHUNK_VALUES  ? encoder->fields.values.count + 1
+                         : i == CHUNK_TEXTS ? encoder->row_total + 1
+                                            : encoder->row_total;
 
-        if (i >= batch->event_count)
-            row.flags |= EVENT_OPEN;
-        text_at += row.text_len;
-        if (!append_fields(encoder, event))
-            return false;
-        memcpy(out->data + encoder->rows_at + i * sizeof(row), &row, sizeof(row));
+        column->at = column->width == 0 ? nowhere : columns;
+        columns += chunk_column_size(column->width, count);
     }
-    return true;
+    for (uint32_t row = 0; row < encoder->row_total; row++) {
+        const struct event *event = event_at(encoder->batch, row);
+
+        put_row(encoder, event, row, text_at);
+        if (event->bytes.len > 0)
+            memcpy(text + text_at, event->bytes.data, event->bytes.len);
+        text_at += (uint32_t)event->bytes.len;
+    }
+    put_number(&encoder->columns[CHUNK_TEXTS], text_at);
+    put_value_places(encoder);
 }
 
-static bool append_texts(struct encoder *encoder)
-{
-    struct buf *out = encoder->out;
-    char *at;
-
-    if (!buf_reserve(out, encoder->text_size))
-        return false;
-    at = out->data + out->len;
-    for (uint32_t i = 0; i < encoder->row_total; i++) {
-        struct slice bytes = event_at(encoder->batch, i)->bytes;
-
-        if (bytes.len > 0)
-            memcpy(at, bytes.data, bytes.len);
-        at += bytes.len;
-    }
-    buf_commit(out, encoder->text_size);
-    return true;
-}
+/* ---- tables and samples ---- */
 
 /* Number of the sample's series in this chunk; its encoding goes to the tables when it is new. */
 static uint32_t series_of(struct encoder *encoder, const struct sample *sample, struct buf *scratch)
@@ -341,111 +355,175 @@ static uint32_t series_of(struct encoder *encoder, const struct sample *sample, 
     key = arena_copy(&encoder->series_texts, buf_slice(scratch));
     if (key.len != scratch->len || !map_put(&encoder->series, key, encoder->series.count))
         return MAP_NONE;
-    if (!buf_append_varint(encoder->out, key.len) || !buf_append_slice(encoder->out, key))
+    if (!buf_append_varint(&encoder->tables, key.len) || !buf_append_slice(&encoder->tables, key))
         return MAP_NONE;
     return encoder->series.count - 1;
 }
 
-static bool append_samples(struct encoder *encoder)
+static bool append_series(struct encoder *encoder)
 {
     const struct batch *batch = encoder->batch;
     struct buf scratch = buf_empty(1 << 20);
     bool fine = true;
 
+    encoder->sample_series = malloc(((size_t)batch->sample_count + 1) * sizeof(uint32_t));
+    if (encoder->sample_series == NULL)
+        return false;
     for (uint32_t i = 0; i < batch->sample_count && fine; i++) {
-        struct chunk_sample row = {
-            .time_ns = batch->samples[i].time_ns,
-            .value = batch->samples[i].value,
-            .source = batch->samples[i].source,
-            .series = series_of(encoder, &batch->samples[i], &scratch),
-        };
-
-        fine = row.series != MAP_NONE;
-        memcpy(encoder->out->data + encoder->samples_at + i * sizeof(row), &row, sizeof(row));
+        encoder->sample_series[i] = series_of(encoder, &batch->samples[i], &scratch);
+        fine = encoder->sample_series[i] != MAP_NONE;
     }
     buf_release(&scratch);
     return fine;
 }
 
-static bool append_small_tables(struct encoder *encoder)
+static bool append_source(struct encoder *encoder, uint32_t i)
+{
+    const struct range *offsets = &encoder->source_offsets[i];
+
+    return source_append(&encoder->tables, &encoder->batch->sources[i]) &&
+           buf_append_varint(&encoder->tables, offsets->min <= offsets->max ? offsets->min : 0);
+}
+
+static bool append_columns(struct encoder *encoder)
+{
+    bool fine = true;
+
+    for (enum chunk_column_name i = 0; i < CHUNK_COLUMN_COUNT && fine; i++) {
+        const struct column_plan *column = &encoder->columns[i];
+
+        fine = buf_append_byte(&encoder->tables, (char)column->width) &&
+               buf_append_varint(&encoder->tables, column->base) &&
+               buf_append_varint(&encoder->tables, scales[column->scale]);
+    }
+    return fine;
+}
+
+static bool append_tables(struct encoder *encoder)
 {
     const struct batch *batch = encoder->batch;
+    struct buf *out = &encoder->tables;
     bool fine = true;
 
     for (uint32_t i = 0; i < batch->source_count && fine; i++)
-        fine = source_append(encoder->out, &batch->sources[i]);
+        fine = append_source(encoder, i);
     for (uint32_t i = 0; i < batch->format_count && fine; i++)
-        fine = buf_append_varint(encoder->out, batch->formats[i].len) &&
-               buf_append_slice(encoder->out, batch->formats[i]);
+        fine = buf_append_varint(out, batch->formats[i].len) &&
+               buf_append_slice(out, batch->formats[i]);
     for (uint32_t i = 0; i < batch->watermark_count && fine; i++)
-        fine = watermark_append(encoder->out, &batch->watermarks[i]);
+        fine = watermark_append(out, &batch->watermarks[i]);
     for (uint32_t i = 0; i < batch->loss_count && fine; i++)
-        fine = loss_append(encoder->out, &batch->losses[i]);
-    return fine;
+        fine = loss_append(out, &batch->losses[i]);
+    return fine && append_series(encoder) && append_columns(encoder);
 }
 
-/* Behind the text, since the bindings are known only when all rows are written. */
-static bool append_bindings(struct encoder *encoder)
-{
-    bool fine = true;
-
-    for (uint32_t i = 0; i < encoder->binding_count && fine; i++) {
-        const struct event_field *field = &encoder->bindings[i];
-        uint8_t kind = (uint8_t)(field->type << 4 | field->unit << 1 | (field->text.data != NULL));
-
-        struct slice name = name_table_name(encoder->fields, field->field);
-
-        fine = name.len > 0 && buf_append_varint(encoder->out, name.len) &&
-               buf_append_slice(encoder->out, name) && buf_append_byte(encoder->out, (char)kind);
-    }
-    return fine;
-}
-
-static void put_header(struct encoder *encoder, size_t fields_end)
+static char *put_samples(const struct encoder *encoder, char *at)
 {
     const struct batch *batch = encoder->batch;
-    const uint32_t words[] = {
-        CHUNK_VERSION,          batch->source_count,     batch->format_count,
-        encoder->binding_count, batch->event_count,      batch->open_event_count,
-        batch->sample_count,    encoder->series.count,   batch->watermark_count,
-        batch->loss_count,      (uint32_t)(encoder->fields_at - encoder->tables_at),
-        (uint32_t)(fields_end - encoder->fields_at),
+
+    for (uint32_t i = 0; i < batch->sample_count; i++, at += sizeof(struct chunk_sample)) {
+        struct chunk_sample row = {
+            .time_ns = batch->samples[i].time_ns,
+            .value = batch->samples[i].value,
+            .source = batch->samples[i].source,
+            .series = encoder->sample_series[i],
+        };
+
+        memcpy(at, &row, sizeof(row));
+    }
+    return at;
+}
+
+/* ---- all of it ---- */
+
+static void put_header(const struct encoder *encoder, char *at)
+{
+    const struct batch *batch = encoder->batch;
+    const struct field_encoder *fields = &encoder->fields;
+    const uint32_t words[CHUNK_HEADER_SIZE / sizeof(uint32_t)] = {
+        CHUNK_VERSION,
+        batch->source_count,
+        batch->format_count,
+        fields->kinds.count,
+        batch->event_count,
+        batch->open_event_count,
+        batch->sample_count,
+        encoder->series.count,
+        batch->watermark_count,
+        batch->loss_count,
+        (uint32_t)encoder->tables.len,
+        (uint32_t)fields->out.len,
+        (uint32_t)encoder->text_size,
+        (uint32_t)fields->values_size,
+        0, /* first_sequence, */
+        0, /* set when it is known */
+        fields->values.count,
+        fields->starts.count,
+        fields->places.count,
+        (uint32_t)encoder->columns_size,
     };
 
     for (size_t i = 0; i < COUNT_OF(words); i++)
-        put_le32(encoder->out->data + i * sizeof(uint32_t), words[i]);
-    put_le64(encoder->out->data + 48, encoder->text_size);
-    put_le64(encoder->out->data + CHUNK_SEQUENCE_AT, 0);
+        put_le32(at + i * sizeof(uint32_t), words[i]);
 }
 
-static enum status encode(struct encoder *encoder)
+static char *put_slice(char *at, struct slice bytes)
 {
-    const struct batch *batch = encoder->batch;
-    struct buf *out = encoder->out;
-    size_t fixed, fields_end;
-    bool fine;
+    if (bytes.len > 0)
+        memcpy(at, bytes.data, bytes.len);
+    return at + bytes.len;
+}
 
-    encoder->rows_at = CHUNK_HEADER_SIZE;
-    encoder->samples_at = encoder->rows_at + encoder->row_total * sizeof(struct chunk_row);
-    fixed = encoder->samples_at + batch->sample_count * sizeof(struct chunk_sample);
-    encoder->tables_at = fixed;
-    /* Most often that is enough, and little is left over. */
-    fine = buf_reserve(out, fixed + encoder->text_size + encoder->fields_size + SLACK_SIZE);
-    if (fine) {
-        buf_commit(out, fixed);
-        fine = append_small_tables(encoder) && append_samples(encoder) && append_rows(encoder);
-        fields_end = out->len;
-        fine = fine && append_texts(encoder) && append_bindings(encoder);
-        if (fine)
-            put_header(encoder, fields_end);
-    }
-    if (fine)
-        return STATUS_OK;
-    if (encoder->refused)
-        return STATUS_INVALID;
-    if (out->failed)
+static void put_sections(struct encoder *encoder, char *at)
+{
+    const struct field_encoder *fields = &encoder->fields;
+    char *columns;
+
+    put_header(encoder, at);
+    at = put_samples(encoder, at + CHUNK_HEADER_SIZE);
+    columns = put_slice(at, buf_slice(&encoder->tables));
+    at = put_slice(columns + encoder->columns_size, buf_slice(&fields->out));
+    put_rows(encoder, columns, at);
+    at += encoder->text_size;
+    field_encoder_put_values(fields, at);
+    at += fields->values_size;
+    field_encoder_put_shapes(fields, at);
+    field_encoder_put_bindings(fields, at + field_encoder_shapes_size(fields));
+}
+
+static enum status encode(struct encoder *encoder, struct buf *out)
+{
+    const struct field_encoder *fields = &encoder->fields;
+    enum status status = check_batch(encoder->batch, encoder->err);
+    size_t size;
+
+    if (status == STATUS_OK)
+        status = first_pass(encoder);
+    if (status != STATUS_OK)
+        return status;
+    plan_columns(encoder);
+    if (!append_tables(encoder))
+        return error_set(encoder->err, STATUS_TOO_LARGE, "a batch with too many series");
+    size = CHUNK_HEADER_SIZE + encoder->batch->sample_count * sizeof(struct chunk_sample) +
+           encoder->tables.len + encoder->columns_size + fields->out.len + encoder->text_size +
+           fields->values_size + field_encoder_shapes_size(fields) +
+           field_encoder_bindings_size(fields);
+    if (!buf_reserve(out, size))
         return buf_check(out, "a batch", encoder->err);
-    return error_set(encoder->err, STATUS_TOO_LARGE, "a batch with too many fields or series");
+    put_sections(encoder, out->data);
+    buf_commit(out, size);
+    return STATUS_OK;
+}
+
+static void release(struct encoder *encoder)
+{
+    field_encoder_release(&encoder->fields);
+    spare_give(encoder->notes);
+    free(encoder->source_offsets);
+    free(encoder->sample_series);
+    buf_release(&encoder->tables);
+    map_release(&encoder->series);
+    arena_release(&encoder->series_texts);
 }
 
 enum status chunk_encode(const struct batch *batch, struct name_table *fields,
@@ -453,26 +531,24 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
 {
     struct encoder encoder = {
         .batch = batch,
-        .fields = fields,
-        .out = out,
         .err = err,
         .last_order_ns = last_order_ns,
         .row_total = batch->event_count + batch->open_event_count,
+        .time_min_ns = INT64_MAX,
+        .time_max_ns = INT64_MIN,
+        .tables = buf_empty(CHUNK_SIZE_MAX),
         .series = map_empty(CHUNK_TABLE_COUNT_MAX),
         .series_texts = arena_empty(CHUNK_SIZE_MAX),
     };
     enum status status;
 
     *out = buf_empty_spare(CHUNK_SIZE_MAX);
-    status = check_batch(&encoder);
-    if (status == STATUS_OK)
-        status = encode(&encoder);
-    if (status == STATUS_OK)
-        buf_shrink(out); /* a head keeps chunks for minutes */
-    else
+    for (size_t i = 0; i < COUNT_OF(encoder.ranges); i++)
+        encoder.ranges[i] = (struct range){UINT64_MAX, 0};
+    field_encoder_init(&encoder.fields, fields);
+    status = encode(&encoder, out);
+    if (status != STATUS_OK)
         buf_release(out);
-    free(encoder.bindings);
-    map_release(&encoder.series);
-    arena_release(&encoder.series_texts);
+    release(&encoder);
     return status;
 }

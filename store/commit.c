@@ -54,7 +54,7 @@ static void publish_open(struct store *store, struct chunk *chunk)
         bool open = false;
 
         for (uint32_t row = 0; row < chunk->open_count && !open; row++)
-            open = chunk->rows[chunk->row_count + row].source == i;
+            open = chunk_row_at(chunk, chunk->row_count + row).source == i;
         if (state == NULL || (!open && state->open == NULL))
             continue;
         if (!source_states_set_open(&store->states, state, open ? chunk : NULL, i))
@@ -279,10 +279,9 @@ static bool carry_reserve(struct store *store, struct carry *carry, uint64_t low
         carry->source_count++;
         events += chunk->open_count;
         for (uint32_t row = 0; row < chunk->open_count; row++) {
-            struct chunk_fields walk;
+            struct chunk_row at = chunk_row_at(chunk, chunk->row_count + row);
 
-            chunk_fields_begin(chunk, &chunk->rows[chunk->row_count + row], &walk);
-            fields += walk.left;
+            fields += chunk_event_fields(chunk, at.fields_at, NULL);
         }
     }
     carry->sources = calloc((size_t)carry->source_count + 1, sizeof(*carry->sources));
@@ -318,16 +317,16 @@ static void carry_collect(struct store *store, struct carry *carry, uint64_t low
         carry->sources[source] =
             *source_table_source(&store->sources, chunk->source_numbers[state->open_source]);
         for (uint32_t k = 0; k < chunk->open_count; k++) {
-            const struct chunk_row *row = &chunk->rows[chunk->row_count + k];
+            struct chunk_row row = chunk_row_at(chunk, chunk->row_count + k);
             struct event *event = &carry->events[carry->event_count];
 
-            if (row->source != state->open_source)
+            if (row.source != state->open_source)
                 continue;
-            chunk_event(chunk, row, fields, event);
+            chunk_event(chunk, &row, fields, event);
             fields += event->field_count;
             event->source = source;
             event->format = carry_format(
-                carry, name_table_name(&store->formats, chunk->formats[row->format].number));
+                carry, name_table_name(&store->formats, chunk->formats[row.format].number));
             carry->event_count++;
         }
         source++;
@@ -356,7 +355,7 @@ static enum status write_carry(struct store *store, const struct carry *carry, s
     status = chunk_encode(&batch, &store->fields, orders, &bytes, err);
     free(orders);
     if (status == STATUS_OK)
-        status = chunk_new(&bytes, &store->tables, &chunk, err);
+        status = chunk_new_encoded(&bytes, &store->tables, &chunk, err);
     if (status != STATUS_OK)
         return status;
     (void)pthread_mutex_lock(&store->state_lock);

@@ -38,9 +38,16 @@ static enum status no_memory(struct error *err)
     return error_set(err, STATUS_NO_MEMORY, "a block of new rows needs too much memory");
 }
 
-static const struct chunk_row *event_row(const struct row_ref *ref)
+static inline struct chunk_row event_row(const struct row_ref *ref)
 {
-    return &ref->chunk->rows[ref->row];
+    return chunk_row_at(ref->chunk, ref->row);
+}
+
+static struct slice text_of(const struct row_ref *ref)
+{
+    struct chunk_row row = event_row(ref);
+
+    return chunk_row_text(ref->chunk, &row);
 }
 
 static const struct chunk_sample *sample_row(const struct row_ref *ref)
@@ -56,7 +63,7 @@ static uint64_t sequence_of(const struct block *block, const struct row_ref *ref
 
 static uint32_t source_number_of(const struct block *block, const struct row_ref *ref)
 {
-    uint32_t own = block->samples ? sample_row(ref)->source : event_row(ref)->source;
+    uint32_t own = block->samples ? sample_row(ref)->source : event_row(ref).source;
 
     return ref->chunk->source_numbers[own];
 }
@@ -67,17 +74,17 @@ static uint64_t array_value(const struct block *block, const struct row_ref *ref
 {
     switch (which) {
     case BLOCK_TIMES:
-        return (uint64_t)(block->samples ? sample_row(ref)->time_ns : event_row(ref)->time_ns);
+        return (uint64_t)(block->samples ? sample_row(ref)->time_ns : event_row(ref).time_ns);
     case BLOCK_ORDER_TIMES:
-        return (uint64_t)(block->samples ? sample_row(ref)->time_ns : event_row(ref)->order_ns);
+        return (uint64_t)(block->samples ? sample_row(ref)->time_ns : event_row(ref).order_ns);
     case BLOCK_SOURCE_NUMBERS:
         return source_number_of(block, ref);
     case BLOCK_SEQUENCES:
         return sequence_of(block, ref);
     case BLOCK_OFFSETS:
-        return block->samples ? 0 : event_row(ref)->offset;
+        return block->samples ? 0 : event_row(ref).offset;
     case BLOCK_FLAGS:
-        return block->samples ? 0 : event_row(ref)->flags;
+        return block->samples ? 0 : event_row(ref).flags;
     case BLOCK_ARRAY_COUNT:
         break;
     }
@@ -164,7 +171,7 @@ static enum status text_column(struct head_block *head, struct column *out, stru
     if (texts == NULL)
         return no_memory(err);
     for (uint32_t row = 0; row < count; row++)
-        texts[row] = chunk_row_text(head->refs[row].chunk, event_row(&head->refs[row]));
+        texts[row] = text_of(&head->refs[row]);
     *out = (struct column){.kind = COLUMN_TEXT, .type = FIELD_TEXT, .texts = texts};
     return STATUS_OK;
 }
@@ -177,7 +184,7 @@ static enum status level_column(struct head_block *head, struct column *out, str
     if (levels == NULL)
         return no_memory(err);
     for (uint32_t row = 0; row < count; row++)
-        levels[row] = event_row(&head->refs[row])->level;
+        levels[row] = event_row(&head->refs[row]).level;
     return column_of_levels(&head->base.arena, levels, count, out, err);
 }
 
@@ -203,15 +210,17 @@ static enum status span_column(struct head_block *head, field_id field, bool as_
     for (uint32_t row = 0; row < count; row++) {
         const struct chunk_binding *binding;
         struct chunk_fields walk;
+        struct chunk_row from;
         struct slice text;
 
         if (row == 0 || head->refs[row].chunk != chunk) {
             chunk = head->refs[row].chunk;
             has = chunk_has_field(chunk, field);
         }
-        if (!has)
+        from = event_row(&head->refs[row]);
+        if (!has || !chunk_row_has_field(chunk, &from, field))
             continue;
-        chunk_fields_begin(chunk, event_row(&head->refs[row]), &walk);
+        chunk_fields_begin(chunk, &from, &walk);
         while (chunk_fields_next(&walk, &binding, &text))
             if (binding->field == field) {
                 field_values_set(&values, row, text, binding->type, binding->unit);
@@ -238,11 +247,12 @@ static enum status pattern_of_rows(struct head_block *head, field_id field, stru
     column.field_name = name_of;
     column.user = head->tables->fields;
     for (uint32_t row = 0; row < head->base.row_count && status == STATUS_OK; row++) {
+        struct chunk_row from = event_row(&head->refs[row]);
         struct event event;
 
         if (!bit_get(head->base.selected, row))
             continue;
-        chunk_event(head->refs[row].chunk, event_row(&head->refs[row]), fields, &event);
+        chunk_event(head->refs[row].chunk, &from, fields, &event);
         status = pattern_column_line(&column, row, &event, head->format, err);
     }
     if (status == STATUS_OK)
@@ -435,7 +445,7 @@ static enum status head_render(struct block *block, uint32_t row, struct buf *ou
 
     if (block->samples)
         return STATUS_OK; /* a sample has no bytes */
-    (void)buf_append_slice(out, chunk_row_text(head->refs[row].chunk, event_row(&head->refs[row])));
+    (void)buf_append_slice(out, text_of(&head->refs[row]));
     return buf_check(out, "a rendered line", err);
 }
 
@@ -461,6 +471,14 @@ static uint32_t part_rows(const struct head_part *part, bool samples)
                                             : part->chunk->open_count;
 }
 
+static inline bool is_of_part(const struct chunk *chunk, uint32_t row,
+                              const struct head_part *part, bool open)
+{
+    struct chunk_row at = chunk_row_at(chunk, row);
+
+    return at.format == part->format && (!open || at.source == part->source);
+}
+
 static uint32_t collect_part(const struct head_part *part, bool samples, struct row_ref *out)
 {
     const struct chunk *chunk = part->chunk;
@@ -470,8 +488,7 @@ static uint32_t collect_part(const struct head_part *part, bool samples, struct 
                            : open ? chunk->row_count + chunk->open_count : chunk->row_count;
 
     for (uint32_t row = first; row < end; row++)
-        if (samples || (chunk->rows[row].format == part->format &&
-                        (!open || chunk->rows[row].source == part->source)))
+        if (samples || is_of_part(chunk, row, part, open))
             out[count++] = (struct row_ref){chunk, row};
     return count;
 }

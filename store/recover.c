@@ -361,18 +361,18 @@ static void raise_order_times(struct store *store, const struct chunk *chunk)
     uint32_t last_source = UINT32_MAX;
 
     for (uint32_t i = 0; i < chunk->row_count; i++) {
-        const struct chunk_row *row = &chunk->rows[i];
+        struct chunk_row row = chunk_row_at(chunk, i);
         struct source_state *state = (struct source_state *)(uintptr_t)last;
 
-        if (row->source != last_source) {
+        if (row.source != last_source) {
             state = source_states_get(
                 &store->states,
-                &source_table_source(&store->sources, chunk->source_numbers[row->source])->id);
+                &source_table_source(&store->sources, chunk->source_numbers[row.source])->id);
             last = state;
-            last_source = row->source;
+            last_source = row.source;
         }
-        if (state != NULL && row->order_ns > state->order_ns)
-            state->order_ns = row->order_ns;
+        if (state != NULL && row.order_ns > state->order_ns)
+            state->order_ns = row.order_ns;
     }
 }
 
@@ -381,13 +381,15 @@ static void raise_order_times(struct store *store, const struct chunk *chunk)
 static bool is_adopted(struct store *store, const struct chunk *chunk)
 {
     const struct source_state *state;
+    struct chunk_row first;
 
     if (!store->adopt || chunk->row_count == 0)
         return false;
+    first = chunk_row_at(chunk, 0);
     state = source_states_find(
         &store->states,
-        &source_table_source(&store->sources, chunk->source_numbers[chunk->rows[0].source])->id);
-    return state != NULL && chunk->rows[0].offset < state->adopted_offset;
+        &source_table_source(&store->sources, chunk->source_numbers[first.source])->id);
+    return state != NULL && first.offset < state->adopted_offset;
 }
 
 static void replay_record(void *user, const struct wal_record *record, struct buf *payload)

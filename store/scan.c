@@ -182,19 +182,21 @@ static void add_open(struct part_list *list, const struct snapshot_open *open)
     const struct chunk *chunk = open->chunk;
 
     for (uint32_t i = 0; i < chunk->open_count; i++) {
-        const struct chunk_row *row = &chunk->rows[chunk->row_count + i];
+        struct chunk_row row = chunk_row_at(chunk, chunk->row_count + i);
         bool repeated = false;
 
-        for (uint32_t k = 0; k < i && !repeated; k++)
-            repeated = chunk->rows[chunk->row_count + k].source == row->source &&
-                       chunk->rows[chunk->row_count + k].format == row->format;
-        if (row->source == open->source && !repeated)
+        for (uint32_t k = 0; k < i && !repeated; k++) {
+            struct chunk_row other = chunk_row_at(chunk, chunk->row_count + k);
+
+            repeated = other.source == row.source && other.format == row.format;
+        }
+        if (row.source == open->source && !repeated)
             add_part(list, (struct sortable_part){
-                               .part = {chunk, row->format, open->source},
-                               .kind = chunk->formats[row->format].number,
+                               .part = {chunk, row.format, open->source},
+                               .kind = chunk->formats[row.format].number,
                                .rows = chunk->open_count,
-                               .order_min_ns = row->order_ns,
-                               .order_max_ns = row->order_ns,
+                               .order_min_ns = row.order_ns,
+                               .order_max_ns = row.order_ns,
                            });
     }
 }
@@ -216,7 +218,7 @@ static void widen_open(struct sortable_part *part)
     if (part->part.source == PART_ALL_SOURCES)
         return;
     for (uint32_t i = chunk->row_count; i < chunk->row_count + chunk->open_count; i++) {
-        int64_t order = chunk->rows[i].order_ns;
+        int64_t order = chunk_row_at(chunk, i).order_ns;
 
         part->order_min_ns = order < part->order_min_ns ? order : part->order_min_ns;
         part->order_max_ns = order > part->order_max_ns ? order : part->order_max_ns;

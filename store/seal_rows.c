@@ -88,17 +88,17 @@ static void gather_rows(struct gather *gather, uint32_t chunk_index)
     const struct chunk *chunk = out->head->chunks[chunk_index];
 
     for (uint32_t i = 0; i < chunk->row_count; i++) {
-        const struct chunk_row *row = &chunk->rows[i];
+        struct chunk_row row = chunk_row_at(chunk, i);
         struct event *event = &out->events[out->row_count];
 
-        chunk_event(chunk, row, NULL, event);
-        event->source = gather->source_index[chunk->source_numbers[row->source]] - 1;
-        event->format = (uint16_t)(gather->format_index[chunk->formats[row->format].number] - 1);
+        chunk_event(chunk, &row, NULL, event);
+        event->source = gather->source_index[chunk->source_numbers[row.source]] - 1;
+        event->format = (uint16_t)(gather->format_index[chunk->formats[row.format].number] - 1);
         gather->arrived[out->row_count++] = (struct segment_row){
             .event = event,
-            .order_time_ns = row->order_ns,
+            .order_time_ns = row.order_ns,
             .sequence = chunk_row_sequence(chunk, i),
-            .packed = pack_place(chunk_index, row->fields_at),
+            .packed = pack_place(chunk_index, row.fields_at),
         };
     }
 }

@@ -403,7 +403,7 @@ static enum status encode(struct store *store, const struct batch *batch, int64_
     struct buf bytes;
     enum status status = chunk_encode(batch, &store->fields, orders, &bytes, err);
 
-    return status == STATUS_OK ? chunk_new(&bytes, &store->tables, out, err) : status;
+    return status == STATUS_OK ? chunk_new_encoded(&bytes, &store->tables, out, err) : status;
 }
 
 /* The rows are numbered as they stand in the queue, and order times count from here on. */
@@ -540,14 +540,14 @@ static void visit_open(struct store *store, const struct source_state *state,
         source_table_source(&store->sources, chunk->source_numbers[state->open_source]);
 
     for (uint32_t i = 0; i < chunk->open_count && fields != NULL; i++) {
-        const struct chunk_row *row = &chunk->rows[chunk->row_count + i];
+        struct chunk_row row = chunk_row_at(chunk, chunk->row_count + i);
         struct event event;
 
-        if (row->source != state->open_source)
+        if (row.source != state->open_source)
             continue;
-        chunk_event(chunk, row, fields, &event);
+        chunk_event(chunk, &row, fields, &event);
         event.source = 0;
-        visit(user, from, name_table_name(&store->formats, chunk->formats[row->format].number),
+        visit(user, from, name_table_name(&store->formats, chunk->formats[row.format].number),
               &event);
     }
     free(fields);

@@ -4,7 +4,7 @@
  * File, integers little-endian:
  *   offset  size  field
  *        0     8  magic         "DNWAL\r\n\0"
- *        8     4  version       readers refuse a version they do not know
+ *        8     4  version       2: batches of chunk version 2 (chunk.h); 1 is read, too
  *       12     4  reserved      0
  *       16     8  file_number   as in the name; a recycled file that was not begun yet differs
  *       24     8  incarnation   of the store
@@ -42,7 +42,8 @@
 #include <stdint.h>
 
 enum {
-    WAL_VERSION = 1,
+    WAL_VERSION = 2,
+    WAL_VERSION_OLDEST = 1,
     WAL_FILE_HEADER_SIZE = 56,
     WAL_RECORD_HEADER_SIZE = 48,
     WAL_GROUP_RECORDS_MAX = 256, /* three parts each: under IOV_MAX, 1024 */

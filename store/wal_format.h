@@ -35,7 +35,7 @@ static inline enum status wal_file_header_get(const char *from, struct wal_file_
 {
     if (memcmp(from, WAL_MAGIC, 8) != 0 || get_le64(from + 48) != hash64(from, 48))
         return STATUS_CORRUPT;
-    if (get_le32(from + 8) != WAL_VERSION)
+    if (get_le32(from + 8) < WAL_VERSION_OLDEST || get_le32(from + 8) > WAL_VERSION)
         return STATUS_INVALID;
     *out = (struct wal_file_header){
         .file_number = get_le64(from + 16),

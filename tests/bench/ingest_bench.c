@@ -3,8 +3,9 @@
  *   ingest_bench DIR [FORMAT [ROUNDS]]     DIR as tests/bench/corpus.c writes it
  *
  * Feeds the files of each format to the collector's parsers (with derived fields), then encodes the
- * events as the store does, in batches of the collector's size. Prints CPU time per line and a
- * digest of every event: two builds that print the same digests found the same in every line. */
+ * events as the store does, in batches of the collector's size. Prints CPU time per line, bytes of chunk
+ * per byte of text, and a digest of every event: two builds that print the same digests found the same
+ * in every line. */
 #include "base/hash.h"
 #include "base/io.h"
 #include "collector/derive_front.h"
@@ -27,7 +28,7 @@ enum {
 
 struct totals {
     char name[64];
-    uint64_t lines, bytes, events, digest;
+    uint64_t lines, bytes, events, digest, encoded;
     double parse_s, encode_s;
 };
 
@@ -143,6 +144,7 @@ static void flush(struct bench *bench, struct event_sink *sink, struct totals *t
     for (uint32_t i = 0; i < sink->count; i++)
         totals->digest = digest_event(bench, &sink->events[i], totals->digest);
     totals->events += sink->count;
+    totals->encoded += bytes.len;
     buf_release(&bytes);
     arena_reset(sink->arena);
     sink->events = NULL;
@@ -225,10 +227,10 @@ static void print_row(const struct totals *row)
     double lines = (double)(row->lines == 0 ? 1 : row->lines);
     double megabytes = row->bytes == 0 ? 1 : (double)row->bytes / 1e6;
 
-    (void)printf("%-16s %9llu %9llu %7.0f %7.0f %7.2f %7.2f  %016llx\n", row->name,
+    (void)printf("%-16s %9llu %9llu %7.0f %7.0f %7.2f %7.2f %6.3f  %016llx\n", row->name,
                  (unsigned long long)row->lines, (unsigned long long)row->events,
                  row->parse_s * 1e9 / lines, row->encode_s * 1e9 / lines,
-                 row->parse_s * 1e3 / megabytes, row->encode_s * 1e3 / megabytes,
+                 row->parse_s * 1e3 / megabytes, row->encode_s * 1e3 / megabytes, (double)row->encoded / 1e6 / megabytes,
                  (unsigned long long)row->digest);
 }
 
@@ -236,8 +238,8 @@ static void print(struct bench *bench)
 {
     struct totals all = {.name = "all"};
 
-    (void)printf("%-16s %9s %9s %7s %7s %7s %7s  %s\n", "format", "lines", "events", "ns/line",
-                 "enc ns", "ms/MB", "enc ms", "digest");
+    (void)printf("%-16s %9s %9s %7s %7s %7s %7s %6s  %s\n", "format", "lines", "events", "ns/line",
+                 "enc ns", "ms/MB", "enc ms", "size", "digest");
     for (uint32_t i = 0; i < bench->total_count; i++) {
         const struct totals *row = &bench->totals[i];
 
@@ -247,6 +249,7 @@ static void print(struct bench *bench)
         all.bytes += row->bytes;
         all.parse_s += row->parse_s;
         all.encode_s += row->encode_s;
+        all.encoded += row->encoded;
         all.digest = digest_number(all.digest, row->digest);
     }
     print_row(&all);

@@ -41,16 +41,17 @@ static void walk(const struct chunk *chunk)
     uint64_t sum = 0;
 
     for (uint32_t i = 0; i < chunk->row_count + chunk->open_count && fields != NULL; i++) {
+        struct chunk_row row = chunk_row_at(chunk, i);
         struct event event;
 
-        chunk_event(chunk, &chunk->rows[i], fields, &event);
+        chunk_event(chunk, &row, fields, &event);
         for (size_t k = 0; k < event.bytes.len; k++)
             sum += (unsigned char)event.bytes.data[k];
         for (uint32_t k = 0; k < event.field_count; k++)
             if (fields[k].text.data == NULL &&
                 (uint64_t)fields[k].start + fields[k].len > event.bytes.len)
                 abort();
-        sum += chunk->source_numbers[chunk->rows[i].source];
+        sum += chunk->source_numbers[row.source];
     }
     if (sum == 1) /* keeps the reads */
         fields = realloc(fields, 1);

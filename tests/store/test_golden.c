@@ -1,6 +1,6 @@
 /* tests/store/test_golden.c -- directories written by released versions open in this one, with the
- * same rows. tests/golden/store/v1 holds a manifest and a WAL of version 1; segments have golden files
- * of their own. `GOLDEN_WRITE=DIR test_store_golden` writes such a directory anew, for a new version;
+ * same rows. tests/golden/store/v1 holds a manifest and a WAL of version 1, v2 a manifest of version 4 and
+ * a WAL of version 2; segments have golden files of their own. `GOLDEN_WRITE=DIR test_store_golden` writes such a directory anew, for a new version;
  * old ones are never written again. */
 #include "tests/store/store_fixture.h"
 #include "tests/support/temp_dir.h"
@@ -54,20 +54,21 @@ static void on_line(void *user, const char *line)
     (*(uint32_t *)user)++;
 }
 
-static void test_version_1(void **unused)
+static void test_version(const char *version)
 {
     struct temp_dir dir;
     struct store *store;
     uint32_t open = 0, complaints = 0;
 
-    (void)unused;
+    print_message("  %s\n", version);
     temp_dir_make(&dir);
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         struct buf bytes = buf_empty(1 << 20);
         struct error err = {0};
         char path[1024];
 
-        (void)snprintf(path, sizeof(path), GOLDEN_DIR "/store/v1/%s", files[i]);
+        (void)snprintf(path, sizeof(path), GOLDEN_DIR "/store/%s/%s", version,
+                       files[i]);
         if (io_read_file(io_system(), path, &bytes, &err) != STATUS_OK)
             fail_msg("%s", err.message);
         temp_dir_put(&dir, files[i], bytes.data, bytes.len);
@@ -83,10 +84,17 @@ static void test_version_1(void **unused)
     temp_dir_remove(&dir);
 }
 
+static void test_versions(void **unused)
+{
+    (void)unused;
+    test_version("v1");
+    test_version("v2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_versions),
     };
     const char *write = getenv("GOLDEN_WRITE");
 

@@ -1,0 +1,385 @@
+/* store/chunk_encode_fields.c -- each field is a number or two in its row; what it is called, and the
+ * texts beside the line, stand once in the chunk. */
+#include "store/chunk_encode_fields.h"
+
+#include "base/hash.h"
+#include "store/chunk_impl.h"
+
+#include <stdlib.h>
+
+enum {
+    NUMBER_SIZE_MAX = 5, /* a number below 2^33 as a varint */
+    FIELD_SIZE_MAX = 2 * NUMBER_SIZE_MAX,
+    LIST_CAPACITY_MIN = 64,
+    KIND_SLOTS_MIN = 128,
+    VALUE_SHORT = 16, /* up to this two loads are a hash */
+};
+#define SLOT_NONE UINT32_MAX
+#define MIX UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio: Knuth, TAOCP 3, section 6.4 */
+
+static_assert(offsetof(struct event_field, field) == 0 && sizeof(field_id) == 4 &&
+                  offsetof(struct event_field, type) == 4 && offsetof(struct event_field, unit) == 5,
+              "kind_of() reads the three as one number");
+
+/* What fields of one binding have in common, as a number. */
+static inline uint64_t kind_of(const struct event_field *field)
+{
+    return (get_le64(field) & UINT64_C(0xffffffffffff)) |
+           (uint64_t)(field->text.data != NULL) << 48;
+}
+
+static inline field_id kind_field(uint64_t kind)
+{
+    return (field_id)kind;
+}
+
+static inline uint8_t kind_type(uint64_t kind)
+{
+    return (uint8_t)(kind >> 32);
+}
+
+static inline uint8_t kind_unit(uint64_t kind)
+{
+    return (uint8_t)(kind >> 40);
+}
+
+static inline bool kind_computed(uint64_t kind)
+{
+    return kind >> 48;
+}
+
+void field_encoder_init(struct field_encoder *encoder, struct name_table *names)
+{
+    memset(encoder, 0, sizeof(*encoder));
+    encoder->names = names;
+    encoder->out = buf_empty_spare(CHUNK_SIZE_MAX);
+}
+
+void field_encoder_release(struct field_encoder *encoder)
+{
+    buf_release(&encoder->out);
+    free(encoder->kinds.items);
+    free(encoder->kind_slots);
+    free(encoder->starts.items);
+    free(encoder->places.items);
+    free(encoder->numbers.items);
+    free(encoder->values.items);
+}
+
+static enum status no_memory(struct error *err)
+{
+    return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
+}
+
+/* Room for `more` items of `size` bytes. */
+static bool list_room(struct field_list *list, size_t size, uint32_t more)
+{
+    uint32_t capacity = list->capacity == 0 ? LIST_CAPACITY_MIN : list->capacity;
+    void *grown;
+
+    if (list->capacity - list->count >= more)
+        return true;
+    while (capacity - list->count < more) {
+        if (capacity > UINT32_MAX / 2)
+            return false;
+        capacity *= 2;
+    }
+    grown = realloc(list->items, capacity * size);
+    if (grown == NULL)
+        return false;
+    list->items = grown;
+    list->capacity = capacity;
+    return true;
+}
+
+/* ---- bindings and shapes ---- */
+
+/* The slot that holds the binding of `kind`, or the empty one where it belongs. */
+static uint32_t *kind_slot(const struct field_encoder *encoder, uint64_t kind)
+{
+    const uint64_t *kinds = encoder->kinds.items;
+    uint32_t mask = encoder->kind_slot_count - 1, at = (uint32_t)(kind * MIX >> 32) & mask;
+
+    while (encoder->kind_slots[at] != 0 && kinds[encoder->kind_slots[at] - 1] != kind)
+        at = (at + 1) & mask;
+    return &encoder->kind_slots[at];
+}
+
+static bool kind_room(struct field_encoder *encoder)
+{
+    const uint64_t *kinds = encoder->kinds.items;
+    uint32_t count = encoder->kind_slot_count == 0 ? KIND_SLOTS_MIN : encoder->kind_slot_count * 2;
+    uint32_t *slots;
+
+    if (!list_room(&encoder->kinds, sizeof(*kinds), 1))
+        return false;
+    if (encoder->kinds.count < encoder->kind_slot_count / 2)
+        return true;
+    slots = calloc(count, sizeof(*slots));
+    if (slots == NULL)
+        return false;
+    free(encoder->kind_slots);
+    encoder->kind_slots = slots;
+    encoder->kind_slot_count = count;
+    kinds = encoder->kinds.items;
+    for (uint32_t i = 0; i < encoder->kinds.count; i++)
+        *kind_slot(encoder, kinds[i]) = i + 1;
+    return true;
+}
+
+static enum status find_binding(struct field_encoder *encoder, uint64_t kind, uint16_t *out,
+                                struct error *err)
+{
+    uint32_t *slot;
+
+    if (!kind_room(encoder))
+        return no_memory(err);
+    slot = kind_slot(encoder, kind);
+    if (*slot == 0) {
+        if (kind_type(kind) > FIELD_LEVEL || kind_unit(kind) > UNIT_KIBIBYTES ||
+            name_table_name(encoder->names, kind_field(kind)).len == 0)
+            return error_set(err, STATUS_INVALID, "a field has an unknown name, type or unit");
+        if (encoder->kinds.count >= CHUNK_TABLE_COUNT_MAX)
+            return error_set(err, STATUS_TOO_LARGE, "a batch with too many fields");
+        ((uint64_t *)encoder->kinds.items)[encoder->kinds.count++] = kind;
+        *slot = encoder->kinds.count;
+    }
+    *out = (uint16_t)(*slot - 1);
+    return STATUS_OK;
+}
+
+static enum status add_shape(struct field_encoder *encoder, const struct event *event,
+                             struct error *err)
+{
+    uint32_t first = encoder->places.count;
+    enum status status = STATUS_OK;
+
+    if (!list_room(&encoder->starts, sizeof(uint32_t), 1) ||
+        !list_room(&encoder->places, sizeof(uint64_t), event->field_count) ||
+        !list_room(&encoder->numbers, sizeof(uint16_t), event->field_count))
+        return no_memory(err);
+    for (uint32_t i = 0; i < event->field_count && status == STATUS_OK; i++) {
+        uint64_t kind = kind_of(&event->fields[i]);
+
+        ((uint64_t *)encoder->places.items)[first + i] = kind;
+        status = find_binding(encoder, kind, &((uint16_t *)encoder->numbers.items)[first + i], err);
+    }
+    encoder->places.count = encoder->numbers.count = first + event->field_count;
+    ((uint32_t *)encoder->starts.items)[encoder->starts.count++] = first;
+    return status;
+}
+
+static bool is_shape_of(const struct field_encoder *encoder, uint32_t shape,
+                        const struct event *event)
+{
+    const uint32_t *starts = encoder->starts.items;
+    uint32_t first = starts[shape];
+    uint32_t end =
+        shape + 1 < encoder->starts.count ? starts[shape + 1] : encoder->places.count;
+    const uint64_t *places = encoder->places.items;
+
+    if (end - first != event->field_count)
+        return false;
+    for (uint32_t i = 0; i < event->field_count; i++)
+        if (places[first + i] != kind_of(&event->fields[i]))
+            return false;
+    return true;
+}
+
+static uint32_t shape_slot(const struct event *event)
+{
+    uint64_t hash = event->field_count;
+
+    for (uint32_t i = 0; i < event->field_count; i++)
+        hash = (hash ^ kind_of(&event->fields[i])) * MIX;
+    return (uint32_t)(hash >> (64 - FIELD_SHAPE_SLOTS_LOG));
+}
+
+/* Rows of one format mostly have the fields of the one before them. */
+static enum status find_shape(struct field_encoder *encoder, const struct event *event,
+                              uint32_t *out, struct error *err)
+{
+    uint32_t *guess = &encoder->guesses[event->format % FIELD_GUESSES], *slot;
+    enum status status = STATUS_OK;
+
+    if (*guess != 0 && is_shape_of(encoder, *guess - 1, event)) {
+        *out = *guess - 1;
+        return STATUS_OK;
+    }
+    slot = &encoder->shape_slots[shape_slot(event)];
+    if (*slot == 0 || !is_shape_of(encoder, *slot - 1, event)) {
+        status = add_shape(encoder, event, err);
+        *slot = encoder->starts.count;
+    }
+    *guess = *slot;
+    *out = *slot - 1;
+    return status;
+}
+
+/* ---- values ---- */
+
+static inline uint64_t value_hash(struct slice text)
+{
+    uint64_t low = 0, high = 0;
+
+    if (text.len > VALUE_SHORT)
+        return hash64(text.data, text.len);
+    if (text.len >= 8) {
+        low = get_le64(text.data);
+        high = get_le64(text.data + text.len - 8);
+    } else if (text.len >= 4) {
+        low = get_le32(text.data);
+        high = get_le32(text.data + text.len - 4);
+    } else if (text.len > 0) {
+        low = (unsigned char)text.data[0];
+        high = (uint64_t)(unsigned char)text.data[text.len / 2] << 8 |
+               (unsigned char)text.data[text.len - 1];
+    }
+    return ((low * MIX) ^ high ^ text.len << 56) * MIX;
+}
+
+/* Its number; SLOT_NONE without memory, or when there is too much. */
+static inline uint32_t find_value(struct field_encoder *encoder, struct slice text)
+{
+    uint32_t *slot = &encoder->value_slots[value_hash(text) >> (64 - FIELD_VALUE_SLOTS_LOG)];
+
+    if (*slot != 0) {
+        struct slice known = ((const struct slice *)encoder->values.items)[*slot - 1];
+
+        if (known.len == text.len && memcmp(known.data, text.data, text.len) == 0)
+            return *slot - 1;
+    }
+    if (!list_room(&encoder->values, sizeof(struct slice), 1) ||
+        encoder->values_size + text.len > CHUNK_SIZE_MAX)
+        return SLOT_NONE;
+    ((struct slice *)encoder->values.items)[encoder->values.count++] = text;
+    encoder->values_size += text.len;
+    return (*slot = encoder->values.count) - 1;
+}
+
+/* ---- rows ---- */
+
+/* As put_varint(), for the numbers of a field: nearly all take a byte or two. */
+static inline char *put_small(char *at, uint64_t value)
+{
+    if (value < 0x80) {
+        *at = (char)value;
+        return at + 1;
+    }
+    if (value < 0x4000) {
+        put_le16(at, (uint16_t)(value >> 7 << 8 | 0x80 | (value & 0x7f)));
+        return at + 2;
+    }
+    return at + put_varint(at, value);
+}
+
+static inline char *put_span(char *at, uint64_t from, uint64_t len)
+{
+    if ((from | len) < 0x80) {
+        put_le16(at, (uint16_t)(from | len << 8));
+        return at + 2;
+    }
+    return put_small(put_small(at, from), len);
+}
+
+enum status field_encoder_add(struct field_encoder *encoder, const struct event *event,
+                              struct error *err)
+{
+    struct buf *out = &encoder->out;
+    int64_t last = 0; /* where the span before it ends */
+    bool bad_span = false, failed = false;
+    uint32_t shape;
+    char *at;
+    enum status status = find_shape(encoder, event, &shape, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (!buf_reserve(out, NUMBER_SIZE_MAX + event->field_count * (size_t)FIELD_SIZE_MAX))
+        return buf_check(out, "a batch", err);
+    at = put_small(out->data + out->len, shape);
+    for (uint32_t i = 0; i < event->field_count; i++) {
+        const struct event_field *field = &event->fields[i];
+
+        if (field->text.data == NULL) {
+            at = put_span(at, zigzag((int64_t)field->start - last), field->len);
+            last = (int64_t)field->start + field->len;
+            bad_span |= (uint64_t)last > event->bytes.len;
+        } else {
+            uint32_t value = find_value(encoder, field->text);
+
+            failed |= value == SLOT_NONE;
+            at = put_small(at, value);
+        }
+    }
+    buf_commit(out, (size_t)(at - (out->data + out->len)));
+    if (bad_span)
+        return error_set(err, STATUS_INVALID, "a span ends behind its event");
+    return failed ? error_set(err, STATUS_TOO_LARGE, "a batch with too many computed texts")
+                  : STATUS_OK;
+}
+
+/* ---- sections ---- */
+
+void field_encoder_put_values(const struct field_encoder *encoder, char *at)
+{
+    const struct slice *values = encoder->values.items;
+
+    for (uint32_t i = 0; i < encoder->values.count; i++) {
+        memcpy(at, values[i].data, values[i].len);
+        at += values[i].len;
+    }
+}
+
+size_t field_encoder_shapes_size(const struct field_encoder *encoder)
+{
+    return ((size_t)encoder->starts.count + 1) * CHUNK_SHAPE_SIZE +
+           (size_t)encoder->places.count * CHUNK_PLACE_SIZE;
+}
+
+void field_encoder_put_shapes(const struct field_encoder *encoder, char *at)
+{
+    const uint32_t *starts = encoder->starts.items;
+    const uint16_t *numbers = encoder->numbers.items;
+
+    for (uint32_t i = 0; i < encoder->starts.count; i++, at += CHUNK_SHAPE_SIZE)
+        put_le32(at, starts[i]);
+    put_le32(at, encoder->places.count);
+    at += CHUNK_SHAPE_SIZE;
+    for (uint32_t i = 0; i < encoder->places.count; i++, at += CHUNK_PLACE_SIZE)
+        put_le16(at, numbers[i]);
+}
+
+static struct slice kind_name(const struct field_encoder *encoder, uint32_t binding)
+{
+    const uint64_t *kinds = encoder->kinds.items;
+
+    return name_table_name(encoder->names, kind_field(kinds[binding]));
+}
+
+size_t field_encoder_bindings_size(const struct field_encoder *encoder)
+{
+    char number[VARINT_SIZE_MAX];
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < encoder->kinds.count; i++) {
+        size_t len = kind_name(encoder, i).len;
+
+        size += put_varint(number, len) + len + 1;
+    }
+    return size;
+}
+
+void field_encoder_put_bindings(const struct field_encoder *encoder, char *at)
+{
+    const uint64_t *kinds = encoder->kinds.items;
+
+    for (uint32_t i = 0; i < encoder->kinds.count; i++) {
+        struct slice name = kind_name(encoder, i);
+
+        at += put_varint(at, name.len);
+        memcpy(at, name.data, name.len);
+        at += name.len;
+        *at++ = (char)(kind_type(kinds[i]) << 4 | kind_unit(kinds[i]) << 1 |
+                       kind_computed(kinds[i]));
+    }
+}

@@ -21,7 +21,7 @@ def main() -> int:
         collector, _ = bench.ingest(top, files)
         large_store.restart_ms(collector)
         client = HttpClient(collector.http)
-        for _, query in bench.our_queries(bench.sample_id(files), bench.sample_ip(files)):
+        for _, query in bench.our_queries(bench.samples_of(files)):
             client.time(1 if smoke else ROUNDS, "/dendro/v1/query", query=query, format="ndjson")
         collector.stop(seconds=300)
     return 0

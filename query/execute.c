@@ -290,19 +290,19 @@ static enum status add_items(const struct scan *scan, struct operator *chain, st
     while (status == STATUS_OK && scan_items(scan, &at, &items, &count))
         for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
             status = stats_add_item(chain, &items[i], err);
-    return status;
+    return status == STATUS_OK && !stats_items_fit(chain) ? STATUS_AGAIN : status;
 }
 
+/* With a wish: AGAIN, and nothing in `sink`, if the store's answer to it does not fit its rows. */
 static enum status run_chain(const struct plan *plan, const struct pipe *const *stages,
-                             uint32_t stage_count, struct operator *sink, struct error *err)
+                             uint32_t stage_count, const struct rollup_wish *wish,
+                             struct operator *sink, struct error *err)
 {
     uint32_t split = split_at(stages, stage_count), count = choose_workers(plan, split);
     struct worker *workers = calloc(count, sizeof(*workers));
     atomic_bool stop;
     struct scan *scan = NULL;
     struct crew crew = {workers, count, 1};
-    struct rollup_wish wish;
-    bool wished = plan_rollup(plan, &wish);
     enum status status;
 
     if (workers == NULL)
@@ -312,7 +312,7 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     for (uint32_t i = 1; status == STATUS_OK && i < count; i++)
         status = build_chain(plan, stages, split, NULL, &workers[i].chain, err);
     if (status == STATUS_OK)
-        status = open_scan(plan, wished ? &wish : NULL, &crew, &scan, err);
+        status = open_scan(plan, wish, &crew, &scan, err);
     for (uint32_t i = 0; i < count; i++) {
         workers[i].plan = plan;
         workers[i].scan = scan;
@@ -322,9 +322,10 @@ static enum status run_chain(const struct plan *plan, const struct pipe *const *
     }
     if (status == STATUS_OK) {
         status = run_workers(&crew, split, err);
-        run_add_cost(plan->run, scan, false);
-        if (status == STATUS_OK && wished)
+        if (status == STATUS_OK && wish != NULL)
             status = add_items(scan, workers[0].chain, err);
+        if (status != STATUS_AGAIN)
+            run_add_cost(plan->run, scan, false);
     }
     scan_close(scan);
     if (status == STATUS_OK && workers[0].chain != sink)
@@ -339,10 +340,14 @@ enum status plan_run(const struct plan *plan, struct operator *sink, struct erro
 {
     const struct pipe *stages[QUERY_PIPES_MAX + 1];
     struct pipe own[2];
+    struct rollup_wish wish;
     uint32_t count;
+    enum status status = STATUS_AGAIN;
 
     make_stages(plan, stages, &count, own);
-    return run_chain(plan, stages, count, sink, err);
+    if (plan_rollup(plan, &wish))
+        status = run_chain(plan, stages, count, &wish, sink, err);
+    return status == STATUS_AGAIN ? run_chain(plan, stages, count, NULL, sink, err) : status;
 }
 
 enum status plan_run_sub(const struct plan *outer, const struct query_tree *tree, int64_t shift_ns,

@@ -9,11 +9,10 @@
  * and back at whole minutes: no bucket begins inside a step of a rollup. */
 #define ZONES_ARE_WHOLE_NS ((int64_t)63072000 * NS_PER_SECOND) /* 1972 */
 
-static bool wish_time(const struct plan *plan, const struct group_key *key,
+/* `step`: of the rollup. */
+static bool wish_time(const struct plan *plan, const struct group_key *key, int64_t step,
                       struct rollup_wish *out)
 {
-    int64_t step;
-
     if (key->bucket != BUCKET_TIME || out->by_time)
         return false;
     out->by_time = true;
@@ -22,7 +21,6 @@ static bool wish_time(const struct plan *plan, const struct group_key *key,
     if (plan->run->zone == NULL)
         return true;
     /* Steps of the rollup itself; the groups are made of them by the clock of the zone. */
-    step = out->by_tenant ? ROLLUP_SUM_NS : ROLLUP_VALUE_NS;
     if (plan->resolved.min_ns < ZONES_ARE_WHOLE_NS || out->step_ns % step != 0 ||
         out->anchor_ns % step != 0)
         return false;
@@ -36,7 +34,7 @@ static bool wish_key(const struct plan *plan, const struct group_key *key, struc
     field_id field = names_id(&plan->run->names, key->field);
 
     if (field == FIELD_ID_TIME)
-        return wish_time(plan, key, out);
+        return wish_time(plan, key, out->by_tenant ? ROLLUP_SUM_NS : ROLLUP_VALUE_NS, out);
     if (key->bucket != BUCKET_NONE)
         return false;
     switch (field) {
@@ -74,17 +72,42 @@ static bool wish_value(field_id field, struct rollup_wish *out)
     return true;
 }
 
+/* Items of samples know all texts of their series. */
+static bool wish_samples(const struct plan *plan, const struct pipe *pipe, struct rollup_wish *out)
+{
+    struct names *names = &plan->run->names;
+
+    for (uint32_t i = 0; i < pipe->key_count; i++) {
+        field_id field = names_id(names, pipe->keys[i].field);
+
+        if (field == FIELD_ID_TIME ? !wish_time(plan, &pipe->keys[i], SAMPLE_STEP_SHORT_NS, out)
+                                   : field == FIELD_ID_VALUE || pipe->keys[i].bucket != BUCKET_NONE)
+            return false;
+    }
+    for (uint32_t i = 0; i < pipe->call_count; i++) {
+        const struct stats_call *call = &pipe->calls[i];
+
+        if (!aggregate_takes_cells(call) ||
+            (call->fields.count == 1 && names_id(names, call->fields.items[0]) != FIELD_ID_VALUE))
+            return false;
+        out->increase = out->increase || call->kind == STATS_INCREASE;
+    }
+    return true;
+}
+
 bool plan_rollup(const struct plan *plan, struct rollup_wish *out)
 {
     const struct pipe *pipe;
 
     *out = (struct rollup_wish){0};
     if (plan->pipe_first >= plan->tree->pipe_count || plan->ordered ||
-        plan->table != SCAN_EVENTS || plan->run->options->after_sequence > 0)
+        plan->run->options->after_sequence > 0)
         return false;
     pipe = &plan->tree->pipes[plan->pipe_first];
     if (pipe->kind != PIPE_STATS || pipe->key_count > ROLLUP_KEYS_MAX)
         return false;
+    if (plan->table == SCAN_SAMPLES)
+        return wish_samples(plan, pipe, out);
     for (uint32_t i = 0; i < pipe->key_count; i++)
         if (names_id(&plan->run->names, pipe->keys[i].field) == FIELD_ID_TENANT)
             out->by_tenant = true;

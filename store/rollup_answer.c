@@ -2,6 +2,7 @@
 #include "store/rollup_answering.h"
 
 #include "store/rollup_tally.h"
+#include "store/sample_plan.h"
 
 #include <stdlib.h>
 
@@ -300,10 +301,12 @@ enum status rollup_answer_make(struct segment_plan *plan, const struct rollup_wi
     enum status status;
     bool fine;
 
+    if (plan->samples)
+        return sample_answer_make(plan, wish, err);
     answering.answer = answer = arena_new(&plan->arena, struct rollup_answer, 1);
     if (answer == NULL)
         return no_memory(err);
-    if (plan->samples || !find_range(&answering))
+    if (!find_range(&answering))
         return STATUS_OK;
     status = load(&answering, err);
     if (status == STATUS_CORRUPT) /* the rows are looked at instead */

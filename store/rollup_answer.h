@@ -3,13 +3,15 @@
  * A scan that only counts and sums says so by a wish. For each segment the families whose filter is
  * settled without rows (all of them pass or none, by family, origin, format and level) are answered
  * by items, in the part of the time range that whole steps of the rollup cover; the scan gives
- * the rows of all others as blocks. So items and blocks together are each row once.
+ * the rows of all others as blocks. So items and blocks together are each row once. A scan of samples is
+ * answered the same way, series by series.
  *
  * Thread safety: made by one thread, read-only afterwards. */
 #ifndef DENDRO_STORE_ROLLUP_ANSWER_H
 #define DENDRO_STORE_ROLLUP_ANSWER_H
 
 #include "store/rollup.h"
+#include "store/sample_rollup.h"
 
 enum { ROLLUP_WISH_VALUES_MAX = 4 };
 
@@ -19,6 +21,7 @@ struct rollup_wish {
     bool by_host;     /* then also by_origin */
     bool by_format, by_level, by_time;
     bool by_tenant;   /* of values only their number and sum are wanted */
+    bool increase;    /* of samples: how much counters grew. By what else, their items say anyway */
     int64_t step_ns;  /* by_time: groups begin at anchor + n * step; see rollup_wish_fits() */
     int64_t anchor_ns;
     field_id values[ROLLUP_WISH_VALUES_MAX]; /* durations and sizes */
@@ -44,6 +47,11 @@ struct rollup_item {
     const struct rollup_bucket *buckets; /* value->bucket_count of them */
     field_id field;                    /* whose values they are */
     uint8_t type;                      /* FIELD_DURATION or FIELD_BYTES */
+    /* Of samples: one series with its metric and labels. NULL: events. */
+    const struct sample_sum *sum;
+    struct slice metric;
+    const struct label *labels;
+    uint32_t label_count;
 };
 
 struct segment_plan;
@@ -52,7 +60,7 @@ struct rollup_answer {
     const struct rollup_item *items;
     uint32_t item_count;
     uint64_t row_count;
-    const uint8_t *families;       /* 1: answered, by family */
+    const uint8_t *families;       /* 1: answered, by family; of samples: by series */
     int64_t time_min_ns, time_max_ns; /* where: [min, max) */
 };
 

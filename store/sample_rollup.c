@@ -4,6 +4,8 @@
 
 #include "store/rollup_page.h"
 
+#define VALUE_MAX ((int64_t)1 << 53)
+
 enum {
     KIND_GROWS = SAMPLE_SCALE_MAX + 1, /* added to the kind of a series */
     KIND_COUNT = 1 + 2 * KIND_GROWS,
@@ -194,6 +196,12 @@ static bool take_series(struct rollup_reading *reading, const struct sample_roll
     return first == out->cell_count;
 }
 
+/* Values of samples are whole numbers that doubles have. */
+static bool is_value(int64_t number)
+{
+    return number >= -VALUE_MAX && number <= VALUE_MAX;
+}
+
 /* Into the cell; false: no cell has such a number. */
 static bool set_number(const struct sample_rollups *rollups, struct sample_cell *cell,
                        const struct sample_cell *before, enum cell_number number, uint64_t value)
@@ -222,16 +230,16 @@ static bool set_number(const struct sample_rollups *rollups, struct sample_cell 
     case CELL_FIRST:
         sum->first = (int64_t)((uint64_t)unzigzag(value) +
                                (before == NULL ? 0 : (uint64_t)before->sum.last));
-        return true;
+        return is_value(sum->first);
     case CELL_LAST:
         sum->last = (int64_t)((uint64_t)unzigzag(value) + (uint64_t)sum->first);
-        return true;
+        return is_value(sum->last);
     case CELL_MIN:
         sum->min = (int64_t)((uint64_t)low - value);
-        return sum->min <= low;
+        return sum->min <= low && is_value(sum->min);
     case CELL_MAX:
         sum->max = (int64_t)((uint64_t)high + value);
-        return sum->max >= high;
+        return sum->max >= high && is_value(sum->max);
     case CELL_SUM:
         sum->sum = (int64_t)((uint64_t)unzigzag(value) + line_sum(sum));
         return true;

@@ -57,6 +57,9 @@ struct sample_rollups {
     uint32_t series_count, cell_count;
 };
 
+/* A value from its two numbers, as samples keep it (segment_samples.c). */
+double segment_sample_value(int64_t scale, int64_t number);
+
 /* Add what came later in the same series. False: a number does not fit. */
 bool sample_sum_append(struct sample_sum *sum, const struct sample_sum *later);
 

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#define EXACT_MAX ((int64_t)1 << 53) /* whole numbers up to it are exact in a double */
+#define WHOLE_MAX   ((int64_t)1 << 53) /* whole numbers up to it are exact in a double */
+#define DECIMAL_MAX ((int64_t)1 << 51) /* up to it a double is the nearest of one decimal only */
 
 static const int64_t powers[SAMPLE_SCALE_MAX + 1] = {1,      10,      100,      1000,      10000,
                                                      100000, 1000000, 10000000, 100000000, 1000000000};
@@ -55,9 +56,10 @@ static bool sum_of_point(const struct sample_builder *builder, const struct samp
                          int64_t scale, struct sample_cell *out)
 {
     int64_t slot = rollup_slot(point->time_ns, builder->step_ns) - builder->first_slot, number;
+    int64_t largest = scale == 0 ? WHOLE_MAX : DECIMAL_MAX;
 
     if (__builtin_mul_overflow(point->number, powers[scale - point->scale], &number) ||
-        number > EXACT_MAX || number < -EXACT_MAX || slot < 0 || slot >= ROLLUP_SLOTS_MAX)
+        number > largest || number < -largest || slot < 0 || slot >= ROLLUP_SLOTS_MAX)
         return false;
     *out = (struct sample_cell){.slot = (uint32_t)slot,
                                 .sum = {.samples = 1,
@@ -137,6 +139,18 @@ static void end_series(struct sample_builder *builder)
     builder->point_count = 0;
 }
 
+/* Pages may keep a value with more places than it needs. */
+static struct sample_point shortest(const struct sample_point *point)
+{
+    struct sample_point out = *point;
+
+    while (out.scale > 0 && out.scale <= SAMPLE_SCALE_MAX && out.number % 10 == 0) {
+        out.number /= 10;
+        out.scale--;
+    }
+    return out;
+}
+
 void sample_builder_add(struct sample_builder *builder, uint32_t series,
                         const struct sample_point *point)
 {
@@ -155,7 +169,7 @@ void sample_builder_add(struct sample_builder *builder, uint32_t series,
     }
     builder->number = series;
     builder->points = grown;
-    grown[builder->point_count++] = *point;
+    grown[builder->point_count++] = shortest(point);
 }
 
 bool sample_builder_end(struct sample_builder *builder, struct sample_rollups *out)

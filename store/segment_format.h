@@ -277,8 +277,6 @@ struct segment {
     char path[SEGMENT_PATH_SIZE_MAX];
 };
 
-/* Bytes of a page into `arena`, checked; what fails is read once more. Errors: CORRUPT (also for what
- * the system cannot read, or what is set aside), NO_MEMORY. `bytes_read` may be NULL. */
 /* Are samples of series counted? */
 static inline bool segment_counts_samples(const struct segment *segment)
 {
@@ -301,6 +299,8 @@ static inline uint32_t segment_series_of(const struct segment *segment, uint64_t
     return low;
 }
 
+/* Bytes of a page into `arena`, checked; what fails is read once more. Errors: CORRUPT (also for what
+ * the system cannot read, or what is set aside), NO_MEMORY. `bytes_read` may be NULL. */
 enum status segment_page_read(const struct segment *segment, const struct page_ref *page,
                              struct arena *arena, struct slice *out, uint64_t *bytes_read,
                              struct error *err) WARN_UNUSED;

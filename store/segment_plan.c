@@ -3,6 +3,7 @@
 
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
+#include "store/sample_plan.h"
 #include "store/segment_rollup.h"
 #include "store/segment_pattern.h"
 
@@ -480,7 +481,7 @@ enum status segment_plan_make(struct segment *segment,
                                      struct error *err)
 {
     const struct segment_summary *summary = &segment->summary;
-    bool samples = options->table == SCAN_SAMPLES;
+    bool samples = options->table == SCAN_SAMPLES, any = true;
     struct segment_plan *plan;
     enum status status = STATUS_OK;
 
@@ -497,13 +498,15 @@ enum status segment_plan_make(struct segment *segment,
                                  .samples = samples,
                                  .filter = options->filter,
                                  .arena = arena_empty(PLAN_ARENA_MAX)};
-    if (plan->filter != NULL && !samples)
+    if (samples)
+        status = sample_plan_make(plan, &any, err);
+    else if (plan->filter != NULL)
         status = make_node(plan, plan->filter, &plan->root, err);
     if (status == STATUS_CORRUPT) { /* blocks that need the damaged page will say so one by one */
         plan->root = NULL;
         status = STATUS_OK;
     }
-    if (status == STATUS_OK && nothing_matches(plan))
+    if (status == STATUS_OK && (!any || nothing_matches(plan)))
         status = STATUS_END;
     if (status == STATUS_OK)
         *out = plan;

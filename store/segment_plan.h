@@ -64,6 +64,7 @@ struct segment_plan {
     bool samples;
     const struct predicate *filter;
     struct plan_node *root; /* NULL: no filter, or samples */
+    const uint8_t *series;  /* enum node_verdict by series, of a scan of samples: sample_plan.h */
     const struct rollup_answer *answer; /* rows that are answered already; NULL: none */
     struct arena arena;
     struct pool_hold hold;

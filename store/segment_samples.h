@@ -29,7 +29,4 @@ bool segment_samples_put(struct segment_samples *samples, const struct segment_c
 bool segment_samples_put_rollup(struct segment_samples *samples, struct page_writer *pages,
                                 struct buf *out);
 
-/* The value of a sample from its two numbers. */
-double segment_sample_value(int64_t scale, int64_t number);
-
 #endif

@@ -134,6 +134,7 @@ static aggregate_item *item_form(enum stats_kind kind)
         [STATS_AVG] = sum_item,          [STATS_MIN] = extreme_item,
         [STATS_MAX] = extreme_item,      [STATS_QUANTILE] = sketch_item,
         [STATS_MEDIAN] = sketch_item,    [STATS_HISTOGRAM] = sketch_item,
+        [STATS_INCREASE] = increase_item,
     };
 
     return forms[kind];
@@ -143,8 +144,16 @@ bool aggregate_takes_rollups(const struct stats_call *call)
 {
     bool counts = call->kind == STATS_COUNT || call->kind == STATS_RATE;
 
-    return call->filter == NULL && item_form(call->kind) != NULL &&
+    return call->filter == NULL && item_form(call->kind) != NULL && call->kind != STATS_INCREASE &&
            call->fields.count == (counts ? 0 : 1);
+}
+
+bool aggregate_takes_cells(const struct stats_call *call)
+{
+    aggregate_item *form = item_form(call->kind);
+
+    return call->filter == NULL && form != NULL && form != sketch_item &&
+           call->fields.count == (form == count_item ? 0 : 1);
 }
 
 bool aggregate_takes_sums(const struct stats_call *call)
@@ -159,6 +168,15 @@ enum status aggregate_add_item(struct aggregate *aggregate, uint32_t group,
 {
     return item_form(aggregate->call->kind)(aggregate, aggregate_state(aggregate, group), item,
                                             err);
+}
+
+bool aggregate_items_fit(const struct aggregate *aggregate, uint32_t group_count)
+{
+    if (aggregate->call->kind == STATS_INCREASE)
+        for (uint32_t i = 0; i < group_count && i < aggregate->capacity; i++)
+            if (!increase_items_fit(aggregate_state(aggregate, i)))
+                return false;
+    return true;
 }
 
 enum status aggregate_result(struct aggregate *aggregate, uint32_t group, struct cell *out,

@@ -57,8 +57,12 @@ enum status aggregate_merge(struct aggregate *aggregate, uint32_t to,
 bool aggregate_takes_rollups(const struct stats_call *call);
 /* Of those, the ones that need no more of values than their number and sum. */
 bool aggregate_takes_sums(const struct stats_call *call);
+/* The same as aggregate_takes_rollups() for cells of samples: its field must be the value. */
+bool aggregate_takes_cells(const struct stats_call *call);
 enum status aggregate_add_item(struct aggregate *aggregate, uint32_t group,
                                const struct rollup_item *item, struct error *err) WARN_UNUSED;
+/* Are items and rows such that their states can be added up? False: begin again with rows only. */
+bool aggregate_items_fit(const struct aggregate *aggregate, uint32_t group_count);
 /* The types that both have seen become one. */
 void aggregate_merge_type(struct aggregate *aggregate, const struct aggregate *other);
 enum status aggregate_result(struct aggregate *aggregate, uint32_t group, struct cell *out,
@@ -86,7 +90,9 @@ void aggregate_see_type(struct aggregate *aggregate, enum value_type type);
 /* Rows or values of an item, to one state; by kind, NULL: needs rows. */
 typedef enum status aggregate_item(struct aggregate *aggregate, void *state,
                                    const struct rollup_item *item, struct error *err);
-aggregate_item count_item, sum_item, sketch_item, extreme_item;
+aggregate_item count_item, sum_item, sketch_item, extreme_item, increase_item;
+/* Does no item of a series stand for times in which there are other samples of it? */
+bool increase_items_fit(const void *state);
 
 extern const struct aggregate_form aggregate_counts[STATS_KIND_COUNT];  /* aggregate_count.c */
 extern const struct aggregate_form aggregate_numeric[STATS_KIND_COUNT]; /* aggregate_number.c */

@@ -3,27 +3,17 @@
 #include "query/operators/aggregate.h"
 
 #include "base/json_writer.h"
+#include "query/operators/decimal_sum.h"
 #include "query/sketch.h"
 
 #include <math.h>
 
-/* ---- sum: exact while all values are whole ---- */
+/* ---- sum ---- */
 
 struct sum_state {
-    int64_t whole;
-    double fraction;  /* of values that are not whole, and of what did not fit */
+    struct decimal_sum sum;
     uint64_t count;
-    bool is_fraction; /* some value was not whole: the answer is `whole + fraction` */
 };
-
-static void sum_add_whole(struct sum_state *state, int64_t value)
-{
-    if (__builtin_add_overflow(state->whole, value, &state->whole)) {
-        state->whole -= value; /* undoes the wrap */
-        state->fraction += (double)value;
-        state->is_fraction = true;
-    }
-}
 
 static enum status update_sum(struct aggregate *aggregate, struct view *view,
                               const struct grouped *rows, struct error *err)
@@ -39,14 +29,10 @@ static enum status update_sum(struct aggregate *aggregate, struct view *view,
         if (isnan(numbers[i]))
             continue;
         state->count++;
-        if (column.kind == COLUMN_INT) {
-            sum_add_whole(state, column.ints[rows->rows[i]]);
-        } else if (numbers[i] == floor(numbers[i]) && fabs(numbers[i]) < 9e15) {
-            sum_add_whole(state, (int64_t)numbers[i]);
-        } else {
-            state->fraction += numbers[i];
-            state->is_fraction = true;
-        }
+        if (column.kind == COLUMN_INT)
+            decimal_add_scaled(&state->sum, column.ints[rows->rows[i]], 0);
+        else
+            decimal_add(&state->sum, numbers[i]);
     }
     return status;
 }
@@ -59,10 +45,8 @@ static enum status merge_sum(struct aggregate *aggregate, void *to, const void *
 
     (void)aggregate;
     (void)err;
-    sum_add_whole(a, b->whole);
-    a->fraction += b->fraction;
+    decimal_merge(&a->sum, &b->sum);
     a->count += b->count;
-    a->is_fraction |= b->is_fraction;
     return STATUS_OK;
 }
 
@@ -72,41 +56,43 @@ enum status sum_item(struct aggregate *aggregate, void *to, const struct rollup_
     struct sum_state *state = to;
 
     (void)err;
-    if (item->value == NULL)
-        return STATUS_OK;
-    aggregate_see_type(aggregate, (enum value_type)item->type);
-    state->count += item->value->values;
-    sum_add_whole(state, item->value->sum);
+    if (item->sum != NULL) {
+        aggregate_see_type(aggregate, VALUE_FLOAT);
+        state->count += item->sum->samples;
+        decimal_add_scaled(&state->sum, item->sum->sum, item->sum->scale);
+    } else if (item->value != NULL) {
+        aggregate_see_type(aggregate, (enum value_type)item->type);
+        state->count += item->value->values;
+        decimal_add_scaled(&state->sum, item->value->sum, 0);
+    }
     return STATUS_OK;
-}
-
-static double sum_of(const struct sum_state *state)
-{
-    return (double)state->whole + state->fraction;
 }
 
 static enum status result_sum(struct aggregate *aggregate, const void *from, struct cell *out,
                               struct error *err)
 {
     const struct sum_state *state = from;
+    int64_t whole;
 
     (void)err;
     if (state->count == 0)
         *out = cell_null();
-    else if (state->is_fraction)
-        *out = cell_float(sum_of(state), aggregate->type == VALUE_INT ? VALUE_FLOAT
-                                                                      : aggregate->type);
+    else if (!decimal_whole(&state->sum, &whole))
+        *out = cell_float(decimal_value(&state->sum),
+                          aggregate->type == VALUE_INT ? VALUE_FLOAT : aggregate->type);
     else
-        *out = cell_int(state->whole, aggregate->type == VALUE_FLOAT ? VALUE_INT
+        *out = cell_int(whole, aggregate->type == VALUE_FLOAT ? VALUE_INT
                                                                      : aggregate->type);
     return STATUS_OK;
 }
 
-static enum status result_rate_sum(struct aggregate *aggregate, const void *state,
+static enum status result_rate_sum(struct aggregate *aggregate, const void *from,
                                    struct cell *out, struct error *err)
 {
+    const struct sum_state *state = from;
+
     (void)err;
-    *out = cell_float(sum_of(state) / aggregate->seconds,
+    *out = cell_float(decimal_value(&state->sum) / aggregate->seconds,
                       aggregate->type == VALUE_INT ? VALUE_FLOAT : aggregate->type);
     return STATUS_OK;
 }
@@ -125,7 +111,7 @@ static enum status result_avg(struct aggregate *aggregate, const void *from, str
 
     (void)err;
     *out = state->count == 0 ? cell_null()
-                             : cell_float(sum_of(state) / (double)state->count,
+                             : cell_float(decimal_value(&state->sum) / (double)state->count,
                                           mean_type(aggregate));
     return STATUS_OK;
 }

@@ -56,12 +56,17 @@ static enum status merge_extreme(struct aggregate *aggregate, void *to, const vo
 enum status extreme_item(struct aggregate *aggregate, void *state, const struct rollup_item *item,
                          struct error *err)
 {
+    bool least = aggregate->call->kind == STATS_MIN;
     struct cell cell;
 
-    if (item->value == NULL)
+    if (item->sum != NULL)
+        cell = cell_float(segment_sample_value(item->sum->scale,
+                                               least ? item->sum->min : item->sum->max),
+                          VALUE_FLOAT);
+    else if (item->value != NULL)
+        cell = cell_int(least ? item->value->min : item->value->max, (enum value_type)item->type);
+    else
         return STATUS_OK;
-    cell = cell_int(aggregate->call->kind == STATS_MIN ? item->value->min : item->value->max,
-                    (enum value_type)item->type);
     return merge_extreme(aggregate, state, &cell, err);
 }
 

@@ -11,6 +11,8 @@ operator_make stats_make;                                            /* stats.c 
 struct rollup_item;
 enum status stats_add_item(struct operator *op, const struct rollup_item *item,
                            struct error *err) WARN_UNUSED;
+/* After the last item. False: rows and items cannot be added up, the rows have to be read. */
+bool stats_items_fit(struct operator *op);
 operator_make top_make, uniq_make, field_values_make;                /* top.c */
 operator_make sort_make, first_last_make;                            /* sort.c */
 operator_make extract_make, extract_regexp_make, format_make, replace_make; /* texts.c */

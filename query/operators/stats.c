@@ -53,6 +53,24 @@ static enum status push_stats(struct operator *op, struct view *view, struct err
     return status;
 }
 
+/* A field of a series of samples. */
+static struct cell series_cell(const struct stats_operator *stats, uint32_t key,
+                               const struct rollup_item *item)
+{
+    struct slice name = stats->grouper.keys[key].field;
+
+    if (stats->grouper.fields[key] == FIELD_ID_SOURCE)
+        return cell_text(item->source->path, VALUE_TEXT);
+    if (stats->grouper.fields[key] == FIELD_ID_METRIC)
+        return cell_text(item->metric, VALUE_TEXT);
+    if (stats->grouper.fields[key] < FIELD_ID_FIRST_SPAN)
+        return cell_null();
+    for (uint32_t i = 0; i < item->label_count; i++)
+        if (slice_equal(item->labels[i].name, name))
+            return cell_text(item->labels[i].value, VALUE_TEXT);
+    return cell_null();
+}
+
 static struct cell item_cell(const struct stats_operator *stats, uint32_t key,
                              const struct rollup_item *item)
 {
@@ -65,6 +83,12 @@ static struct cell item_cell(const struct stats_operator *stats, uint32_t key,
         return cell_text(item->source->host, VALUE_TEXT);
     case FIELD_ID_ROLE:
         return cell_text(item->source->role, VALUE_TEXT);
+    default:
+        break;
+    }
+    if (item->sum != NULL)
+        return series_cell(stats, key, item);
+    switch (stats->grouper.fields[key]) {
     case FIELD_ID_FORMAT:
         return cell_text(item->format, VALUE_TEXT);
     case FIELD_ID_TENANT:
@@ -94,6 +118,16 @@ enum status stats_add_item(struct operator *op, const struct rollup_item *item, 
             status = aggregate_add_item(aggregate, group, item, err);
     }
     return status;
+}
+
+bool stats_items_fit(struct operator *op)
+{
+    struct stats_operator *stats = of(op);
+
+    for (uint32_t i = 0; i < stats->aggregate_count; i++)
+        if (!aggregate_items_fit(&stats->aggregates[i], stats->grouper.group_count))
+            return false;
+    return true;
 }
 
 static enum status merge_stats(struct operator *op, struct operator *other_op, struct error *err)

@@ -42,7 +42,7 @@ static const struct row rows[] = {
     {4, {40 * STEP, 9, 1}},
     {4, {40 * STEP + 1, 0, (int64_t)1 << 52}},
     /* 5: one sample */
-    {5, {43 * STEP + 1, 3, -1500}},
+    {5, {43 * STEP + 1, 3, -1500}}, /* -1.5 */
 };
 
 static const struct cell_case {
@@ -60,7 +60,7 @@ static const struct cell_case {
     {"a gauge", 1, 0, 2, 9, -8, -8, 9, 1, 0, 0, false},
     {"a gauge, the next step", 1, 1, 3, 9, 6, 6, 9, 22, 0, 0, false},
     {"two values at one time", 3, 0, 2, 1, 2, 1, 2, 3, 0, 0, false},
-    {"one sample", 5, 3, 1, -1500, -1500, -1500, -1500, -1500, 0, 3, true},
+    {"one sample, with more places than it needs", 5, 3, 1, -15, -15, -15, -15, -15, 0, 1, true},
 };
 static const uint32_t cells_of_series[] = {3, 2, 0, 1, 0, 1};
 

@@ -1,12 +1,13 @@
 /* store/segment_plan_terms.c -- try terms on the strings and ids of a segment.
  *
  * Strings: the grams of each pool page say whether it can hold the text; the pages that pass are
- * searched as one text, and hits are assigned to their strings. Ids: an equal test compares the heads;
- * a fragment of hex digits is looked for as two whole bytes, at both alignments, and only ids that
- * have these are written out. */
+ * searched as one text, and hits are assigned to their strings. Ids: a text that can only be their begin is
+ * compared with the heads; another fragment of hex digits is looked for as whole bytes, at both
+ * alignments, and only ids that have these are written out. */
 #include "store/segment_plan.h"
 
 #include "store/gram_filter.h"
+#include "store/id_place.h"
 #include "store/id_pool.h"
 #include "store/kernels/kernels.h"
 #include "store/text_stamp.h"
@@ -254,56 +255,52 @@ static void probe_page(const struct term_search *search, const struct id_page *p
     }
 }
 
-/* `wanted` is the whole id, or NULL: a part of it is looked for. */
+/* All ids of a page are put together, and those that may have the text are tested. */
 static enum status search_id_page(struct term_search *search, const struct segment_ids *ids,
                                   uint32_t number, struct slice heads, struct term_memo *memo,
-                                  const uint8_t *wanted, bool *found, struct error *err)
+                                  bool *found, struct error *err)
 {
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct id_probe probe = make_probe(needle_term_text(search->needle, &memo->term));
-    uint32_t first = number * ID_PAGE_COUNT, i = first, end = first + ID_PAGE_COUNT;
     struct id_page page;
-    enum status status;
+    enum status status = read_id_page(search, ids, number, heads, &arena, &page, err);
 
-    if (end > ids->count)
-        end = ids->count;
-    while (wanted != NULL && i < end &&
-           memcmp(heads.data + (size_t)i * ID_HEAD_SIZE, wanted, ID_HEAD_SIZE) != 0)
-        i++;
-    if (i == end)
-        return STATUS_OK;
-    status = read_id_page(search, ids, number, heads, &arena, &page, err);
-    if (status == STATUS_OK && wanted == NULL && probe.known)
+    if (status == STATUS_OK && probe.known)
         probe_page(search, &page, &probe, memo, found);
     else
-        for (i -= first; i < page.count && status == STATUS_OK; i++)
-            if (wanted == NULL ||
-                memcmp(page.bytes + (size_t)i * slot_id_size(ids->kind), wanted,
-                       slot_id_size(ids->kind)) == 0)
-                test_id(search, &page, i, memo, found);
+        for (uint32_t i = 0; status == STATUS_OK && i < page.count; i++)
+            test_id(search, &page, i, memo, found);
     arena_release(&arena);
     return status;
 }
 
-/* The id that is meant, whatever the case of its digits; false: no id of the kind has this text. */
-static bool wanted_id(struct slot_kind kind, const struct needle *needle,
-                      const struct needle_term *term, uint8_t *out)
+/* The text begins with the first digits of the id: only ids with this head are put together. */
+static enum status search_heads(struct term_search *search, const struct segment_ids *ids,
+                                struct slice heads, struct term_memo *memo, bool *found,
+                                struct error *err)
 {
-    char text[SLOT_WRITE_MAX];
-    struct slice piece = needle_term_text(needle, term);
+    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
+    struct slice text = needle_term_text(search->needle, &memo->term);
+    uint32_t read = UINT32_MAX; /* page that was read */
+    struct id_page page;
+    char head[ID_HEAD_SIZE];
+    enum status status = STATUS_OK;
 
-    if (piece.len > sizeof(text))
-        return false;
-    for (size_t i = 0; i < piece.len; i++) {
-        text[i] = piece.data[i];
-        if (needle->fold && (kind.param & SLOT_UPPER) != 0 &&
-            (unsigned char)(text[i] - 'a') < 26)
-            text[i] = (char)(text[i] - 0x20);
+    for (unsigned i = 0; i < ID_HEAD_SIZE; i++)
+        head[i] = (char)(nibble(text.data[2 * i]) << 4 | nibble(text.data[2 * i + 1]));
+    for (uint32_t i = 0; i < ids->count && status == STATUS_OK; i++) {
+        if (memcmp(heads.data + (size_t)i * ID_HEAD_SIZE, head, ID_HEAD_SIZE) != 0)
+            continue;
+        if (read != i / ID_PAGE_COUNT) {
+            read = i / ID_PAGE_COUNT;
+            arena_reset(&arena);
+            status = read_id_page(search, ids, read, heads, &arena, &page, err);
+        }
+        if (status == STATUS_OK)
+            test_id(search, &page, i - page.first, memo, found);
     }
-    if (!slot_fits(kind, slice_make(text, piece.len)))
-        return false;
-    slot_id_read(kind, slice_make(text, piece.len), out);
-    return true;
+    arena_release(&arena);
+    return status;
 }
 
 static enum status search_ids(struct term_search *search, struct term_memo *memo,
@@ -312,27 +309,26 @@ static enum status search_ids(struct term_search *search, struct term_memo *memo
     struct segment_plan *plan = search->plan;
     const struct segment_ids *ids = NULL;
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
-    uint8_t wanted[HEX_BYTES_MAX];
-    /* A piece as long as the id is the id; its edges are looked at with the text. */
-    size_t full = memo->kind.type == SLOT_UUID ? 36 : 2 * (size_t)slot_id_size(memo->kind);
-    bool equal = memo->term.test == TEST_EQUAL || (has_text(&memo->term) && memo->term.len == full);
+    uint64_t places = id_places(memo->kind, search->needle, &memo->term);
     bool found = false;
     struct slice heads;
     enum status status;
 
-    for (uint32_t i = 0; i < plan->segment->ids_count; i++)
+    for (uint32_t i = 0; i < plan->segment->ids_count && places != 0; i++)
         if (slot_kind_equal(plan->segment->ids[i].kind, memo->kind))
             ids = &plan->segment->ids[i];
-    if (ids == NULL || (equal && !wanted_id(memo->kind, search->needle, &memo->term, wanted)))
+    if (ids == NULL)
         return STATUS_OK;
     memo->hits = arena_new(&plan->arena, uint64_t, bit_words(ids->count) + 1);
     if (memo->hits == NULL)
         return no_memory(err);
     status = read_checked(search, &ids->heads, &arena, (size_t)ids->count * ID_HEAD_SIZE, &heads,
                           err);
-    for (uint32_t page = 0; page * ID_PAGE_COUNT < ids->count && status == STATUS_OK; page++)
-        status = search_id_page(search, ids, page, heads, memo, equal ? wanted : NULL, &found,
-                                err);
+    if (status == STATUS_OK && places == 1 && memo->term.len >= 2 * ID_HEAD_SIZE)
+        status = search_heads(search, ids, heads, memo, &found, err);
+    else
+        for (uint32_t page = 0; page * ID_PAGE_COUNT < ids->count && status == STATUS_OK; page++)
+            status = search_id_page(search, ids, page, heads, memo, &found, err);
     arena_release(&arena);
     if (!found)
         memo->hits = NULL;

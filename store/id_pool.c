@@ -31,7 +31,7 @@ static uint32_t place_of(const struct id_pool *pool, const uint8_t *id)
 static bool grow(struct id_pool *pool)
 {
     uint32_t place_count = pool->place_count == 0 ? PLACES_FIRST : pool->place_count * 2;
-    uint8_t *bytes = realloc(pool->bytes, (size_t)place_count / 2 * pool->size);
+    uint8_t *bytes = realloc(pool->bytes, (size_t)place_count / 2 * pool->size + ID_SLACK);
     uint32_t *places = malloc(place_count * sizeof(*places));
 
     if (bytes != NULL)

@@ -11,13 +11,13 @@
 
 #include "store/slot.h"
 
-enum { ID_HEAD_SIZE = 4, ID_PAGE_COUNT = 4096 };
+enum { ID_HEAD_SIZE = 4, ID_PAGE_COUNT = 4096, ID_SLACK = 8 /* may be read behind the last id */ };
 #define ID_NONE UINT32_MAX
 
 struct id_pool {
     struct slot_kind kind;
     unsigned size;     /* bytes of an id */
-    uint8_t *bytes;    /* of all ids */
+    uint8_t *bytes;    /* of all ids, and ID_SLACK more */
     uint32_t *places;
     uint32_t count, capacity, place_count;
 };

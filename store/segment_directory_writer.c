@@ -242,6 +242,23 @@ static bool put_pool(struct segment_writer *writer)
     return fine;
 }
 
+/* Bytes [at, at + size) of the ids from `first` on, one behind the other; false without memory. */
+static bool put_id_parts(const struct id_pool *pool, uint32_t first, uint32_t count, unsigned at,
+                         unsigned size, struct buf *out)
+{
+    const uint8_t *from = pool->bytes + (size_t)first * pool->size + at;
+    char *to;
+
+    if (!buf_reserve(out, (size_t)count * size + ID_SLACK))
+        return false;
+    to = out->data + out->len;
+    for (uint32_t i = 0; i < count; i++, from += pool->size, to += size)
+        for (unsigned done = 0; done < size; done += ID_SLACK)
+            memcpy(to + done, from + done, ID_SLACK); /* the next one overwrites what is too much */
+    buf_commit(out, (size_t)count * size);
+    return true;
+}
+
 /* Heads of all ids in one page, the rest in pages of ID_PAGE_COUNT ids. */
 static bool put_id_pool(struct segment_writer *writer, const struct id_pool *pool)
 {
@@ -251,15 +268,14 @@ static bool put_id_pool(struct segment_writer *writer, const struct id_pool *poo
                 buf_append_varint(out, pool->count);
 
     buf_reset(page);
-    for (uint32_t i = 0; i < pool->count && fine; i++)
-        fine = buf_append(page, pool->bytes + (size_t)i * pool->size, ID_HEAD_SIZE);
-    fine = fine && page_writer_put(&writer->pages, REGION_IDS, buf_slice(page), out);
+    fine = fine && put_id_parts(pool, 0, pool->count, 0, ID_HEAD_SIZE, page) &&
+           page_writer_put(&writer->pages, REGION_IDS, buf_slice(page), out);
     for (uint32_t first = 0; first < pool->count && fine; first += ID_PAGE_COUNT) {
+        uint32_t count = pool->count - first < ID_PAGE_COUNT ? pool->count - first : ID_PAGE_COUNT;
+
         buf_reset(page);
-        for (uint32_t i = first; i < pool->count && i < first + ID_PAGE_COUNT && fine; i++)
-            fine = buf_append(page, pool->bytes + (size_t)i * pool->size + ID_HEAD_SIZE,
-                              pool->size - ID_HEAD_SIZE);
-        fine = fine && page_writer_put(&writer->pages, REGION_IDS, buf_slice(page), out);
+        fine = put_id_parts(pool, first, count, ID_HEAD_SIZE, pool->size - ID_HEAD_SIZE, page) &&
+               page_writer_put(&writer->pages, REGION_IDS, buf_slice(page), out);
     }
     return fine;
 }

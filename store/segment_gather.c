@@ -4,14 +4,14 @@
  * from then on lines are not touched but for strings that are new. */
 #include "store/segment_gather.h"
 
-#include "base/hash.h"
 #include "base/spare.h"
+#include "store/text_hash.h"
 
 #include <stdlib.h>
 
 enum {
     SAMPLE_MAX = 512,       /* values looked at to choose between dictionary and text */
-    SAMPLE_PLACES = 2048,
+    SAMPLE_PLACES = 1024,
     SMALL_COLUMN_ROWS = 64, /* a dictionary, unless its strings are long */
     SMALL_TEXT_MEAN_MAX = 256,
 };
@@ -90,7 +90,7 @@ static void map_words(const struct gathering *gathering, uint32_t number, struct
             struct slice word = member->columns[c].word;
 
             *out++ = (struct word_source){WORD_FIXED, WORD_REF};
-            *out++ = (struct word_source){WORD_FIXED, hash64(word.data, word.len)};
+            *out++ = (struct word_source){WORD_FIXED, text_hash(word.data, word.len)};
             continue;
         }
         for (unsigned word = 0; word < slot_words(gathering->family->kinds[c]); word++)
@@ -232,7 +232,7 @@ static bool is_long(const struct gathering *gathering, uint32_t column)
 static bool is_mostly_distinct(const struct gathering *gathering, uint32_t column)
 {
     uint32_t stride = gathering->row_count / SAMPLE_MAX + 1, total = 0, distinct = 0;
-    uint64_t seen[SAMPLE_PLACES]; /* a power of two of them is used */
+    uint32_t seen[SAMPLE_PLACES]; /* halves of hashes; a power of two of them is used */
     uint32_t places = SAMPLE_PLACES;
 
     if (gathering->row_count < SMALL_COLUMN_ROWS)
@@ -241,13 +241,13 @@ static bool is_mostly_distinct(const struct gathering *gathering, uint32_t colum
         places /= 2;
     memset(seen, 0, places * sizeof(seen[0]));
     for (uint32_t i = 0; i < gathering->row_count; i += stride) {
-        uint64_t hash = hash_at(gathering, column, i) | 1;
-        uint32_t place = (uint32_t)(hash >> 32) & (places - 1);
+        uint64_t hash = hash_at(gathering, column, i);
+        uint32_t mark = (uint32_t)hash | 1, place = (uint32_t)(hash >> 32) & (places - 1);
 
-        while (seen[place] != 0 && seen[place] != hash)
+        while (seen[place] != 0 && seen[place] != mark)
             place = (place + 1) & (places - 1);
         distinct += seen[place] == 0;
-        seen[place] = hash;
+        seen[place] = mark;
         total++;
     }
     return distinct * 10 > total * 9;

@@ -14,8 +14,8 @@
  * Bytes behind a slot that belong to its token (a unit, full stops) are the next literal's first. */
 #include "store/shape_tree.h"
 
-#include "base/hash.h"
 #include "store/kernels/kernels.h"
+#include "store/text_hash.h"
 
 #include <stdlib.h>
 
@@ -328,7 +328,7 @@ static inline uint32_t limit_of(const struct event *event, const struct shape_ed
 static inline void keep_text(const char *text, uint32_t start, uint32_t len, uint64_t *out)
 {
     out[0] = text_ref(start, len);
-    out[1] = hash64(text, len);
+    out[1] = text_hash(text, len);
 }
 
 /* Any token that may stand there. */
@@ -571,7 +571,7 @@ static uint64_t *fields_agree(const uint32_t *gap_starts, const struct event *ev
         if (!is_same_field(field, expected) || field->text.data == NULL)
             return NULL;
         *out++ = COMPUTED_REF | expected->source;
-        *out++ = hash64(field->text.data, field->text.len);
+        *out++ = text_hash(field->text.data, field->text.len);
     }
     return out;
 }

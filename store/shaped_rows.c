@@ -1,9 +1,9 @@
 /* store/shaped_rows.c -- first pass over the rows of a segment. */
 #include "store/shaped_rows.h"
 
-#include "base/hash.h"
 #include "base/spare.h"
 #include "store/kernels/kernels.h"
+#include "store/text_hash.h"
 
 #include <stdlib.h>
 
@@ -57,7 +57,7 @@ static void sample_field(struct field_sampler *sampler, const struct event *even
         field->start > event->bytes.len || field->len > event->bytes.len - field->start)
         return;
     text = slice_sub(event->bytes, field->start, field->len);
-    hash = hash64_seed(text.data, text.len, pair) | 1;
+    hash = text_hash_fold(text_hash(text.data, text.len), 2 * pair + 1) | 1;
     sampler->total[pair]++;
     for (place = (uint32_t)hash % SAMPLE_PLACES; sampler->seen[place] != 0;
          place = (place + 1) % SAMPLE_PLACES)
@@ -116,7 +116,7 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
 
         if (slot->kind.type == SLOT_TEXT) {
             *out++ = text_ref(slot->start, slot->len);
-            *out++ = hash64(text.data, text.len);
+            *out++ = text_hash(text.data, text.len);
         } else if (slot_id_size(slot->kind) > 0) {
             uint64_t id[HEX_BYTES_MAX / 8] = {0};
             unsigned words = slot_words(slot->kind);
@@ -134,7 +134,7 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
         if (!shape->fields[i].computed)
             continue;
         *out++ = COMPUTED_REF | shape->fields[i].source;
-        *out++ = hash64(text.data, text.len);
+        *out++ = text_hash(text.data, text.len);
     }
     rows->value_count = (size_t)(out - rows->values);
 }

@@ -38,7 +38,7 @@ struct text_pool {
 
 void text_pool_init(struct text_pool *pool);
 void text_pool_release(struct text_pool *pool);
-/* Temporary number of the string with this hash64(); TEXT_POOL_NONE if it is new. Strings are told
+/* Temporary number of the string with this text_hash(); TEXT_POOL_NONE if it is new. Strings are told
  * apart by their hashes alone, so that known ones need not be touched: should two collide, the
  * check of the segment finds the difference. */
 uint32_t text_pool_find(const struct text_pool *pool, uint64_t hash);

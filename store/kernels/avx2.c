@@ -12,8 +12,10 @@
 
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
-/* One bit per row of the ASCII table that holds token bytes; low nibble -> rows it occurs in. */
-enum { ROW_2 = 1, ROW_3 = 2, ROW_LETTERS = 4, ROW_5 = 8, ROW_7 = 16 };
+/* One bit per row of the ASCII table that holds token bytes; low nibble -> rows it occurs in. The two
+ * highest are the rows of hex digits, so that masks are made of them without comparing. */
+enum { ROW_2 = 1, ROW_LETTERS = 4, ROW_5 = 8, ROW_7 = 16, ROW_HEX = 0x40, ROW_3 = 0x80 };
+#define ROWS(rows) ((char)(rows))
 
 struct chunk_masks {
     uint32_t token, digit, mark, hex;
@@ -30,36 +32,30 @@ AVX2 static inline __m256i load_bytes(const char *from)
 
 AVX2 static inline struct chunk_masks chunk_masks(__m256i bytes)
 {
+    enum { AZ09 = ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, AF09 = AZ09 | ROW_HEX };
     const __m256i low_table = _mm256_broadcastsi128_si256(_mm_setr_epi8(
-        ROW_3 | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
-        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
-        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
-        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
-        ROW_3 | ROW_LETTERS | ROW_5 | ROW_7, ROW_3 | ROW_LETTERS | ROW_5 | ROW_7,
-        ROW_LETTERS | ROW_5 | ROW_7, ROW_LETTERS, ROW_LETTERS, ROW_LETTERS | ROW_2,
-        ROW_LETTERS | ROW_2, ROW_LETTERS | ROW_5));
+        ROWS(ROW_3 | ROW_5 | ROW_7), ROWS(AF09), ROWS(AF09), ROWS(AF09), ROWS(AF09), ROWS(AF09),
+        ROWS(AF09), ROWS(AZ09), ROWS(AZ09), ROWS(AZ09), ROW_LETTERS | ROW_5 | ROW_7, ROW_LETTERS,
+        ROW_LETTERS, ROW_LETTERS | ROW_2, ROW_LETTERS | ROW_2, ROW_LETTERS | ROW_5));
     const __m256i high_table = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, 0, ROW_2, ROW_3, ROW_LETTERS, ROW_5, ROW_LETTERS, ROW_7, 0, 0, 0, 0, 0, 0,
-                      0, 0));
+        _mm_setr_epi8(0, 0, ROW_2, ROWS(ROW_3), ROW_LETTERS | ROW_HEX, ROW_5,
+                      ROW_LETTERS | ROW_HEX, ROW_7, 0, 0, 0, 0, 0, 0, 0, 0));
     const __m256i nibble = _mm256_set1_epi8(15);
     __m256i low = _mm256_shuffle_epi8(low_table, bytes); /* bytes >= 0x80 give 0 */
     __m256i high = _mm256_shuffle_epi8(high_table,
                                        _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble));
     __m256i both = _mm256_and_si256(low, high);
     __m256i none = _mm256_cmpeq_epi8(both, _mm256_setzero_si256());
-    __m256i digit = _mm256_cmpeq_epi8(both, _mm256_set1_epi8(ROW_3));
-    __m256i letter = _mm256_sub_epi8(_mm256_or_si256(bytes, _mm256_set1_epi8(0x20)),
-                                     _mm256_set1_epi8((char)('a' + 128)));
-    __m256i hex = _mm256_or_si256(digit,
-                                  _mm256_cmpgt_epi8(_mm256_set1_epi8(-128 + 6), letter));
+    uint32_t digit = (uint32_t)_mm256_movemask_epi8(both);
+    uint32_t letter = (uint32_t)_mm256_movemask_epi8(_mm256_slli_epi16(both, 1));
     __m256i mark = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('=')),
                                    _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8('@')));
 
     return (struct chunk_masks){
         .token = ~(uint32_t)_mm256_movemask_epi8(none) | (uint32_t)_mm256_movemask_epi8(bytes),
-        .digit = (uint32_t)_mm256_movemask_epi8(digit),
+        .digit = digit,
         .mark = (uint32_t)_mm256_movemask_epi8(mark),
-        .hex = (uint32_t)_mm256_movemask_epi8(hex),
+        .hex = digit | letter,
     };
 }
 

@@ -3,9 +3,9 @@
 #include "store/encoding/int_page.h"
 #include "store/gram_filter.h"
 #include "store/id_pool.h"
+#include "store/text_hash.h"
 #include "store/text_pool.h"
 
-#include "base/hash.h"
 #include "tests/bench/corpus_random.h"
 
 #include <setjmp.h>
@@ -170,7 +170,7 @@ static void test_pool(void **state)
     text_pool_init(&pool);
     int_encoder_init(&encoder);
     for (size_t i = 0; i < COUNT_OF(words); i++) {
-        uint64_t hash = hash64(words[i], strlen(words[i]));
+        uint64_t hash = text_hash(words[i], strlen(words[i]));
 
         if (text_pool_find(&pool, hash) == TEXT_POOL_NONE)
             assert_int_not_equal(text_pool_add(&pool, hash, slice_of(words[i])), TEXT_POOL_NONE);

@@ -5,8 +5,8 @@
  * values. And hand-made pairs of lines of which the second must not be taken for the first. */
 #include "store/shape_tree.h"
 
-#include "base/hash.h"
 #include "store/shaped_rows.h"
+#include "store/text_hash.h"
 #include "tests/store/segment_rows.h"
 
 #include <setjmp.h>
@@ -55,7 +55,7 @@ static uint32_t expected_values(const struct line_shape *shape, const struct eve
 
         if (slot->kind.type == SLOT_TEXT) {
             out[count++] = text_ref(slot->start, slot->len);
-            out[count++] = hash64(text.data, text.len);
+            out[count++] = text_hash(text.data, text.len);
         } else if (slot_id_size(slot->kind) > 0) {
             memset(out + count, 0, slot_words(slot->kind) * sizeof(*out));
             slot_id_read(slot->kind, text, (uint8_t *)(out + count));
@@ -69,7 +69,7 @@ static uint32_t expected_values(const struct line_shape *shape, const struct eve
             struct slice text = event->fields[shape->fields[i].source].text;
 
             out[count++] = COMPUTED_REF | shape->fields[i].source;
-            out[count++] = hash64(text.data, text.len);
+            out[count++] = text_hash(text.data, text.len);
         }
     return count;
 }

@@ -12,19 +12,19 @@ void host_parse_diskstats(struct slice text, struct metric_set *set)
 {
     static const struct {
         const char *name;
-        double scale;
+        double factor, divisor; /* a quotient is the decimal that people mean, 121.112; a product may not be */
     } fields[] = {
-        {"node_disk_reads_completed_total", 1},
-        {"node_disk_reads_merged_total", 1},
-        {"node_disk_read_bytes_total", SECTOR_SIZE},
-        {"node_disk_read_time_seconds_total", 1e-3},
-        {"node_disk_writes_completed_total", 1},
-        {"node_disk_writes_merged_total", 1},
-        {"node_disk_written_bytes_total", SECTOR_SIZE},
-        {"node_disk_write_time_seconds_total", 1e-3},
-        {"node_disk_io_now", 1},
-        {"node_disk_io_time_seconds_total", 1e-3},
-        {"node_disk_io_time_weighted_seconds_total", 1e-3},
+        {"node_disk_reads_completed_total", 1, 1},
+        {"node_disk_reads_merged_total", 1, 1},
+        {"node_disk_read_bytes_total", SECTOR_SIZE, 1},
+        {"node_disk_read_time_seconds_total", 1, 1000},
+        {"node_disk_writes_completed_total", 1, 1},
+        {"node_disk_writes_merged_total", 1, 1},
+        {"node_disk_written_bytes_total", SECTOR_SIZE, 1},
+        {"node_disk_write_time_seconds_total", 1, 1000},
+        {"node_disk_io_now", 1, 1},
+        {"node_disk_io_time_seconds_total", 1, 1000},
+        {"node_disk_io_time_weighted_seconds_total", 1, 1000},
     };
     struct slice line, words[HOST_WORDS_MAX];
     double value;
@@ -37,7 +37,8 @@ void host_parse_diskstats(struct slice text, struct metric_set *set)
             continue;
         for (size_t i = 0; i < COUNT_OF(fields) && i + 3 < count; i++)
             if (host_number(words[i + 3], &value))
-                metric_add_label(set, fields[i].name, value * fields[i].scale, "device", words[2]);
+                metric_add_label(set, fields[i].name, value * fields[i].factor / fields[i].divisor,
+                                 "device", words[2]);
     }
 }
 

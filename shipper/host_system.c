@@ -24,7 +24,7 @@ void host_read_system(struct io *io, struct metric_set *set)
 {
     struct utsname name;
 
-    metric_add(set, "node_time_seconds", (double)io_wall_ns(io) * 1e-9);
+    metric_add(set, "node_time_seconds", (double)(io_wall_ns(io) / 1000000) / 1e3);
     read_timex(set);
     if (uname(&name) == 0) {
         struct wire_label labels[] = {

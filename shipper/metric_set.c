@@ -14,7 +14,7 @@ void metric_set_reset(struct metric_set *set, int64_t time_ns)
     arena_reset(&set->arena);
     set->count = 0;
     set->left_out = 0;
-    set->time_ns = time_ns;
+    set->time_ns = time_ns - time_ns % METRIC_TIME_STEP_NS;
 }
 
 void metric_set_release(struct metric_set *set)

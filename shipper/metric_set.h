@@ -12,6 +12,7 @@
 enum {
     METRIC_SAMPLES_MAX = 16384, /* of one moment */
     METRIC_MEMORY_MAX = 4 * 1024 * 1024,
+    METRIC_TIME_STEP_NS = 1000000, /* what a timer jitters by below it would be stored for every sample */
 };
 
 struct metric_set {
@@ -20,7 +21,7 @@ struct metric_set {
     struct wire_sample *samples;
     uint32_t count, capacity;
     uint64_t left_out;
-    int64_t time_ns; /* wall clock; of all samples */
+    int64_t time_ns; /* wall clock, in whole milliseconds; of all samples */
 };
 
 struct metric_set metric_set_empty(void);

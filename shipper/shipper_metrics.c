@@ -48,8 +48,8 @@ static void add_connection(struct shipper *shipper)
     metric_add(set, "dendro_shipper_in_flight_bytes",
                (double)(session->lines.size + session->metrics.size));
     metric_add(set, "dendro_shipper_credit_bytes", (double)session->lines.credit.window_size);
-    metric_add(set, "dendro_shipper_rtt_seconds", (double)session->rtt_ns * 1e-9);
-    metric_add(set, "dendro_shipper_clock_offset_seconds", (double)session->clock_offset_ns * 1e-9);
+    metric_add(set, "dendro_shipper_rtt_seconds", (double)session->rtt_ns / 1e9);
+    metric_add(set, "dendro_shipper_clock_offset_seconds", (double)session->clock_offset_ns / 1e9);
     for (unsigned code = 1; code < NACK_CODE_END; code++)
         if (session->counters.nacks[code] > 0)
             metric_add_label(set, "dendro_shipper_nacks_total",

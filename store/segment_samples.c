@@ -228,9 +228,12 @@ static bool put_block(struct segment_samples *samples, const struct sample_array
     bool fine = put_head(samples, arrays, count);
 
     page_writer_forget(pages);
-    for (unsigned page = 0; page < BLOCK_PAGE_COUNT && fine; page++)
+    for (unsigned page = 0; page < BLOCK_PAGE_COUNT && fine; page++) {
+        pages->encoder.repeats = page == PAGE_TIME; /* all series of a host have the same */
         fine = page_writer_put_numbers(pages, REGION_NUMBERS, values[page], count,
                                        &samples->blocks);
+    }
+    pages->encoder.repeats = false;
     return fine && buf_append_varint(&samples->blocks, 0); /* no sections */
 }
 

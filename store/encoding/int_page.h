@@ -33,6 +33,9 @@ struct int_encoder {
     uint8_t *plane;         /* of each byte position */
     size_t capacity;        /* values that the arrays have room for */
     struct buf packed, planes;
+    /* Set for pages in which stretches of numbers come again (times of scrapes, series after series):
+     * entropy does not see it, so zstd is always asked. */
+    bool repeats;
 };
 
 void int_encoder_init(struct int_encoder *encoder);

@@ -14,6 +14,7 @@ enum {
     DICT_PLACES = 1024,
     HEADER_SIZE_MAX = 1 + 3 * VARINT_SIZE_MAX,
     ENTROPY_COUNT_MIN = 48, /* below this packing wins: zstd has 12 bytes and tables of its own */
+    REPEATS_LEVEL = 3,      /* of zstd */
     PLANE_TABLE_SHARE = 4,  /* bytes that occur in a plane per byte of its table, at least */
 };
 #define DELTA_SHARE_MAX  0.97 /* of the plain numbers: those need no sums when they are read */
@@ -254,9 +255,13 @@ static bool append_plane(struct int_encoder *encoder, struct slice plane, double
     size_t worth = plane.len - plane.len / 16, start;
 
     buf_reset(&encoder->packed);
-    if (plane.len >= ENTROPY_COUNT_MIN && cost < (double)worth &&
-        !zstd_append_numbers(&encoder->packed, plane))
+    if (encoder->repeats) {
+        if (!zstd_append(&encoder->packed, plane, REPEATS_LEVEL))
+            return false;
+    } else if (plane.len >= ENTROPY_COUNT_MIN && cost < (double)worth &&
+               !zstd_append_numbers(&encoder->packed, plane)) {
         return false;
+    }
     start = encoder->packed.len;
     if (start == 0 || start >= worth)
         return buf_append_varint(out, plane.len << 1) && buf_append_slice(out, plane);
@@ -323,10 +328,12 @@ static bool append_best(struct int_encoder *encoder, const struct candidate *bes
     bool wide = width > UNPACK_WIDTH_MAX; /* only planes hold them */
     double planes_max =
         PLANES_SHARE_MAX * ((double)(best->count * width / 8) + UNPACK_SLACK);
-    bool planes = wide || (best->count >= ENTROPY_COUNT_MIN && best->cost < planes_max);
+    bool planes = wide || encoder->repeats ||
+                  (best->count >= ENTROPY_COUNT_MIN && best->cost < planes_max);
 
     buf_reset(&encoder->planes);
-    if (planes && !append_planes(encoder, best, wide ? INFINITY : planes_max, &encoder->planes))
+    if (planes && !append_planes(encoder, best, wide || encoder->repeats ? INFINITY : planes_max,
+                                 &encoder->planes))
         return false;
     if (wide || (encoder->planes.len > 0 && (double)encoder->planes.len < planes_max))
         return append_header(out, best, INT_PLANES) &&

@@ -32,7 +32,7 @@ enum {
     /* Raised also when the WAL or segments change, so that a program that could not read these refuses
      * the directory instead of setting them aside: 4 for WAL version 2. */
     MANIFEST_VERSION = 4,
-    MANIFEST_VERSION_OLDEST = 1, /* read, and written again as the newest at the start */
+    MANIFEST_VERSION_OLDEST = 1, /* read, and written again as the newest at the first commit */
     MANIFEST_HEADER_SIZE = 32,
     MANIFEST_RECORD_HEADER_SIZE = 32,
     MANIFEST_ROLL_SIZE = 4 << 20,  /* a start reads at most this much history */

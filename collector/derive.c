@@ -318,7 +318,8 @@ static bool apply_rule(struct derivation *at, const struct derive_rule *rule, un
 
 /* First rule that matches; `from` replaces that of the rules if it is not negative. Not part of its
  * caller, which seldom comes here: matches need room on the stack. */
-static __attribute__((noinline)) void try_rules(struct derivation *at, enum derived_field kind, int from, field_id field)
+static __attribute__((noinline)) void try_rules(struct derivation *at, enum derived_field kind,
+                                                int from, field_id field)
 {
     const struct derive_rules *rules = at->rules;
     uint32_t behind = rules->set_counts[kind]; /* the set: these are tried one by one */
@@ -522,6 +523,25 @@ static bool recall_replacement(struct derivation *at, const struct derive_front 
     return true;
 }
 
+/* Replace what a rule matches that is no rule of runs; `from` is where its first match can begin.
+ * `first`: by what happens in the front of the path, that is to be remembered. Not part of its
+ * caller, which seldom comes here: texts need room on the stack. */
+static __attribute__((noinline)) void replace_matches(struct derivation *at,
+                                                      const struct derive_rule *rule, uint64_t bit,
+                                                      bool first, size_t from,
+                                                      struct rewriting *path)
+{
+    struct replaced done;
+    struct text_builder out;
+
+    if (!replace_all(rule, at->scratch, path->text, from, &out, &done))
+        return;
+    if (first)
+        learn_replacement(at, rule, bit, path->text, &out, &done);
+    path->text = arena_copy(at->arena, slice_make(out.bytes, out.len));
+    path->own = (char *)path->text.data;
+}
+
 /* A rule of replacements that may match; `bit` is its in the set, or 0. `front`: of the path as it
  * was, or NULL. False: no memory. */
 static bool apply_replacement(struct derivation *at, uint32_t index, uint64_t bit,
@@ -530,31 +550,23 @@ static bool apply_replacement(struct derivation *at, uint32_t index, uint64_t bi
     const struct derive_rules *rules = at->rules;
     const struct derive_rule *rule = &rules->rules[DERIVED_PATH_GROUP][index];
     bool first = path->own == NULL && front != NULL && bit != 0;
-    size_t from = first_start(rule, bit, path);
     struct slice before = path->text;
-    struct replaced done;
-    struct text_builder out;
+    size_t from;
 
     if (first && recall_replacement(at, front, bit, path))
         return path->own != NULL;
-    if (rule->runs) {
-        if (!replace_runs(at, rule, from, path))
-            return false;
-        if (path->text.len == before.len && path->text.data == before.data)
-            return true;
-    } else {
-        if (!replace_all(rule, at->scratch, path->text, from, &out, &done))
-            return true;
-        if (first)
-            learn_replacement(at, rule, bit, path->text, &out, &done);
-        path->text = arena_copy(at->arena, slice_make(out.bytes, out.len));
-        path->own = (char *)path->text.data;
-    }
+    from = first_start(rule, bit, path);
+    if (!rule->runs)
+        replace_matches(at, rule, bit, first, from, path);
+    else if (!replace_runs(at, rule, from, path))
+        return false;
+    if (path->text.len == before.len && path->text.data == before.data)
+        return true;
     if (index + 1 < rules->set_counts[DERIVED_PATH_GROUP])
         match_again(rules->set, from, path);
     else
         path->front = 0;
-    return true;
+    return !at->arena->failed;
 }
 
 /* The first rule from `index` on that may match; its bit in the set, or 0. Behind the last rule:
@@ -678,7 +690,7 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
     if (parsed->derive_from == DERIVE_NOTHING)
         return;
     found = find_fields(parsed, context->extra[EXTRA_CALLER], event);
-    path = path_of(found.path);
+    path = parsed->derive_from == DERIVE_PATH ? found.path : path_of(found.path);
     at.texts[DERIVE_FROM_PATH] = of_caller ? path_of(found.caller) : path;
     at.texts[DERIVE_FROM_REFERER] = path_of(found.referer);
     at.texts[DERIVE_FROM_USER] = found.user;

@@ -184,8 +184,11 @@ static __attribute__((noinline)) void copy_sorting(const struct parsed_event *pa
 void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *orders,
                         struct event_field *out)
 {
-    struct field_order *order = &orders->orders[parsed->field_count % FIELD_ORDERS];
+    const struct event_field *fields = parsed->fields;
+    uint32_t count = parsed->field_count;
+    uint32_t kind = count == 0 ? 0 : count + fields[0].field + 5 * fields[count / 2].field;
+    struct field_order *order = &orders->orders[kind % FIELD_ORDERS];
 
-    if (order->count != parsed->field_count || !copy_in_order(parsed, order, out))
+    if (order->count != count || !copy_in_order(parsed, order, out))
         copy_sorting(parsed, order, out);
 }

@@ -16,8 +16,8 @@
 
 enum {
     PARSED_FIELDS_MAX = 256,    /* of one event; further JSON keys stay unnamed in the bytes */
-    FIELD_ORDERS = 8,           /* that are remembered of a source, */
-    FIELD_ORDER_COUNT_MAX = 28, /* of events with no more fields: 256 bytes */
+    FIELD_ORDERS = 16,          /* that are remembered of a source, */
+    FIELD_ORDER_COUNT_MAX = 28, /* of events with no more fields: 512 bytes */
 };
 
 /* Fields beside the well-known ones, FORMATS.md section 3: resolved once per source, so that no
@@ -72,7 +72,8 @@ struct format_settings {
 /* Which field holds a URL of the application that tenant, url_group and route come from. */
 enum derive_from {
     DERIVE_NOTHING, /* none: a path of CouchDB, a file name */
-    DERIVE_PATH,    /* `path` and `referer` */
+    DERIVE_PATH,    /* `path` and `referer`; the path is as request_target_split() has it */
+    DERIVE_TARGET,  /* the same, but `path` may have a scheme, a host, a query string */
     DERIVE_CALLER,  /* `caller`: the page that made a database call */
 };
 
@@ -194,8 +195,8 @@ static inline void parsed_span(struct parsed_event *out, field_id field, enum fi
 /* Span of the field that was added last under `field`; false if there is none. */
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
                  struct slice *out);
-/* Orders of fields that came last, by the number of fields: events of one kind have their fields in
- * one order. All zero at first. */
+/* Orders of fields that came last, by the number of fields and what some of them are: events of one
+ * kind have their fields in one order. All zero at first. */
 struct field_orders {
     struct field_order {
         uint32_t count; /* 0: none yet */

@@ -254,7 +254,7 @@ static bool parse_draft(struct source_parser *parser, const struct draft *draft,
         parsed_reset(parsed);
         return false;
     }
-    if (parser->rules != NULL)
+    if (parser->rules != NULL && parsed->derive_from != DERIVE_NOTHING)
         derive_apply(parser->rules, parser->url_scratch, memory, context, draft->text, parsed);
     if (draft->text.data != draft->bytes.data || draft->text.len != draft->bytes.len)
         peel_map_fields(parsed, draft->text, draft->pieces, draft->piece_count, context->arena);

@@ -237,7 +237,7 @@ static void add_request(struct slice event, struct slice message, struct parsed_
     if (take_literal(&message, "Request to ") && take_word(&message, &path) &&
         starts_with(path, "/")) {
         add_text(out, FIELD_ID_PATH, event, path);
-        out->derive_from = DERIVE_PATH;
+        out->derive_from = DERIVE_TARGET;
     }
 }
 

@@ -76,7 +76,7 @@ static enum json_step visit(void *user, struct slice key, const struct json_toke
     add_or_replace(parse->out, json_fields_name(parse->context, key, parse->position++), type,
                    known.unit, parse->event, text);
     if (slice_is(key, "path"))
-        parse->out->derive_from = DERIVE_PATH;
+        parse->out->derive_from = DERIVE_TARGET;
     return JSON_STEP_ON;
 }
 

@@ -93,7 +93,7 @@ static void add_pair(const struct format_context *context, struct slice event,
     parsed_span(out, json_fields_name(context, pair->key, position), known.type, known.unit, event,
                 value);
     if (slice_is(pair->key, "path"))
-        out->derive_from = DERIVE_PATH;
+        out->derive_from = DERIVE_TARGET;
 }
 
 static enum status parse(const struct format_context *context, struct slice event,

@@ -60,7 +60,7 @@ static enum status parse(const struct format_context *context, struct slice even
     add_text(out, FIELD_ID_USER, event, user);
     add_text(out, context->extra[EXTRA_CACHE], event, cache);
     request_line_add(context, event, request, out);
-    add_int(out, FIELD_ID_STATUS, event, status);
+    parsed_span(out, FIELD_ID_STATUS, FIELD_INT, UNIT_NONE, event, status); /* three digits */
     add_bytes(out, context->extra[EXTRA_BYTES_IN], event, bytes_in);
     add_bytes(out, FIELD_ID_BYTES, event, bytes);
     if (take_byte(&rest, '"') && cut(&rest, '"', &quoted))

@@ -73,8 +73,8 @@ static void add_tail(const struct format_context *context, struct slice event, s
 
     if (take_word(&rest, &bytes_in) && count_digits(bytes_in) == bytes_in.len &&
         take_word(&rest, &bytes) && count_digits(bytes) == bytes.len) {
-        add_bytes(out, context->extra[EXTRA_BYTES_IN], event, bytes_in);
-        add_bytes(out, FIELD_ID_BYTES, event, bytes);
+        parsed_span(out, context->extra[EXTRA_BYTES_IN], FIELD_BYTES, UNIT_BYTES, event, bytes_in);
+        parsed_span(out, FIELD_ID_BYTES, FIELD_BYTES, UNIT_BYTES, event, bytes);
         tail = rest;
     }
     if (ends_with(tail, "\"")) /* a stray quote of hand-made formats */
@@ -104,8 +104,8 @@ static enum status parse(const struct format_context *context, struct slice even
     }
     request_line_add(context, event, request, out);
     out->level = (uint8_t)level_of_status(status);
-    add_int(out, FIELD_ID_STATUS, event, status);
-    add_duration(out, FIELD_ID_DURATION, UNIT_SECONDS, event, duration);
+    parsed_span(out, FIELD_ID_STATUS, FIELD_INT, UNIT_NONE, event, status); /* take_anchor() */
+    parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_SECONDS, event, duration);
     add_tail(context, event, rest, out);
     return STATUS_OK;
 }

@@ -29,9 +29,14 @@ static bool is_protocol(struct slice text)
 /* The target without the protocol: cut at the last ` HTTP/`. */
 static struct slice without_protocol(struct slice text)
 {
-    size_t blank = slice_find_last_byte(text, ' ');
+    static const size_t len = sizeof(" HTTP/1.1") - 1;
     struct slice at;
+    size_t blank;
 
+    if (text.len > len && text.data[text.len - 1] != ' ' && text.data[text.len - 2] != ' ' &&
+        memcmp(text.data + text.len - len, " HTTP/", 6) == 0 && is_digit(text.data[text.len - 3]))
+        return slice_first(text, text.len - len); /* nearly always */
+    blank = slice_find_last_byte(text, ' ');
     if (blank == SIZE_MAX)
         return text;
     if (is_protocol(slice_from(text, blank + 1)))

@@ -1,6 +1,7 @@
 /* collector/formats/stamp.c -- base/time_stamp.h with the settings of the source. */
 #include "collector/formats/stamp.h"
 
+#include "base/byteorder.h"
 #include "collector/formats/scan.h"
 
 #ifdef __SSE2__
@@ -20,7 +21,7 @@ static size_t minute_len_of(stamp_parser *parser)
 }
 
 /* SS[.,fraction] in nanoseconds, and the bytes eaten; 0 if it is anything unusual. */
-static size_t read_seconds(struct slice text, int64_t *out)
+static inline size_t read_seconds(struct slice text, int64_t *out)
 {
     static const int32_t scale[] = {1000000000, 100000000, 10000000, 1000000, 100000,
                                     10000,      1000,      100,      10,      1};
@@ -42,7 +43,7 @@ static size_t read_seconds(struct slice text, int64_t *out)
 }
 
 /* Can no zone begin here, attached or after a blank? */
-static bool is_no_zone(struct slice text)
+static inline bool is_no_zone(struct slice text)
 {
     size_t blank = text.len > 0 && text.data[0] == ' ' ? 1 : 0;
     char first;
@@ -53,17 +54,23 @@ static bool is_no_zone(struct slice text)
     return !is_upper(first) && first != '+' && first != '-' && (blank > 0 || first != 'z');
 }
 
+/* Both begin with the same `len` bytes, 16 to 24. */
+static inline bool same_minute(const char *a, const char *b, size_t len)
+{
+    return get_le64(a) == get_le64(b) && get_le64(a + 8) == get_le64(b + 8) &&
+           get_le64(a + len - 8) == get_le64(b + len - 8);
+}
+
 /* The stamp from what is remembered; the bytes eaten, or 0: it must be read. */
-static size_t recall(const struct stamp_memory *memory, stamp_parser *parser, bool local,
-                     struct slice text, int64_t *out)
+static inline size_t recall(const struct stamp_memory *memory, stamp_parser *parser, bool local,
+                            struct slice text, int64_t *out)
 {
     size_t len = memory->minute_len, seconds_len;
     struct slice zone;
     int64_t seconds_ns;
 
     if (memory->parser != parser || memory->local != local || text.len <= len ||
-        memcmp(text.data, memory->minute, 16) != 0 ||
-        memcmp(text.data + 16, memory->minute + 16, len - 16) != 0)
+        !same_minute(text.data, memory->minute, len))
         return 0;
     seconds_len = read_seconds(slice_from(text, len), &seconds_ns);
     if (seconds_len == 0)
@@ -120,20 +127,31 @@ static void remember(struct stamp_memory *memory, const struct format_context *c
 
 /* ---- eat ---- */
 
-static bool take(const struct format_context *context, stamp_parser *parser, bool local,
-                 struct slice *rest, int64_t *out)
+/* The bytes of a stamp that is not remembered; 0: it is none. */
+static __attribute__((noinline)) size_t read_stamp(const struct format_context *context,
+                                                   stamp_parser *parser, bool local,
+                                                   struct slice text, int64_t *out)
 {
     struct stamp stamp;
+    size_t len = parser(text, &stamp);
+
+    if (len == 0)
+        return 0;
+    *out = stamp_resolve(&stamp, context->zone, context->receive_ns);
+    if (context->stamps != NULL && stamp.has_year)
+        remember(context->stamps, context, parser, local, text, &stamp, len, *out);
+    return len;
+}
+
+static inline bool take(const struct format_context *context, stamp_parser *parser, bool local,
+                        struct slice *rest, int64_t *out)
+{
     size_t len = context->stamps == NULL ? 0 : recall(context->stamps, parser, local, *rest, out);
 
-    if (len == 0) {
-        len = parser(*rest, &stamp);
-        if (len == 0)
-            return false;
-        *out = stamp_resolve(&stamp, context->zone, context->receive_ns);
-        if (context->stamps != NULL && stamp.has_year)
-            remember(context->stamps, context, parser, local, *rest, &stamp, len, *out);
-    }
+    if (len == 0)
+        len = read_stamp(context, parser, local, *rest, out);
+    if (len == 0)
+        return false;
     *rest = slice_from(*rest, len);
     return true;
 }

@@ -253,6 +253,10 @@ static void print(struct bench *bench)
         all.digest = digest_number(all.digest, row->digest);
     }
     print_row(&all);
+    if (bench->memory != NULL)
+        (void)printf("fronts of paths: %llu known, %llu new\n",
+                     (unsigned long long)bench->memory->hits,
+                     (unsigned long long)bench->memory->misses);
 }
 
 int main(int argc, char **argv)

@@ -130,7 +130,7 @@ enum {
 /* What rollup_open_next() reads. */
 static inline bool rollup_close_next(struct buf *raw, int level, struct buf *out)
 {
-    struct buf frame = buf_empty(2 * ROLLUP_PAGE_MAX);
+    struct buf frame = buf_empty((size_t)2 * ROLLUP_PAGE_MAX);
     bool fine = raw->len == 0 || zstd_append(&frame, buf_slice(raw), level);
 
     fine = fine && buf_append_varint(out, raw->len) && buf_append_varint(out, frame.len) &&

@@ -37,8 +37,9 @@ static bool is_one_slot(const struct segment *segment, const struct segment_fami
         const struct segment_template *template = &segment->templates[family->first_template + i];
         uint32_t len = template->gap_ends[gap] - (gap > 0 ? template->gap_ends[gap - 1] : 0);
 
-        if (template->field_offsets[2 * index] != len ||
-            template->field_offsets[2 * index + 1] != 0)
+        const uint32_t *offsets = template->field_offsets + (size_t)2 * index;
+
+        if (offsets[0] != len || offsets[1] != 0)
             return false;
     }
     return true;
@@ -55,9 +56,9 @@ static struct field_number number_of_run(const struct segment *segment,
 
     for (uint32_t i = 0; i < family->template_count && number.form != FIELD_NUMBER_NONE; i++) {
         const struct segment_template *template = &segment->templates[family->first_template + i];
-        const struct field_cut cut = {template->literals, template->gap_ends,
-                                      template->field_offsets[2 * index],
-                                      template->field_offsets[2 * index + 1]};
+        const uint32_t *offsets = template->field_offsets + (size_t)2 * index;
+        const struct field_cut cut = {template->literals, template->gap_ends, offsets[0],
+                                      offsets[1]};
 
         field_number_join(&number, &cut);
     }

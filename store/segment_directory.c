@@ -302,8 +302,8 @@ static bool take_family_table(struct parser *parser, struct segment_family *fami
 
         column->kind = (struct slot_kind){SLOT_TEXT, TEXT_FREE};
         if (i < slots)
-            column->kind = (struct slot_kind){(uint8_t)kinds.data[2 * i],
-                                              (uint8_t)kinds.data[2 * i + 1]};
+            column->kind = (struct slot_kind){(uint8_t)kinds.data[(size_t)2 * i],
+                                              (uint8_t)kinds.data[(size_t)2 * i + 1]};
         if (!take_u8(&parser->rest, &column->class) || !kind_is_valid(column->kind) ||
             !class_fits(column->kind, column->class))
             return false;
@@ -317,6 +317,7 @@ static bool take_offsets(struct parser *parser, const struct segment_family *fam
 {
     for (uint32_t i = 0; i < family->field_count; i++) {
         const struct segment_field *field = &family->fields[i];
+        uint32_t *ends = offsets + (size_t)2 * i;
         uint32_t begin_len, end_len;
 
         if (field->computed)
@@ -325,9 +326,9 @@ static bool take_offsets(struct parser *parser, const struct segment_family *fam
                     (field->begin_gap > 0 ? gap_ends[field->begin_gap - 1] : 0);
         end_len =
             gap_ends[field->end_gap] - (field->end_gap > 0 ? gap_ends[field->end_gap - 1] : 0);
-        if (!take_below(parser, (uint64_t)begin_len + 1, &offsets[2 * i]) ||
-            !take_below(parser, (uint64_t)end_len + 1, &offsets[2 * i + 1]) ||
-            (field->begin_gap == field->end_gap && offsets[2 * i] > offsets[2 * i + 1]))
+        if (!take_below(parser, (uint64_t)begin_len + 1, &ends[0]) ||
+            !take_below(parser, (uint64_t)end_len + 1, &ends[1]) ||
+            (field->begin_gap == field->end_gap && ends[0] > ends[1]))
             return false;
     }
     return true;
@@ -341,7 +342,7 @@ static bool take_templates(struct parser *parser, const struct segment_family *f
 
     for (uint32_t i = 0; i < family->template_count; i++) {
         uint32_t *gap_ends = parser_new(parser, uint32_t, family->slot_count + 1u);
-        uint32_t *offsets = parser_new(parser, uint32_t, 2u * family->field_count);
+        uint32_t *offsets = parser_new(parser, uint32_t, (size_t)2 * family->field_count);
         uint64_t sum = 0;
 
         if (gap_ends == NULL || offsets == NULL)

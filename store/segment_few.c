@@ -218,8 +218,8 @@ static enum status pick_values(struct segment_block *block, uint32_t section,
 {
     const struct segment_column *column = &segment_family_of(block, section)->columns[number];
     const struct page_ref *pages = segment_column_pages(block, section, number);
-    uint32_t value_count = block->entry->sections[section].row_count, *codes;
-    int64_t *numbers, *scales;
+    uint32_t value_count = block->entry->sections[section].row_count, *codes = NULL;
+    int64_t *numbers = NULL, *scales = NULL;
     enum status status;
 
     if (column->class == CLASS_TEXTS)

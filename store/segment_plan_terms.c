@@ -262,7 +262,7 @@ static enum status search_id_page(struct term_search *search, const struct segme
 {
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct id_probe probe = make_probe(needle_term_text(search->needle, &memo->term));
-    struct id_page page;
+    struct id_page page = {0};
     enum status status = read_id_page(search, ids, number, heads, &arena, &page, err);
 
     if (status == STATUS_OK && probe.known)
@@ -282,7 +282,7 @@ static enum status search_heads(struct term_search *search, const struct segment
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct slice text = needle_term_text(search->needle, &memo->term);
     uint32_t read = UINT32_MAX; /* page that was read */
-    struct id_page page;
+    struct id_page page = {0};
     char head[ID_HEAD_SIZE];
     enum status status = STATUS_OK;
 

@@ -181,20 +181,32 @@ static void add_shared(struct inspecting *at, const struct segment *segment)
     }
 }
 
-/* What is left of the file: rollups by their region, the rest is directory, header and footer. */
+/* What a version does not have, or a segment does not keep, has no size. */
+static void add_rollup(struct inspecting *at, const char *name, const struct page_ref *page)
+{
+    if (page->size > 0)
+        (void)add_page(at, INSPECT_SHARED, name, page);
+}
+
+static void add_rollups(struct inspecting *at, const struct segment *segment)
+{
+    const struct segment_rollups *rollups = &segment->rollups;
+
+    add_rollup(at, "rollups: rows", &rollups->counts);
+    add_rollup(at, "rollups: sums by tenant", &rollups->sums);
+    add_rollup(at, "rollups: cells of samples", &rollups->samples);
+    for (uint32_t i = 0; i < rollups->field_count; i++)
+        add_rollup(at, "rollups: values", &rollups->fields[i].page);
+}
+
+/* What is left of the file: directory, header and footer. */
 static void add_rest(struct inspecting *at, const struct segment *segment)
 {
-    uint64_t pages = 0, rollups = 0;
+    uint64_t pages = 0;
 
-    for (uint32_t i = 0; i < segment->page_count; i++) {
-        if (segment->pages[i].in_line != NULL)
-            continue;
-        pages += segment->pages[i].size;
-        if (segment->pages[i].region == REGION_ROLLUP)
-            rollups += take_page(at, &segment->pages[i]);
-    }
-    if (rollups > 0)
-        add(at, INSPECT_SHARED, SLICE_LITERAL("rollups"), rollups, 1, 0);
+    for (uint32_t i = 0; i < segment->page_count; i++)
+        if (segment->pages[i].in_line == NULL)
+            pages += segment->pages[i].size;
     add(at, INSPECT_SHARED, SLICE_LITERAL("directory"), segment->summary.file_bytes - pages, 1, 0);
 }
 
@@ -250,6 +262,7 @@ static enum status inspect_file(struct inspecting *at, const char *path)
         add_summary(at->out, segment);
         add_blocks(at, segment);
         add_shared(at, segment);
+        add_rollups(at, segment);
         add_rest(at, segment);
     }
     free(at->counted);

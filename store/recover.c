@@ -1,5 +1,6 @@
 /* store/recover.c -- what a start does: read the manifest, sweep what it does not list, replay the
  * WAL, begin a new manifest if need be. Damage is set aside and reported; it never stops a start. */
+#include "store/segment_list.h"
 #include "store/store_impl.h"
 
 #include "base/diag.h"
@@ -14,8 +15,7 @@ enum { SNAPSHOT_SIZE_MAX = MANIFEST_SIZE_MAX - (1 << 20), QUARANTINE_SIZE_MAX = 
 
 struct loading {
     struct store *store;
-    struct manifest_segment *segments;
-    size_t count, capacity;
+    struct segment_list segments;
     struct manifest_counters counters;
     bool failed;
 };
@@ -42,29 +42,13 @@ static void load_segment(void *user, const struct manifest_segment *segment)
 {
     struct loading *loading = user;
 
-    if (loading->count == loading->capacity) {
-        size_t capacity = loading->capacity == 0 ? 256 : loading->capacity * 2;
-        struct manifest_segment *grown = realloc(loading->segments, capacity * sizeof(*grown));
-
-        if (grown == NULL) {
-            loading->failed = true;
-            return;
-        }
-        loading->segments = grown;
-        loading->capacity = capacity;
-    }
-    loading->segments[loading->count++] = *segment;
+    if (!segment_list_add(&loading->segments, segment))
+        loading->failed = true;
 }
 
 static void load_drop(void *user, uint64_t number)
 {
-    struct loading *loading = user;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < loading->count; i++)
-        if (loading->segments[i].number != number)
-            loading->segments[kept++] = loading->segments[i];
-    loading->count = kept;
+    segment_list_drop(&((struct loading *)user)->segments, number);
 }
 
 static void load_source(void *user, const struct watermark *watermark, bool has_watermark,
@@ -95,14 +79,13 @@ static void load_field(void *user, struct slice name)
 
 static void load_rewritten(void *user, uint64_t number, uint64_t level, uint64_t erasure)
 {
-    struct loading *loading = user;
+    struct manifest_segment *segment =
+        segment_list_find(&((struct loading *)user)->segments, number);
 
-    for (size_t i = loading->count; i-- > 0;) /* it stands behind its segment's entry */
-        if (loading->segments[i].number == number) {
-            loading->segments[i].level = level;
-            loading->segments[i].erasure = erasure;
-            return;
-        }
+    if (segment == NULL)
+        return;
+    segment->level = level;
+    segment->erasure = erasure;
 }
 
 static void load_erasure(void *user, const struct manifest_erasure *erasure)
@@ -176,14 +159,6 @@ struct folder_walk {
     bool found;
 };
 
-static bool is_listed(const struct loading *loading, uint64_t number)
-{
-    for (size_t i = 0; i < loading->count; i++)
-        if (loading->segments[i].number == number)
-            return true;
-    return false;
-}
-
 static void raise_adopted(struct store *store, const struct segment_source *source)
 {
     struct source_state *state = source_states_find(&store->states, &source->source.id);
@@ -232,7 +207,7 @@ static bool walk_file(void *user, const char *name)
         return true;
     if (number >= walk->store->next_segment)
         walk->store->next_segment = number + 1;
-    if (is_listed(walk->loading, number))
+    if (segment_list_find(&walk->loading->segments, number) != NULL)
         return true;
     path_join(path, walk->folder, name);
     if (walk->store->adopt)
@@ -281,16 +256,19 @@ static void walk_segments(struct store *store, struct loading *loading)
 
 static enum status take_segments(struct store *store, struct loading *loading, struct error *err)
 {
-    struct segment_file **files = calloc(loading->count + 1, sizeof(struct segment_file *));
+    const struct segment_list *list = &loading->segments;
+    struct segment_file **files = calloc((size_t)list->count + 1, sizeof(struct segment_file *));
     uint32_t count = 0;
     enum status status = STATUS_OK;
 
-    for (size_t i = 0; i < loading->count && files != NULL && status == STATUS_OK; i++) {
-        const struct manifest_segment *entry = &loading->segments[i];
+    for (uint32_t i = 0; i < list->count && files != NULL && status == STATUS_OK; i++) {
+        const struct manifest_segment *entry = &list->segments[i].entry;
         struct io_info info;
         struct error missing = {0};
         char path[PATH_SIZE_MAX], line[800];
 
+        if (list->segments[i].dropped)
+            continue;
         path_segment(path, store->dir, entry->day, entry->number);
         if (io_info_of(store->io, path, &info, &missing) != STATUS_OK ||
             info.size != entry->summary.file_bytes) {
@@ -534,7 +512,7 @@ enum status store_recover(struct store *store, struct error *err)
         walk_segments(store, &loading);
         status = take_segments(store, &loading, err);
     }
-    free(loading.segments);
+    segment_list_release(&loading.segments);
     if (store->incarnation == 0)
         io_random(store->io, &store->incarnation, sizeof(store->incarnation));
     if (store->next_sequence == 0)

@@ -1,5 +1,6 @@
 /* store/verify.c -- check a whole directory without changing it: manifest, every page of every
  * segment, every record of the WAL. Takes no lock, so a store in use may be checked too. */
+#include "store/segment_list.h"
 #include "store/store_impl.h"
 
 #include <inttypes.h>
@@ -16,8 +17,7 @@ struct verify {
     struct source_table sources;
     struct chunk_tables tables;
     struct segment_names names;
-    struct manifest_segment *segments;
-    size_t count, capacity;
+    struct segment_list segments;
     uint64_t low_water, incarnation;
     bool failed;
 };
@@ -53,29 +53,13 @@ static void on_segment(void *user, const struct manifest_segment *segment)
 {
     struct verify *verify = user;
 
-    if (verify->count == verify->capacity) {
-        size_t capacity = verify->capacity == 0 ? 64 : verify->capacity * 2;
-        struct manifest_segment *grown = realloc(verify->segments, capacity * sizeof(*grown));
-
-        if (grown == NULL) {
-            verify->failed = true;
-            return;
-        }
-        verify->segments = grown;
-        verify->capacity = capacity;
-    }
-    verify->segments[verify->count++] = *segment;
+    if (!segment_list_add(&verify->segments, segment))
+        verify->failed = true;
 }
 
 static void on_drop(void *user, uint64_t number)
 {
-    struct verify *verify = user;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < verify->count; i++)
-        if (verify->segments[i].number != number)
-            verify->segments[kept++] = verify->segments[i];
-    verify->count = kept;
+    segment_list_drop(&((struct verify *)user)->segments, number);
 }
 
 static enum status read_manifest(struct verify *verify, struct error *err)
@@ -224,11 +208,12 @@ enum status store_verify(struct io *io, const char *dir,
     status = prepare(verify, err);
     if (status == STATUS_OK)
         status = read_manifest(verify, err);
-    for (size_t i = 0; i < verify->count && status == STATUS_OK; i++)
-        status = verify_segment(verify, &verify->segments[i], err);
+    for (uint32_t i = 0; i < verify->segments.count && status == STATUS_OK; i++)
+        if (!verify->segments.segments[i].dropped)
+            status = verify_segment(verify, &verify->segments.segments[i].entry, err);
     if (status == STATUS_OK)
         status = verify_wal(verify, err);
-    free(verify->segments);
+    segment_list_release(&verify->segments);
     name_table_release(&verify->fields);
     name_table_release(&verify->formats);
     source_table_release(&verify->sources);

@@ -34,13 +34,9 @@ static struct kept_page asked_once;
 static const size_t value_sizes[PAGE_FORM_COUNT] = {
     [PAGE_FORM_NUMBERS] = sizeof(int64_t),
     [PAGE_FORM_CODES] = sizeof(uint32_t),
+    [PAGE_FORM_TEXTS] = sizeof(struct slice),
     [PAGE_FORM_BYTES] = 1,
 };
-
-static size_t memory_of(enum page_form form, uint32_t count)
-{
-    return sizeof(struct kept_page) + (size_t)count * value_sizes[form];
-}
 
 /* ---- lists; the lock is held ---- */
 
@@ -62,7 +58,7 @@ static void take_out(struct kept_page *page)
     else
         page->older->newer = page->newer;
     page->newer = page->older = NULL;
-    list->bytes -= memory_of(page->form, page->count);
+    list->bytes -= page->size;
 }
 
 static void put_in(struct kept_page *page, bool protected)
@@ -77,7 +73,7 @@ static void put_in(struct kept_page *page, bool protected)
     else
         list->newest->newer = page;
     list->newest = page;
-    list->bytes += memory_of(page->form, page->count);
+    list->bytes += page->size;
 }
 
 /* Out of its list and its segment. */
@@ -108,7 +104,7 @@ static struct kept_page *evict(void)
 
 static void free_page(struct kept_page *page)
 {
-    memory_budget_discharge(MEMORY_PAGES, memory_of(page->form, page->count));
+    memory_budget_discharge(MEMORY_PAGES, page->size);
     free(page->bytes);
     free(page);
 }
@@ -125,7 +121,7 @@ size_t page_cache_shrink(size_t wanted)
         (void)pthread_mutex_unlock(&cache.lock);
         if (page == NULL)
             break;
-        freed += memory_of(page->form, page->count);
+        freed += page->size;
         free_page(page);
     }
     return freed;
@@ -163,23 +159,32 @@ static bool make_room(size_t size)
 
 /* ---- pages ---- */
 
-static struct kept_page *new_page(enum page_form form, uint32_t count)
+static void use(struct kept_page *page, struct page_use *by, struct page_uses *uses)
 {
-    size_t size = memory_of(form, count);
+    *by = (struct page_use){uses->first, page};
+    uses->first = by;
+}
+
+struct kept_page *page_cache_new(enum page_form form, uint32_t count, size_t more,
+                                 struct page_uses *uses)
+{
+    size_t values = (size_t)count * value_sizes[form], size = sizeof(struct kept_page) + values + more;
+    struct page_use *by = arena_new(uses->arena, struct page_use, 1);
     struct kept_page *page;
 
-    if (size > PAGE_KEPT_SIZE_MAX || !make_room(size))
+    if (by == NULL || more > PAGE_KEPT_SIZE_MAX || size > PAGE_KEPT_SIZE_MAX || !make_room(size))
         return NULL;
     page = calloc(1, sizeof(*page));
     if (page == NULL)
         return NULL;
-    *page = (struct kept_page){.form = form, .count = count, .users = 1};
-    page->bytes = malloc((size_t)count * value_sizes[form] + 1);
+    *page = (struct kept_page){.form = form, .count = count, .size = size, .users = 1};
+    page->bytes = malloc(values + more + 1);
     if (page->bytes == NULL) {
         free(page);
         return NULL;
     }
     memory_budget_charge(MEMORY_PAGES, size);
+    use(page, by, uses);
     return page;
 }
 
@@ -200,32 +205,29 @@ static void touch(struct kept_page *page)
 
 struct kept_page *page_cache_get(struct segment *segment, const struct page_ref *page,
                                  enum page_form form, uint32_t count, struct page_uses *uses,
-                                 bool *ready)
+                                 bool *wanted)
 {
     struct kept_page **home = &segment->kept_pages[page->entry], *found;
-    struct page_use *use;
+    struct page_use *by;
 
-    *ready = false;
+    *wanted = false;
     if (page->in_line != NULL || count == 0)
         return NULL;
-    use = arena_new(uses->arena, struct page_use, 1);
-    if (use == NULL)
+    by = arena_new(uses->arena, struct page_use, 1);
+    if (by == NULL)
         return NULL;
     (void)pthread_mutex_lock(&cache.lock);
     found = *home;
+    *wanted = found == &asked_once;
     if (found == NULL)
         *home = &asked_once;
-    else if (found != &asked_once && found->form == form && found->count == count)
-        *ready = true;
-    if (*ready)
+    if (*wanted || (found != NULL && (found->form != form || found->count != count)))
+        found = NULL;
+    if (found != NULL)
         touch(found);
     (void)pthread_mutex_unlock(&cache.lock);
-    if (!*ready)
-        found = found == &asked_once ? new_page(form, count) : NULL;
-    if (found == NULL)
-        return NULL;
-    *use = (struct page_use){uses->first, found};
-    uses->first = use;
+    if (found != NULL)
+        use(found, by, uses);
     return found;
 }
 

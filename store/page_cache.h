@@ -1,4 +1,4 @@
-/* store/page_cache.h -- pages of numbers that were decoded for one query and stay for the next.
+/* store/page_cache.h -- pages that were decoded for one query and stay for the next.
  *
  * To read a page of a block, to compare its hash, to decompress and decode it takes most of the time of
  * a filter or a group key, and dashboards ask the same again and again. A page that is asked for a
@@ -15,18 +15,26 @@
 
 #include "store/segment_format.h"
 
-enum page_form { PAGE_FORM_NUMBERS, PAGE_FORM_CODES, PAGE_FORM_BYTES, PAGE_FORM_COUNT };
+enum page_form {
+    PAGE_FORM_NUMBERS,
+    PAGE_FORM_CODES,
+    PAGE_FORM_TEXTS, /* slices of the bytes behind them */
+    PAGE_FORM_BYTES,
+    PAGE_FORM_COUNT
+};
 
 struct kept_page {
     union {
         int64_t *numbers;
         uint32_t *codes;
+        struct slice *texts;
         char *bytes;
     };
     uint32_t largest; /* of codes */
     uint32_t count;   /* of values */
     enum page_form form;
     /* The cache's own. */
+    size_t size;             /* in memory */
     struct kept_page **home; /* in the segment; NULL: in no list */
     struct kept_page *newer, *older;
     uint32_t users;
@@ -39,12 +47,15 @@ struct page_uses {
     struct page_use *first;
 };
 
-/* The page in that form with `count` values, to be used until page_uses_end(). With `ready` it is decoded.
- * Otherwise the caller decodes it now and says so by page_cache_put(). NULL: it is not kept, decode it
- * elsewhere. */
+/* The page in that form with `count` values, to be used until page_uses_end(); NULL: it is not here.
+ * With `wanted` it is to be kept: whoever decodes it does so into page_cache_new(), then page_cache_put(). */
 struct kept_page *page_cache_get(struct segment *segment, const struct page_ref *page,
                                  enum page_form form, uint32_t count, struct page_uses *uses,
-                                 bool *ready);
+                                 bool *wanted);
+/* Room for `count` values and `more` bytes behind them, to be used until page_uses_end(); NULL: there is
+ * none, decode elsewhere. */
+struct kept_page *page_cache_new(enum page_form form, uint32_t count, size_t more,
+                                 struct page_uses *uses);
 /* Decoded, and from now on found by others; `fine` false: it could not be. */
 void page_cache_put(struct segment *segment, const struct page_ref *page, struct kept_page *kept,
                     bool fine);

@@ -90,16 +90,19 @@ static enum status decode_codes(struct segment_block *block, const struct page_r
 enum status segment_block_kept(struct segment_block *block, const struct page_ref *page,
                                uint32_t count, const int64_t **out, struct error *err)
 {
-    bool ready;
+    bool wanted;
     struct kept_page *kept = page_cache_get(block->segment, page, PAGE_FORM_NUMBERS, count,
-                                            &block->uses, &ready);
+                                            &block->uses, &wanted);
     enum status status = STATUS_OK;
 
+    if (wanted) {
+        kept = page_cache_new(PAGE_FORM_NUMBERS, count, 0, &block->uses);
+        if (kept != NULL) {
+            status = decode_numbers(block, page, count, kept->numbers, err);
+            page_cache_put(block->segment, page, kept, status == STATUS_OK);
+        }
+    }
     *out = kept == NULL ? NULL : kept->numbers;
-    if (kept == NULL || ready)
-        return STATUS_OK;
-    status = decode_numbers(block, page, count, kept->numbers, err);
-    page_cache_put(block->segment, page, kept, status == STATUS_OK);
     return status;
 }
 
@@ -107,18 +110,21 @@ enum status segment_block_kept_codes(struct segment_block *block, const struct p
                                      uint32_t count, uint32_t below, const uint32_t **out,
                                      struct error *err)
 {
-    bool ready;
+    bool wanted;
     struct kept_page *kept =
-        page_cache_get(block->segment, page, PAGE_FORM_CODES, count, &block->uses, &ready);
+        page_cache_get(block->segment, page, PAGE_FORM_CODES, count, &block->uses, &wanted);
     enum status status = STATUS_OK;
 
+    if (wanted) {
+        kept = page_cache_new(PAGE_FORM_CODES, count, 0, &block->uses);
+        if (kept != NULL) {
+            status = decode_codes(block, page, count, kept->codes, &kept->largest, err);
+            page_cache_put(block->segment, page, kept, status == STATUS_OK);
+        }
+    }
     *out = kept == NULL ? NULL : kept->codes;
     if (kept == NULL)
-        return STATUS_OK;
-    if (!ready) {
-        status = decode_codes(block, page, count, kept->codes, &kept->largest, err);
-        page_cache_put(block->segment, page, kept, status == STATUS_OK);
-    }
+        return status;
     return status == STATUS_OK && kept->largest >= below
                ? segment_corrupt(block->segment, "code", err)
                : status;
@@ -232,18 +238,50 @@ enum status segment_block_sources(struct segment_block *block, const uint32_t **
     return status;
 }
 
+/* The page of codes; those of each section must be below the number of its templates. */
+static enum status load_template_codes(struct segment_block *block, struct error *err)
+{
+    const uint32_t *codes;
+    enum status status;
+
+    if (block->template_codes != NULL)
+        return STATUS_OK;
+    status = read_codes(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
+                        UINT32_MAX, &codes, err);
+    for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
+        const struct segment_section *section = &block->entry->sections[k];
+        uint32_t largest = 0;
+
+        for (uint32_t i = section->first_row; i < section->first_row + section->row_count; i++)
+            largest = codes[i] > largest ? codes[i] : largest;
+        if (largest >= segment_family_of(block, k)->template_count)
+            status = segment_corrupt(block->segment, "template code", err);
+    }
+    if (status == STATUS_OK)
+        block->template_codes = codes;
+    return status;
+}
+
+enum status segment_block_template_codes(struct segment_block *block, uint32_t section,
+                                         const uint32_t **out, struct error *err)
+{
+    enum status status = load_template_codes(block, err);
+
+    if (status == STATUS_OK)
+        *out = block->template_codes + block->entry->sections[section].first_row;
+    return status;
+}
+
 enum status segment_block_templates(struct segment_block *block, const uint32_t **out,
                                    struct error *err)
 {
-    const uint32_t *codes;
     uint32_t *numbers;
     enum status status;
 
     *out = block->templates;
     if (*out != NULL)
         return STATUS_OK;
-    status = read_codes(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
-                        UINT32_MAX, &codes, err);
+    status = load_template_codes(block, err);
     numbers = arena_take(&block->base.arena, sizeof(*numbers), _Alignof(uint32_t),
                          (size_t)block->base.row_count + 1);
     if (status == STATUS_OK && numbers == NULL)
@@ -252,11 +290,8 @@ enum status segment_block_templates(struct segment_block *block, const uint32_t 
         const struct segment_section *section = &block->entry->sections[k];
         const struct segment_family *family = segment_family_of(block, k);
 
-        for (uint32_t i = section->first_row; i < section->first_row + section->row_count; i++) {
-            if (codes[i] >= family->template_count)
-                return segment_corrupt(block->segment, "template code", err);
-            numbers[i] = codes[i] + family->first_template;
-        }
+        for (uint32_t i = section->first_row; i < section->first_row + section->row_count; i++)
+            numbers[i] = block->template_codes[i] + family->first_template;
     }
     if (status == STATUS_OK)
         *out = block->templates = numbers;
@@ -290,30 +325,52 @@ enum status segment_block_list(struct segment_block *block, uint32_t section, ui
                       err);
 }
 
+/* A slice for each text in `room`, and the texts behind the slices; NULL: there is no room. */
+static struct slice *place_texts(const struct text_page *decoded, uint32_t count, void *room)
+{
+    struct slice *texts = room;
+    char *bytes = (char *)(texts + count);
+
+    if (room == NULL)
+        return NULL;
+    if (decoded->text.len > 0)
+        memcpy(bytes, decoded->text.data, decoded->text.len);
+    for (uint32_t i = 0, start = 0; i < count; start = decoded->ends[i++])
+        texts[i] = (struct slice){bytes + start, decoded->ends[i] - start};
+    return texts;
+}
+
 static enum status read_texts(struct segment_block *block, const struct page_ref *page,
                               uint32_t count, const struct slice **out, struct error *err)
 {
-    struct slice *texts = arena_new(&block->base.arena, struct slice, (size_t)count + 1), bytes;
     struct text_page decoded;
-    struct slice copy;
+    struct slice bytes;
     uint64_t raw_size;
-    enum status status = read_page(block, page, &bytes, err);
+    bool wanted;
+    struct kept_page *kept =
+        page_cache_get(block->segment, page, PAGE_FORM_TEXTS, count, &block->uses, &wanted);
+    enum status status;
 
+    *out = kept == NULL ? NULL : kept->texts;
+    if (kept != NULL)
+        return STATUS_OK;
+    status = read_page(block, page, &bytes, err);
     if (status != STATUS_OK)
         return status;
-    if (texts == NULL)
-        return no_memory(err);
     if (!take_varint(&bytes, &raw_size) || raw_size > SEGMENT_PAGE_SIZE_MAX ||
         !text_page_decode(bytes, (size_t)raw_size, count, &decoded))
         return segment_corrupt(block->segment, "page of texts", err);
-    copy = decoded.text.len == 0 ? SLICE_LITERAL("")
-                                 : arena_copy(&block->base.arena, decoded.text);
-    for (uint32_t i = 0, start = 0; i < count; start = decoded.ends[i++])
-        texts[i] = (struct slice){copy.data + start, decoded.ends[i] - start};
-    status = copy.data == NULL && decoded.text.len > 0 ? no_memory(err) : STATUS_OK;
+    if (wanted)
+        kept = page_cache_new(PAGE_FORM_TEXTS, count, decoded.text.len, &block->uses);
+    *out = place_texts(&decoded, count,
+                       kept != NULL ? kept->texts
+                                    : arena_take(&block->base.arena, 1, _Alignof(struct slice),
+                                                 (size_t)count * sizeof(struct slice) +
+                                                     decoded.text.len + 1));
+    if (kept != NULL)
+        page_cache_put(block->segment, page, kept, true);
     text_page_release(&decoded);
-    *out = texts;
-    return status;
+    return *out == NULL ? no_memory(err) : STATUS_OK;
 }
 
 static const struct segment_ids *ids_of_kind(const struct segment *segment,

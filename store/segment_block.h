@@ -38,6 +38,7 @@ struct segment_block {
     uint64_t bytes_read;
     const int64_t *pages[BLOCK_PAGE_COUNT]; /* decoded; times of order are summed up already */
     const uint32_t *sources;                /* index of the segment's sources, by row */
+    const uint32_t *template_codes;         /* of the row's family, by row */
     const uint32_t *templates;              /* index of the segment's templates, by row */
     struct segment_values **values;          /* [section][column]; NULL: nothing loaded yet */
     struct segment_few **few;                /* [section], see segment_few.h; NULL: none made yet */
@@ -77,6 +78,9 @@ bool segment_block_constant(const struct segment_block *block, enum block_page p
                            int64_t *value);
 enum status segment_block_sources(struct segment_block *block, const uint32_t **out,
                                  struct error *err) WARN_UNUSED;
+/* Of the rows of a section, counted from the first of its family; checked. */
+enum status segment_block_template_codes(struct segment_block *block, uint32_t section,
+                                         const uint32_t **out, struct error *err) WARN_UNUSED;
 enum status segment_block_templates(struct segment_block *block, const uint32_t **out,
                                    struct error *err) WARN_UNUSED;
 

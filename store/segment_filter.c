@@ -256,17 +256,46 @@ static void give_found(const struct section_bits *bits, uint64_t *rows)
             bit_clear(rows, bits->first + i);
 }
 
-/* Rows whose template has the verdict; all of them if there is one template. */
-static void take_verdict(const struct section_bits *bits, const uint32_t *templates,
+/* Templates of the rows of a section, counted from the first of the family; `codes` NULL: there is one. */
+struct section_templates {
+    const uint32_t *codes;
+    uint8_t *pass; /* room for a verdict per template */
+    uint32_t count;
+};
+
+/* Rows whose template has the verdict. */
+static void take_verdict(const struct section_bits *bits, const struct section_templates *templates,
                          const uint8_t *verdicts, uint8_t verdict, uint64_t *out)
 {
-    for (size_t word = 0; word < bit_words(bits->count) && templates == NULL; word++)
-        out[word] |= verdicts[0] == verdict ? bits->wanted[word] : 0;
-    if (templates == NULL)
+    size_t words = bit_words(bits->count);
+    bool any = false, all = true;
+
+    for (uint32_t i = 0; i < templates->count; i++) {
+        templates->pass[i] = verdicts[i] == verdict;
+        any = any || templates->pass[i];
+        all = all && templates->pass[i];
+    }
+    if (!any)
         return;
-    for (uint32_t i = next_set(bits->wanted, 0, bits->count); i < bits->count;
-         i = next_set(bits->wanted, i + 1, bits->count))
-        out[i >> 6] |= (uint64_t)(verdicts[templates[i]] == verdict) << (i & 63);
+    if (!all)
+        kernels()->table32(templates->codes, bits->count, templates->pass, bits->scratch);
+    for (size_t word = 0; word < words; word++)
+        out[word] |= bits->wanted[word] & (all ? UINT64_MAX : bits->scratch[word]);
+}
+
+static enum status load_templates(const struct filtering *filtering, uint32_t section,
+                                  struct section_templates *out)
+{
+    struct segment_block *block = filtering->block;
+    const struct segment_family *family = segment_family_of(block, section);
+
+    out->count = family->template_count;
+    out->pass = arena_new(&block->base.arena, uint8_t, (size_t)family->template_count + 1);
+    if (out->pass == NULL)
+        return no_memory(filtering);
+    return family->template_count > 1
+               ? segment_block_template_codes(block, section, &out->codes, filtering->err)
+               : STATUS_OK;
 }
 
 static enum status render_and_test(const struct filtering *filtering,
@@ -306,7 +335,8 @@ static enum status render_and_test(const struct filtering *filtering,
 
 static enum status try_way(const struct filtering *filtering, const struct plan_node *node,
                            const struct plan_way *way, uint32_t section,
-                           const uint32_t *templates, const struct section_bits *bits)
+                           const struct section_templates *templates,
+                           const struct section_bits *bits)
 {
     struct term_test test = {.filtering = filtering,
                              .needle = &node->needle,
@@ -333,30 +363,20 @@ static enum status eval_section(const struct filtering *filtering, const struct 
 {
     struct segment_block *block = filtering->block;
     const struct segment_section *entry = &block->entry->sections[section];
-    const struct segment_family *family = segment_family_of(block, section);
     const struct family_needle *needle = node->families[entry->family];
-    uint32_t *templates = NULL; /* of the family; NULL: it has only one */
-    const uint32_t *all;
-    enum status status = STATUS_OK;
+    struct section_templates templates = {0};
+    enum status status = load_templates(filtering, section, &templates);
 
     bits->first = entry->first_row;
     bits->count = entry->row_count;
     take_wanted(bits, rows);
-    if (family->template_count > 1) {
-        templates = arena_new(&block->base.arena, uint32_t, (size_t)entry->row_count + 1);
-        status = segment_block_templates(block, &all, filtering->err);
-        if (status == STATUS_OK && templates == NULL)
-            return no_memory(filtering);
-        for (uint32_t i = 0; i < bits->count && status == STATUS_OK; i++)
-            templates[i] = all[bits->first + i] - family->first_template;
-    }
     if (needle->has_all && status == STATUS_OK)
-        take_verdict(bits, templates, needle->verdicts, NEEDLE_ALL, bits->found);
+        take_verdict(bits, &templates, needle->verdicts, NEEDLE_ALL, bits->found);
     for (uint32_t i = 0; i < needle->way_count && status == STATUS_OK; i++)
-        status = try_way(filtering, node, &needle->ways[i], section, templates, bits);
+        status = try_way(filtering, node, &needle->ways[i], section, &templates, bits);
     if (needle->has_render && status == STATUS_OK) {
         memset(bits->active, 0, bit_words(bits->count) * sizeof(*bits->active));
-        take_verdict(bits, templates, needle->verdicts, NEEDLE_RENDER, bits->active);
+        take_verdict(bits, &templates, needle->verdicts, NEEDLE_RENDER, bits->active);
         status = render_and_test(filtering, node, needle, section, bits);
     }
     if (status == STATUS_OK)

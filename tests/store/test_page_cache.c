@@ -32,7 +32,7 @@ static int make(void **unused)
     segment_rows_init(&rows, &options);
     (void)snprintf(path, sizeof(path), "/tmp/dendro_page_cache_%d.seg", (int)getpid());
     if (segment_write(io_system(), path, &rows.content, &summary, &err) != STATUS_OK ||
-        segment_open(io_system(), path, &rows.segment_names, &segment, &err) != STATUS_OK)
+        segment_open(io_system(), path, &rows.names.segment, &segment, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     (void)unlink(path);
     stored = calloc(segment->page_count, sizeof(*stored));
@@ -79,10 +79,16 @@ static void end(struct user *user)
     arena_release(&user->arena);
 }
 
+/* The page, or room for it if it is to be kept and not `ready`. */
 static struct kept_page *get(struct user *user, uint32_t page, enum page_form form, uint32_t count,
                              bool *ready)
 {
-    return page_cache_get(segment, &stored[page], form, count, &user->uses, ready);
+    bool wanted;
+    struct kept_page *kept =
+        page_cache_get(segment, &stored[page], form, count, &user->uses, &wanted);
+
+    *ready = kept != NULL;
+    return wanted ? page_cache_new(form, count, 0, &user->uses) : kept;
 }
 
 /* Asked for as often as it takes to be kept. */

@@ -1,39 +1,17 @@
 /* tests/fuzz/fuzz_segment.c -- any bytes as the directory of a segment, under the right hash: opening
  * and reading it may fail, but not crash or run without end. */
 #include "base/hash.h"
-#include "store/name_table.h"
 #include "store/rollup_answer.h"
 #include "store/rollup_sums.h"
 #include "store/segment_format.h"
 #include "store/segment_plan.h"
-#include "store/source_table.h"
 #include "store/zstd_context.h"
+#include "tests/support/segment_names.h"
 #include "tests/support/sim_io.h"
 
 #include <stdlib.h>
 
-static struct name_table names;
-static struct source_table sources;
-
-static field_id get_field(void *user, struct slice name)
-{
-    (void)user;
-    return name_table_get(&names, name);
-}
-
-static struct slice get_name(void *user, field_id field)
-{
-    (void)user;
-    return name_table_name(&names, field);
-}
-
-static uint32_t get_source(void *user, const struct event_source *source)
-{
-    (void)user;
-    return source_table_get(&sources, source);
-}
-
-static const struct segment_names segment_names = {get_field, get_name, get_source, NULL};
+static struct test_names names;
 
 static void ignore(void *user, const char *line)
 {
@@ -155,13 +133,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                                    .value_count = 1};
     uint64_t problems = 0;
 
-    if (names.names == NULL && (name_table_init(&names, &err) != STATUS_OK ||
-                                source_table_init(&sources, &err) != STATUS_OK))
-        abort();
+    if (names.fields.names == NULL)
+        test_names_init(&names);
     decode_rollups(slice_make(data, size));
     decode_streams(slice_make(data, size));
     make_file(sim, slice_make(data, size));
-    if (segment_open(sim_io_table(sim), "/one.seg", &segment_names, &segment, &err) == STATUS_OK) {
+    if (segment_open(sim_io_table(sim), "/one.seg", &names.segment, &segment, &err) == STATUS_OK) {
         if (segment_verify(segment, ignore, NULL, &problems, &err) != STATUS_OK)
             problems++;
         if (segment_plan_make(segment, &options, &plan, &err) == STATUS_OK) {

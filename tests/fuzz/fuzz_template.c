@@ -2,50 +2,16 @@
  * writer itself checks row by row; any needle against the raw lines; and what shape_tree foresees
  * against what the tokenizer finds. The first byte sets how
  * long fields are, the rest is lines. */
-#include "store/name_table.h"
 #include "store/segment.h"
 #include "store/shape_tree.h"
-#include "store/source_table.h"
+#include "tests/support/segment_names.h"
 #include "tests/support/sim_io.h"
 
 #include <stdlib.h>
 
 enum { LINES_MAX = 64 };
 
-static struct name_table names;
-static struct source_table sources;
-
-static field_id get_field(void *user, struct slice name)
-{
-    (void)user;
-    return name_table_get(&names, name);
-}
-
-static struct slice get_name(void *user, field_id field)
-{
-    (void)user;
-    return name_table_name(&names, field);
-}
-
-static uint32_t get_source(void *user, const struct event_source *source)
-{
-    (void)user;
-    return source_table_get(&sources, source);
-}
-
-static const struct segment_names segment_names = {get_field, get_name, get_source, NULL};
-
-static void start(void)
-{
-    struct error err;
-
-    if (names.names != NULL)
-        return;
-    if (name_table_init(&names, &err) != STATUS_OK || source_table_init(&sources, &err) != STATUS_OK)
-        abort();
-    for (int i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
-        (void)name_table_get(&names, slice_of(well_known_field_names[i]));
-}
+static struct test_names names;
 
 /* Every row is found by a piece of itself, and only rows that have the piece. */
 static void check_needle(struct segment *segment, const struct segment_content *content,
@@ -143,7 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct segment_content content = {.rows = rows,
                                       .sources = &source,
                                       .formats = formats,
-                                      .names = &segment_names,
+                                      .names = &names.segment,
                                       .source_count = 1,
                                       .format_count = 1};
     struct segment_summary summary;
@@ -151,7 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct segment *segment;
     struct error err = {0};
 
-    start();
+    if (names.fields.names == NULL)
+        test_names_init(&names);
     if (size < 2)
         return 0;
     while (rest.len > 0 && content.row_count < LINES_MAX) {
@@ -174,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_tree(&content);
     sim = sim_io_new(1);
     if (segment_write(sim_io_table(sim), "/one.seg", &content, &summary, &err) != STATUS_OK ||
-        segment_open(sim_io_table(sim), "/one.seg", &segment_names, &segment, &err) != STATUS_OK)
+        segment_open(sim_io_table(sim), "/one.seg", &names.segment, &segment, &err) != STATUS_OK)
         abort();
     for (uint64_t i = 0; i < content.row_count; i += 7)
         if (events[i].bytes.len > 0)

@@ -1,10 +1,9 @@
 /* tests/store/erase_fixture.c -- see the header. */
 #include "tests/store/erase_fixture.h"
 
-#include "store/name_table.h"
 #include "store/row_set.h"
 #include "store/segment_format.h"
-#include "store/source_table.h"
+#include "tests/support/segment_names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -124,24 +123,8 @@ struct search {
     const char *text;
     char folder[700];
     uint32_t found;
-    struct name_table fields;
-    struct source_table sources;
+    struct test_names names;
 };
-
-static field_id names_field(void *user, struct slice name)
-{
-    return name_table_get(&((struct search *)user)->fields, name);
-}
-
-static struct slice names_field_name(void *user, field_id field)
-{
-    return name_table_name(&((struct search *)user)->fields, field);
-}
-
-static uint32_t names_source(void *user, const struct event_source *source)
-{
-    return source_table_get(&((struct search *)user)->sources, source);
-}
 
 static bool has(const struct search *search, struct slice bytes)
 {
@@ -182,17 +165,16 @@ static bool templates_have(struct search *search, const struct segment *segment)
 
 static bool segment_has(struct search *search, const char *path)
 {
-    struct segment_names names = {names_field, names_field_name, names_source, search};
     struct segment *segment;
     struct row_set set;
     struct error err = {0};
     bool found;
 
-    if (segment_open(search->io, path, &names, &segment, &err) != STATUS_OK)
+    if (segment_open(search->io, path, &search->names.segment, &segment, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     found = pool_has(search, segment) || templates_have(search, segment);
     for (uint32_t i = 0; i < segment->field_count; i++)
-        found = found || has(search, names_field_name(search, segment->fields[i]));
+        found = found || has(search, name_table_name(&search->names.fields, segment->fields[i]));
     row_set_init(&set, (size_t)1 << 30);
     assert_int_equal(row_set_add(&set, segment, NULL, 0, &err), STATUS_OK);
     for (uint64_t i = 0; i < set.row_count; i++)
@@ -227,14 +209,9 @@ static bool search_entry(void *user, const char *name)
 uint32_t fixture_files_with(struct sim_io *sim, const char *text)
 {
     struct search search = {.io = sim_io_table(sim), .text = text, .folder = FIXTURE_DIR};
-    struct error err = {0};
 
-    assert_int_equal(name_table_init(&search.fields, &err), STATUS_OK);
-    assert_int_equal(source_table_init(&search.sources, &err), STATUS_OK);
-    for (int i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
-        (void)name_table_get(&search.fields, slice_of(well_known_field_names[i]));
+    test_names_init(&search.names);
     (void)search.io->path->list(search.io, FIXTURE_DIR, search_entry, &search);
-    name_table_release(&search.fields);
-    source_table_release(&search.sources);
+    test_names_release(&search.names);
     return search.found;
 }

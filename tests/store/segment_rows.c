@@ -5,21 +5,6 @@
 
 enum { LINE_SIZE_MAX = 8192 };
 
-static field_id names_field(void *user, struct slice name)
-{
-    return name_table_get(&((struct segment_rows *)user)->names, name);
-}
-
-static struct slice names_field_name(void *user, field_id field)
-{
-    return name_table_name(&((struct segment_rows *)user)->names, field);
-}
-
-static uint32_t names_source(void *user, const struct event_source *source)
-{
-    return source_table_get(&((struct segment_rows *)user)->sources, source);
-}
-
 static void damage(struct corpus_random *random, struct buf *line)
 {
     static const char odd[] = "\0\r\n\t \"=@.-_09azAZ\x80\xff";
@@ -125,18 +110,11 @@ void segment_rows_init(struct segment_rows *rows, const struct segment_rows_opti
 {
     static const char *const hosts[] = {"web1", "web2", "db1"};
     uint64_t offsets[SEGMENT_SOURCES] = {0};
-    struct error err;
 
     *rows = (struct segment_rows){.corpus = {.random = {options->seed},
                                              .now_us = 1772409600000000},
                                   .arena = arena_empty((size_t)1 << 30)};
-    if (name_table_init(&rows->names, &err) != STATUS_OK ||
-        source_table_init(&rows->sources, &err) != STATUS_OK)
-        abort();
-    for (int i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
-        (void)name_table_get(&rows->names, slice_of(well_known_field_names[i]));
-    rows->segment_names =
-        (struct segment_names){names_field, names_field_name, names_source, rows};
+    test_names_init(&rows->names);
     for (uint8_t i = 0; i < SEGMENT_SOURCES; i++)
         rows->source[i] = (struct event_source){.id = {.generation = {i}},
                                                 .geo = SLICE_LITERAL("eu"),
@@ -165,13 +143,12 @@ void segment_rows_init(struct segment_rows *rows, const struct segment_rows_opti
                                              .source_count = SEGMENT_SOURCES,
                                              .formats = rows->formats,
                                              .format_count = 2,
-                                             .names = &rows->segment_names};
+                                             .names = &rows->names.segment};
 }
 
 void segment_rows_release(struct segment_rows *rows)
 {
-    name_table_release(&rows->names);
-    source_table_release(&rows->sources);
+    test_names_release(&rows->names);
     arena_release(&rows->arena);
 }
 

@@ -4,19 +4,16 @@
 #ifndef DENDRO_TESTS_STORE_SEGMENT_ROWS_H
 #define DENDRO_TESTS_STORE_SEGMENT_ROWS_H
 
-#include "store/name_table.h"
 #include "store/segment.h"
-#include "store/source_table.h"
 #include "tests/bench/corpus_lines.h"
+#include "tests/support/segment_names.h"
 
 enum { SEGMENT_SOURCES = 3, SEGMENT_FIELDS_MAX = 8 };
 
 struct segment_rows {
     struct corpus corpus;
     struct arena arena;
-    struct name_table names;
-    struct source_table sources;
-    struct segment_names segment_names;
+    struct test_names names;
     struct event_source source[SEGMENT_SOURCES];
     struct slice formats[2];
     struct event *events;

@@ -1,9 +1,8 @@
 /* tests/store/test_field_number.c -- durations written in other ways than as one number: their
  * column says what was written, whether it is read from numbers of slots or from texts. */
 #include "store/field_number.h"
-#include "store/name_table.h"
 #include "store/segment.h"
-#include "store/source_table.h"
+#include "tests/support/segment_names.h"
 #include "tests/support/sim_io.h"
 
 #include <setjmp.h>
@@ -15,26 +14,6 @@
 
 #define PATH "/one.seg"
 enum { ROWS = 300 };
-
-struct names {
-    struct name_table fields;
-    struct source_table sources;
-};
-
-static field_id names_field(void *user, struct slice name)
-{
-    return name_table_get(&((struct names *)user)->fields, name);
-}
-
-static struct slice names_field_name(void *user, field_id field)
-{
-    return name_table_name(&((struct names *)user)->fields, field);
-}
-
-static uint32_t names_source(void *user, const struct event_source *source)
-{
-    return source_table_get(&((struct names *)user)->sources, source);
-}
 
 /* ---- ways to write a duration; each gives its nanoseconds, -1: none ---- */
 
@@ -250,21 +229,15 @@ static void check_way(const struct way *way, struct segment_names *names)
 
 static void test_ways(void **unused)
 {
-    struct names tables;
-    struct segment_names names = {names_field, names_field_name, names_source, &tables};
-    struct error err = {0};
+    struct test_names names;
 
     (void)unused;
-    assert_int_equal(name_table_init(&tables.fields, &err), STATUS_OK);
-    assert_int_equal(source_table_init(&tables.sources, &err), STATUS_OK);
-    for (int i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
-        (void)name_table_get(&tables.fields, slice_of(well_known_field_names[i]));
+    test_names_init(&names);
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
         print_message("  %s\n", ways[i].name);
-        check_way(&ways[i], &names);
+        check_way(&ways[i], &names.segment);
     }
-    name_table_release(&tables.fields);
-    source_table_release(&tables.sources);
+    test_names_release(&names);
 }
 
 /* ---- forms ---- */

@@ -118,7 +118,7 @@ static void add_file(const struct bench *bench, struct row_set *set, const char 
     struct segment *segment;
     struct error err = {0};
 
-    if (segment_open(bench->io, path, &bench->rows.segment_names, &segment, &err) != STATUS_OK ||
+    if (segment_open(bench->io, path, &bench->rows.names.segment, &segment, &err) != STATUS_OK ||
         row_set_add(set, segment, NULL, 0, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     segment_close(segment);
@@ -188,7 +188,7 @@ static void test_merge_and_mask(void **unused)
             bench_init(&bench, &rows_cases[i].options);
             rewrite = (struct rewrite){.inputs = paths,
                                        .input_count = PARTS,
-                                       .names = &bench.rows.segment_names,
+                                       .names = &bench.rows.names.segment,
                                        .masks = &mask,
                                        .mask_count = (uint32_t)erase,
                                        .output = OUTPUT};
@@ -224,7 +224,7 @@ static void test_mask_bounds(void **unused)
         };
         struct rewrite rewrite = {.inputs = one,
                                   .input_count = 1,
-                                  .names = &bench.rows.segment_names,
+                                  .names = &bench.rows.names.segment,
                                   .masks = masks,
                                   .mask_count = COUNT_OF(masks),
                                   .output = OUTPUT};
@@ -279,7 +279,7 @@ static void test_no_orphans(void **unused)
         segment_write(bench.io, "/whole.seg", &bench.rows.content, &summary, &err), STATUS_OK);
     rewrite = (struct rewrite){.inputs = (const char *const[]){"/whole.seg"},
                                .input_count = 1,
-                               .names = &bench.rows.segment_names,
+                               .names = &bench.rows.names.segment,
                                .masks = &mask,
                                .mask_count = 1,
                                .output = OUTPUT};
@@ -312,7 +312,7 @@ static void test_damaged_input(void **unused)
     assert_true(sim_io_flip(bench.sim, paths[1], 200, 0x10));
     rewrite = (struct rewrite){.inputs = paths,
                                .input_count = PARTS,
-                               .names = &bench.rows.segment_names,
+                               .names = &bench.rows.names.segment,
                                .output = OUTPUT};
     assert_int_equal(rewrite_segments(bench.io, &rewrite, &result, &err), STATUS_CORRUPT);
     assert_non_null(strstr(err.message, paths[1]));

@@ -1,8 +1,7 @@
 /* tests/store/test_segment.c -- rows and samples into a segment and back, byte for byte; damage is
  * found. Through segment.h only, so it holds for every version of the file. */
 #include "store/segment.h"
-#include "store/name_table.h"
-#include "store/source_table.h"
+#include "tests/support/segment_names.h"
 #include "tests/support/sim_io.h"
 
 #include <setjmp.h>
@@ -17,9 +16,7 @@ enum { ROWS_MAX = 40000 };
 
 struct bench {
     struct sim_io *sim;
-    struct name_table fields;
-    struct source_table sources;
-    struct segment_names names;
+    struct test_names names;
     struct event_source source[2];
     struct slice formats[2];
     struct event *events;
@@ -27,33 +24,13 @@ struct bench {
     struct segment_content content;
 };
 
-static field_id names_field(void *user, struct slice name)
-{
-    return name_table_get(&((struct bench *)user)->fields, name);
-}
-
-static struct slice names_field_name(void *user, field_id field)
-{
-    return name_table_name(&((struct bench *)user)->fields, field);
-}
-
-static uint32_t names_source(void *user, const struct event_source *source)
-{
-    return source_table_get(&((struct bench *)user)->sources, source);
-}
-
 static struct bench *bench_new(void)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
-    struct error err = {0};
 
     assert_non_null(bench);
     bench->sim = sim_io_new(1);
-    assert_int_equal(name_table_init(&bench->fields, &err), STATUS_OK);
-    assert_int_equal(source_table_init(&bench->sources, &err), STATUS_OK);
-    for (int i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
-        (void)name_table_get(&bench->fields, slice_of(well_known_field_names[i]));
-    bench->names = (struct segment_names){names_field, names_field_name, names_source, bench};
+    test_names_init(&bench->names);
     for (uint8_t i = 0; i < 2; i++)
         bench->source[i] = (struct event_source){.id = {.generation = {i}},
                                                  .geo = SLICE_LITERAL("eu"),
@@ -67,7 +44,7 @@ static struct bench *bench_new(void)
     bench->content = (struct segment_content){.rows = bench->rows,
                                               .sources = bench->source,
                                               .formats = bench->formats,
-                                              .names = &bench->names,
+                                              .names = &bench->names.segment,
                                               .source_count = 2,
                                               .format_count = 2};
     return bench;
@@ -75,8 +52,7 @@ static struct bench *bench_new(void)
 
 static void bench_free(struct bench *bench)
 {
-    name_table_release(&bench->fields);
-    source_table_release(&bench->sources);
+    test_names_release(&bench->names);
     sim_io_free(bench->sim);
     free(bench->events);
     free(bench->rows);
@@ -209,7 +185,7 @@ static uint64_t each_block(struct bench *bench, enum scan_table table, visit_blo
     struct error err = {0};
     uint64_t rows = 0;
 
-    if (segment_open(sim_io_table(bench->sim), PATH, &bench->names, &segment, &err) != STATUS_OK)
+    if (segment_open(sim_io_table(bench->sim), PATH, &bench->names.segment, &segment, &err) != STATUS_OK)
         fail_msg("open: %s", err.message);
     assert_int_equal(segment_plan_make(segment, &options, &plan, &err), STATUS_OK);
     for (uint32_t i = 0; i < segment_block_count(segment); i++) {
@@ -383,7 +359,7 @@ static void check_samples(const struct bench *bench, struct block *block)
     struct error err = {0};
     struct column metric, value, mode, host;
     field_id mode_field =
-        name_table_get((struct name_table *)(uintptr_t)&bench->fields, slice_of("mode"));
+        name_table_get((struct name_table *)(uintptr_t)&bench->names.fields, slice_of("mode"));
 
     assert_true(block_is_samples(block));
     assert_int_equal(block_column(block, FIELD_ID_METRIC, true, &metric, &err), STATUS_OK);
@@ -456,7 +432,7 @@ static void test_every_flip_is_found(void **unused)
         uint64_t problems = 0;
 
         assert_true(sim_io_flip(bench->sim, PATH, at, (uint8_t)(1 << at % 8)));
-        if (segment_open(sim_io_table(bench->sim), PATH, &bench->names, &segment, &err) ==
+        if (segment_open(sim_io_table(bench->sim), PATH, &bench->names.segment, &segment, &err) ==
             STATUS_OK) {
             assert_int_equal(segment_verify(segment, count_problem, &lines, &problems, &err),
                              STATUS_OK);

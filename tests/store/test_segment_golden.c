@@ -5,12 +5,11 @@
  * tests/golden/segment/v<N>.seg holds the rows of make_rows(), which must never change. After a change
  * of the format: GOLDEN_WRITE=1 test_store_segment_golden writes the file of the present version anew;
  * those of older versions are never written again. */
-#include "store/name_table.h"
 #include "store/row_set.h"
 #include "store/segment.h"
 #include "store/segment_format.h"
-#include "store/source_table.h"
 #include "tests/store/store_fixture.h"
+#include "tests/support/segment_names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,9 +21,7 @@
 enum { ROWS = 3000, SAMPLES = 200, LINE_MAX = 160 };
 
 struct golden {
-    struct name_table fields;
-    struct source_table sources;
-    struct segment_names names;
+    struct test_names names;
     struct event_source source[2];
     struct slice formats[2];
     char lines[ROWS][LINE_MAX];
@@ -36,21 +33,6 @@ struct golden {
     struct label label;
     struct segment_content content;
 };
-
-static field_id names_field(void *user, struct slice name)
-{
-    return name_table_get(&((struct golden *)user)->fields, name);
-}
-
-static struct slice names_field_name(void *user, field_id field)
-{
-    return name_table_name(&((struct golden *)user)->fields, field);
-}
-
-static uint32_t names_source(void *user, const struct event_source *source)
-{
-    return source_table_get(&((struct golden *)user)->sources, source);
-}
 
 /* Four kinds of lines: a large family with numbers, addresses and ids; one with a text; a small one
  * with a decimal; now and then one that is like no other. */
@@ -131,14 +113,9 @@ static void make_rows(struct golden *golden)
 static struct golden *golden_new(void)
 {
     struct golden *golden = calloc(1, sizeof(*golden));
-    struct error err = {0};
 
     assert_non_null(golden);
-    assert_int_equal(name_table_init(&golden->fields, &err), STATUS_OK);
-    assert_int_equal(source_table_init(&golden->sources, &err), STATUS_OK);
-    for (int i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
-        (void)name_table_get(&golden->fields, slice_of(well_known_field_names[i]));
-    golden->names = (struct segment_names){names_field, names_field_name, names_source, golden};
+    test_names_init(&golden->names);
     for (uint8_t i = 0; i < 2; i++) {
         golden->source[i] = fixture_source((uint8_t)(i + 1));
         golden->source[i].role = i == 0 ? SLICE_LITERAL("web") : SLICE_LITERAL("task");
@@ -150,7 +127,7 @@ static struct golden *golden_new(void)
                                                .samples = golden->sample_rows,
                                                .sources = golden->source,
                                                .formats = golden->formats,
-                                               .names = &golden->names,
+                                               .names = &golden->names.segment,
                                                .row_count = ROWS,
                                                .sample_count = SAMPLES,
                                                .source_count = 2,
@@ -160,8 +137,7 @@ static struct golden *golden_new(void)
 
 static void golden_free(struct golden *golden)
 {
-    name_table_release(&golden->fields);
-    source_table_release(&golden->sources);
+    test_names_release(&golden->names);
     free(golden);
 }
 
@@ -305,7 +281,7 @@ static void test_versions(void **unused)
 
         print_message("  version %u\n", version);
         golden_path(path, version);
-        if (segment_open(io_system(), path, &golden->names, &segment, &err) != STATUS_OK)
+        if (segment_open(io_system(), path, &golden->names.segment, &segment, &err) != STATUS_OK)
             fail_msg("%s", err.message);
         assert_int_equal(segment->version, version);
         assert_int_equal(segment_verify(segment, NULL, NULL, &problems, &err), STATUS_OK);
@@ -327,7 +303,7 @@ static void test_rollups_of_version_3(void **unused)
     uint64_t problems = 0;
 
     (void)unused;
-    if (segment_open(io_system(), GOLDEN_DIR "/segment/v3_rollups.seg", &golden->names, &segment,
+    if (segment_open(io_system(), GOLDEN_DIR "/segment/v3_rollups.seg", &golden->names.segment, &segment,
                      &err) != STATUS_OK)
         fail_msg("%s", err.message);
     assert_int_equal(segment->version, 3);

@@ -33,7 +33,7 @@ static void open_rows(struct opened *opened, const struct segment_rows_options *
     if (segment_write(io_system(), opened->path, &opened->rows.content, &opened->summary,
                              &err) != STATUS_OK)
         fail_msg("%s", err.message);
-    if (segment_open(io_system(), opened->path, &opened->rows.segment_names,
+    if (segment_open(io_system(), opened->path, &opened->rows.names.segment,
                             &opened->segment, &err) != STATUS_OK)
         fail_msg("%s", err.message);
     opened->hit = calloc(options->count, 1);
@@ -459,7 +459,7 @@ static void test_damage(void **state)
 
         assert_int_equal(io_write_all(io_system(), fd, &turned, 1, at, opened.path, &err),
                          STATUS_OK);
-        if (segment_open(io_system(), opened.path, &opened.rows.segment_names, &segment,
+        if (segment_open(io_system(), opened.path, &opened.rows.names.segment, &segment,
                                 &err) == STATUS_OK) {
             assert_int_equal(segment_plan_make(segment, &all, &plan, &err), STATUS_OK);
             for (uint32_t i = 0; i < segment_block_count(segment); i++) {

@@ -72,19 +72,43 @@ bool rollup_counts_decode(struct slice page, const struct rollup_bounds *bounds,
 
 /* ---- values ---- */
 
-static bool take_families(struct rollup_reading *reading, struct rollup_values *out,
-                          struct rollup_value *cells, uint32_t *families)
+/* The first family of each bunch. */
+static bool take_leaders(struct rollup_reading *reading, const struct rollup_values *out,
+                         uint32_t *leaders)
 {
+    uint32_t joins = 0;
+
+    for (uint32_t i = 0; i < out->family_count; i++) {
+        if (reading->bounds->bunches && !rollup_take_below(reading, i == 0 ? 1 : 2, &joins))
+            return false;
+        leaders[i] = joins ? leaders[i - 1] : out->families[i];
+    }
+    return true;
+}
+
+static bool take_families(struct rollup_reading *reading, struct rollup_values *out,
+                          struct rollup_value *cells)
+{
+    uint32_t *families = arena_new(reading->arena, uint32_t, (size_t)out->family_count + 1);
+    uint32_t *leaders = arena_new(reading->arena, uint32_t, (size_t)out->family_count + 1);
     uint32_t before = 0, first = 0, count;
 
+    out->families = families;
+    out->leaders = leaders;
+    if (families == NULL || leaders == NULL)
+        return false;
     for (uint32_t i = 0; i < out->family_count; i++, before = families[i - 1])
         if (!rollup_take_next(reading, before, reading->bounds->families, &families[i]))
             return false;
+    if (!take_leaders(reading, out, leaders))
+        return false;
     for (uint32_t i = 0; i < out->family_count; i++) {
+        if (i > 0 && leaders[i] == leaders[i - 1])
+            continue;
         if (!rollup_take_below(reading, (uint64_t)out->cell_count - first + 1, &count))
             return false;
         for (; count > 0; count--)
-            cells[first++].family = families[i];
+            cells[first++].family = leaders[i];
     }
     return first == out->cell_count;
 }
@@ -270,7 +294,6 @@ bool rollup_values_decode(struct slice page, const struct rollup_bounds *bounds,
     struct streams streams = {0};
     struct rollup_value *cells;
     struct rollup_bucket *buckets;
-    uint32_t *families;
 
     if (bounds->streams ? !rollup_open_next(&reading, &page) ||
                               !open_streams(&reading, &page, &streams)
@@ -278,11 +301,9 @@ bool rollup_values_decode(struct slice page, const struct rollup_bounds *bounds,
         return false;
     if (!take_head(&reading, streams.rest[0].len + streams.rest[1].len, out))
         return false;
-    out->families = families = arena_new(arena, uint32_t, (size_t)out->family_count + 1);
     out->cells = cells = arena_new(arena, struct rollup_value, (size_t)out->cell_count + 1);
     out->buckets = buckets = arena_new(arena, struct rollup_bucket, (size_t)out->bucket_count + 1);
-    return families != NULL && cells != NULL && buckets != NULL &&
-           take_families(&reading, out, cells, families) &&
+    return cells != NULL && buckets != NULL && take_families(&reading, out, cells) &&
            take_value_cells(&reading, out, cells) &&
            (bounds->streams ? take_streams(&reading, &streams, out, buckets)
                             : take_buckets(&reading, out, buckets));

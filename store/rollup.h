@@ -11,7 +11,9 @@
  *             before, zigzag origin - the one before, format, level, cells; then by cell: minutes
  *             since the cell before it in its unit (of the first one: since the first minute), rows
  *   values    of one field; varints: families, cells, buckets, zigzag first five minutes; by family:
- *             zigzag number - the one before, cells; by cell: zigzag origin - the one before, slot,
+ *             zigzag number - the one before, then cells; since version 5 of the segment instead, by
+ *             family: the same number, then 1 if it belongs to the bunch of the family before it, else
+ *             0, and by bunch: cells (rollup_merge.h); by cell: zigzag origin - the one before, slot,
  *             values, sum, smallest, largest - smallest, buckets; then by bucket: bucket - the one
  *             before it in its cell, values. Bucket 0 counts zeros; others: sketch_bucket.h
  *
@@ -67,7 +69,8 @@ struct rollup_bucket {
 };
 
 struct rollup_value {
-    uint32_t family, origin, slot; /* five minutes since rollup_values.first_slot */
+    uint32_t family; /* the first of its bunch */
+    uint32_t origin, slot; /* five minutes since rollup_values.first_slot */
     uint32_t first_bucket, bucket_count;
     uint64_t values;
     int64_t sum, min, max;
@@ -75,8 +78,9 @@ struct rollup_value {
 
 struct rollup_values {
     int64_t first_slot; /* in units of five minutes since the Unix epoch */
-    const uint32_t *families; /* those that are rolled up */
-    const struct rollup_value *cells; /* by family */
+    const uint32_t *families; /* those that are rolled up, bunch by bunch */
+    const uint32_t *leaders;  /* of each of them: the first of its bunch; NULL: each is its own */
+    const struct rollup_value *cells; /* by bunch */
     const struct rollup_bucket *buckets;
     uint32_t family_count, cell_count, bucket_count;
 };
@@ -85,6 +89,7 @@ struct rollup_values {
 struct rollup_bounds {
     uint32_t families, origins, formats;
     bool streams; /* buckets are in streams */
+    bool bunches; /* values are kept by bunches of families */
 };
 
 /* False: damaged, or no memory (`arena` has failed). Arrays live in `arena`. */

@@ -64,31 +64,23 @@ static bool cells_equal(const struct rollup_values *a, const struct rollup_value
     return true;
 }
 
-/* As rollup_counts_agree(); a family without cells is none. */
+/* Both have the same families, in the same bunches and the same order. */
 bool rollup_values_agree(const struct rollup_values *kept, const struct rollup_values *counted)
 {
-    uint32_t at = 0, cell = 0, kept_cell = 0;
+    size_t size = kept->family_count * sizeof(*kept->families);
 
-    if (kept->family_count > 0 && kept->first_slot != counted->first_slot)
+    if (kept->family_count != counted->family_count || kept->cell_count != counted->cell_count)
         return false;
-    for (uint32_t i = 0; i < kept->family_count; i++) {
-        uint32_t family = kept->families[i];
-
-        for (; at < counted->family_count && counted->families[at] != family; at++)
-            while (cell < counted->cell_count &&
-                   counted->cells[cell].family == counted->families[at])
-                cell++;
-        if (at == counted->family_count)
+    if (kept->family_count == 0)
+        return true;
+    if (kept->first_slot != counted->first_slot ||
+        memcmp(kept->families, counted->families, size) != 0 ||
+        memcmp(kept->leaders, counted->leaders, size) != 0)
+        return false;
+    for (uint32_t i = 0; i < kept->cell_count; i++)
+        if (kept->cells[i].family != counted->cells[i].family ||
+            !cells_equal(kept, &kept->cells[i], counted, &counted->cells[i]))
             return false;
-        for (; kept_cell < kept->cell_count && kept->cells[kept_cell].family == family;
-             kept_cell++, cell++)
-            if (cell == counted->cell_count || counted->cells[cell].family != family ||
-                !cells_equal(kept, &kept->cells[kept_cell], counted, &counted->cells[cell]))
-                return false;
-        if (cell < counted->cell_count && counted->cells[cell].family == family)
-            return false;
-        at++;
-    }
     return true;
 }
 

@@ -90,9 +90,54 @@ static bool splits_values(const struct answering *answering, const struct rollup
                answering->verdicts[before - answering->counts->units];
 }
 
+/* Do all rows of a family's origins fit what was seen of others of its bunch? */
+static bool fits_seen(struct answering *answering, uint32_t family, uint32_t bunch)
+{
+    const struct rollup_counts *counts = answering->counts;
+
+    if (answering->families[family] != FAMILY_ANSWERED)
+        return false;
+    for (uint32_t i = answering->first_units[family];
+         i < counts->unit_count && counts->units[i].family == family; i++) {
+        const struct rollup_unit *unit = &counts->units[i];
+        struct rollup_seen *seen = &answering->seen[unit->origin];
+
+        if (seen->bunch != bunch)
+            *seen = (struct rollup_seen){bunch, answering->verdicts[i], (uint8_t)unit->level};
+        if (seen->verdict != answering->verdicts[i] ||
+            (answering->wish->by_level && seen->level != unit->level))
+            return false;
+    }
+    return true;
+}
+
+/* Cells of a bunch stand for all of its families or for none. True: some now give rows. */
+static bool settle_bunches(struct answering *answering, const struct rollup_values *values,
+                           uint32_t *serial)
+{
+    bool changed = false;
+
+    for (uint32_t i = 0, end; i < values->family_count; i = end) {
+        bool fine = true;
+
+        ++*serial;
+        for (end = i; end < values->family_count && values->leaders[end] == values->leaders[i]; end++)
+            fine = fits_seen(answering, values->families[end], *serial) && fine;
+        for (uint32_t k = i; k < end && !fine; k++) {
+            uint8_t *state = &answering->families[values->families[k]];
+
+            changed = changed || *state == FAMILY_ANSWERED;
+            *state = FAMILY_ROWS;
+        }
+    }
+    return changed;
+}
+
 static void settle_families(struct answering *answering)
 {
     const struct rollup_counts *counts = answering->counts;
+    uint32_t serial = 0;
+    bool changed = true;
 
     for (uint32_t i = 0; i < answering->wish->value_count; i++)
         find_lacking(answering, i);
@@ -106,6 +151,13 @@ static void settle_families(struct answering *answering)
         if (answering->verdicts[i] == VERDICT_SOME || splits_values(answering, unit, before) ||
             (answering->verdicts[i] == VERDICT_ALL && answering->lacking[unit->family]))
             *state = FAMILY_ROWS;
+    }
+    while (changed) {
+        changed = false;
+        for (uint32_t i = 0; i < answering->wish->value_count; i++)
+            if (answering->values[i] != NULL &&
+                settle_bunches(answering, answering->values[i], &serial))
+                changed = true;
     }
     for (uint32_t i = 0; i < answering->plan->segment->family_count; i++)
         answering->families[i] = answering->families[i] == FAMILY_ANSWERED;
@@ -202,16 +254,22 @@ static bool add_rows(struct answering *answering)
     return fine;
 }
 
-/* The first unit of a family and origin: others of them agree. */
+/* The first unit of an origin among the families of a bunch, which begins at place `first` of the list:
+ * others of them agree. */
 static const struct rollup_unit *unit_of(const struct answering *answering,
+                                         const struct rollup_values *values, uint32_t first,
                                          const struct rollup_value *cell)
 {
     const struct rollup_counts *counts = answering->counts;
-    uint32_t i = answering->first_units[cell->family];
 
-    for (; i < counts->unit_count && counts->units[i].family == cell->family; i++)
-        if (counts->units[i].origin == cell->origin)
-            return &counts->units[i];
+    for (uint32_t k = first; k < values->family_count && values->leaders[k] == cell->family; k++) {
+        uint32_t family = values->families[k];
+
+        for (uint32_t i = answering->first_units[family];
+             i < counts->unit_count && counts->units[i].family == family; i++)
+            if (counts->units[i].origin == cell->origin)
+                return &counts->units[i];
+    }
     return NULL;
 }
 
@@ -220,6 +278,7 @@ static bool add_values(struct answering *answering, uint32_t index)
     const struct rollup_wish *wish = answering->wish;
     const struct rollup_values *values = answering->values[index];
     const struct segment *segment = answering->plan->segment;
+    uint32_t place = 0;
 
     for (uint32_t i = 0; values != NULL && i < values->cell_count; i++) {
         const struct rollup_value *cell = &values->cells[i];
@@ -229,11 +288,13 @@ static bool add_values(struct answering *answering, uint32_t index)
         uint32_t field;
         int64_t begin_ns;
 
+        while (place < values->family_count && values->leaders[place] != cell->family)
+            place++; /* bunches and their cells are in one order */
         if (!answering->families[cell->family] ||
             !in_range(answering->answer, values->first_slot + cell->slot, ROLLUP_VALUE_NS,
                       &begin_ns))
             continue;
-        unit = unit_of(answering, cell);
+        unit = unit_of(answering, values, place, cell);
         field = segment_find_field(family, wish->values[index]);
         if (unit == NULL || field == UINT32_MAX)
             return false; /* the pages do not agree */
@@ -278,6 +339,8 @@ static enum status allocate(struct answering *answering, struct error *err)
     answering->families = arena_new(arena, uint8_t, (size_t)families + 1);
     answering->lacking = arena_new(arena, uint8_t, (size_t)families + 1);
     answering->first_units = arena_new(arena, uint32_t, (size_t)families + 1);
+    answering->seen = arena_new(arena, struct rollup_seen,
+                                (size_t)answering->plan->segment->source_count + 1);
     if (arena->failed)
         return no_memory(err);
     for (uint32_t i = 0; i < families; i++)

@@ -8,6 +8,12 @@
 #include "store/segment_plan.h"
 #include "store/segment_rollup.h"
 
+/* What the first unit of an origin says of its rows. */
+struct rollup_seen {
+    uint32_t bunch; /* serial number; 0: none yet */
+    uint8_t verdict, level;
+};
+
 struct answering {
     struct segment_plan *plan;
     const struct rollup_wish *wish;
@@ -18,6 +24,7 @@ struct answering {
     uint8_t *families;     /* enum family_state */
     uint8_t *lacking;      /* by family: a field that is wished has no values here */
     uint32_t *first_units; /* by family */
+    struct rollup_seen *seen; /* by origin, of the bunch at hand */
     struct rollup_item *items;
     uint32_t item_count, item_capacity;
 };

@@ -16,6 +16,7 @@ enum {
      * are read almost as fast. */
     ROWS_PER_CELL_MIN = 4,
     VALUES_PER_BUCKET_MIN = 2,
+    LARGE_FAMILY = 16384, /* buckets, of a family that must be worth them alone, not with its bunch */
     SMALL_FAMILY = 64, /* of which everything may be kept: rows shared with others cost a block */
     MINUTES_PER_VALUE_SLOT = ROLLUP_VALUE_NS / ROLLUP_COUNT_NS,
     ROOM_MIN = 256,
@@ -246,7 +247,8 @@ static bool put_counts(struct rollup_builder *builder)
     struct rollup_cell *grown;
     bool fine = !rows->full;
 
-    if (fine && !builder->all && count > SMALL_FAMILY &&
+    /* Values of a bunch are of use with the rows of all its families only. */
+    if (fine && !builder->all && builder->field_count == 0 && count > SMALL_FAMILY &&
         (uint64_t)count * ROWS_PER_CELL_MIN > builder->family_rows)
         return true;
     fine = fine && reserve_scratch(builder, count);
@@ -346,7 +348,7 @@ static bool put_values(struct rollup_builder *builder, struct rollup_field_build
 
     if (field->given_up || cells->full || buckets->full || cells->count == 0 ||
         !is_wanted(builder, field->field) ||
-        (!builder->all && buckets->count > SMALL_FAMILY &&
+        (!builder->all && buckets->count > LARGE_FAMILY &&
          (uint64_t)buckets->count * VALUES_PER_BUCKET_MIN > builder->family_rows))
         return true;
     sums = sums_of_name(builder, field->field);

@@ -8,7 +8,7 @@ enum {
     /* The most bytes that one of them takes: 32 bits in 5, 64 in 10. */
     UNIT_SIZE_MAX = 5 * 5,
     CELL_SIZE_MAX = 2 * 5,
-    FAMILY_SIZE_MAX = 2 * 5,
+    FAMILY_SIZE_MAX = 3 * 5,
     VALUE_SIZE_MAX = 4 * 5 + 4 * 10,
     BUCKET_SIZE_MAX = 2 * 5,
     HEAD_SIZE_MAX = 4 * 10,
@@ -80,15 +80,24 @@ bool rollup_counts_encode(const struct rollup_counts *counts, struct buf *out)
     return rollup_close(&raw, out);
 }
 
+static bool begins_bunch(const struct rollup_values *values, uint32_t i)
+{
+    return values->leaders == NULL || values->leaders[i] == values->families[i];
+}
+
 static void put_families(struct buf *raw, const struct rollup_values *values)
 {
     uint32_t before = 0, cell = 0;
 
     for (uint32_t i = 0; i < values->family_count; i++)
         rollup_put_distance(raw, values->families[i], &before);
+    for (uint32_t i = 0; i < values->family_count; i++)
+        rollup_put(raw, !begins_bunch(values, i));
     for (uint32_t i = 0; i < values->family_count; i++) {
         uint32_t first = cell;
 
+        if (!begins_bunch(values, i))
+            continue;
         while (cell < values->cell_count && values->cells[cell].family == values->families[i])
             cell++;
         rollup_put(raw, cell - first);

@@ -75,7 +75,8 @@ static enum status decode(const struct segment *segment, const struct page_ref *
     struct rollup_bounds bounds = {.families = segment->family_count,
                                    .origins = segment->source_count,
                                    .formats = segment->format_count,
-                                   .streams = segment->version >= 4};
+                                   .streams = segment->version >= 4,
+                                   .bunches = segment->version >= 5};
     struct arena stored = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct slice bytes;
     enum status status = segment_page_read(segment, page, &stored, &bytes, NULL, err);

@@ -5,6 +5,7 @@
 #include "store/segment_rollup.h"
 
 #include "store/rollup_agree.h"
+#include "store/rollup_merge.h"
 #include "store/segment_plan.h"
 #include "store/segment_samples_check.h"
 
@@ -243,6 +244,26 @@ enum status rollup_recount_block(struct rollup_recount *recount, struct segment_
 
 /* ---- comparing ---- */
 
+/* In the bunches that are kept. */
+static enum status merge_counted(const struct segment *segment, const struct rollup_values *kept,
+                                 struct arena *arena, struct rollup_values *counted,
+                                 struct error *err)
+{
+    uint32_t *kinds = arena_new(arena, uint32_t, (size_t)segment->family_count + 1);
+    struct rollup_values merged;
+
+    if (kinds == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < segment->family_count; i++)
+        kinds[i] = ROLLUP_KIND_NONE;
+    for (uint32_t i = 0; i < kept->family_count; i++)
+        kinds[kept->families[i]] = kept->leaders[i];
+    if (!rollup_values_merge(counted, kinds, true, arena, &merged))
+        return no_memory(err);
+    *counted = merged;
+    return STATUS_OK;
+}
+
 static enum status compare_field(struct rollup_recount *recount, struct segment *segment,
                                  uint32_t index, struct arena *arena, struct error *err)
 {
@@ -255,6 +276,8 @@ static enum status compare_field(struct rollup_recount *recount, struct segment 
     for (uint32_t i = 0; i < builder->name_count; i++)
         if (builder->names[i].field == field)
             rollup_built_values(builder, i, &counted);
+    if (status == STATUS_OK)
+        status = merge_counted(segment, kept, arena, &counted, err);
     if (status == STATUS_OK && !rollup_values_agree(kept, &counted))
         status = segment_corrupt(segment, "rollup: its values count otherwise", err);
     return status;

@@ -4,11 +4,13 @@
 
 #include "store/field_number.h"
 #include "store/rollup_encode.h"
+#include "store/rollup_merge.h"
 #include "store/segment_writer.h"
 
 #include <stdlib.h>
 
-#define SUMS_ARENA_MAX ((size_t)64 << 20)
+#define SUMS_ARENA_MAX   ((size_t)64 << 20)
+#define VALUES_ARENA_MAX ((size_t)128 << 20)
 
 void segment_rollup_begin(struct segment_writer *writer)
 {
@@ -247,25 +249,61 @@ void segment_rollup_add(struct segment_writer *writer, uint32_t family)
     rollup_end_family(&writer->rollup);
 }
 
-static bool put_values(struct segment_writer *writer, uint32_t index)
+/* Families that a page of the field keeps together: those of one format in which it has one type. */
+static void find_kinds(const struct segment_writer *writer, field_id field, uint32_t *kinds)
 {
-    struct buf *out = &writer->directory, *page = &writer->pages.scratch;
-    struct rollup_values values;
+    const struct family_set *set = &writer->rows.set;
 
-    rollup_built_values(&writer->rollup, index, &values);
-    buf_reset(page);
-    return buf_append_varint(out,
-                             segment_field_number(writer, writer->rollup.names[index].field)) &&
-           rollup_values_encode(&values, page) &&
-           page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out);
+    for (uint32_t i = 0; i < set->family_count; i++) {
+        const struct family *family = &set->families[i];
+
+        kinds[i] = ROLLUP_KIND_NONE;
+        for (uint32_t k = 0; k < family->field_count; k++)
+            if (family->fields[k].field == field && is_first_place(family, k))
+                kinds[i] = family->format << 8 | family->fields[k].type;
+    }
 }
 
-static bool values_fit(const struct segment_writer *writer, uint32_t index)
+/* Values by bunches, of the names of the builder; those without families are not kept. */
+static bool merge_values(struct segment_writer *writer, struct arena *arena,
+                         struct rollup_values *out)
 {
-    struct rollup_values values;
+    uint32_t *kinds = arena_new(arena, uint32_t, (size_t)writer->rows.set.family_count + 1);
+    bool fine = kinds != NULL;
 
-    rollup_built_values(&writer->rollup, index, &values);
-    return rollup_values_fit(&values);
+    for (uint32_t i = 0; i < writer->rollup.name_count && fine; i++) {
+        struct rollup_values values;
+
+        rollup_built_values(&writer->rollup, i, &values);
+        find_kinds(writer, writer->rollup.names[i].field, kinds);
+        fine = rollup_values_merge(&values, kinds, false, arena, &out[i]);
+        if (fine && !rollup_values_fit(&out[i]))
+            out[i].family_count = 0;
+    }
+    return fine;
+}
+
+static bool put_values(struct segment_writer *writer)
+{
+    struct buf *out = &writer->directory, *page = &writer->pages.scratch;
+    struct rollup_values values[ROLLUP_NAMES_MAX];
+    struct arena arena = arena_empty(VALUES_ARENA_MAX);
+    uint32_t names = writer->rollup.given_up ? 0 : writer->rollup.name_count, count = 0;
+    bool fine = names == 0 || merge_values(writer, &arena, values);
+
+    for (uint32_t i = 0; i < names && fine; i++)
+        count += values[i].family_count > 0;
+    fine = fine && buf_append_varint(out, count);
+    for (uint32_t i = 0; i < names && fine; i++) {
+        if (values[i].family_count == 0)
+            continue;
+        buf_reset(page);
+        fine = buf_append_varint(out, segment_field_number(writer, writer->rollup.names[i].field)) &&
+               rollup_values_encode(&values[i], page) &&
+               page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out);
+    }
+    arena_release(&arena);
+    return fine;
 }
 
 /* An empty page if there is nothing worth keeping. */
@@ -293,22 +331,14 @@ static bool put_sums(struct segment_writer *writer)
 bool segment_rollup_put(struct segment_writer *writer)
 {
     struct buf *out = &writer->directory, *page = &writer->pages.scratch;
-    uint32_t names = writer->rollup.given_up ? 0 : writer->rollup.name_count, count = 0;
     struct rollup_counts counts;
-    bool fine;
 
     buf_reset(page);
     rollup_built_counts(&writer->rollup, &counts);
     if (counts.unit_count > 0 && rollup_counts_fit(&counts) && !rollup_counts_encode(&counts, page))
         return false;
-    for (uint32_t i = 0; i < names; i++)
-        count += values_fit(writer, i);
-    fine = page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out) &&
-           buf_append_varint(out, count);
-    for (uint32_t i = 0; i < names && fine; i++)
-        if (values_fit(writer, i))
-            fine = put_values(writer, i);
-    return fine && put_sums(writer);
+    return page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out) &&
+           put_values(writer) && put_sums(writer);
 }
 
 void segment_rollup_release(struct segment_writer *writer)

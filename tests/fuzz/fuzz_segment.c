@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "store/rollup_answer.h"
 #include "store/rollup_sums.h"
+#include "store/sample_rollup.h"
 #include "store/segment_format.h"
 #include "store/segment_plan.h"
 #include "store/zstd_context.h"
@@ -23,7 +24,7 @@ static void ignore(void *user, const char *line)
 static void decode_streams(struct slice raw)
 {
     static const struct rollup_bounds bounds = {
-        .families = 8, .origins = 8, .formats = 8, .streams = true};
+        .families = 8, .origins = 8, .formats = 8, .streams = true, .bunches = true};
     struct arena arena = arena_empty(1 << 24);
     struct buf page = buf_empty(1 << 24);
     struct rollup_values values;
@@ -59,6 +60,7 @@ static void decode_rollups(struct slice raw)
     struct rollup_counts counts;
     struct rollup_values values;
     struct rollup_sums sums;
+    struct sample_rollups samples;
 
     if (!buf_append_varint(&page, raw.len) || !zstd_append(&page, raw, 1))
         abort();
@@ -70,6 +72,10 @@ static void decode_rollups(struct slice raw)
     if (rollup_values_decode(buf_slice(&page), &bounds, &arena, &values))
         for (uint32_t i = 0; i < values.cell_count; i++)
             if (values.cells[i].first_bucket + values.cells[i].bucket_count > values.bucket_count)
+                abort();
+    if (sample_rollups_decode(buf_slice(&page), 4, &arena, &samples))
+        for (uint32_t i = 0; i < samples.series_count; i++)
+            if (samples.series[i].first_cell + samples.series[i].cell_count > samples.cell_count)
                 abort();
     if (rollup_sums_decode(buf_slice(&page), &sums_bounds, &arena, &sums))
         for (uint32_t i = 0; i < sums.bunch_count; i++)

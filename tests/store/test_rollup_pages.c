@@ -12,7 +12,7 @@
 enum { ARENA_MAX = 1 << 20 };
 
 static const struct rollup_bounds bounds = {
-    .families = 8, .origins = 8, .formats = 8, .streams = true};
+    .families = 8, .origins = 8, .formats = 8, .streams = true, .bunches = true};
 
 /* Steps and values on both sides of what one byte has room for: 7 and 31. */
 static const struct rollup_bucket buckets[] = {
@@ -51,13 +51,15 @@ static const struct rollup_value cells[] = {
      .min = 0,
      .max = 0},
 };
-static const uint32_t families[] = {2, 5};
+static const uint32_t families[] = {2, 7, 1, 5};
+static const uint32_t leaders[] = {2, 2, 2, 5};
 
 static const struct rollup_values values = {.first_slot = -3,
                                             .families = families,
+                                            .leaders = leaders,
                                             .cells = cells,
                                             .buckets = buckets,
-                                            .family_count = 2,
+                                            .family_count = 4,
                                             .cell_count = 3,
                                             .bucket_count = 17};
 
@@ -74,6 +76,7 @@ static void test_values(void **unused)
     assert_int_equal(got.cell_count, values.cell_count);
     assert_int_equal(got.bucket_count, values.bucket_count);
     assert_memory_equal(got.families, families, sizeof(families));
+    assert_memory_equal(got.leaders, leaders, sizeof(leaders));
     assert_memory_equal(got.buckets, buckets, sizeof(buckets));
     for (uint32_t i = 0; i < got.cell_count; i++) {
         assert_int_equal(got.cells[i].family, cells[i].family);

@@ -171,8 +171,8 @@ static inline uint64_t chunk_row_sequence(const struct chunk *chunk, uint32_t ro
     return chunk->first_sequence + row + (row >= chunk->row_count ? chunk->sample_count : 0);
 }
 
-/* Any row, complete or open. Cheap, above all where only some of its numbers are used. */
-static inline struct chunk_row chunk_row_at(const struct chunk *chunk, uint32_t row)
+/* Any row, complete or open. Always inline: what the caller does not use of it is not read. */
+__attribute__((always_inline)) static inline struct chunk_row chunk_row_at(const struct chunk *chunk, uint32_t row)
 {
     const struct chunk_column *columns = chunk->columns;
     uint64_t time = chunk_column_at(&columns[CHUNK_TIMES], row);

@@ -37,6 +37,9 @@ struct encoder {
     struct note *notes;           /* of each row */
     struct range *source_offsets; /* of each source */
     struct range ranges[CHUNK_COLUMN_COUNT];
+    uint64_t last_same; /* of the row before: format, level and flags, */
+    uint32_t last_beyond, last_source;
+    bool seen; /* if there was one */
     int64_t time_first_ns, time_min_ns, time_max_ns;
     uint32_t time_scale, order_scale; /* index of the largest that divides all */
     struct column_plan columns[CHUNK_COLUMN_COUNT];
@@ -161,9 +164,30 @@ static uint32_t beyond_text(const struct event *event)
     return event->source_len - (uint32_t)event->bytes.len;
 }
 
-static void measure_row(struct encoder *encoder, const struct event *event, uint32_t row)
+/* Of the columns in which a row is mostly as the one before it. */
+static inline void widen_ranges(struct encoder *encoder, const struct event *event, uint32_t row)
 {
     struct range *ranges = encoder->ranges;
+    uint32_t beyond = beyond_text(event);
+    uint8_t flags = flags_of(encoder, event, row);
+    uint64_t same = (uint64_t)event->format << 16 | (uint64_t)event->level << 8 | flags;
+
+    if (encoder->seen && same == encoder->last_same && beyond == encoder->last_beyond &&
+        event->source == encoder->last_source)
+        return;
+    encoder->seen = true;
+    encoder->last_same = same;
+    encoder->last_beyond = beyond;
+    encoder->last_source = event->source;
+    widen(&ranges[CHUNK_SOURCE_LENS], beyond);
+    widen(&ranges[CHUNK_SOURCES], event->source);
+    widen(&ranges[CHUNK_FORMATS], event->format);
+    widen(&ranges[CHUNK_LEVELS], event->level);
+    widen(&ranges[CHUNK_FLAGS], flags);
+}
+
+static void measure_row(struct encoder *encoder, const struct event *event, uint32_t row)
+{
     int64_t order = order_time(encoder, event, row >= encoder->batch->event_count);
     uint64_t distance = (uint64_t)order - (uint64_t)event->time_ns;
     struct range *offsets = &encoder->source_offsets[event->source];
@@ -177,12 +201,9 @@ static void measure_row(struct encoder *encoder, const struct event *event, uint
         time_distance(event->time_ns, encoder->time_first_ns), encoder->time_scale);
     encoder->order_scale = narrow_scale(distance, encoder->order_scale);
     widen(offsets, event->offset);
-    widen(&ranges[CHUNK_ORDERS], distance);
-    widen(&ranges[CHUNK_SOURCE_LENS], beyond_text(event));
-    widen(&ranges[CHUNK_SOURCES], event->source);
-    widen(&ranges[CHUNK_FORMATS], event->format);
-    widen(&ranges[CHUNK_LEVELS], event->level);
-    widen(&ranges[CHUNK_FLAGS], flags_of(encoder, event, row));
+    encoder->ranges[CHUNK_ORDERS].max =
+        distance > encoder->ranges[CHUNK_ORDERS].max ? distance : encoder->ranges[CHUNK_ORDERS].max;
+    widen_ranges(encoder, event, row);
     encoder->text_size += event->bytes.len;
 }
 
@@ -220,17 +241,21 @@ static enum status first_pass(struct encoder *encoder)
 
 /* ---- columns ---- */
 
+static uint32_t column_count(const struct encoder *encoder, enum chunk_column_name name)
+{
+    return name == CHUNK_VALUES  ? encoder->fields.values.count + 1
+           : name == CHUNK_TEXTS ? encoder->row_total + 1
+                                 : encoder->row_total;
+}
+
 static void plan_column(struct encoder *encoder, enum chunk_column_name name, uint64_t base,
                         uint64_t max, uint32_t scale)
 {
-    uint32_t count = name == CHUNK_VALUES  ? encoder->fields.values.count + 1
-                     : name == CHUNK_TEXTS ? encoder->row_total + 1
-                                           : encoder->row_total;
     struct column_plan *column = &encoder->columns[name];
 
     *column = (struct column_plan){
         .base = base, .width = chunk_column_width(scaled(max - base, scale)), .scale = scale};
-    encoder->columns_size += chunk_column_size(column->width, count);
+    encoder->columns_size += chunk_column_size(column->width, column_count(encoder, name));
 }
 
 /* How far offsets go beyond the smallest of their source. */
@@ -319,12 +344,9 @@ static void put_rows(struct encoder *encoder, char *columns, char *text)
     memset(columns, 0, encoder->columns_size); /* the pads */
     for (enum chunk_column_name i = 0; i < CHUNK_COLUMN_COUNT; i++) {
         struct column_plan *column = &encoder->columns[i];
-        uint32_t count = i == CHUNK_VALUES  ? encoder->fields.values.count + 1
-                         : i == CHUNK_TEXTS ? encoder->row_total + 1
-                                            : encoder->row_total;
 
         column->at = column->width == 0 ? nowhere : columns;
-        columns += chunk_column_size(column->width, count);
+        columns += chunk_column_size(column->width, column_count(encoder, i));
     }
     for (uint32_t row = 0; row < encoder->row_total; row++) {
         const struct event *event = event_at(encoder->batch, row);

@@ -195,11 +195,12 @@ static uint32_t shape_slot(const struct event *event)
     return (uint32_t)(hash >> (64 - FIELD_SHAPE_SLOTS_LOG));
 }
 
-/* Rows of one format mostly have the fields of the one before them. */
+/* Rows of one format with as many fields mostly have the same ones. */
 static enum status find_shape(struct field_encoder *encoder, const struct event *event,
                               uint32_t *out, struct error *err)
 {
-    uint32_t *guess = &encoder->guesses[event->format % FIELD_GUESSES], *slot;
+    uint32_t *guess = &encoder->guesses[(event->format * 8 + event->field_count) % FIELD_GUESSES];
+    uint32_t *slot;
     enum status status = STATUS_OK;
 
     if (*guess != 0 && is_shape_of(encoder, *guess - 1, event)) {
@@ -282,6 +283,11 @@ static inline char *put_span(char *at, uint64_t from, uint64_t len)
     return put_small(put_small(at, from), len);
 }
 
+static inline size_t row_size_max(const struct event *event)
+{
+    return NUMBER_SIZE_MAX + event->field_count * (size_t)FIELD_SIZE_MAX;
+}
+
 enum status field_encoder_add(struct field_encoder *encoder, const struct event *event,
                               struct error *err)
 {
@@ -294,7 +300,7 @@ enum status field_encoder_add(struct field_encoder *encoder, const struct event 
 
     if (status != STATUS_OK)
         return status;
-    if (!buf_reserve(out, NUMBER_SIZE_MAX + event->field_count * (size_t)FIELD_SIZE_MAX))
+    if (out->capacity - out->len < row_size_max(event) && !buf_reserve(out, row_size_max(event)))
         return buf_check(out, "a batch", err);
     at = put_small(out->data + out->len, shape);
     for (uint32_t i = 0; i < event->field_count; i++) {
@@ -311,7 +317,7 @@ enum status field_encoder_add(struct field_encoder *encoder, const struct event 
             at = put_small(at, value);
         }
     }
-    buf_commit(out, (size_t)(at - (out->data + out->len)));
+    out->len = (size_t)(at - out->data);
     if (bad_span)
         return error_set(err, STATUS_INVALID, "a span ends behind its event");
     return failed ? error_set(err, STATUS_TOO_LARGE, "a batch with too many computed texts")

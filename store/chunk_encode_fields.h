@@ -12,7 +12,7 @@
 enum {
     FIELD_SHAPE_SLOTS_LOG = 9,
     FIELD_VALUE_SLOTS_LOG = 12,
-    FIELD_GUESSES = 16, /* last shapes of so many formats */
+    FIELD_GUESSES = 128, /* last shapes, by format and count of fields */
 };
 
 /* A growing array. */

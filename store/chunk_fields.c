@@ -75,6 +75,21 @@ bool chunk_row_has_field(const struct chunk *chunk, const struct chunk_row *row,
     return false;
 }
 
+/* The two bytes that most spans take are read as one number; behind them stand other sections. */
+static inline void next_span(const char **at, uint32_t after, struct event_field *out)
+{
+    uint32_t both = get_le16(*at);
+
+    if ((both & 0x8080) == 0) {
+        out->start = after + (uint32_t)unzigzag(both & 0x7f);
+        out->len = both >> 8;
+        *at += 2;
+        return;
+    }
+    out->start = after + (uint32_t)unzigzag(next_number(at));
+    out->len = (uint32_t)next_number(at);
+}
+
 uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struct event_field *out)
 {
     const char *at = chunk->fields.data + fields_at;
@@ -84,15 +99,13 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
 
     for (const char *place = places.at; place < end; place += CHUNK_PLACE_SIZE, out++) {
         const struct chunk_binding *binding = chunk_binding_at(chunk, place);
-        uint64_t number = next_number(&at);
 
         *out = (struct event_field){
             .field = binding->field, .type = binding->type, .unit = binding->unit};
         if (binding->computed) {
-            out->text = value_at(chunk, number);
+            out->text = value_at(chunk, next_number(&at));
         } else {
-            out->start = span_end + (uint32_t)unzigzag(number);
-            out->len = (uint32_t)next_number(&at);
+            next_span(&at, span_end, out);
             span_end = out->start + out->len;
         }
     }

@@ -85,7 +85,7 @@ void store_publish(struct store *store, struct chunk *chunk, bool rows)
 
         head_add(head, chunk_ref(chunk), io_mono_ns(store->io));
         shard->full = head->raw_size >= store->options.seal_size ||
-                      head->memory_size >= store->options.seal_size / 2 * 3;
+                      head->memory_size >= head_memory_full(store->options.seal_size);
     }
     if (chunk->first_sequence + chunk_sequence_count(chunk) > store->next_sequence)
         store->next_sequence = chunk->first_sequence + chunk_sequence_count(chunk);

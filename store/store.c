@@ -319,7 +319,7 @@ static uint64_t memory_of_heads(const struct store *store, bool stuck_too)
 /* One head per shard that fills, and one in all that is being sealed, each with its fields. */
 static uint64_t head_memory_max(const struct store *store)
 {
-    uint64_t wanted = (store->options.shard_count + 1) * (store->options.seal_size / 2 * 3);
+    uint64_t wanted = (store->options.shard_count + 1) * head_memory_full(store->options.seal_size);
 
     return wanted < store->options.memory_max / 2 ? wanted : store->options.memory_max / 2;
 }

@@ -5,6 +5,7 @@
  * record was already synced. Then the gap is reported and reading goes on behind it. */
 #include "store/wal.h"
 
+#include "base/spare.h"
 #include "store/chunk.h"
 #include "store/paths.h"
 #include "store/wal_format.h"
@@ -85,7 +86,8 @@ static bool read_record(struct replay *replay, uint64_t at, struct wal_record_he
         header->length > replay->size - at - WAL_RECORD_HEADER_SIZE)
         return false;
     *payload = buf_empty(CHUNK_SIZE_MAX);
-    if (header->length > 0 && (payload->data = malloc(header->length)) == NULL)
+    payload->spare = true; /* most are in segments already, and give it to the next */
+    if (header->length > 0 && (payload->data = spare_take(header->length)) == NULL)
         return false;
     payload->capacity = payload->len = header->length;
     if (io_read_exact(replay->wal->io, replay->fd, payload->data, header->length,

@@ -36,8 +36,10 @@ static inline void reset_buf(struct buf *buf)
 void event_assembler_reset(struct event_assembler *assembler)
 {
     reset_buf(&assembler->bytes);
-    reset_buf(&assembler->text);
-    reset_buf(&assembler->pieces);
+    if (!assembler->plain) {
+        reset_buf(&assembler->text);
+        reset_buf(&assembler->pieces);
+    }
     assembler->format = NULL;
     assembler->borrowed = (struct slice){NULL, 0};
     assembler->plain = true;
@@ -46,12 +48,6 @@ void event_assembler_reset(struct event_assembler *assembler)
     assembler->line_count = 0;
     assembler->source_len = 0;
     assembler->state = 0;
-}
-
-bool event_assembler_fits(const struct event_assembler *assembler, struct slice line)
-{
-    return assembler->line_count < EVENT_LINES_MAX &&
-           line.len < EVENT_SIZE_MAX - event_assembler_bytes(assembler).len;
 }
 
 static bool is_plain(const struct assembler_line *line)
@@ -207,16 +203,6 @@ enum status event_assembler_add(struct event_assembler *assembler,
     if (status == STATUS_OK)
         assembler->source_len = (uint32_t)(line->offset + line->source_len - assembler->offset);
     return status;
-}
-
-struct slice event_assembler_bytes(const struct event_assembler *assembler)
-{
-    return event_assembler_borrows(assembler) ? assembler->borrowed : buf_slice(&assembler->bytes);
-}
-
-struct slice event_assembler_text(const struct event_assembler *assembler)
-{
-    return assembler->plain ? event_assembler_bytes(assembler) : buf_slice(&assembler->text);
 }
 
 /* The last piece that begins at `start` or before it, or NULL. */

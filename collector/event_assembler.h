@@ -62,14 +62,6 @@ static inline bool event_assembler_is_open(const struct event_assembler *assembl
     return assembler->format != NULL;
 }
 
-/* Would the line stay inside the bounds? Also of an empty assembler. */
-bool event_assembler_fits(const struct event_assembler *assembler, struct slice line);
-/* First and further lines; they must fit. Errors: NO_MEMORY, and nothing has changed. */
-enum status event_assembler_begin(struct event_assembler *assembler, const struct format *format,
-                                  const struct assembler_line *line, struct error *err) WARN_UNUSED;
-enum status event_assembler_add(struct event_assembler *assembler,
-                                const struct assembler_line *line, struct error *err) WARN_UNUSED;
-
 /* Bytes and text so far; until the next call. If nothing was peeled off and all lines are followed
  * ones, these are the lines as they were given, not a copy: event_assembler_borrows(). */
 static inline bool event_assembler_borrows(const struct event_assembler *assembler)
@@ -77,8 +69,28 @@ static inline bool event_assembler_borrows(const struct event_assembler *assembl
     return assembler->borrowed.data != NULL;
 }
 
-struct slice event_assembler_bytes(const struct event_assembler *assembler);
-struct slice event_assembler_text(const struct event_assembler *assembler);
+static inline struct slice event_assembler_bytes(const struct event_assembler *assembler)
+{
+    return event_assembler_borrows(assembler) ? assembler->borrowed : buf_slice(&assembler->bytes);
+}
+
+static inline struct slice event_assembler_text(const struct event_assembler *assembler)
+{
+    return assembler->plain ? event_assembler_bytes(assembler) : buf_slice(&assembler->text);
+}
+
+/* Would the line stay inside the bounds? Also of an empty assembler. */
+static inline bool event_assembler_fits(const struct event_assembler *assembler, struct slice line)
+{
+    return assembler->line_count < EVENT_LINES_MAX &&
+           line.len < EVENT_SIZE_MAX - event_assembler_bytes(assembler).len;
+}
+
+/* First and further lines; they must fit. Errors: NO_MEMORY, and nothing has changed. */
+enum status event_assembler_begin(struct event_assembler *assembler, const struct format *format,
+                                  const struct assembler_line *line, struct error *err) WARN_UNUSED;
+enum status event_assembler_add(struct event_assembler *assembler,
+                                const struct assembler_line *line, struct error *err) WARN_UNUSED;
 
 /* Turn spans of a text into spans of the bytes that it was peeled from; what does not stand there
  * as a whole becomes computed text in `arena`. */

@@ -15,6 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 struct fingerprint {
     struct slice rest; /* of the statement */
     char text[FINGERPRINT_SIZE_MAX];
@@ -55,6 +59,27 @@ static void put_text(struct fingerprint *out, struct slice text)
     out->len += len;
 }
 
+#ifdef __SSE2__
+/* Sixteen bytes, letters in lower case; gives how many of them belong to a word. */
+static unsigned write_word_bytes(const char *from, char *to)
+{
+    const __m128i bytes = _mm_loadu_si128((const void *)from);
+    const __m128i fold = _mm_set1_epi8(0x20);
+    const __m128i from_a = _mm_sub_epi8(_mm_or_si128(bytes, fold), _mm_set1_epi8('a'));
+    const __m128i from_0 = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    const __m128i letters = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
+    const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(from_0, _mm_set1_epi8(9)), from_0);
+    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('_')),
+                                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('$')));
+    /* A byte from 0x80 on has its highest bit set, which is all that the mask looks at. */
+    const __m128i in = _mm_or_si128(_mm_or_si128(letters, digits), _mm_or_si128(marks, bytes));
+    unsigned outside = (unsigned)_mm_movemask_epi8(in) ^ 0xffff;
+
+    _mm_storeu_si128((void *)to, _mm_or_si128(bytes, _mm_and_si128(letters, fold)));
+    return outside == 0 ? 16 : (unsigned)__builtin_ctz(outside);
+}
+#endif
+
 /* The word at the front, with letters in lower case, is written behind the text as far as there is
  * room, but not counted yet. Gives its length; half of the work on a statement is here. */
 static size_t write_word(struct fingerprint *out)
@@ -63,6 +88,16 @@ static size_t write_word(struct fingerprint *out)
     const char *at = from;
     char *to = out->text + out->len, *to_end = out->text + FINGERPRINT_SIZE_MAX;
 
+#ifdef __SSE2__
+    while (end - at >= 16 && to_end - to >= 16) {
+        unsigned len = write_word_bytes(at, to);
+
+        at += len;
+        to += len;
+        if (len < 16)
+            return (size_t)(at - from);
+    }
+#endif
     for (; at < end; at++) {
         char c = *at;
 

@@ -92,15 +92,6 @@ const struct format *format_detect(struct slice line, struct slice path, unsigne
     return best;
 }
 
-void parsed_reset(struct parsed_event *out)
-{
-    out->time_ns = 0;
-    out->has_time = false;
-    out->level = LEVEL_INFO;
-    out->derive_from = DERIVE_NOTHING;
-    out->field_count = 0;
-}
-
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
                  struct slice *out)
 {

@@ -145,7 +145,15 @@ struct format {
 };
 
 /* Make `out` ready for a parse: no fields, no time, level info. */
-void parsed_reset(struct parsed_event *out);
+static inline void parsed_reset(struct parsed_event *out)
+{
+    out->time_ns = 0;
+    out->has_time = false;
+    out->level = LEVEL_INFO;
+    out->derive_from = DERIVE_NOTHING;
+    out->field_count = 0;
+}
+
 /* Add a field whose text is computed; the text must live as long as the arena. */
 static inline void parsed_text_in_unit(struct parsed_event *out, field_id field,
                                        enum field_type type, enum field_unit unit,

@@ -17,9 +17,10 @@ static void add_tail_word(const struct format_context *context, struct slice eve
     if (!is_number(word, &fraction))
         return;
     if (fraction)
-        add_duration(out, FIELD_ID_DURATION, UNIT_SECONDS, event, word);
+        parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_SECONDS, event, word);
     else if (context->settings->duration_unit != UNIT_NONE)
-        add_duration(out, FIELD_ID_DURATION, context->settings->duration_unit, event, word);
+        parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, context->settings->duration_unit, event,
+                    word);
 }
 
 /* X-Forwarded-For in the tail, quoted or not: a list of addresses. */

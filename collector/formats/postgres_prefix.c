@@ -68,6 +68,7 @@ struct prefix_match {
     const struct format_context *context;
     struct prefix_values *out;
     struct prefix_memo *memo;
+    const char *line_end; /* of the first line */
     unsigned tries;
 };
 
@@ -202,11 +203,16 @@ static bool match_name(struct prefix_match *match, uint32_t index, struct slice 
     const struct prefix_step *next = step + 1;
     bool last = index + 1 == match->prefix->step_count || next->escape != 0;
     struct slice until = last ? SLICE_LITERAL(" ") : next->literal;
-    struct slice line = first_line(rest, NULL);
+    struct slice line;
     size_t from = 0;
 
+    if (rest.data <= match->line_end)
+        line = slice_make(rest.data, (size_t)(match->line_end - rest.data));
+    else /* a literal with a newline in it */
+        line = first_line(rest, NULL);
+
     while (match->tries++ < PREFIX_BACKTRACK_MAX) {
-        size_t end = slice_find(slice_from(line, from), until);
+        size_t end = find_by(slice_from(line, from), until, 0);
         struct slice value;
 
         if (end == SIZE_MAX) {
@@ -272,7 +278,12 @@ bool postgres_prefix_match(const struct postgres_prefix *prefix,
                            const struct format_context *context, struct slice line,
                            struct prefix_memo *memo, struct prefix_values *out)
 {
-    struct prefix_match match = {.prefix = prefix, .context = context, .out = out, .memo = memo};
+    struct slice first = first_line(line, NULL);
+    struct prefix_match match = {.prefix = prefix,
+                                 .context = context,
+                                 .out = out,
+                                 .memo = memo,
+                                 .line_end = slice_from(first, first.len).data};
     struct slice none = slice_first(line, 0);
 
     *out = (struct prefix_values){.pid = none,

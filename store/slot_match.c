@@ -7,11 +7,39 @@ enum { UUID_TEXT_SIZE = 36 };
 
 #include <assert.h>
 
+enum { SHORT_DIGITS = 8, SHORT_READABLE = 2 * SHORT_DIGITS };
+
+/* Up to eight digits in all, of which `scale` (1 to 7) stand behind the point: they are made once.
+ * SHORT_READABLE bytes at `at` may be read. */
+static const char *match_short_decimal(const char *at, uint32_t mantissa, unsigned scale)
+{
+    uint64_t digits = eight_digits(mantissa), first, last;
+    unsigned zeros =
+        (unsigned)__builtin_ctzll((digits - 0x3030303030303030u) | (uint64_t)1 << 63) / 8;
+    unsigned dropped = zeros < 7 - scale ? zeros : 7 - scale, whole = SHORT_DIGITS - dropped - scale;
+
+    memcpy(&first, at, sizeof(first));
+    memcpy(&last, at + whole + 1, sizeof(last));
+    first = (first ^ digits >> 8 * dropped) << (64 - 8 * whole);
+    last = (last ^ digits >> (64 - 8 * scale)) << (64 - 8 * scale);
+    return (first | last) == 0 && at[whole] == '.' ? at + whole + 1 + scale : NULL;
+}
+
 const char *match_decimal(const char *at, const char *end, uint64_t value, unsigned padded)
 {
     unsigned scale = decimal_scale(value);
     uint64_t mantissa = decimal_mantissa(value);
 
+    if (padded == 0 && mantissa < 100000000 && scale - 1 < 7) {
+        char room[SHORT_READABLE] = {0};
+        const char *stop;
+
+        if (end - at >= SHORT_READABLE)
+            return match_short_decimal(at, (uint32_t)mantissa, scale);
+        memcpy(room, at, (size_t)(end - at));
+        stop = match_short_decimal(room, (uint32_t)mantissa, scale);
+        return stop == NULL || stop - room > end - at ? NULL : at + (stop - room);
+    }
     if (scale >= POWERS_OF_TEN_COUNT) /* only in a damaged page */
         return NULL;
     at = padded > 0 ? match_padded(at, end, mantissa / powers_of_ten[scale], padded)

@@ -502,18 +502,44 @@ static void put_second(struct stamp_cache *cache, const struct layout *layout, i
     put_two(cache->text + layout->second, second % 60);
 }
 
-/* The text of the second of `value` to the cache; gives the nanoseconds that are left. */
-static uint32_t cache_second(struct stamp_cache *cache, uint8_t layout_number, int64_t value)
+/* Bytes of a stamp that are not its fraction. */
+static void mask_text(struct stamp_cache *cache, const struct layout *layout)
 {
+    char mask[STAMP_SIZE_MAX] = {0};
+
+    memset(mask, 0xff, layout->size);
+    if (layout->fraction_digits > 0)
+        memset(mask + layout->fraction, 0, layout->fraction_digits);
+    memcpy(cache->mask, mask, sizeof(mask));
+}
+
+static __attribute__((noinline)) uint32_t renew_second(struct stamp_cache *cache,
+                                                       uint8_t layout_number, int64_t value)
+{
+    const struct layout *layout = &layout_table()[layout_number];
     int64_t second = value / SECOND - (value % SECOND < 0);
 
-    if (!cache->has_text || cache->layout != layout_number || cache->second != second) {
-        put_second(cache, &layout_table()[layout_number], value);
-        cache->layout = layout_number;
-        cache->second = second;
-        cache->has_text = true;
-    }
-    return (uint32_t)((uint64_t)value - (uint64_t)second * SECOND);
+    put_second(cache, layout, value);
+    if (!cache->has_text || cache->layout != layout_number)
+        mask_text(cache, layout);
+    cache->layout = layout_number;
+    cache->size = layout->size;
+    cache->fraction_at = (uint8_t)(layout->fraction < 0 ? 0 : layout->fraction);
+    cache->fraction_digits = layout->fraction_digits;
+    cache->fraction_unit = (uint32_t)layout->fraction_unit;
+    cache->second_ns = (uint64_t)second * SECOND;
+    cache->has_text = true;
+    return (uint32_t)((uint64_t)value - cache->second_ns);
+}
+
+/* The text of the second of `value` to the cache; gives the nanoseconds that are left. */
+static inline uint32_t cache_second(struct stamp_cache *cache, uint8_t layout_number, int64_t value)
+{
+    uint64_t within = (uint64_t)value - cache->second_ns;
+
+    if (cache->has_text && cache->layout == layout_number && within < SECOND)
+        return (uint32_t)within;
+    return renew_second(cache, layout_number, value);
 }
 
 void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value, char *out)
@@ -529,19 +555,33 @@ void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value
         out[layout->fraction + (int)i - 1] = (char)('0' + fraction % 10);
 }
 
+/* Does `text`, which has STAMP_SIZE_MAX bytes, begin like the stamp of the cache, but for its fraction? */
+static inline bool is_cached(const struct stamp_cache *cache, const char *text)
+{
+    uint64_t difference = 0;
+
+    for (size_t i = 0; i < STAMP_SIZE_MAX; i += 8)
+        difference |= (load8(text + i) ^ load8(cache->text + i)) & cache->mask[i / 8];
+    return difference == 0;
+}
+
 const char *stamp_match(struct stamp_cache *cache, uint8_t layout_number, int64_t value,
                         const char *at, const char *end)
 {
-    const struct layout *layout = &layout_table()[layout_number];
     uint32_t fraction = cache_second(cache, layout_number, value);
-    unsigned digits = layout->fraction_digits;
-    size_t head = digits == 0 ? layout->size : (size_t)layout->fraction, tail = head + digits;
+    char room[STAMP_SIZE_MAX] = {0};
+    const char *from = at;
 
-    if (end - at < layout->size || !match_same(at, cache->text, head) ||
-        !match_same(at + tail, cache->text + tail, layout->size - tail))
+    if (end - at < STAMP_SIZE_MAX) {
+        if (end - at < cache->size)
+            return NULL;
+        memcpy(room, at, cache->size);
+        from = room;
+    }
+    if (!is_cached(cache, from) ||
+        (cache->fraction_digits > 0 &&
+         match_padded(from + cache->fraction_at, from + STAMP_SIZE_MAX,
+                      fraction / cache->fraction_unit, cache->fraction_digits) == NULL))
         return NULL;
-    if (digits > 0 && match_padded(at + head, end, fraction / (uint32_t)layout->fraction_unit,
-                                   digits) == NULL)
-        return NULL;
-    return at + layout->size;
+    return at + cache->size;
 }

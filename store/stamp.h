@@ -53,8 +53,11 @@ struct stamp_cache {
     uint32_t year, month, date; /* month and date from 1 */
     bool valid;
     bool has_text;
-    uint8_t layout;             /* of `text` */
-    int64_t second;             /* since the epoch, of `text` */
+    uint8_t layout;             /* of `text`, as all that follows */
+    uint8_t size, fraction_at, fraction_digits;
+    uint32_t fraction_unit;     /* ns of the last digit */
+    uint64_t second_ns;         /* since the epoch */
+    uint64_t mask[STAMP_SIZE_MAX / 8]; /* bytes that are not the fraction */
     char text[STAMP_SIZE_MAX];
 };
 

@@ -48,6 +48,7 @@ static enum status merge_scan(const struct ordered_scan *ordered, struct scan *s
     struct read_ahead_options options = {.run = plan->run,
                                          .scan = scan,
                                          .lines = lines,
+                                         .times_only = ordered->rows_wanted > 0,
                                          .alone = plan->brief || plan->run->options->workers == 1};
     struct read_ahead *ahead;
     enum status status = read_ahead_open(&options, &ahead, err);

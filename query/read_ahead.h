@@ -16,6 +16,7 @@ struct read_ahead_options {
     struct scan *scan;  /* ordered; nobody else asks it for blocks */
     bool alone;         /* no second thread */
     bool lines;         /* of all rows will be rendered */
+    bool times_only;    /* few blocks have rows that go out: of the others only times are looked at */
 };
 
 /* Errors: NO_MEMORY. */

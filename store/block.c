@@ -112,6 +112,18 @@ void block_prepare_lines(struct block *block)
         block->ops->prepare_lines(block);
 }
 
+bool block_has_lines(const struct block *block, struct column *out)
+{
+    const struct block_column_entry *entry = block->columns;
+
+    while (entry != NULL && entry->field != FIELD_ID_MSG)
+        entry = entry->next;
+    if (entry == NULL || entry->column.kind != COLUMN_TEXT)
+        return false;
+    *out = entry->column;
+    return true;
+}
+
 void block_narrow(struct block *block, const uint32_t *rows, uint32_t count)
 {
     memset(block->selected, 0, bit_words(block->row_count) * sizeof(*block->selected));

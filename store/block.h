@@ -77,6 +77,8 @@ enum status block_render(struct block *block, uint32_t row, struct buf *out,
 /* Read now what block_render() of the selected rows needs, so that it is not read by the one who renders
  * them. What fails will fail there again. */
 void block_prepare_lines(struct block *block);
+/* Lines of the selected rows, as texts that live as long as the block, if they were written by then. */
+bool block_has_lines(const struct block *block, struct column *out);
 /* From now on only these of the selected rows are looked at, `count` of them in any order: what is made
  * of the block may leave out the others. */
 void block_narrow(struct block *block, const uint32_t *rows, uint32_t count);

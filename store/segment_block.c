@@ -37,7 +37,6 @@ enum status segment_block_new(struct segment *segment, uint32_t index,
     block->own_ids.arena = &block->base.arena;
     block->ids = &block->own_ids;
     block->uses.arena = &block->base.arena;
-    block->lines = buf_empty(BLOCK_ARENA_SIZE_MAX);
     block->base.selected =
         arena_new(&block->base.arena, uint64_t, bit_words(entry->row_count) + 1);
     block->values = arena_alloc(&block->base.arena, sizeof(*block->values), 8,
@@ -386,15 +385,30 @@ static const struct segment_ids *ids_of_kind(const struct segment *segment,
 static enum status read_id_page(struct segment_block *block, const struct page_ref *page,
                                 size_t size, struct slice *kept, struct error *err)
 {
+    struct kept_page *found = NULL;
+    bool wanted = false;
     enum status status;
 
     if (kept->data != NULL || size == 0)
         return STATUS_OK;
+    if (block->ids == &block->own_ids && size <= UINT32_MAX) /* others outlive the block */
+        found = page_cache_get(block->segment, page, PAGE_FORM_BYTES, (uint32_t)size, &block->uses,
+                               &wanted);
+    if (found != NULL) {
+        *kept = slice_make(found->bytes, size);
+        return STATUS_OK;
+    }
     status = segment_page_read(block->segment, page, block->ids->arena, kept, &block->bytes_read,
                                err);
     if (status == STATUS_OK && kept->len != size) {
         kept->data = NULL;
-        status = segment_corrupt(block->segment, "page of ids", err);
+        return segment_corrupt(block->segment, "page of ids", err);
+    }
+    if (status == STATUS_OK && wanted)
+        found = page_cache_new(PAGE_FORM_BYTES, (uint32_t)size, 0, &block->uses);
+    if (found != NULL) {
+        memcpy(found->bytes, kept->data, size);
+        page_cache_put(block->segment, page, found, true);
     }
     return status;
 }

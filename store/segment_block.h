@@ -46,7 +46,6 @@ struct segment_block {
     struct page_uses uses;
     struct id_cache own_ids, *ids;
     struct stamp_cache stamps;
-    struct buf lines;                       /* rendered for FIELD_ID_MSG */
     field_id *fields;
     uint32_t field_count;
 };

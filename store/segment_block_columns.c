@@ -10,6 +10,9 @@
 
 #include <stdlib.h>
 
+/* Lines of a block that are written before somebody asks for them. */
+enum { PREPARED_LINES_MAX = 1024 };
+
 static struct segment_block *of(struct block *block)
 {
     return (struct segment_block *)block;
@@ -377,11 +380,12 @@ static enum status line_column(struct segment_block *block, struct column *out, 
     struct slice *texts = arena_new(&block->base.arena, struct slice, (size_t)count + 1);
     size_t *ends = arena_new(&block->base.arena, size_t, (size_t)count + 1);
     enum status status = STATUS_OK;
+    struct buf written = buf_empty(BLOCK_ARENA_SIZE_MAX);
+    struct slice all = SLICE_LITERAL("");
     size_t start = 0;
 
     if (texts == NULL || ends == NULL)
         return no_memory(err);
-    buf_reset(&block->lines);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         struct segment_lines lines = {0};
@@ -391,16 +395,19 @@ static enum status line_column(struct segment_block *block, struct column *out, 
             if (bit_get(block->base.selected, row)) {
                 if (lines.block == NULL)
                     status = segment_lines_open(block, k, &lines, err);
-                if (status == STATUS_OK && !segment_lines_append(&lines, row, NULL, &block->lines))
+                if (status == STATUS_OK && !segment_lines_append(&lines, row, NULL, &written))
                     status = no_memory(err);
             }
-            ends[row] = block->lines.len;
+            ends[row] = written.len;
         }
     }
+    if (status == STATUS_OK && written.len > 0) {
+        all = arena_copy(&block->base.arena, buf_slice(&written)); /* counted with the block */
+        status = all.data == NULL ? no_memory(err) : STATUS_OK;
+    }
+    buf_release(&written);
     for (uint32_t row = 0; row < count && status == STATUS_OK; start = ends[row++])
-        texts[row] = ends[row] == start
-                         ? SLICE_LITERAL("")
-                         : (struct slice){block->lines.data + start, ends[row] - start};
+        texts[row] = (struct slice){all.data + start, ends[row] - start};
     *out = (struct column){.kind = COLUMN_TEXT, .type = FIELD_TEXT, .texts = texts};
     return status;
 }
@@ -625,11 +632,16 @@ static enum status segment_render(struct block *base, uint32_t row, struct buf *
     return status;
 }
 
+/* Few lines are written at once; for many, which take memory, only what they are made of is read. */
 static void segment_prepare_lines(struct block *base)
 {
     struct segment_block *block = of(base);
     struct error unseen = {0};
+    struct column written;
 
+    if (!base->samples && base->selected_count <= PREPARED_LINES_MAX &&
+        block_column(base, FIELD_ID_MSG, false, &written, &unseen) == STATUS_OK)
+        return;
     for (uint32_t k = 0; k < block->entry->section_count && !base->samples; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         struct segment_lines lines;
@@ -644,7 +656,6 @@ static void segment_release(struct block *base)
 {
     struct segment_block *block = of(base);
 
-    buf_release(&block->lines);
     pool_hold_release(&block->hold);
     page_uses_end(&block->uses);
     free(block);

@@ -355,8 +355,42 @@ enum status merger_add(struct merger *merger, struct block *block, struct error 
 
 /* ---- gathering ---- */
 
-/* One field of the batch as cells; lines are rendered, all else comes from columns. `dict`: every
- * value comes from a dictionary. */
+static enum status render_line(struct merger *merger, const struct picked_row *row,
+                               struct cell *out, struct error *err)
+{
+    enum status status;
+
+    buf_reset(&merger->line);
+    status = block_render(row->from->block, row->row, &merger->line, err);
+    *out = cell_text(arena_copy(view_arena(&merger->view), buf_slice(&merger->line)), VALUE_TEXT);
+    if (status == STATUS_OK && out->text.data == NULL && merger->line.len > 0)
+        status = memory_exceeded(&merger->run->memory, err);
+    return status;
+}
+
+/* Lines that were written while the block was read ahead are taken as they are, others rendered. */
+static enum status gather_lines(struct merger *merger, struct cell *cells, struct error *err)
+{
+    const struct open_block *last = NULL;
+    struct column lines;
+    bool written = false;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; status == STATUS_OK && i < merger->batch_count; i++) {
+        const struct picked_row *row = &merger->batch[i];
+
+        if (row->from != last)
+            written = block_has_lines(row->from->block, &lines);
+        last = row->from;
+        if (written)
+            cells[i] = cell_text(lines.texts[row->row], VALUE_TEXT);
+        else
+            status = render_line(merger, row, &cells[i], err);
+    }
+    return status;
+}
+
+/* One field of the batch as cells. `dict`: every value comes from a dictionary. */
 static enum status gather_cells(struct merger *merger, field_id field, struct cell *cells,
                                 bool *dict, struct error *err)
 {
@@ -364,20 +398,14 @@ static enum status gather_cells(struct merger *merger, field_id field, struct ce
     struct column column = {.kind = COLUMN_MISSING};
     enum status status = STATUS_OK;
 
-    *dict = field != FIELD_ID_MSG;
-
+    *dict = true;
+    if (field == FIELD_ID_MSG && !block_is_samples(merger->batch[0].from->block)) {
+        *dict = false;
+        return gather_lines(merger, cells, err);
+    }
     for (uint32_t i = 0; status == STATUS_OK && i < merger->batch_count; i++) {
         struct open_block *from = merger->batch[i].from;
 
-        if (field == FIELD_ID_MSG && !block_is_samples(from->block)) {
-            buf_reset(&merger->line);
-            status = block_render(from->block, merger->batch[i].row, &merger->line, err);
-            cells[i] = cell_text(arena_copy(view_arena(&merger->view), buf_slice(&merger->line)),
-                                 VALUE_TEXT);
-            if (status == STATUS_OK && cells[i].text.data == NULL && merger->line.len > 0)
-                status = memory_exceeded(&merger->run->memory, err);
-            continue;
-        }
         if (from != last)
             status = block_column(from->block, field, false, &column, err);
         last = from;

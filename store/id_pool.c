@@ -55,6 +55,16 @@ static bool grow(struct id_pool *pool)
     return true;
 }
 
+/* Those that share a place differ most often in their first bytes. */
+static bool is_id(const uint8_t *kept, const uint8_t *id, unsigned size)
+{
+    uint32_t first, other;
+
+    memcpy(&first, kept, sizeof(first));
+    memcpy(&other, id, sizeof(other));
+    return first == other && memcmp(kept, id, size) == 0;
+}
+
 uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id)
 {
     uint32_t place;
@@ -63,7 +73,7 @@ uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id)
         return ID_NONE;
     for (place = place_of(pool, id); pool->places[place] != ID_NONE;
          place = (place + 1) & (pool->place_count - 1))
-        if (memcmp(pool->bytes + (size_t)pool->places[place] * pool->size, id, pool->size) == 0)
+        if (is_id(pool->bytes + (size_t)pool->places[place] * pool->size, id, pool->size))
             return pool->places[place];
     memcpy(pool->bytes + (size_t)pool->count * pool->size, id, pool->size);
     pool->places[place] = pool->count;

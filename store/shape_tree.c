@@ -303,9 +303,10 @@ static inline bool may_be_stamp(struct slice line, uint32_t start, uint32_t toke
 {
     const char *at = line.data + start;
 
-    if (token_len >= 10 ? at[4] != '-' || at[7] != '-' : token_len != 4 && token_len > 2)
-        return false;
-    return is_stamp_like(line, start, token_len);
+    if (token_len >= 10)
+        return at[4] == '-' && at[7] == '-' && is_stamp_like(line, start, token_len);
+    return (token_len == 4 || token_len <= 2) && start + token_len < line.len &&
+           (at[token_len] == '/' || at[token_len] == ' ') && is_stamp_like(line, start, token_len);
 }
 
 /* The readers below read the slot at `start` that the edge foresees, put its words to `out` and give

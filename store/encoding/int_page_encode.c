@@ -356,6 +356,14 @@ static bool delta_wins(struct candidate *plain, struct candidate *delta)
     return delta->cost < plain->cost * DELTA_SHARE_MAX;
 }
 
+/* Every number like the one before it: half of all pages are such, and the others mostly say so in their
+ * first line of the cache. */
+static bool is_constant(const int64_t *values, size_t count)
+{
+    return values[0] == values[count - 1] &&
+           memcmp(values, values + 1, (count - 1) * sizeof(*values)) == 0;
+}
+
 bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t count,
                      struct buf *out)
 {
@@ -365,9 +373,9 @@ bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t 
 
     if (count == 0 || count > INT_PAGE_COUNT_MAX || !reserve(encoder, count))
         return false;
+    if (is_constant(values, count))
+        return buf_append_byte(out, INT_CONST) && buf_append_varint(out, zigzag(values[0]));
     kernels()->range_of(values, count, &range);
-    if (range.low == range.high)
-        return buf_append_byte(out, INT_CONST) && buf_append_varint(out, zigzag(range.low));
     try_for(encoder, values, count, &range, &plain);
     if (count > 2) {
         try_delta(encoder, values, count, &range, &delta);

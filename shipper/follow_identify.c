@@ -376,6 +376,28 @@ static void forget_skip(struct follow *follow, const struct candidate *candidate
         skip_list_remove(&follow->skipped, skipped);
 }
 
+/* Packed bytes would be sent as lines that nobody wrote. By the first ones, whatever the name is. */
+static bool is_packed(const struct candidate *candidate)
+{
+    static const struct {
+        const char *bytes;
+        size_t at, len;
+    } magics[] = {
+        {"\x1f\x8b\x08", 0, 3},     /* gzip with deflate, RFC 1952 */
+        {"\x28\xb5\x2f\xfd", 0, 4}, /* zstd, RFC 8878 */
+        {"\xfd" "7zXZ", 0, 5},
+        {"1AY&SY", 4, 6}, /* bzip2: pi, behind "BZh" and a digit */
+    };
+    struct slice first = slice_make(candidate->first, candidate->first_len);
+
+    for (size_t i = 0; i < COUNT_OF(magics) && candidate->content.gz == NULL; i++)
+        if (first.len >= magics[i].at + magics[i].len &&
+            memcmp(first.data + magics[i].at, magics[i].bytes, magics[i].len) == 0 &&
+            (magics[i].at == 0 || slice_starts(first, SLICE_LITERAL("BZh"))))
+            return true;
+    return false;
+}
+
 enum verdict identify_by_content(struct follow *follow, struct candidate *candidate)
 {
     struct source *source = NULL;
@@ -401,6 +423,11 @@ enum verdict identify_by_content(struct follow *follow, struct candidate *candid
     }
     if (candidate->settings == NULL) {
         note_skip(follow, candidate, SKIP_STRANGER, 2 * follow->settings->scan_cold_ns);
+        return VERDICT_SKIPPED;
+    }
+    if (is_packed(candidate)) {
+        diag_info("%s is not read: %s", candidate->path, skip_reason_text(SKIP_PACKED));
+        note_skip(follow, candidate, SKIP_PACKED, never);
         return VERDICT_SKIPPED;
     }
     if (candidate->before != NULL && candidate->content.gz != NULL && is_young(follow, candidate)) {

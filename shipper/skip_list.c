@@ -11,6 +11,7 @@ const char *skip_reason_text(enum skip_reason reason)
         [SKIP_LIVE] = "it is a compressed copy of a file that is being read",
         [SKIP_DELIVERED] = "its bytes were delivered from another file",
         [SKIP_BACKFILL] = "it is compressed and unknown, and backfill is off for its source",
+        [SKIP_PACKED] = "it is packed, and only gzip under a name in .gz is unpacked",
         [SKIP_STRANGER] = "no pattern matches it",
         [SKIP_LINK] = ("a link that other users can make leads to it, out of the directory in "
                        "front of its pattern; follow_links of the source would allow it"),

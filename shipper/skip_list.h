@@ -15,6 +15,7 @@ enum skip_reason {
     SKIP_LIVE,       /* compressed copy of a file that is being read */
     SKIP_DELIVERED,  /* copy of a file that was delivered whole */
     SKIP_BACKFILL,   /* compressed, unknown, and backfill is off */
+    SKIP_PACKED,     /* packed in a way that is not read */
     SKIP_STRANGER,   /* matches no pattern, and is no part of a known file */
     SKIP_LINK,       /* others can make the link, and it leads out of the pattern's directory */
     SKIP_UNREADABLE, /* cannot be opened */

@@ -276,6 +276,29 @@ static void test_row_7_goes_on_in_the_gzip(void **unused)
     rig_release(&rig);
 }
 
+/* What xz, bzip2, zstd and gzip begin with (their programs wrote these bytes), and lines that only look alike. */
+static void test_packed_in_other_ways(void **unused)
+{
+    static const char *const packed[] = {"\xfd" "7zXZ\x01\n", "BZh91AY&SY\x12\n", "\x28\xb5\x2f\xfd\x24\n",
+                                         "\x1f\x8b\x08\x08\n"};
+    struct rig rig;
+
+    (void)unused;
+    start(&rig, "/log/*");
+    rig_append(&rig, "/log/1.xz", packed[0]);
+    rig_append(&rig, "/log/2.bz2", packed[1]);
+    rig_append(&rig, "/log/3.zst", packed[2]);
+    rig_append(&rig, "/log/4.packed", packed[3]);
+    rig_append(&rig, "/log/5.log", "BZh is a word\n");
+    rig_append(&rig, "/log/6.log", "1AY&SY\x1f\n7zXZ\n");
+    rig_run(&rig, 30000);
+    rig_append(&rig, "/log/1.xz", "more\n");
+    rig_run(&rig, 90000);
+    rig_expect(&rig, "/log/5.log", "BZh is a word\n");
+    assert_int_equal(rig.fake->line_count, 3);
+    rig_release(&rig);
+}
+
 static void test_row_8_deleted_while_open(void **unused)
 {
     struct rig rig;
@@ -732,6 +755,7 @@ int main(void)
         cmocka_unit_test(test_row_5_and_30_same_lines_again),
         cmocka_unit_test(test_row_7_gzip_is_not_read_twice),
         cmocka_unit_test(test_row_7_goes_on_in_the_gzip),
+        cmocka_unit_test(test_packed_in_other_ways),
         cmocka_unit_test(test_row_8_deleted_while_open),
         cmocka_unit_test(test_row_9_partial_last_line),
         cmocka_unit_test(test_row_10_very_long_line),

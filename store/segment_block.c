@@ -106,7 +106,7 @@ enum status segment_block_kept(struct segment_block *block, const struct page_re
 }
 
 enum status segment_block_kept_codes(struct segment_block *block, const struct page_ref *page,
-                                     uint32_t count, uint32_t below, const uint32_t **out,
+                                     uint32_t count, uint64_t below, const uint32_t **out,
                                      struct error *err)
 {
     bool wanted;
@@ -145,7 +145,7 @@ static enum status read_numbers(struct segment_block *block, const struct page_r
 }
 
 static enum status read_codes(struct segment_block *block, const struct page_ref *page,
-                              uint32_t count, uint32_t below, const uint32_t **out,
+                              uint32_t count, uint64_t below, const uint32_t **out,
                               struct error *err)
 {
     enum status status = segment_block_kept_codes(block, page, count, below, out, err);
@@ -246,7 +246,7 @@ static enum status load_template_codes(struct segment_block *block, struct error
     if (block->template_codes != NULL)
         return STATUS_OK;
     status = read_codes(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
-                        UINT32_MAX, &codes, err);
+                        CODES_ANY, &codes, err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         uint32_t largest = 0;
@@ -535,6 +535,13 @@ const struct page_ref *segment_column_pages(const struct segment_block *block, u
     for (uint32_t i = 0; i < column; i++)
         pages += class_page_count(segment_family_of(block, section)->columns[i].class);
     return pages;
+}
+
+enum status segment_block_addresses(struct segment_block *block, uint32_t section,
+                                    uint32_t column, const uint32_t **out, struct error *err)
+{
+    return read_codes(block, segment_column_pages(block, section, column),
+                      block->entry->sections[section].row_count, CODES_ANY, out, err);
 }
 
 enum status segment_block_values(struct segment_block *block, uint32_t section, uint32_t column,

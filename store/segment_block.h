@@ -69,8 +69,9 @@ enum status segment_block_kept(struct segment_block *block, const struct page_re
                                uint32_t count, const int64_t **out, struct error *err) WARN_UNUSED;
 /* The same for codes, all of which must be less than `below`. */
 enum status segment_block_kept_codes(struct segment_block *block, const struct page_ref *page,
-                                     uint32_t count, uint32_t below, const uint32_t **out,
+                                     uint32_t count, uint64_t below, const uint32_t **out,
                                      struct error *err) WARN_UNUSED;
+#define CODES_ANY ((uint64_t)UINT32_MAX + 1) /* `below` that all are */
 /* Is it known without a look into the file that every row has the same number there? `value` is then
  * set, and nothing is made. */
 bool segment_block_constant(const struct segment_block *block, enum block_page page,
@@ -86,6 +87,10 @@ enum status segment_block_templates(struct segment_block *block, const uint32_t 
 /* A column of a section, loaded as a whole: numbers and codes are checked against their pools. */
 enum status segment_block_values(struct segment_block *block, uint32_t section, uint32_t column,
                                 const struct segment_values **out, struct error *err) WARN_UNUSED;
+/* Addresses of a column of IPV4 as their 32 bits. */
+enum status segment_block_addresses(struct segment_block *block, uint32_t section,
+                                    uint32_t column, const uint32_t **out,
+                                    struct error *err) WARN_UNUSED;
 /* The same, ready for segment_value_text(). */
 enum status segment_block_printable(struct segment_block *block, uint32_t section, uint32_t column,
                                    const struct segment_values **out,

@@ -79,7 +79,7 @@ static enum status pick_codes(struct segment_block *block, const struct page_ref
     const uint32_t *kept; /* of other families, too, with bounds of their own */
     int64_t *numbers;
     enum status status =
-        segment_block_kept_codes(block, page, value_count, UINT32_MAX, &kept, err);
+        segment_block_kept_codes(block, page, value_count, CODES_ANY, &kept, err);
 
     if (status != STATUS_OK)
         return status;

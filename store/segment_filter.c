@@ -54,6 +54,17 @@ static uint32_t next_set(const uint64_t *bits, uint32_t from, uint32_t count)
     return count;
 }
 
+static void clear_range(uint64_t *bits, uint32_t first, uint32_t end)
+{
+    for (uint32_t at = first; at < end; at = (at | 63) + 1) {
+        uint64_t mask = UINT64_MAX << (at & 63);
+
+        if (end - (at & ~63u) < 64)
+            mask &= ((uint64_t)1 << (end & 63)) - 1;
+        bits[at >> 6] &= ~mask;
+    }
+}
+
 /* ---- one term on one section; `active` has a bit per row of the section ---- */
 
 struct term_test {
@@ -157,7 +168,8 @@ static enum status test_numbers(const struct term_test *test, const struct segme
                                 uint64_t *active, uint64_t *scratch)
 {
     struct slice text = needle_term_text(test->needle, test->term);
-    const struct segment_values *values;
+    const struct segment_values *values = NULL;
+    const uint32_t *addresses = NULL;
     uint64_t number = 0;
     bool none = false, one = wants_one(test, column->kind, &number, &none);
     enum status status;
@@ -166,11 +178,18 @@ static enum status test_numbers(const struct term_test *test, const struct segme
         memset(active, 0, bit_words(test->row_count) * sizeof(*active));
         return STATUS_OK;
     }
-    status = segment_block_values(test->filtering->block, test->section, test->term->column,
-                                  &values, test->filtering->err);
+    if (one && column->kind.type == SLOT_IPV4)
+        status = segment_block_addresses(test->filtering->block, test->section,
+                                         test->term->column, &addresses, test->filtering->err);
+    else
+        status = segment_block_values(test->filtering->block, test->section, test->term->column,
+                                      &values, test->filtering->err);
     if (status != STATUS_OK)
         return status;
-    if (one) {
+    if (one && addresses != NULL) {
+        kernels()->equal32(addresses, test->row_count, (uint32_t)number, scratch);
+        keep_both(active, scratch, test->row_count);
+    } else if (one) {
         kernels()->range64(values->numbers, test->row_count, (int64_t)number, (int64_t)number,
                            scratch);
         keep_both(active, scratch, test->row_count);
@@ -184,6 +203,22 @@ static enum status test_numbers(const struct term_test *test, const struct segme
                                                      test->term->right == EDGE_GOOD))
         return STATUS_OK;
     return any_bit(active, test->row_count) ? test_by_text(test, active, scratch) : STATUS_OK;
+}
+
+/* Rows whose number has its bit in `pass`. */
+static void keep_numbers(const int64_t *numbers, const uint64_t *pass, uint64_t *active,
+                         uint32_t count)
+{
+    for (size_t word = 0; word < bit_words(count); word++) {
+        uint64_t kept = 0;
+
+        for (uint64_t left = active[word]; left != 0; left &= left - 1) {
+            int64_t number = numbers[word * 64 + (size_t)__builtin_ctzll(left)];
+
+            kept |= bit_get(pass, (uint32_t)number) ? left & (0 - left) : 0;
+        }
+        active[word] = kept;
+    }
 }
 
 static enum status test_term(const struct term_test *test, const struct term_table *table,
@@ -207,10 +242,7 @@ static enum status test_term(const struct term_test *test, const struct term_tab
         keep_both(active, scratch, test->row_count);
         return STATUS_OK;
     }
-    for (uint32_t i = next_set(active, 0, test->row_count); i < test->row_count;
-         i = next_set(active, i + 1, test->row_count))
-        if (!bit_get(table->numbers, (uint32_t)values->numbers[i]))
-            bit_clear(active, i);
+    keep_numbers(values->numbers, table->numbers, active, test->row_count);
     return STATUS_OK;
 }
 
@@ -532,9 +564,7 @@ static bool settle_sections(const struct segment_block *block, const struct plan
         open = open || node->verdicts[section->family] == VERDICT_SOME;
         if (node->verdicts[section->family] != VERDICT_NONE)
             continue;
-        for (uint32_t row = next_set(rows, section->first_row, end); row < end;
-             row = next_set(rows, row + 1, end))
-            bit_clear(rows, row);
+        clear_range(rows, section->first_row, end);
     }
     return open;
 }

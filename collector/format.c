@@ -117,15 +117,15 @@ static bool copy_in_order(const struct parsed_event *parsed, const struct field_
                           struct event_field *restrict out)
 {
     const struct event_field *fields = parsed->fields;
-    uint32_t start = 0, place = 0;
+    uint64_t before = 0;
 
     for (uint32_t i = 0, count = parsed->field_count; i < count; i++) {
-        uint32_t place_before = place, start_before = start;
+        uint32_t place = order->places[i];
+        uint64_t key = sort_key(parsed, place);
 
-        place = order->places[i];
-        start = fields[place].start;
-        if (start < start_before || (start == start_before && place < place_before))
+        if (key < before)
             return false;
+        before = key;
         out[i] = fields[place];
     }
     return true;

@@ -186,7 +186,8 @@ static bool peel_docker(struct slice line, struct slice text, struct arena *aren
 }
 
 /* Nothing to peel: no line of a wrapper begins or ends like this, none is coloured. What begins with
- * a digit is CRI's if anyone's, with a T behind the date; compose has a bar behind the name. */
+ * a digit is CRI's if anyone's, with a T behind the date; compose has a bar behind the name, and
+ * names hold no brackets. */
 static bool is_plain(struct slice line)
 {
     enum { DATE_LEN = sizeof("2026-04-02") - 1 };
@@ -199,6 +200,8 @@ static bool is_plain(struct slice line)
     if (first == '\xef' || first == '\x1b' || first == '{' || last == '\r' || last == 'm' ||
         last == 'K')
         return false;
+    if (first == '[')
+        return true;
     if (is_digit(first))
         return line.len <= DATE_LEN || line.data[DATE_LEN] != 'T';
     return find_byte(slice_first(line, COMPOSE_LEN_MAX), '|') == SIZE_MAX;

@@ -17,6 +17,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
     POSITIONS_MAX = 512,
     POSITION_WORDS = POSITIONS_MAX / 64,
@@ -42,6 +46,7 @@ struct url_set {
     uint16_t *next;       /* row + class of the byte: the next row; NULL: no automaton */
     uint64_t *found;      /* by state: patterns that have matched when it is reached, */
     uint64_t *found_last; /* and those that match if the text ends here */
+    bool *in_id;          /* and whether ID_SKIP bytes of an id can be left out: see is_in_id() */
     uint8_t classes[256];
 };
 
@@ -307,6 +312,95 @@ static bool fill_table(struct builder *builder, struct url_set *set)
     return true;
 }
 
+/* ---- ids ---- */
+
+/* A path is mostly an id, within which a state turns around in a small set of states, all of which
+ * have found the same, and the last two bytes alone tell which one it is. (Two, since "fa" of
+ * favicon.ico may always begin.) Then what is before these two need not be read. */
+enum { ID_STATES_MAX = 8, ID_TAIL = 2, ID_SKIP = 14 };
+static_assert(ID_SKIP + ID_TAIL == 16, "as many bytes as are looked at at once");
+
+static const char id_bytes[] = "0123456789abcdef-";
+
+static unsigned next_state(const struct url_set *set, unsigned state, char byte)
+{
+    unsigned row = set->next[(state << set->shift) + set->classes[(unsigned char)byte]];
+
+    return row >> set->shift;
+}
+
+/* The states that bytes of ids lead to from this one, itself among them; 0: too many. */
+static unsigned id_states(const struct url_set *set, unsigned state,
+                          unsigned states[ID_STATES_MAX])
+{
+    unsigned count = 1;
+
+    states[0] = state;
+    for (unsigned i = 0; i < count; i++)
+        for (const char *byte = id_bytes; *byte != '\0'; byte++) {
+            unsigned next = next_state(set, states[i], *byte), at = 0;
+
+            while (at < count && states[at] != next)
+                at++;
+            if (at < count)
+                continue;
+            if (count == ID_STATES_MAX)
+                return 0;
+            states[count++] = next;
+        }
+    return count;
+}
+
+static bool is_in_id(const struct url_set *set, unsigned state)
+{
+    unsigned states[ID_STATES_MAX], count;
+
+    if (set->found[state] == 0) /* so that the walk need not ask at every byte */
+        return false;
+    count = id_states(set, state, states);
+    for (unsigned i = 0; i < count; i++) {
+        if (set->found[states[i]] != set->found[state])
+            return false;
+        for (const char *a = id_bytes; *a != '\0'; a++)
+            for (const char *b = id_bytes; *b != '\0'; b++)
+                if (next_state(set, next_state(set, states[i], *a), *b) !=
+                    next_state(set, next_state(set, state, *a), *b))
+                    return false;
+    }
+    return count > 0;
+}
+
+#ifdef __SSE2__
+/* Are these sixteen bytes all of an id? */
+static inline bool is_id(const unsigned char *text)
+{
+    const __m128i bytes = _mm_loadu_si128((const void *)text);
+    const __m128i from_0 = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
+    const __m128i from_a = _mm_sub_epi8(bytes, _mm_set1_epi8('a'));
+    const __m128i in =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(from_0, _mm_set1_epi8(9)), from_0),
+                                  _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(5)), from_a)),
+                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+
+    return _mm_movemask_epi8(in) == 0xffff;
+}
+#endif
+
+/* Bytes behind `at` that change nothing in this state. */
+static inline unsigned skip_of(const struct url_set *set, unsigned state, const unsigned char *at,
+                               const unsigned char *end)
+{
+#ifdef __SSE2__
+    if (end - at >= ID_SKIP + ID_TAIL && set->in_id[state] && is_id(at))
+        return ID_SKIP;
+#else
+    (void)set, (void)state, (void)at, (void)end;
+#endif
+    return 0;
+}
+
+/* ---- the finished table ---- */
+
 /* Put the states that found something behind the others, so that one comparison tells them apart:
  * number to number. */
 static void sort_states(const struct builder *builder, struct url_set *set, uint16_t *numbers)
@@ -330,9 +424,10 @@ static enum status finish_table(const struct builder *builder, struct url_set *s
     uint16_t *next = calloc(count << set->shift, sizeof(*next));
     uint64_t *found = calloc(count, sizeof(*found));
     uint64_t *found_last = calloc(count, sizeof(*found_last));
-    uint16_t numbers[STATES_MAX];
+    uint16_t numbers[STATES_MAX] = {0};
 
-    if (next == NULL || found == NULL || found_last == NULL) {
+    set->in_id = calloc(count, sizeof(*set->in_id));
+    if (next == NULL || found == NULL || found_last == NULL || set->in_id == NULL) {
         free(next);
         free(found);
         free(found_last);
@@ -356,6 +451,8 @@ static enum status finish_table(const struct builder *builder, struct url_set *s
     set->next = next;
     set->found = found;
     set->found_last = found_last;
+    for (unsigned state = 0; state < count; state++)
+        set->in_id[state] = is_in_id(set, state);
     return STATUS_OK;
 }
 
@@ -427,6 +524,7 @@ void url_set_free(struct url_set *set)
     free(set->next);
     free(set->found);
     free(set->found_last);
+    free(set->in_id);
     free(set);
 }
 
@@ -457,8 +555,10 @@ void url_set_walk(const struct url_set *set, struct url_walk *walk, struct slice
         if (row >= found_row)
             found |= set->found[row >> set->shift];
         row = next[row + classes[at[1]]];
-        if (row >= found_row)
+        if (row >= found_row) {
             found |= set->found[row >> set->shift];
+            at += skip_of(set, row >> set->shift, at + 2, end);
+        }
     }
     if (at < end) {
         row = next[row + classes[*at]];

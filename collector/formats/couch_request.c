@@ -124,7 +124,7 @@ void couch_target_add(const struct format_context *context, struct slice event, 
 
 bool couch_target_waits(struct slice target)
 {
-    return find_literal(target, "/_changes") != SIZE_MAX &&
+    return find_by(target, SLICE_LITERAL("/_changes"), 6) != SIZE_MAX && /* few have a g */
            (find_literal(target, "feed=longpoll") != SIZE_MAX ||
             find_literal(target, "feed=continuous") != SIZE_MAX ||
             find_literal(target, "feed=eventsource") != SIZE_MAX);

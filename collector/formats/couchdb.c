@@ -124,7 +124,7 @@ static bool split_console(const struct format_context *context, struct slice lin
 /* The last word of `rest`, which is shortened by it and the blank before it. */
 static bool take_last_word(struct slice *rest, struct slice *out)
 {
-    size_t blank = slice_find_last_byte(*rest, ' ');
+    size_t blank = find_last_byte(*rest, ' ');
 
     if (blank == SIZE_MAX)
         return false;

@@ -2,6 +2,8 @@
  * a few candidates, since this runs once per event. */
 #include "collector/formats/level_word.h"
 
+#include "base/byteorder.h"
+
 #include <string.h>
 
 enum { LEVEL_WORD_LEN_MAX = 12 };
@@ -55,10 +57,42 @@ static const struct level_word *const words_by_length[LEVEL_WORD_LEN_MAX] = {
     [7] = words_7, [8] = words_8, [9] = words_9, [11] = words_11,
 };
 
+#define BYTES_4(a, b, c, d)                                                                        \
+    ((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24)
+
+/* The words of most lines as two numbers: the first four bytes and the last four, in lower case. */
+static const struct {
+    size_t len;
+    uint64_t bytes;
+    enum level level;
+} common[] = {
+    {4, BYTES_4('i', 'n', 'f', 'o') | BYTES_4('i', 'n', 'f', 'o') << 32, LEVEL_INFO},
+    {5, BYTES_4('d', 'e', 'b', 'u') | BYTES_4('e', 'b', 'u', 'g') << 32, LEVEL_DEBUG},
+    {5, BYTES_4('e', 'r', 'r', 'o') | BYTES_4('r', 'r', 'o', 'r') << 32, LEVEL_ERROR},
+    {6, BYTES_4('n', 'o', 't', 'i') | BYTES_4('t', 'i', 'c', 'e') << 32, LEVEL_NOTICE},
+    {7, BYTES_4('w', 'a', 'r', 'n') | BYTES_4('n', 'i', 'n', 'g') << 32, LEVEL_WARNING},
+};
+
+/* LEVEL_COUNT: it is none of them. The bit that folds a letter makes no letter of another byte. */
+static enum level level_of_common(struct slice word)
+{
+    const uint64_t fold = UINT64_C(0x2020202020202020);
+    uint64_t bytes = get_le32(word.data) | (uint64_t)get_le32(word.data + word.len - 4) << 32;
+
+    for (size_t i = 0; i < COUNT_OF(common); i++)
+        if (common[i].bytes == (bytes | fold) && common[i].len == word.len)
+            return common[i].level;
+    return LEVEL_COUNT;
+}
+
 enum level level_of_word(struct slice word)
 {
     char lower[LEVEL_WORD_LEN_MAX];
     const struct level_word *at;
+    enum level level = word.len >= 4 && word.len < 8 ? level_of_common(word) : LEVEL_COUNT;
+
+    if (level != LEVEL_COUNT)
+        return level;
 
     if (word.len >= LEVEL_WORD_LEN_MAX || words_by_length[word.len] == NULL)
         return LEVEL_COUNT;

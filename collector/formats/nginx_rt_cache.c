@@ -18,7 +18,7 @@ static bool split_head(struct slice head, struct slice *forwarded, struct slice 
     if (dash == SIZE_MAX)
         return false;
     *peer = slice_first(head, dash);
-    comma = slice_find_last_byte(*peer, ',');
+    comma = find_last_byte(*peer, ',');
     if (comma == SIZE_MAX)
         return false;
     *forwarded = slice_first(*peer, comma);
@@ -27,7 +27,7 @@ static bool split_head(struct slice head, struct slice *forwarded, struct slice 
     if (!ends_with(head, " -"))
         return false;
     head.len -= 2;
-    last = slice_find_last_byte(head, ' ');
+    last = find_last_byte(head, ' ');
     if (last == SIZE_MAX || last < 2)
         return false;
     *cache = slice_from(head, last + 1);

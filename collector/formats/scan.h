@@ -57,6 +57,21 @@ static inline size_t find_byte(struct slice text, char byte)
     return at == NULL ? SIZE_MAX : (size_t)(at - text.data);
 }
 
+/* slice_find_last_byte() in the same way. */
+static inline size_t find_last_byte(struct slice text, char byte)
+{
+#ifdef __SSE2__
+    if (text.len >= 16) {
+        const __m128i bytes = _mm_loadu_si128((const void *)(text.data + text.len - 16));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
+
+        if (mask != 0)
+            return text.len - 16 + (31 - (unsigned)__builtin_clz(mask));
+    }
+#endif
+    return slice_find_last_byte(text, byte);
+}
+
 /* Where `needle` begins, found by its byte at index `rare`, which seldom stands elsewhere: for a few
  * bytes in a short line memmem() prepares longer than it searches. */
 static inline size_t find_by(struct slice text, struct slice needle, size_t rare)

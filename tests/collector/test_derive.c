@@ -382,6 +382,7 @@ static size_t random_text(uint64_t *state, char *out, size_t size)
         "/", "/a", "/a/", "a", "/hq/", "multimedia", "/file/", "CommCare", "Audio", "phone/",
         "api/", "odata", "receiver/", "home", "/accounts", "/login/", "favicon", ".ico", "forms-",
         "12", "3", "-", "0123456789", "abcdef", "uuid:", "form_data/", "%41", "z", "\n", "static/",
+        "0f1e2d3c4b5a69788796a5b4c3d2e1fa", "1d7ff98d-5989-4aa3-9e03-781ca84a0f67",
     };
     size_t len = 0;
 

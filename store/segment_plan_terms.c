@@ -303,7 +303,7 @@ static enum status search_heads(struct term_search *search, const struct segment
     char head[ID_HEAD_SIZE];
     enum status status = STATUS_OK;
 
-    for (unsigned i = 0; i < ID_HEAD_SIZE; i++)
+    for (size_t i = 0; i < ID_HEAD_SIZE; i++)
         head[i] = (char)(nibble(text.data[2 * i]) << 4 | nibble(text.data[2 * i + 1]));
     for (uint32_t i = 0; i < ids->count && status == STATUS_OK; i++) {
         if (memcmp(heads.data + (size_t)i * ID_HEAD_SIZE, head, ID_HEAD_SIZE) != 0)

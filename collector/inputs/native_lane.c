@@ -226,11 +226,11 @@ void native_lane_done(struct native_conn *conn, struct pipeline_frame *frame)
 
 void native_lane_acks(struct native_conn *conn)
 {
-    for (uint8_t i = LANE_URGENT; i < LANE_COUNT; i++) {
+    for (unsigned i = LANE_URGENT; i < LANE_COUNT; i++) {
         struct native_lane *lane = &conn->lanes[i];
         struct buf body = buf_empty(8192);
         struct ack ack = {
-            .lane = i,
+            .lane = (uint8_t)i,
             .epoch = conn->epoch,
             .durable_seq = lane->sequence.durable_seq,
             .credit = native_credit(conn->native, lane),

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { COST_SAMPLE_RUNS = 16, COST_RUN_COUNT = 64 };
+enum { COST_SAMPLE_RUNS = 16, COST_RUN_COUNT = 32 };
 
 /* Of all bytes of numbers up to `largest`, as a sample of the numbers says: COST_SAMPLE_RUNS runs of
  * neighbours, evenly spread. All are taken with `exact`, or if there are not more. */

@@ -97,22 +97,51 @@ static enum status add_series(struct answering *answering, const struct segment_
     return STATUS_OK;
 }
 
-static enum status add_all(struct answering *answering, const struct sample_rollups *rollups,
-                           struct error *err)
+static bool is_wanted(const struct segment_plan *plan, const struct sample_chunk *chunk)
+{
+    for (uint32_t i = 0; i < chunk->series_count; i++)
+        if (plan->series[chunk->first_series + i] == VERDICT_ALL)
+            return true;
+    return false;
+}
+
+static enum status add_chunk(struct answering *answering, const struct sample_chunk *chunk,
+                             const struct sample_rollups *rollups, struct error *err)
 {
     const struct segment *segment = answering->plan->segment;
     enum status status = STATUS_OK;
 
-    for (uint32_t i = 0; i < segment->series_count && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < chunk->series_count && status == STATUS_OK; i++) {
+        uint32_t number = chunk->first_series + i;
         struct cell_range range;
         bool fine;
 
-        if (answering->plan->series[i] != VERDICT_ALL ||
+        if (answering->plan->series[number] != VERDICT_ALL ||
             !find_cells(answering->answer, rollups, i, &range) ||
             (answering->wish->increase && !rollups->cells[rollups->series[i].first_cell].sum.grows))
             continue;
-        status = add_series(answering, &segment->series[i], &range, &fine, err);
-        answering->families[i] = fine;
+        status = add_series(answering, &segment->series[number], &range, &fine, err);
+        answering->families[number] = fine;
+    }
+    return status;
+}
+
+/* Chunks with series that pass. Damage: the samples of its series are looked at instead. */
+static enum status add_all(struct answering *answering, const struct sample_page *page,
+                           struct error *err)
+{
+    struct segment_plan *plan = answering->plan;
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < page->chunk_count && status == STATUS_OK; i++) {
+        struct sample_rollups rollups;
+
+        if (!is_wanted(plan, &page->chunks[i]))
+            continue;
+        if (sample_page_chunk(page, &page->chunks[i], &plan->arena, &rollups))
+            status = add_chunk(answering, &page->chunks[i], &rollups, err);
+        else if (plan->arena.failed)
+            status = no_memory(err);
     }
     return status;
 }
@@ -134,20 +163,20 @@ enum status sample_answer_make(struct segment_plan *plan, const struct rollup_wi
                                struct error *err)
 {
     struct answering answering = {.plan = plan, .wish = wish};
-    const struct sample_rollups *rollups;
-    enum status status = segment_rollup_samples(plan->segment, &plan->arena, &rollups, err);
+    const struct sample_page *page;
+    enum status status = segment_rollup_samples(plan->segment, &plan->arena, &page, err);
 
     if (status == STATUS_CORRUPT) /* the samples are looked at instead */
         return STATUS_OK;
-    if (status != STATUS_OK || rollups == NULL || !fits(wish, rollups->step_ns))
+    if (status != STATUS_OK || page == NULL || !fits(wish, page->step_ns))
         return status;
     answering.answer = arena_new(&plan->arena, struct rollup_answer, 1);
     answering.families = arena_new(&plan->arena, uint8_t, (size_t)plan->segment->series_count + 1);
     if (plan->arena.failed)
         return no_memory(err);
-    if (!find_range(plan, rollups->step_ns, answering.answer))
+    if (!find_range(plan, page->step_ns, answering.answer))
         return STATUS_OK;
-    status = add_all(&answering, rollups, err);
+    status = add_all(&answering, page, err);
     if (status == STATUS_OK)
         finish(&answering);
     return status;

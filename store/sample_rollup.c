@@ -132,38 +132,70 @@ static void put_cells(struct buf *raw, const struct sample_rollups *rollups, enu
     }
 }
 
-bool sample_rollups_encode(const struct sample_rollups *rollups, struct buf *out)
+/* Series from `first` on that make a chunk, as rollups of their own. */
+static struct sample_rollups chunk_at(const struct sample_rollups *rollups, uint32_t first)
+{
+    struct sample_rollups chunk = *rollups;
+
+    chunk.series = &rollups->series[first];
+    chunk.series_count = 0;
+    chunk.cell_count = 0;
+    while (first + chunk.series_count < rollups->series_count &&
+           chunk.cell_count < SAMPLE_CHUNK_CELLS)
+        chunk.cell_count += chunk.series[chunk.series_count++].cell_count;
+    return chunk;
+}
+
+static bool put_chunk(const struct sample_rollups *chunk, struct buf *out)
 {
     struct buf raw = buf_empty(ROLLUP_PAGE_MAX);
 
+    if (!buf_reserve(&raw, (size_t)chunk->series_count * SERIES_SIZE_MAX +
+                               (size_t)chunk->cell_count * CELL_SIZE_MAX + 1))
+        return false;
+    put_series(&raw, chunk);
+    for (unsigned number = 0; number < CELL_NUMBER_COUNT; number++)
+        put_cells(&raw, chunk, (enum cell_number)number);
+    return buf_append_varint(out, chunk->series_count) &&
+           buf_append_varint(out, chunk->cell_count) &&
+           rollup_close_next(&raw, ROLLUP_LEVEL_OF_ZSTD, out);
+}
+
+bool sample_rollups_encode(const struct sample_rollups *rollups, struct buf *out)
+{
+    struct sample_rollups chunk;
+    uint32_t chunks = 0;
+    bool fine = true;
+
     if (is_too_large(rollups))
         return true;
-    if (!buf_reserve(&raw, HEAD_SIZE_MAX + (size_t)rollups->series_count * SERIES_SIZE_MAX +
-                               (size_t)rollups->cell_count * CELL_SIZE_MAX))
-        return false;
-    rollup_put(&raw, (uint64_t)(rollups->step_ns / ROLLUP_COUNT_NS));
-    rollup_put(&raw, rollups->series_count);
-    rollup_put(&raw, rollups->cell_count);
-    rollup_put(&raw, zigzag(rollups->first_slot));
-    put_series(&raw, rollups);
-    for (unsigned number = 0; number < CELL_NUMBER_COUNT; number++)
-        put_cells(&raw, rollups, (enum cell_number)number);
-    return rollup_close(&raw, out);
+    for (uint32_t i = 0; i < rollups->series_count; i += chunk.series_count, chunks++)
+        chunk = chunk_at(rollups, i);
+    fine = buf_append_varint(out, (uint64_t)(rollups->step_ns / ROLLUP_COUNT_NS)) &&
+           buf_append_varint(out, rollups->series_count) &&
+           buf_append_varint(out, rollups->cell_count) &&
+           buf_append_varint(out, zigzag(rollups->first_slot)) && buf_append_varint(out, chunks);
+    for (uint32_t i = 0; i < rollups->series_count && fine; i += chunk.series_count) {
+        chunk = chunk_at(rollups, i);
+        fine = put_chunk(&chunk, out);
+    }
+    return fine;
 }
 
 /* ---- reading ---- */
 
-static bool take_head(struct rollup_reading *reading, uint32_t series_count,
-                      struct sample_rollups *out)
+static bool take_head(struct rollup_reading *reading, uint32_t series_count, struct sample_page *out)
 {
     uint64_t minutes;
 
     if (!take_varint(&reading->rest, &minutes) ||
         (minutes != SAMPLE_STEP_SHORT_NS / ROLLUP_COUNT_NS &&
          minutes != SAMPLE_STEP_LONG_NS / ROLLUP_COUNT_NS) ||
-        !rollup_take_count(reading, &out->series_count) || out->series_count != series_count ||
-        !rollup_take_count(reading, &out->cell_count) || out->cell_count > SAMPLE_CELLS_MAX ||
-        !rollup_take_slot(reading, &out->first_slot))
+        !rollup_take_below(reading, (uint64_t)series_count + 1, &out->series_count) ||
+        out->series_count != series_count ||
+        !rollup_take_below(reading, SAMPLE_CELLS_MAX + 1, &out->cell_count) ||
+        !rollup_take_slot(reading, &out->first_slot) ||
+        !rollup_take_count(reading, &out->chunk_count))
         return false;
     out->step_ns = (int64_t)minutes * ROLLUP_COUNT_NS;
     /* All steps of a page begin at times that an int64 holds. */
@@ -295,30 +327,117 @@ static bool take_ends(struct rollup_reading *reading, const struct sample_rollup
     return true;
 }
 
-bool sample_rollups_decode(struct slice page, uint32_t series_count, struct arena *arena,
-                           struct sample_rollups *out)
+static bool take_chunk(struct rollup_reading *reading, const struct sample_page *page,
+                       uint32_t first_series, uint32_t cells_left, struct sample_chunk *out)
+{
+    uint64_t stored;
+
+    out->first_series = first_series;
+    if (!rollup_take_below(reading, (uint64_t)page->series_count - first_series + 1,
+                           &out->series_count) ||
+        out->series_count == 0 ||
+        !rollup_take_below(reading, (uint64_t)cells_left + 1, &out->cell_count) ||
+        !take_varint(&reading->rest, &out->raw_size) || out->raw_size > ROLLUP_PAGE_MAX ||
+        out->raw_size < out->series_count || out->raw_size / 9 < out->cell_count ||
+        !take_varint(&reading->rest, &stored) || stored > reading->rest.len)
+        return false;
+    out->frame = slice_first(reading->rest, stored);
+    reading->rest = slice_from(reading->rest, stored);
+    return true;
+}
+
+bool sample_page_open(struct slice page, uint32_t series_count, struct arena *arena,
+                      struct sample_page *out)
+{
+    struct rollup_reading reading = {.rest = page, .arena = arena};
+    struct sample_chunk *chunks;
+    uint32_t series = 0, cells = 0;
+
+    if (!take_head(&reading, series_count, out))
+        return false;
+    out->chunks = chunks = arena_new(arena, struct sample_chunk, (size_t)out->chunk_count + 1);
+    for (uint32_t i = 0; i < out->chunk_count && chunks != NULL; i++) {
+        if (!take_chunk(&reading, out, series, out->cell_count - cells, &chunks[i]))
+            return false;
+        series += chunks[i].series_count;
+        cells += chunks[i].cell_count;
+    }
+    return chunks != NULL && series == series_count && cells == out->cell_count &&
+           reading.rest.len == 0;
+}
+
+/* Into arrays that have room; series count cells from `cells`. */
+static bool read_chunk(const struct sample_page *page, const struct sample_chunk *chunk,
+                       struct arena *arena, struct sample_series *series,
+                       struct sample_cell *cells)
 {
     struct rollup_reading reading = {.arena = arena};
-    struct sample_series *series;
-    struct sample_cell *cells;
-    uint8_t *kinds;
+    struct sample_rollups view = {.step_ns = page->step_ns,
+                                  .first_slot = page->first_slot,
+                                  .series = series,
+                                  .cells = cells,
+                                  .series_count = chunk->series_count,
+                                  .cell_count = chunk->cell_count};
+    char *raw = arena_take(arena, 1, 8, chunk->raw_size + 1);
+    uint8_t *kinds = arena_new(arena, uint8_t, (size_t)chunk->series_count + 1);
 
-    if (!rollup_open(&reading, page) || !take_head(&reading, series_count, out))
+    if (raw == NULL || kinds == NULL || !zstd_read(chunk->frame, raw, chunk->raw_size))
         return false;
-    out->series = series = arena_new(arena, struct sample_series, (size_t)out->series_count + 1);
-    out->cells = cells = arena_new(arena, struct sample_cell, (size_t)out->cell_count + 1);
-    kinds = arena_new(arena, uint8_t, (size_t)out->series_count + 1);
-    if (series == NULL || cells == NULL || kinds == NULL ||
-        !take_series(&reading, out, series, cells, kinds))
+    reading.rest = slice_make(raw, chunk->raw_size);
+    if (!take_series(&reading, &view, series, cells, kinds))
         return false;
     for (unsigned number = 0; number < CELL_NUMBER_COUNT; number++) {
         if (number == CELL_LAST)
             continue;
-        if (number == CELL_FIRST ? !take_ends(&reading, out, cells)
-                                 : !take_cells(&reading, out, cells, (enum cell_number)number))
+        if (number == CELL_FIRST ? !take_ends(&reading, &view, cells)
+                                 : !take_cells(&reading, &view, cells, (enum cell_number)number))
             return false;
     }
     return reading.rest.len == 0;
+}
+
+static bool allocate(struct arena *arena, uint32_t series_count, uint32_t cell_count,
+                     struct sample_series **series, struct sample_cell **cells,
+                     struct sample_rollups *out)
+{
+    out->series = *series = arena_new(arena, struct sample_series, (size_t)series_count + 1);
+    out->cells = *cells = arena_new(arena, struct sample_cell, (size_t)cell_count + 1);
+    out->series_count = series_count;
+    out->cell_count = cell_count;
+    return *series != NULL && *cells != NULL;
+}
+
+bool sample_page_chunk(const struct sample_page *page, const struct sample_chunk *chunk,
+                       struct arena *arena, struct sample_rollups *out)
+{
+    struct sample_series *series;
+    struct sample_cell *cells;
+
+    *out = (struct sample_rollups){.step_ns = page->step_ns, .first_slot = page->first_slot};
+    return allocate(arena, chunk->series_count, chunk->cell_count, &series, &cells, out) &&
+           read_chunk(page, chunk, arena, series, cells);
+}
+
+bool sample_page_all(const struct sample_page *page, struct arena *arena,
+                     struct sample_rollups *out)
+{
+    struct sample_series *series;
+    struct sample_cell *cells;
+    uint32_t first = 0;
+
+    *out = (struct sample_rollups){.step_ns = page->step_ns, .first_slot = page->first_slot};
+    if (!allocate(arena, page->series_count, page->cell_count, &series, &cells, out))
+        return false;
+    for (uint32_t i = 0; i < page->chunk_count; i++) {
+        const struct sample_chunk *chunk = &page->chunks[i];
+
+        if (!read_chunk(page, chunk, arena, &series[chunk->first_series], &cells[first]))
+            return false;
+        for (uint32_t k = 0; k < chunk->series_count; k++)
+            series[chunk->first_series + k].first_cell += first;
+        first += chunk->cell_count;
+    }
+    return true;
 }
 
 /* ---- comparing ---- */

@@ -8,8 +8,9 @@
  * kept, nor is `dropped` of one that falls often (a gauge) or has two values at one time: absence is an
  * answer ("look at the samples"), a wrong number never is.
  *
- * A page is a varint raw size and a zstd frame of varints, all values of one kind together:
- *   minutes of a step, series, cells, zigzag first step since the Unix epoch;
+ * A page is varints: minutes of a step, series, cells, zigzag first step since the Unix epoch, chunks; then
+ * chunk by chunk: series, cells, raw size, stored size and a zstd frame of varints, all values of one kind
+ * together. A query about one metric opens one chunk:
  *   by series: 0 (not kept) or 1 + scale, + 10 if `dropped` is kept; then by series kept: cells;
  *   by cell, with the cell before it in its series: steps since it (of the first: since the first step);
  *   samples; first time - begin of the step; last time - first time; zigzag first - the last of the cell
@@ -31,6 +32,7 @@ enum {
     SAMPLE_SCALE_MAX = 9,     /* decimal places */
     SAMPLES_PER_CELL_MIN = 24, /* a cell takes about as much as ten samples */
     SAMPLE_CELLS_MAX = 1 << 20, /* of a segment */
+    SAMPLE_CHUNK_CELLS = 512,   /* a chunk ends with the series that brings them */
 };
 
 struct sample_sum {
@@ -65,9 +67,28 @@ bool sample_sum_append(struct sample_sum *sum, const struct sample_sum *later);
 
 /* ---- pages ---- */
 
-/* False: damaged, or no memory (`arena` has failed). Arrays live in `arena`. */
-bool sample_rollups_decode(struct slice page, uint32_t series_count, struct arena *arena,
-                           struct sample_rollups *out);
+struct sample_chunk {
+    uint32_t first_series, series_count, cell_count;
+    uint64_t raw_size;
+    struct slice frame; /* of the page */
+};
+
+struct sample_page {
+    int64_t step_ns, first_slot;
+    const struct sample_chunk *chunks;
+    uint32_t chunk_count, series_count, cell_count;
+};
+
+/* The chunks of a page, whose bytes must live as long as *out. False: damaged, or no memory (`arena` has
+ * failed). Arrays live in `arena`, also below. */
+bool sample_page_open(struct slice page, uint32_t series_count, struct arena *arena,
+                      struct sample_page *out);
+/* One chunk: series 0 of *out is chunk->first_series. */
+bool sample_page_chunk(const struct sample_page *page, const struct sample_chunk *chunk,
+                       struct arena *arena, struct sample_rollups *out);
+/* All of them. */
+bool sample_page_all(const struct sample_page *page, struct arena *arena,
+                     struct sample_rollups *out);
 /* Append a page; nothing if it would be too large. False without memory. */
 bool sample_rollups_encode(const struct sample_rollups *rollups, struct buf *out);
 bool sample_rollups_equal(const struct sample_rollups *a, const struct sample_rollups *b);

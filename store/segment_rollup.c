@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* Of all segments of the process: 24 MB of lines have about 250 KB of them. */
-#define ROLLUP_KEPT_MAX ((size_t)24 << 20)
+#define ROLLUP_KEPT_MAX    ((size_t)24 << 20)
+#define ROLLUP_SIZE_LIKELY ((size_t)1 << 18) /* no try where one more does not fit */
 
 static atomic_size_t kept_bytes;
 
@@ -21,7 +22,7 @@ struct rollup_kept {
     struct rollup_counts counts;
     struct rollup_values values;
     struct segment_sums sums;
-    struct sample_rollups samples;
+    struct sample_page samples;
 };
 
 static void free_kept(struct rollup_kept *kept)
@@ -79,7 +80,9 @@ static enum status decode(const struct segment *segment, const struct page_ref *
                                    .bunches = segment->version >= 5};
     struct arena stored = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct slice bytes;
-    enum status status = segment_page_read(segment, page, &stored, &bytes, NULL, err);
+    bool stays = out->kind == KEPT_SAMPLES; /* of which chunks are read later */
+    enum status status =
+        segment_page_read(segment, page, stays ? arena : &stored, &bytes, NULL, err);
     bool fine = status == STATUS_OK;
 
     if (fine && out->kind == KEPT_COUNTS)
@@ -87,7 +90,7 @@ static enum status decode(const struct segment *segment, const struct page_ref *
     else if (fine && out->kind == KEPT_VALUES)
         fine = rollup_values_decode(bytes, &bounds, arena, &out->values);
     else if (fine && out->kind == KEPT_SAMPLES)
-        fine = sample_rollups_decode(bytes, segment->series_count, arena, &out->samples);
+        fine = sample_page_open(bytes, segment->series_count, arena, &out->samples);
     else if (fine)
         fine = decode_sums(segment, bytes, arena, &out->sums);
     if (status == STATUS_OK && !fine)
@@ -95,6 +98,20 @@ static enum status decode(const struct segment *segment, const struct page_ref *
                                : segment_corrupt(segment, "rollup", err);
     arena_release(&stored);
     return status;
+}
+
+/* The page in `arena`, for one plan. */
+static enum status get_once(struct segment *segment, const struct page_ref *page,
+                            enum kept_kind kind, struct arena *arena,
+                            const struct rollup_kept **out, struct error *err)
+{
+    struct rollup_kept *once = arena_new(arena, struct rollup_kept, 1);
+
+    if (once == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
+    once->kind = kind;
+    *out = once;
+    return decode(segment, page, arena, once, err);
 }
 
 /* The page, kept with the segment or, over budget, in `arena`. */
@@ -110,6 +127,8 @@ static enum status get(struct segment *segment, const struct page_ref *page,
     *out = kept;
     if (kept != NULL)
         return STATUS_OK;
+    if (atomic_load(&kept_bytes) > ROLLUP_KEPT_MAX - ROLLUP_SIZE_LIKELY)
+        return get_once(segment, page, kind, arena, out, err);
     kept = calloc(1, sizeof(*kept));
     if (kept == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
@@ -132,12 +151,7 @@ static enum status get(struct segment *segment, const struct page_ref *page,
     free_kept(kept);
     if (status != STATUS_OK)
         return status;
-    kept = arena_new(arena, struct rollup_kept, 1);
-    if (kept == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
-    kept->kind = kind;
-    *out = kept;
-    return decode(segment, page, arena, kept, err);
+    return get_once(segment, page, kind, arena, out, err);
 }
 
 enum status segment_rollup_counts(struct segment *segment, struct arena *arena,
@@ -192,7 +206,7 @@ enum status segment_rollup_sums(struct segment *segment, struct arena *arena,
 }
 
 enum status segment_rollup_samples(struct segment *segment, struct arena *arena,
-                                   const struct sample_rollups **out, struct error *err)
+                                   const struct sample_page **out, struct error *err)
 {
     const struct rollup_kept *kept;
     enum status status;

@@ -25,10 +25,9 @@ struct segment_sums {
 };
 enum status segment_rollup_sums(struct segment *segment, struct arena *arena,
                                 const struct segment_sums **out, struct error *err) WARN_UNUSED;
-/* Cells of the samples. */
+/* Cells of the samples, chunk by chunk. */
 enum status segment_rollup_samples(struct segment *segment, struct arena *arena,
-                                   const struct sample_rollups **out,
-                                   struct error *err) WARN_UNUSED;
+                                   const struct sample_page **out, struct error *err) WARN_UNUSED;
 void segment_rollups_release(struct segment *segment);
 
 /* ---- counting again ---- */
@@ -43,7 +42,7 @@ struct rollup_recount {
     uint32_t *groups;
     uint32_t tenant_column; /* of the family at hand; UINT32_MAX: none */
     field_id *wanted;       /* fields of which the segment keeps values */
-    const struct sample_rollups *cells; /* that the segment keeps; NULL: none */
+    const struct sample_page *cells; /* that the segment keeps; NULL: none */
     struct sample_builder samples;
     struct arena arena; /* of `cells` */
 };

@@ -119,12 +119,12 @@ enum status segment_samples_recount(struct rollup_recount *recount, struct segme
 enum status segment_samples_recounted(struct rollup_recount *recount, struct segment *segment,
                                       struct error *err)
 {
-    struct sample_rollups counted;
+    struct sample_rollups counted, kept;
 
     if (recount->cells == NULL)
         return STATUS_OK;
-    if (!sample_builder_end(&recount->samples, &counted) ||
-        !sample_rollups_equal(recount->cells, &counted))
+    if (!sample_page_all(recount->cells, &recount->arena, &kept) ||
+        !sample_builder_end(&recount->samples, &counted) || !sample_rollups_equal(&kept, &counted))
         return segment_corrupt(segment, "rollup: its samples count otherwise", err);
     return STATUS_OK;
 }

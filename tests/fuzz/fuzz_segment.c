@@ -49,6 +49,27 @@ static void decode_streams(struct slice raw)
     arena_release(&arena);
 }
 
+/* The bytes as the inside of the one chunk of a page of cells. */
+static void decode_cells(struct slice raw)
+{
+    struct arena arena = arena_empty(1 << 24);
+    struct buf frame = buf_empty(1 << 24);
+    struct sample_page page = {.step_ns = SAMPLE_STEP_SHORT_NS, .series_count = 4};
+    struct sample_chunk chunk = {.series_count = 4, .cell_count = 6, .raw_size = raw.len};
+    struct sample_rollups cells;
+
+    if (!zstd_append(&frame, raw, 1))
+        abort();
+    chunk.frame = buf_slice(&frame);
+    if (sample_page_chunk(&page, &chunk, &arena, &cells))
+        for (uint32_t i = 0; i < cells.series_count; i++)
+            if (cells.series[i].first_cell + cells.series[i].cell_count > cells.cell_count)
+                abort();
+    (void)sample_page_open(raw, 4, &arena, &page);
+    buf_release(&frame);
+    arena_release(&arena);
+}
+
 /* The bytes as the inside of all kinds of rollup pages. */
 static void decode_rollups(struct slice raw)
 {
@@ -60,7 +81,6 @@ static void decode_rollups(struct slice raw)
     struct rollup_counts counts;
     struct rollup_values values;
     struct rollup_sums sums;
-    struct sample_rollups samples;
 
     if (!buf_append_varint(&page, raw.len) || !zstd_append(&page, raw, 1))
         abort();
@@ -72,10 +92,6 @@ static void decode_rollups(struct slice raw)
     if (rollup_values_decode(buf_slice(&page), &bounds, &arena, &values))
         for (uint32_t i = 0; i < values.cell_count; i++)
             if (values.cells[i].first_bucket + values.cells[i].bucket_count > values.bucket_count)
-                abort();
-    if (sample_rollups_decode(buf_slice(&page), 4, &arena, &samples))
-        for (uint32_t i = 0; i < samples.series_count; i++)
-            if (samples.series[i].first_cell + samples.series[i].cell_count > samples.cell_count)
                 abort();
     if (rollup_sums_decode(buf_slice(&page), &sums_bounds, &arena, &sums))
         for (uint32_t i = 0; i < sums.bunch_count; i++)
@@ -142,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (names.fields.names == NULL)
         test_names_init(&names);
     decode_rollups(slice_make(data, size));
+    decode_cells(slice_make(data, size));
     decode_streams(slice_make(data, size));
     make_file(sim, slice_make(data, size));
     if (segment_open(sim_io_table(sim), "/one.seg", &names.segment, &segment, &err) == STATUS_OK) {

@@ -131,6 +131,15 @@ static void test_append(void **unused)
     sample_builder_release(&builder);
 }
 
+static bool read_page(struct slice page, uint32_t series_count, struct arena *arena,
+                      struct sample_rollups *out)
+{
+    struct sample_page opened;
+
+    return sample_page_open(page, series_count, arena, &opened) &&
+           sample_page_all(&opened, arena, out);
+}
+
 static void test_page(void **unused)
 {
     struct sample_builder builder;
@@ -141,9 +150,9 @@ static void test_page(void **unused)
     (void)unused;
     build(&builder, &built);
     assert_true(sample_rollups_encode(&built, &page));
-    assert_true(sample_rollups_decode(buf_slice(&page), built.series_count, &arena, &read));
+    assert_true(read_page(buf_slice(&page), built.series_count, &arena, &read));
     assert_true(sample_rollups_equal(&built, &read));
-    assert_false(sample_rollups_decode(buf_slice(&page), built.series_count - 1, &arena, &read));
+    assert_false(read_page(buf_slice(&page), built.series_count - 1, &arena, &read));
     buf_release(&page);
     arena_release(&arena);
     sample_builder_release(&builder);
@@ -164,14 +173,44 @@ static void test_damage(void **unused)
             struct arena arena = arena_empty(ARENA_MAX);
 
             page.data[len] = (char)(page.data[len] ^ 1 << bit);
-            (void)sample_rollups_decode(buf_slice(&page), built.series_count, &arena, &read);
+            (void)read_page(buf_slice(&page), built.series_count, &arena, &read);
             page.data[len] = (char)(page.data[len] ^ 1 << bit);
-            assert_false(sample_rollups_decode(slice_make(page.data, len), built.series_count,
-                                               &arena, &read));
+            assert_false(read_page(slice_make(page.data, len), built.series_count, &arena, &read));
             arena_release(&arena);
         }
     }
     buf_release(&page);
+    sample_builder_release(&builder);
+}
+
+/* 100 series of 20 cells: four chunks of 26 series, the first that have 512 cells or more. */
+static void test_chunks(void **unused)
+{
+    struct sample_builder builder;
+    struct sample_rollups built, read;
+    struct sample_page opened;
+    struct buf page = buf_empty(ARENA_MAX);
+    struct arena arena = arena_empty(ARENA_MAX);
+
+    (void)unused;
+    sample_builder_init(&builder, STEP, 40);
+    for (uint32_t series = 0; series < 100; series++)
+        for (int64_t cell = 0; cell < 20; cell++) {
+            struct sample_point point = {(40 + cell) * STEP, 0, series * cell};
+
+            sample_builder_add(&builder, series, &point);
+        }
+    assert_true(sample_builder_end(&builder, &built));
+    assert_true(sample_rollups_encode(&built, &page));
+    assert_true(sample_page_open(buf_slice(&page), 100, &arena, &opened));
+    assert_int_equal(opened.chunk_count, 4);
+    assert_true(sample_page_all(&opened, &arena, &read));
+    assert_true(sample_rollups_equal(&built, &read));
+    assert_true(sample_page_chunk(&opened, &opened.chunks[1], &arena, &read));
+    assert_int_equal(opened.chunks[1].first_series, 26);
+    assert_int_equal(read.cells[read.series[3].first_cell + 7].sum.first, 29 * 7);
+    buf_release(&page);
+    arena_release(&arena);
     sample_builder_release(&builder);
 }
 
@@ -205,7 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cells),  cmocka_unit_test(test_append), cmocka_unit_test(test_page),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_damage), cmocka_unit_test(test_order), cmocka_unit_test(test_chunks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,12 +23,12 @@ static enum status read_header(struct chunk *chunk, struct chunk_sizes *sizes, s
     const struct {
         uint32_t at, *to;
     } words[] = {
-        {4, &chunk->source_count},     {8, &chunk->format_count}, {12, &chunk->binding_count},
-        {16, &chunk->row_count},       {20, &chunk->open_count},  {24, &chunk->sample_count},
-        {28, &chunk->series_count},    {32, &chunk->watermark_count},
-        {36, &chunk->loss_count},      {40, &sizes->tables},      {44, &sizes->fields},
-        {48, &sizes->text},            {52, &sizes->values},      {64, &chunk->value_count},
-        {68, &chunk->shape_count},     {72, &chunk->place_count}, {76, &sizes->columns},
+        {4, &chunk->source_count},  {8, &chunk->format_count},     {12, &chunk->binding_count},
+        {16, &chunk->row_count},    {20, &chunk->open_count},      {24, &chunk->sample_count},
+        {28, &chunk->series_count}, {32, &chunk->watermark_count}, {36, &chunk->loss_count},
+        {40, &sizes->tables},       {44, &sizes->fields},          {48, &sizes->text},
+        {52, &sizes->values},       {64, &chunk->value_count},     {68, &chunk->shape_count},
+        {72, &chunk->place_count},  {76, &sizes->columns},
     };
 
     if (chunk->size < CHUNK_HEADER_SIZE || chunk->size > CHUNK_SIZE_MAX)

@@ -8,7 +8,7 @@
  *        8     4  format_count
  *       12     4  binding_count    distinct (field, type, unit, computed)
  *       16     4  row_count        complete events
- *       20     4  open_count       events still being assembled; their rows follow the complete ones
+ *       20     4  open_count       events still being assembled; their rows stand behind
  *       24     4  sample_count
  *       28     4  series_count
  *       32     4  watermark_count
@@ -23,13 +23,14 @@
  *       72     4  place_count      length of all those lists together
  *       76     4  columns_size
  *       80        samples, tables, columns, fields, text, values, shapes, bindings
- * Tables: sources, each with a varint, the smallest offset of its rows; formats; watermarks; losses;
- * series; then of each column (enum chunk_column_name) a byte, the width, and two varints, base and
- * scale. Columns: chunk_column.h. A binding: its name, then one byte type << 4 | unit << 1 | computed.
- * Texts are a varint length and bytes. Shapes: of each, and of one behind the last, 4 bytes: index of
- * its first place; then of each place 2 bytes, its binding.
- * Fields of a row: varint shape, then for each of its places either a varint value (computed) or, for
- * a span of the row's text, zigzag varint start - end of the span before it in the row, varint len.
+ * Tables: sources, each with a varint, the smallest offset of its rows; formats; watermarks;
+ * losses; series; then of each column (enum chunk_column_name) a byte, the width, and two varints,
+ * base and scale. Columns: chunk_column.h.
+ * A binding: its name, then one byte type << 4 | unit << 1 | computed. Texts are a varint length
+ * and bytes. Shapes: of each, and of one behind the last, 4 bytes, the index of its first place;
+ * then of each place 2 bytes, its binding.
+ * Fields of a row: varint shape, then for each of its places either a varint value (computed) or,
+ * for a span of the row's text, zigzag varint start - end of the span before it, varint len.
  *
  * Version 1 had rows of 48 bytes and wrote every computed text out; chunk_v1.h converts it.
  *
@@ -51,7 +52,7 @@ enum {
     CHUNK_VERSION = 2,
     CHUNK_HEADER_SIZE = 80,
     CHUNK_SEQUENCE_AT = 56,
-    CHUNK_SIZE_MAX = 64 << 20,  /* a batch: 8 MiB of frame, expanded; see DELIVERY.md 4.1 */
+    CHUNK_SIZE_MAX = 64 << 20, /* a batch: 8 MiB of frame, expanded; see DELIVERY.md 4.1 */
     CHUNK_ROWS_MAX = 1 << 20,
     CHUNK_TABLE_COUNT_MAX = 65536, /* sources, formats, bindings, series, ... of one batch */
     SAMPLE_LABELS_MAX = 128,
@@ -60,11 +61,11 @@ enum {
 
 enum chunk_column_name {
     CHUNK_TIMES,
-    CHUNK_ORDERS,     /* order time - time */
-    CHUNK_OFFSETS,    /* offset - smallest one of its source */
-    CHUNK_TEXTS,      /* where its text begins; one more than rows, the last is text_size */
+    CHUNK_ORDERS,      /* order time - time */
+    CHUNK_OFFSETS,     /* offset - smallest one of its source */
+    CHUNK_TEXTS,       /* where its text begins; one more than rows, the last is text_size */
     CHUNK_SOURCE_LENS, /* source_len - length of the text, modulo 2^32 */
-    CHUNK_FIELDS,     /* where its fields begin */
+    CHUNK_FIELDS,      /* where its fields begin */
     CHUNK_SOURCES,
     CHUNK_FORMATS,
     CHUNK_LEVELS,
@@ -123,7 +124,7 @@ struct chunk {
     struct chunk_column columns[CHUNK_COLUMN_COUNT]; /* see chunk_row_at() */
     const struct chunk_sample *samples;
     struct slice fields, text, values;
-    const char *shapes, *places; /* encoded */
+    const char *shapes, *places;     /* encoded */
     struct slice watermarks, losses; /* encoded; see chunk_watermark() */
 
     uint32_t *source_numbers; /* by the chunk's own index, */
@@ -135,7 +136,7 @@ struct chunk {
     uint64_t first_sequence;
     uint64_t record_number, wal_file; /* where it is durable */
     uint32_t shard;
-    uint64_t raw_size; /* bytes of the complete rows */
+    uint64_t raw_size;                                            /* bytes of the complete rows */
     int64_t time_min_ns, time_max_ns, order_min_ns, order_max_ns; /* of the complete rows */
     int64_t sample_min_ns, sample_max_ns;
 };
@@ -151,7 +152,7 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
  * The chunk has one reference. Errors: CORRUPT, INVALID (newer version), NO_MEMORY. */
 enum status chunk_new(struct buf *bytes, const struct chunk_tables *tables, struct chunk **out,
                       struct error *err) WARN_UNUSED;
-/* As chunk_new(), of bytes that chunk_encode() has made a moment ago: their rows are not checked. */
+/* As chunk_new(), of bytes that chunk_encode() made a moment ago: their rows are not checked. */
 enum status chunk_new_encoded(struct buf *bytes, const struct chunk_tables *tables,
                               struct chunk **out, struct error *err) WARN_UNUSED;
 struct chunk *chunk_ref(struct chunk *chunk);
@@ -172,7 +173,8 @@ static inline uint64_t chunk_row_sequence(const struct chunk *chunk, uint32_t ro
 }
 
 /* Any row, complete or open. Always inline: what the caller does not use of it is not read. */
-__attribute__((always_inline)) static inline struct chunk_row chunk_row_at(const struct chunk *chunk, uint32_t row)
+__attribute__((always_inline)) static inline struct chunk_row
+chunk_row_at(const struct chunk *chunk, uint32_t row)
 {
     const struct chunk_column *columns = chunk->columns;
     uint64_t time = chunk_column_at(&columns[CHUNK_TIMES], row);
@@ -219,8 +221,8 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
 
 /* The row as an event with the fields in `fields` (EVENT_FIELDS_MAX of room). Its source and
  * format are the chunk's own indexes. */
-void chunk_event(const struct chunk *chunk, const struct chunk_row *row,
-                 struct event_field *fields, struct event *out);
+void chunk_event(const struct chunk *chunk, const struct chunk_row *row, struct event_field *fields,
+                 struct event *out);
 
 /* Does it have the field at all? */
 bool chunk_row_has_field(const struct chunk *chunk, const struct chunk_row *row, field_id field);

@@ -2,9 +2,9 @@
  *
  *   number of row i = base + scale * (the `width` bytes at i * width, little-endian)   modulo 2^64
  *
- * So a row is found by its index, without a list of places, and what all rows have in common takes no
- * bytes: the width is then 0. Behind the last number stand CHUNK_COLUMN_PAD zeros, that it can be read
- * as eight bytes, too; they are left out with width 0.
+ * So a row is found by its index, without a list of places, and what all rows have in common takes
+ * no bytes: the width is then 0. Behind the last number stand CHUNK_COLUMN_PAD zeros, so that it
+ * can be read as eight bytes, too; they are left out with width 0.
  * Thread safety: pure functions. */
 #ifndef DENDRO_STORE_CHUNK_COLUMN_H
 #define DENDRO_STORE_CHUNK_COLUMN_H

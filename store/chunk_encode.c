@@ -1,8 +1,8 @@
 /* store/chunk_encode.c -- a batch into the bytes of a chunk (layout: chunk.h).
  *
- * Two passes over the events: the first encodes their fields and finds the range of each column, so that
- * all sizes are known; the second writes columns and text to where they stay, in memory of just
- * that size: a head keeps it for minutes. */
+ * Two passes over the events: the first encodes their fields and finds the range of each column, so
+ * that all sizes are known; the second writes columns and text to where they stay, in memory of
+ * just that size: a head keeps it for minutes. */
 #include "store/chunk.h"
 
 #include "base/spare.h"
@@ -66,8 +66,7 @@ static enum status check_counts(const struct batch *batch, struct error *err)
         return error_set(err, STATUS_TOO_LARGE, "a batch of more than %d rows", CHUNK_ROWS_MAX);
     if (batch->source_count > CHUNK_TABLE_COUNT_MAX ||
         batch->format_count > CHUNK_TABLE_COUNT_MAX ||
-        batch->watermark_count > CHUNK_TABLE_COUNT_MAX ||
-        batch->loss_count > CHUNK_TABLE_COUNT_MAX)
+        batch->watermark_count > CHUNK_TABLE_COUNT_MAX || batch->loss_count > CHUNK_TABLE_COUNT_MAX)
         return error_set(err, STATUS_TOO_LARGE, "a batch with more than %d sources or formats",
                          CHUNK_TABLE_COUNT_MAX);
     return STATUS_OK;
@@ -197,8 +196,8 @@ static void measure_row(struct encoder *encoder, const struct event *event, uint
         encoder->time_min_ns = event->time_ns;
     if (event->time_ns > encoder->time_max_ns)
         encoder->time_max_ns = event->time_ns;
-    encoder->time_scale = narrow_scale(
-        time_distance(event->time_ns, encoder->time_first_ns), encoder->time_scale);
+    encoder->time_scale =
+        narrow_scale(time_distance(event->time_ns, encoder->time_first_ns), encoder->time_scale);
     encoder->order_scale = narrow_scale(distance, encoder->order_scale);
     widen(offsets, event->offset);
     encoder->ranges[CHUNK_ORDERS].max =
@@ -294,8 +293,8 @@ static void plan_columns(struct encoder *encoder)
                     encoder->ranges[ranged[i]].max, PLAIN);
 }
 
-/* Eight bytes are written, of which the next number overwrites what is too much, and the pad takes the
- * rest. */
+/* Eight bytes are written, of which the next number overwrites what is too much, and the pad takes
+ * the rest. */
 static inline void put_number(struct column_plan *column, uint64_t number)
 {
     put_le64(column->at, number);
@@ -311,16 +310,14 @@ static void put_row(struct encoder *encoder, const struct event *event, uint32_t
 
     put_number(&columns[CHUNK_TIMES], scaled(time, encoder->time_scale));
     put_number(&columns[CHUNK_ORDERS], scaled(note->distance, encoder->order_scale));
-    put_number(&columns[CHUNK_OFFSETS],
-               event->offset - encoder->source_offsets[event->source].min);
+    put_number(&columns[CHUNK_OFFSETS], event->offset - encoder->source_offsets[event->source].min);
     put_number(&columns[CHUNK_TEXTS], text_at);
     put_number(&columns[CHUNK_SOURCE_LENS], beyond_text(event) - columns[CHUNK_SOURCE_LENS].base);
     put_number(&columns[CHUNK_FIELDS], note->fields_at);
     put_number(&columns[CHUNK_SOURCES], event->source - columns[CHUNK_SOURCES].base);
     put_number(&columns[CHUNK_FORMATS], event->format - columns[CHUNK_FORMATS].base);
     put_number(&columns[CHUNK_LEVELS], event->level - columns[CHUNK_LEVELS].base);
-    put_number(&columns[CHUNK_FLAGS],
-               flags_of(encoder, event, row) - columns[CHUNK_FLAGS].base);
+    put_number(&columns[CHUNK_FLAGS], flags_of(encoder, event, row) - columns[CHUNK_FLAGS].base);
 }
 
 static void put_value_places(struct encoder *encoder)

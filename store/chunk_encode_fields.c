@@ -1,5 +1,5 @@
-/* store/chunk_encode_fields.c -- each field is a number or two in its row; what it is called, and the
- * texts beside the line, stand once in the chunk. */
+/* store/chunk_encode_fields.c -- each field is a number or two in its row; what it is called, and
+ * the texts beside the line, stand once in the chunk. */
 #include "store/chunk_encode_fields.h"
 
 #include "base/hash.h"
@@ -15,17 +15,19 @@ enum {
     VALUE_SHORT = 16, /* up to this two loads are a hash */
 };
 #define SLOT_NONE UINT32_MAX
-#define MIX UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio: Knuth, TAOCP 3, section 6.4 */
+#define MIX       UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio: Knuth, TAOCP 3, 6.4 */
 
 static_assert(offsetof(struct event_field, field) == 0 && sizeof(field_id) == 4 &&
-                  offsetof(struct event_field, type) == 4 && offsetof(struct event_field, unit) == 5,
+                  offsetof(struct event_field, type) == 4 &&
+                  offsetof(struct event_field, unit) == 5,
               "kind_of() reads the three as one number");
 
 /* What fields of one binding have in common, as a number. */
 static inline uint64_t kind_of(const struct event_field *field)
 {
-    return (get_le64(field) & UINT64_C(0xffffffffffff)) |
-           (uint64_t)(field->text.data != NULL) << 48;
+    uint64_t computed = field->text.data != NULL;
+
+    return (get_le64(field) & UINT64_C(0xffffffffffff)) | computed << 48;
 }
 
 static inline field_id kind_field(uint64_t kind)
@@ -174,8 +176,7 @@ static bool is_shape_of(const struct field_encoder *encoder, uint32_t shape,
 {
     const uint32_t *starts = encoder->starts.items;
     uint32_t first = starts[shape];
-    uint32_t end =
-        shape + 1 < encoder->starts.count ? starts[shape + 1] : encoder->places.count;
+    uint32_t end = shape + 1 < encoder->starts.count ? starts[shape + 1] : encoder->places.count;
     const uint64_t *places = encoder->places.items;
 
     if (end - first != event->field_count)
@@ -385,7 +386,7 @@ void field_encoder_put_bindings(const struct field_encoder *encoder, char *at)
         at += put_varint(at, name.len);
         memcpy(at, name.data, name.len);
         at += name.len;
-        *at++ = (char)(kind_type(kinds[i]) << 4 | kind_unit(kinds[i]) << 1 |
-                       kind_computed(kinds[i]));
+        *at++ =
+            (char)(kind_type(kinds[i]) << 4 | kind_unit(kinds[i]) << 1 | kind_computed(kinds[i]));
     }
 }

@@ -1,8 +1,8 @@
 /* store/chunk_encode_fields.h -- the fields of the rows of a batch as the bytes of a chunk.
  *
  * Rows of one format have few distinct lists of fields, and computed texts repeat: both are written
- * once per chunk, and named by numbers. To find them again a table of those met last is enough: what it
- * forgets is written again.
+ * once per chunk, and named by numbers. To find them again a table of those met last is enough:
+ * what it forgets is written again.
  * Thread safety: one thread at a time. */
 #ifndef DENDRO_STORE_CHUNK_ENCODE_FIELDS_H
 #define DENDRO_STORE_CHUNK_ENCODE_FIELDS_H
@@ -23,16 +23,16 @@ struct field_list {
 
 struct field_encoder {
     struct name_table *names;
-    struct buf out;           /* the fields section */
-    struct field_list kinds;  /* uint64_t: what the fields of a binding have in common */
-    uint32_t *kind_slots;     /* index + 1, by a hash; at most half of them in use */
+    struct buf out;          /* the fields section */
+    struct field_list kinds; /* uint64_t: what the fields of a binding have in common */
+    uint32_t *kind_slots;    /* index + 1, by a hash; at most half of them in use */
     uint32_t kind_slot_count;
-    struct field_list starts; /* uint32_t: first place of each shape */
-    struct field_list places; /* uint64_t: the kind of each place, */
+    struct field_list starts;  /* uint32_t: first place of each shape */
+    struct field_list places;  /* uint64_t: the kind of each place, */
     struct field_list numbers; /* uint16_t: and its binding */
-    struct field_list values; /* struct slice: borrowed from the events */
+    struct field_list values;  /* struct slice: borrowed from the events */
     uint64_t values_size;
-    uint32_t guesses[FIELD_GUESSES];                    /* these: index + 1; 0: nothing yet */
+    uint32_t guesses[FIELD_GUESSES]; /* these: index + 1; 0: nothing yet */
     uint32_t shape_slots[1 << FIELD_SHAPE_SLOTS_LOG];
     uint32_t value_slots[1 << FIELD_VALUE_SLOTS_LOG];
 };

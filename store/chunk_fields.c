@@ -112,8 +112,8 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
     return places.count;
 }
 
-void chunk_event(const struct chunk *chunk, const struct chunk_row *row,
-                 struct event_field *fields, struct event *out)
+void chunk_event(const struct chunk *chunk, const struct chunk_row *row, struct event_field *fields,
+                 struct event *out)
 {
     *out = (struct event){
         .time_ns = row->time_ns,

@@ -19,10 +19,11 @@ static inline struct chunk_places chunk_places_of(const struct chunk *chunk, uin
     uint32_t first = get_le32(at);
 
     return (struct chunk_places){chunk->places + (size_t)first * CHUNK_PLACE_SIZE,
-                           get_le32(at + CHUNK_SHAPE_SIZE) - first};
+                                 get_le32(at + CHUNK_SHAPE_SIZE) - first};
 }
 
-static inline const struct chunk_binding *chunk_binding_at(const struct chunk *chunk, const char *place)
+static inline const struct chunk_binding *chunk_binding_at(const struct chunk *chunk,
+                                                           const char *place)
 {
     return &chunk->bindings[get_le16(place)];
 }

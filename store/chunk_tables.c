@@ -43,8 +43,8 @@ bool series_append(struct buf *out, const struct sample *sample)
     bool fine = text_append(out, sample->metric) && buf_append_varint(out, sample->label_count);
 
     for (uint32_t i = 0; i < sample->label_count && fine; i++)
-        fine = text_append(out, sample->labels[i].name) &&
-               text_append(out, sample->labels[i].value);
+        fine =
+            text_append(out, sample->labels[i].name) && text_append(out, sample->labels[i].value);
     return fine;
 }
 

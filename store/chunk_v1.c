@@ -1,4 +1,4 @@
-/* store/chunk_v1.c -- a batch of version 1 is read into a batch as it was appended, and encoded anew. */
+/* store/chunk_v1.c -- a batch of version 1 is read as it was appended, and encoded anew. */
 #include "store/chunk_v1.h"
 
 #include "store/chunk.h"
@@ -165,9 +165,8 @@ static enum status read_bindings(struct v1 *v1, struct name_table *fields, struc
 
         if (!take_text(&rest, &name) || !take_u8(&rest, &kind) || name.len == 0)
             return bad(err, "binding");
-        *binding = (struct event_field){.field = name_table_get(fields, name),
-                                        .type = kind >> 4,
-                                        .unit = (kind >> 1) & 7};
+        *binding = (struct event_field){
+            .field = name_table_get(fields, name), .type = kind >> 4, .unit = (kind >> 1) & 7};
         if (kind & 1)
             binding->text = slice_make("", 0);
         if (binding->field == NAME_TABLE_NONE)
@@ -233,8 +232,8 @@ static bool read_row(struct v1 *v1, uint32_t row, struct event *out, struct slic
     return true;
 }
 
-/* The encoder makes order times from times, and from where each source stood: at the earliest of its
- * own here. */
+/* The encoder makes order times from times, and from where each source stood: at the earliest of
+ * its own here. */
 static void note_order(struct v1 *v1, uint32_t row)
 {
     int64_t order = (int64_t)get_le64(v1->rows.data + (size_t)row * V1_ROW_SIZE + 8);

@@ -23,8 +23,8 @@ struct head {
     int64_t retry_ns;         /* monotonic time before which it is not tried again */
 };
 
-/* Memory of a head of `seal_size` bytes of lines: fields take 9 to 26 bytes more per 100 of lines. One
- * that takes more, of very short lines, is sealed earlier. */
+/* Memory of a head of `seal_size` bytes of lines: fields take 9 to 26 bytes more per 100 of lines.
+ * One that takes more, of very short lines, is sealed earlier. */
 static inline uint64_t head_memory_full(uint64_t seal_size)
 {
     return seal_size / 4 * 5;

@@ -68,6 +68,7 @@ static enum status read_header(struct manifest *manifest, struct slice file, uin
                          "the store in %s has version %u, this program knows version %d: "
                          "use the newer program",
                          manifest->dir, get_le32(file.data + 8), MANIFEST_VERSION);
+    manifest->version = get_le32(file.data + 8);
     return STATUS_OK;
 }
 

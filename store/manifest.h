@@ -29,10 +29,10 @@
 #include "store/paths.h"
 
 enum {
-    /* Raised also when the WAL or segments change, so that a program that could not read these refuses
-     * the directory instead of setting them aside: 4 for WAL version 2. */
+    /* Raised also when the WAL changes, so that a program that could not read it refuses the
+     * directory instead of setting its files aside: 4 for WAL version 2. */
     MANIFEST_VERSION = 4,
-    MANIFEST_VERSION_OLDEST = 1, /* read, and written again as the newest at the first commit */
+    MANIFEST_VERSION_OLDEST = 1, /* read, and written again as the newest at the start */
     MANIFEST_HEADER_SIZE = 32,
     MANIFEST_RECORD_HEADER_SIZE = 32,
     MANIFEST_ROLL_SIZE = 4 << 20,  /* a start reads at most this much history */
@@ -44,6 +44,7 @@ struct manifest {
     struct io *io;
     char dir[DIR_SIZE_MAX];
     uint64_t number;     /* of the current file; 0: none */
+    uint32_t version;    /* of the file that was read */
     uint64_t last_tried; /* highest number in use */
     int fd;
     uint64_t offset, next_record, previous;

@@ -488,11 +488,13 @@ static enum status replay_wal(struct store *store, struct error *err)
     return wal_replay(&store->wal, store->low_water, true, &visitor, err);
 }
 
-/* The first commit begins a new manifest in any case. A start does only when the old one does not say what
- * was found: that is four syncs less before it serves. */
+/* The first commit begins a new manifest in any case. A start does only when the old one does not
+ * say what was found: that is four syncs less before it serves. One of an older version is replaced
+ * before anything is stored that a program of that version could not read. */
 static bool needs_roll(const struct store *store, bool is_new)
 {
-    return is_new || store->adopt || store->counters.quarantined > 0;
+    return is_new || store->adopt || store->counters.quarantined > 0 ||
+           store->manifest.version < MANIFEST_VERSION;
 }
 
 enum status store_recover(struct store *store, struct error *err)

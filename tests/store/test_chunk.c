@@ -1,6 +1,7 @@
 /* tests/store/test_chunk.c -- a batch as the WAL and the heads keep it: all that went in comes out,
  * also from bytes of version 1; what is damaged is refused.
- * `GOLDEN_WRITE=FILE test_store_chunk` writes the batch of these tests as a chunk of this version. */
+ * `GOLDEN_WRITE=FILE test_store_chunk` writes the batch of these tests as a chunk of this version.
+ */
 #include "store/chunk.h"
 
 #include "base/hash.h"
@@ -13,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define START_NS (INT64_C(1767225600) * 1000000000) /* 2026-01-01T00:00:00Z */
+#define START_NS       (INT64_C(1767225600) * 1000000000) /* 2026-01-01T00:00:00Z */
 #define FIRST_SEQUENCE 4711
 
 enum { GOLDEN_ROWS = 40, GOLDEN_OPEN = 2, FIELDS_EACH = 6, LAST_OF_WEB = 38 };
@@ -59,8 +60,8 @@ static void tables_release(struct tables *tables)
     source_table_release(&tables->sources);
 }
 
-/* "GET /a/<row> 200": method, path, the row's number inside of it, status; group and tenant computed.
- * Every third row has no tenant, every seventh has no fields at all. */
+/* "GET /a/<row> 200": method, path, the row's number inside of it, status; group and tenant
+ * computed. Every third row has no tenant, every seventh has no fields at all. */
 static void make_fields(struct made *made, uint32_t row)
 {
     struct event_field *fields = made->fields[row];
@@ -79,16 +80,16 @@ static void make_fields(struct made *made, uint32_t row)
                                      .unit = UNIT_MILLISECONDS,
                                      .start = 8 + digits,
                                      .len = 3};
-    fields[4] = (struct event_field){.field = FIELD_ID_URL_GROUP,
-                                     .text = slice_of(made->groups[row])};
+    fields[4] =
+        (struct event_field){.field = FIELD_ID_URL_GROUP, .text = slice_of(made->groups[row])};
     fields[5] = (struct event_field){.field = FIELD_ID_TENANT, .text = slice_of("north")};
     event->fields = fields;
     event->field_count = row % 7 == 0 ? 0 : row % 3 == 0 ? FIELDS_EACH - 1 : FIELDS_EACH;
 }
 
-/* Row i of 0..37 comes from source 0, two seconds after the one before; row 10 carries a time before
- * all others. Row 38 and 39 are of source 1 and a century apart. The two open rows are of source 0:
- * the first is older than its order time, the second newer. */
+/* Row i of 0..37 comes from source 0, two seconds after the one before; row 10 carries a time
+ * before all others. Row 38 and 39 are of source 1 and a century apart. The two open rows are of
+ * source 0: the first is older than its order time, the second newer. */
 static void make_events(struct made *made)
 {
     uint64_t offset = 1000;
@@ -293,8 +294,8 @@ static void check_tables(const struct chunk *chunk, const struct made *made,
         assert_true(source_id_equal(&source->id, &made->sources[i].id));
         assert_true(slice_equal(source->host, made->sources[i].host));
         assert_true(slice_equal(source->path, made->sources[i].path));
-        assert_true(slice_equal(
-            name_table_name(tables->chunk.formats, chunk->formats[i].number), made->formats[i]));
+        assert_true(slice_equal(name_table_name(tables->chunk.formats, chunk->formats[i].number),
+                                made->formats[i]));
         assert_true(watermark_take(&watermarks, &watermark));
         assert_true(source_id_equal(&watermark.id, &made->sources[i].id));
         assert_int_equal(watermark.durable_offset, made->watermarks[i].durable_offset);
@@ -417,36 +418,36 @@ static uint64_t read_all(const struct chunk *chunk)
     return sum;
 }
 
-static void try_bytes(const struct buf *bytes, size_t changed, char mask)
+static void try_bytes(struct tables *tables, const struct buf *bytes, size_t changed, char mask)
 {
-    struct tables tables;
     struct buf copy = buf_empty(1 << 20);
     struct chunk *chunk = NULL;
     struct error err = {0};
     uint64_t sum;
 
-    tables_init(&tables);
     assert_true(buf_append_slice(&copy, buf_slice(bytes)));
     copy.data[changed] ^= mask;
-    if (chunk_new(&copy, &tables.chunk, &chunk, &err) == STATUS_OK) {
+    if (chunk_new(&copy, &tables->chunk, &chunk, &err) == STATUS_OK) {
         sum = read_all(chunk);
         (void)sum;
         chunk_unref(chunk);
     } else {
         assert_true(err.message[0] != '\0');
     }
-    tables_release(&tables);
 }
 
 static void test_damage(void **unused)
 {
     static const char masks[] = {1, (char)0x80, (char)0xff};
     struct buf bytes = encoded();
+    struct tables tables;
 
     (void)unused;
+    tables_init(&tables);
     for (size_t i = 0; i < bytes.len; i++)
         for (size_t k = 0; k < COUNT_OF(masks); k++)
-            try_bytes(&bytes, i, masks[k]);
+            try_bytes(&tables, &bytes, i, masks[k]);
+    tables_release(&tables);
     buf_release(&bytes);
 }
 
@@ -530,8 +531,9 @@ static void test_bad_events(void **unused)
 }
 
 /* 1,000 rows of 12 bytes, a second apart, with two spans and one of two computed texts.
- * Of a row: 2 bytes each for its second (0..999), its offset (0..12,987), where its text (0..12,000)
- * and where its fields (0..5,994) begin; fields: shape, two bytes per span, number of the text. */
+ * Of a row: 2 bytes each for its second (0..999), its offset (0..12,987), where its text
+ * (0..12,000) and where its fields (0..5,994) begin; fields: shape, two bytes per span, number of
+ * the text. */
 static void test_size_of_rows(void **unused)
 {
     enum { ROWS = 1000, ROW_SIZE = 12 + 4 * 2 + 1 + 2 * 2 + 1, REST_MAX = 400 };

@@ -1,7 +1,10 @@
 /* tests/store/test_golden.c -- directories written by released versions open in this one, with the
- * same rows. tests/golden/store/v1 holds a manifest and a WAL of version 1, v2 a manifest of version 4 and
- * a WAL of version 2; segments have golden files of their own. `GOLDEN_WRITE=DIR test_store_golden` writes such a directory anew, for a new version;
- * old ones are never written again. */
+ * same rows. tests/golden/store/v1 holds a manifest and a WAL of version 1, v2 a manifest of
+ * version 4 and a WAL of version 2; segments have golden files of their own.
+ * `GOLDEN_WRITE=DIR test_store_golden` writes such a directory anew, for a new version; old ones
+ * are never written again. */
+#include "base/byteorder.h"
+#include "store/manifest.h"
 #include "tests/store/store_fixture.h"
 #include "tests/support/temp_dir.h"
 
@@ -54,6 +57,23 @@ static void on_line(void *user, const char *line)
     (*(uint32_t *)user)++;
 }
 
+/* The start left a manifest that an older program refuses, before anything new was stored. */
+static void check_manifest(struct temp_dir *dir)
+{
+    struct buf bytes = buf_empty(1 << 20);
+    struct error err = {0};
+    char name[64] = "", path[4096];
+
+    (void)snprintf(path, sizeof(path), "%s/CURRENT", dir->path);
+    assert_int_equal(io_read_file(io_system(), path, &bytes, &err), STATUS_OK);
+    assert_int_equal(sscanf(bytes.data, "%63s", name), 1);
+    buf_reset(&bytes);
+    (void)snprintf(path, sizeof(path), "%s/%s", dir->path, name);
+    assert_int_equal(io_read_file(io_system(), path, &bytes, &err), STATUS_OK);
+    assert_int_equal(get_le32(bytes.data + 8), MANIFEST_VERSION);
+    buf_release(&bytes);
+}
+
 static void test_version(const char *version)
 {
     struct temp_dir dir;
@@ -75,6 +95,7 @@ static void test_version(const char *version)
         buf_release(&bytes);
     }
     store = open_dir(dir.path);
+    check_manifest(&dir);
     fixture_check_six(store);
     store_open_events(store, on_open, &open);
     assert_int_equal(open, 1);

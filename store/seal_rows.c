@@ -19,6 +19,7 @@ struct gather {
     uint32_t *source_index, *format_index; /* process number -> index + 1 */
     struct map series;                     /* encoded series -> number */
     struct slice *series_texts;
+    struct sample *series_decoded; /* metric and labels, once for all samples of a series */
     uint32_t series_capacity;
     uint32_t *sample_series; /* number of each sample's series */
     struct segment_row *arrived; /* rows in order of arrival */
@@ -103,29 +104,6 @@ static void gather_rows(struct gather *gather, uint32_t chunk_index)
     }
 }
 
-/* Number of the series over the whole head; MAP_NONE without memory. */
-static uint32_t series_number(struct gather *gather, struct slice encoded)
-{
-    uint32_t number = map_get(&gather->series, encoded);
-
-    if (number != MAP_NONE)
-        return number;
-    number = gather->series.count;
-    if (number == gather->series_capacity) {
-        uint32_t capacity = number == 0 ? 256 : number * 2;
-        struct slice *grown = realloc(gather->series_texts, capacity * sizeof(*grown));
-
-        if (grown == NULL)
-            return MAP_NONE;
-        gather->series_texts = grown;
-        gather->series_capacity = capacity;
-    }
-    if (!map_put(&gather->series, encoded, number))
-        return MAP_NONE;
-    gather->series_texts[number] = encoded;
-    return number;
-}
-
 static bool decode_series(struct gather *gather, struct slice encoded, struct sample *out)
 {
     struct label *labels;
@@ -140,22 +118,51 @@ static bool decode_series(struct gather *gather, struct slice encoded, struct sa
     return labels != NULL;
 }
 
+/* Number of the series over the whole head; MAP_NONE without memory. */
+static uint32_t series_number(struct gather *gather, struct slice encoded)
+{
+    uint32_t number = map_get(&gather->series, encoded);
+
+    if (number != MAP_NONE)
+        return number;
+    number = gather->series.count;
+    if (number == gather->series_capacity) {
+        uint32_t capacity = number == 0 ? 256 : number * 2;
+        struct slice *grown = realloc(gather->series_texts, capacity * sizeof(*grown));
+        struct sample *decoded;
+
+        if (grown == NULL)
+            return MAP_NONE;
+        gather->series_texts = grown;
+        decoded = realloc(gather->series_decoded, capacity * sizeof(*decoded));
+        if (decoded == NULL)
+            return MAP_NONE;
+        gather->series_decoded = decoded;
+        gather->series_capacity = capacity;
+    }
+    gather->series_decoded[number] = (struct sample){0};
+    if (!decode_series(gather, encoded, &gather->series_decoded[number]) ||
+        !map_put(&gather->series, encoded, number))
+        return MAP_NONE;
+    gather->series_texts[number] = encoded;
+    return number;
+}
+
 static bool gather_samples(struct gather *gather, const struct chunk *chunk)
 {
     struct seal_rows *out = gather->out;
-    struct sample *series = calloc((size_t)chunk->series_count + 1, sizeof(*series));
     struct sample *samples = arena_new(&out->arena, struct sample, (size_t)chunk->sample_count + 1);
     uint32_t *numbers = calloc((size_t)chunk->series_count + 1, sizeof(*numbers));
-    bool fine = series != NULL && samples != NULL && numbers != NULL;
+    bool fine = samples != NULL && numbers != NULL;
 
     for (uint32_t i = 0; i < chunk->series_count && fine; i++) {
         numbers[i] = series_number(gather, chunk->series[i]);
-        fine = numbers[i] != MAP_NONE && decode_series(gather, chunk->series[i], &series[i]);
+        fine = numbers[i] != MAP_NONE;
     }
     for (uint32_t i = 0; i < chunk->sample_count && fine; i++) {
         const struct chunk_sample *from = &chunk->samples[i];
 
-        samples[i] = series[from->series];
+        samples[i] = gather->series_decoded[numbers[from->series]];
         samples[i].time_ns = from->time_ns;
         samples[i].value = from->value;
         samples[i].source = gather->source_index[chunk->source_numbers[from->source]] - 1;
@@ -165,7 +172,6 @@ static bool gather_samples(struct gather *gather, const struct chunk *chunk)
             .sequence = chunk->first_sequence + chunk->row_count + i,
         };
     }
-    free(series);
     free(numbers);
     return fine;
 }
@@ -362,6 +368,7 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
     free(gather.format_index);
     free(gather.sample_series);
     free(gather.series_texts);
+    free(gather.series_decoded);
     map_release(&gather.series);
     if (fine)
         return STATUS_OK;

@@ -102,6 +102,9 @@ static void unify_scales(int64_t *scales, int64_t *numbers, uint32_t count)
 
 static bool same_series(const struct sample *a, const struct sample *b)
 {
+    if (a->source == b->source && a->labels == b->labels && a->label_count == b->label_count &&
+        a->metric.data == b->metric.data && a->metric.len == b->metric.len)
+        return true; /* one text of both */
     if (a->source != b->source || a->label_count != b->label_count ||
         !slice_equal(a->metric, b->metric))
         return false;

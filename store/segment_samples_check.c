@@ -44,6 +44,15 @@ static bool series_equal(const struct segment_series *kept, const struct sample 
     return true;
 }
 
+/* Does the sample have the texts of the one before it, whose series was compared? */
+static bool shares_texts(const struct segment_sample *wanted)
+{
+    const struct sample *a = wanted[-1].sample, *b = wanted->sample;
+
+    return a->source == b->source && a->labels == b->labels && a->label_count == b->label_count &&
+           a->metric.data == b->metric.data && a->metric.len == b->metric.len;
+}
+
 static bool sample_equal(const struct segment *segment, const struct sample_pages *pages,
                          uint32_t row, const struct segment_sample *wanted)
 {
@@ -54,7 +63,8 @@ static bool sample_equal(const struct segment *segment, const struct sample_page
            (uint64_t)pages->sequences[row] == wanted->sequence &&
            memcmp(&value, &wanted->sample->value, sizeof(value)) == 0 &&
            series < segment->series_count && pages->sources[row] == wanted->sample->source &&
-           series_equal(&segment->series[series], wanted->sample);
+           ((row > 0 && pages->series[row - 1] == pages->series[row] && shares_texts(wanted)) ||
+            series_equal(&segment->series[series], wanted->sample));
 }
 
 enum status segment_samples_compare(const struct segment_content *content,

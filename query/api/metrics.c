@@ -3,6 +3,7 @@
 #include "base/memory_budget.h"
 #include "query/api/api_private.h"
 #include "store/erase.h"
+#include "store/page_cache.h"
 #include "store/page_quarantine.h"
 #include "store/registry.h"
 #include "store/segment_cache.h"
@@ -144,9 +145,11 @@ static void write_memory(struct buf *out)
 static void write_cache(struct buf *out)
 {
     struct segment_cache_stats s;
+    struct page_cache_stats kept;
     struct page_quarantine_stats pages;
 
     segment_cache_stats(&s);
+    page_cache_stats(&kept);
     page_quarantine_stats(&pages);
     {
         const struct metric_row rows[] = {
@@ -156,6 +159,12 @@ static void write_cache(struct buf *out)
              (double)s.hits},
             {"dendro_store_segment_cache_evicted_total", "counter",
              "Segments closed for want of memory or descriptors.", (double)s.evicted},
+            {"dendro_store_pages_cached", "gauge", "Decoded pages kept for the next query.",
+             (double)kept.pages},
+            {"dendro_store_page_cache_hits_total", "counter", "Pages that were still decoded.",
+             (double)kept.hits},
+            {"dendro_store_page_cache_evicted_total", "counter",
+             "Decoded pages that gave way to others.", (double)kept.evicted},
             {"dendro_store_pages_quarantined", "gauge",
              "Pages that cannot be read; their rows are left out of answers.",
              (double)pages.pages},

@@ -31,7 +31,7 @@ static const struct memory_class_rule rules[MEMORY_CLASS_COUNT] = {
     [MEMORY_RECEIVED] = {"received", 64},
     [MEMORY_PARSING] = {"parsing", 64},
     [MEMORY_CONNECTIONS] = {"connections", 32},
-    [MEMORY_SPARES] = {"spares", 112}, /* what a seal and its head leave to the next */
+    [MEMORY_SPARES] = {"spares", 88}, /* what a seal and its head leave to the next */
 };
 
 struct memory_class_counters {

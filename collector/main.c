@@ -27,7 +27,7 @@ enum {
     CONFIG_ARENA_MAX = 64 << 20,
     ALLOCATOR_ARENAS = 2,               /* not eight per processor: each keeps what it once had */
     ALLOCATOR_MAPPED_SIZE = 256 << 10,  /* larger ones go back to the system when they are freed */
-    SPARE_SIZE = 88 << 20,             /* a seal's working memory and a head; see base/spare.h */
+    SPARE_SIZE = 88 << 20,              /* a seal's working memory and a head; see base/spare.h */
     ALLOCATOR_KEPT_SIZE = 4 << 20,      /* free memory at the end of a heap */
 };
 

@@ -25,16 +25,6 @@ bool block_is_samples(const struct block *block)
     return block->samples;
 }
 
-int64_t block_time_min(const struct block *block)
-{
-    return block->time_min_ns;
-}
-
-int64_t block_time_max(const struct block *block)
-{
-    return block->time_max_ns;
-}
-
 static const void *array_of(struct block *block, enum block_array which, struct error *err)
 {
     if (block->arrays[which] == NULL)

@@ -48,9 +48,6 @@ uint32_t block_selected_count(const struct block *block);
 /* Bit per row, row 0 lowest; block_row_count() bits. Never NULL. */
 const uint64_t *block_selected(const struct block *block);
 bool block_is_samples(const struct block *block);
-/* Of all rows of the block, in ns: for pruning and time buckets without decoding. */
-int64_t block_time_min(const struct block *block);
-int64_t block_time_max(const struct block *block);
 
 /* Per row; NULL with `err` set if the pages are damaged. */
 const int64_t *block_times(struct block *block, struct error *err);

@@ -11,7 +11,8 @@ static enum status no_memory(struct error *err)
     return error_set(err, STATUS_NO_MEMORY, "no memory for an answer from rollups");
 }
 
-int64_t rollup_wish_step(const struct rollup_wish *wish)
+/* Length of the steps that a wish is answered by. */
+static int64_t wish_step(const struct rollup_wish *wish)
 {
     if (wish->by_tenant)
         return ROLLUP_SUM_NS;
@@ -20,7 +21,7 @@ int64_t rollup_wish_step(const struct rollup_wish *wish)
 
 bool rollup_wish_fits(const struct rollup_wish *wish)
 {
-    int64_t step = rollup_wish_step(wish);
+    int64_t step = wish_step(wish);
 
     if (wish->by_tenant && (wish->by_host || wish->by_level))
         return false;
@@ -35,7 +36,7 @@ static bool find_range(struct answering *answering)
 {
     const struct segment_plan *plan = answering->plan;
     const struct segment_summary *summary = &plan->segment->summary;
-    int64_t step = rollup_wish_step(answering->wish), slot;
+    int64_t step = wish_step(answering->wish), slot;
     struct rollup_answer *answer = answering->answer;
 
     answer->time_min_ns = INT64_MIN;

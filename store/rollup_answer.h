@@ -31,8 +31,6 @@ struct rollup_wish {
 /* Do whole steps of the rollup make the groups of time that are wished, and are rows told apart by
  * all that they are to be grouped by? */
 bool rollup_wish_fits(const struct rollup_wish *wish);
-/* Length of the steps that a wish is answered by. */
-int64_t rollup_wish_step(const struct rollup_wish *wish);
 
 /* A number of rows, or values of one field. What the wish does not ask for is not set. */
 struct rollup_item {

@@ -624,10 +624,10 @@ static enum status drop_answered(struct segment_block *block, const struct rollu
     return STATUS_OK;
 }
 
-/* The filter works on a copy of the bits: columns that it asks for are made for the rows that are
+/* Keep the rows that pass the plan's filter. It works on a copy of the bits: columns that it asks for are made for the rows that are
  * selected, and must hold for all branches of the tree. */
-enum status segment_filter(struct segment_block *block, const struct segment_plan *plan,
-                          struct error *err)
+static enum status filter_block(struct segment_block *block, const struct segment_plan *plan,
+                                struct error *err)
 {
     struct error local = {0};
     struct filtering filtering = {block, plan, err == NULL ? &local : err};
@@ -696,7 +696,7 @@ enum status segment_block(struct segment *segment, const struct segment_plan *pl
     status = segment_block_new(segment, index, &block, err);
     if (status != STATUS_OK)
         return status;
-    status = segment_filter(block, plan, err);
+    status = filter_block(block, plan, err);
     cost->blocks_read++;
     cost->rows_scanned += entry->row_count;
     cost->bytes_read += block->bytes_read;

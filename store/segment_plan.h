@@ -105,8 +105,4 @@ struct slice segment_source_text(const struct event_source *source, field_id fie
 enum node_verdict segment_plan_unit_verdict(const struct segment_plan *plan,
                                            const struct rollup_unit *unit);
 
-/* Keep the rows that pass the plan's filter. */
-enum status segment_filter(struct segment_block *block, const struct segment_plan *plan,
-                          struct error *err) WARN_UNUSED;
-
 #endif

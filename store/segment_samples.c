@@ -105,14 +105,8 @@ static bool same_series(const struct sample *a, const struct sample *b)
     if (a->source == b->source && a->labels == b->labels && a->label_count == b->label_count &&
         a->metric.data == b->metric.data && a->metric.len == b->metric.len)
         return true; /* one text of both */
-    if (a->source != b->source || a->label_count != b->label_count ||
-        !slice_equal(a->metric, b->metric))
-        return false;
-    for (uint32_t i = 0; i < a->label_count; i++)
-        if (!slice_equal(a->labels[i].name, b->labels[i].name) ||
-            !slice_equal(a->labels[i].value, b->labels[i].value))
-            return false;
-    return true;
+    return a->source == b->source && a->label_count == b->label_count &&
+           slice_equal(a->metric, b->metric) && labels_equal(a->labels, b->labels, a->label_count);
 }
 
 static bool put_text(struct buf *out, struct slice text)

@@ -34,14 +34,9 @@ static enum status load(struct segment_block *block, struct sample_pages *out, s
 
 static bool series_equal(const struct segment_series *kept, const struct sample *sample)
 {
-    if (kept->source != sample->source || kept->label_count != sample->label_count ||
-        !slice_equal(kept->metric, sample->metric))
-        return false;
-    for (uint32_t i = 0; i < kept->label_count; i++)
-        if (!slice_equal(kept->labels[i].name, sample->labels[i].name) ||
-            !slice_equal(kept->labels[i].value, sample->labels[i].value))
-            return false;
-    return true;
+    return kept->source == sample->source && kept->label_count == sample->label_count &&
+           slice_equal(kept->metric, sample->metric) &&
+           labels_equal(kept->labels, sample->labels, kept->label_count);
 }
 
 /* Does the sample have the texts of the one before it, whose series was compared? */

@@ -661,11 +661,6 @@ struct slice store_field_name(struct store *store, field_id field)
     return name_table_name(&store->fields, field);
 }
 
-uint32_t store_field_count(struct store *store)
-{
-    return name_table_count(&store->fields);
-}
-
 const struct event_source *store_source(struct store *store, uint32_t number)
 {
     return source_table_source(&store->sources, number);

@@ -92,7 +92,6 @@ field_id store_field(struct store *store, struct slice name);
 /* As above without making one: UINT32_MAX if no row ever had it. */
 field_id store_field_find(struct store *store, struct slice name);
 struct slice store_field_name(struct store *store, field_id field);
-uint32_t store_field_count(struct store *store);
 /* Source by the number that blocks give. Borrowed: as long as the store. */
 const struct event_source *store_source(struct store *store, uint32_t number);
 uint32_t store_source_count(struct store *store);

@@ -187,7 +187,8 @@ bool text_pool_page_encode(const struct text_pool *pool, uint32_t first, uint32_
     return fine;
 }
 
-bool text_page_take(char *memory, size_t raw_size, uint32_t count, struct text_page *out)
+/* From inflated bytes; takes ownership of `memory` in any case. */
+static bool text_page_take(char *memory, size_t raw_size, uint32_t count, struct text_page *out)
 {
     struct slice rest = {memory, raw_size}, lengths;
     uint64_t lengths_size, end = 0;

@@ -62,8 +62,6 @@ struct text_page {
 
 /* `raw_size` bytes decompressed, `count` strings; false if damaged or without memory. */
 bool text_page_decode(struct slice page, size_t raw_size, uint32_t count, struct text_page *out);
-/* The same from bytes that are not compressed; takes ownership of `memory` in any case. */
-bool text_page_take(char *memory, size_t raw_size, uint32_t count, struct text_page *out);
 void text_page_release(struct text_page *page);
 
 static inline struct slice text_page_string(const struct text_page *page, uint32_t index)
@@ -73,7 +71,7 @@ static inline struct slice text_page_string(const struct text_page *page, uint32
     return (struct slice){page->text.data + start, page->ends[index] - start};
 }
 
-/* Append lengths and bytes of strings, as text_page_take() reads them. */
+/* Append lengths and bytes of strings, as text_page_decode() reads them when they are inflated. */
 bool text_page_append(const struct slice *strings, uint32_t count, struct int_encoder *encoder,
                       struct buf *out);
 

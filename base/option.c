@@ -2,6 +2,7 @@
 #include "base/option.h"
 
 #include "base/units.h"
+#include "base/zone.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -183,6 +184,22 @@ static enum status set_text(const struct option *option, void *field, struct sli
     return STATUS_OK;
 }
 
+/* The lines are read elsewhere, where there may be another tzdata: without one here any name will do. */
+static enum status set_zone(const struct option *option, void *field, struct slice text,
+                            struct arena *arena, struct error *err)
+{
+    const char *name = arena_copy_text(arena, text);
+    struct zone *zone = NULL;
+    enum status status;
+
+    if (name == NULL)
+        return no_memory(err);
+    status = text.len == 0 ? STATUS_OK : zone_load(io_system(), name, &zone, err);
+    zone_free(zone);
+    return status == STATUS_OK || status == STATUS_NOT_FOUND
+               ? set_text(option, field, text, arena, err) : status;
+}
+
 static enum status set_bool(const struct option *option, void *field, struct slice text,
                             struct arena *arena, struct error *err)
 {
@@ -310,7 +327,8 @@ static enum status set_text_list(const struct option *option, void *field, struc
 }
 
 static value_setter *const setters[] = {
-    [OPTION_TEXT] = set_text,         [OPTION_BOOL] = set_bool,         [OPTION_INT] = set_int,
+    [OPTION_TEXT] = set_text,         [OPTION_ZONE] = set_zone,
+    [OPTION_BOOL] = set_bool,         [OPTION_INT] = set_int,
     [OPTION_DOUBLE] = set_double,     [OPTION_DURATION] = set_duration, [OPTION_SIZE] = set_size,
     [OPTION_ENUM] = set_enum,         [OPTION_ADDRESS] = set_address,
     [OPTION_TEXT_LIST] = set_text_list,

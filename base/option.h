@@ -30,6 +30,7 @@
 
 enum option_type {     /* what `offset` leads to */
     OPTION_TEXT,       /* const char *; NULL if not set */
+    OPTION_ZONE,       /* the same, the name of a time zone; not looked up without tzdata */
     OPTION_BOOL,       /* bool */
     OPTION_INT,        /* int64_t, min..max */
     OPTION_DOUBLE,     /* double */

@@ -10,7 +10,6 @@
 
 enum {
     ZONE_FILE_SIZE_MAX = 256 * 1024, /* the largest in tzdata has 4 KiB */
-    ZONE_NAME_SIZE_MAX = 64,
     ZONE_TYPES_MAX = 256,     /* the index is one byte; RFC 8536, 3.2 */
     ZONE_CHANGES_MAX = 10000,
     TZIF_HEADER_SIZE = 44,
@@ -411,6 +410,18 @@ static bool name_is_safe(struct slice name)
     return true;
 }
 
+static enum status unknown_name(struct io *io, const char *name, struct error *err)
+{
+    char near[ZONE_NAME_SIZE_MAX];
+
+    if (zone_nearest(io, slice_of(name), near, NULL) != STATUS_OK)
+        return error_set(err, STATUS_NOT_FOUND,
+                         "no time zone \"%s\" on this system (is tzdata installed?)", name);
+    return error_set(err, STATUS_INVALID, "no time zone \"%s\"%s%s%s", name,
+                     near[0] == '\0' ? "" : "; did you mean \"", near,
+                     near[0] == '\0' ? "" : "\"?");
+}
+
 static enum status load_file(struct io *io, const char *name, struct zone **out,
                              struct error *err)
 {
@@ -423,8 +434,7 @@ static enum status load_file(struct io *io, const char *name, struct zone **out,
     if (status == STATUS_OK)
         status = parse_tzif(buf_slice(&text), name, out, err);
     else if (status == STATUS_NOT_FOUND)
-        status = error_set(err, STATUS_INVALID,
-                           "no time zone \"%s\" on this system (is tzdata installed?)", name);
+        status = unknown_name(io, name, err);
     buf_release(&text);
     return status;
 }

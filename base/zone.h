@@ -15,14 +15,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { ZONE_NAME_SIZE_MAX = 64 }; /* with the zero byte; the longest in tzdata has 32 */
+
 struct zone;
 
 /* `name`: an IANA name ("Africa/Johannesburg"), "UTC", or a fixed offset ("+05:30", "-0300").
- * Errors: INVALID    no such name, or not a name at all
+ * Errors: INVALID    no such name (the nearest one is in the message), or not a name at all
+ *         NOT_FOUND  a name, but there is no tzdata on this system to look it up in
  *         CORRUPT    the system's file is damaged
  *         IO, NO_MEMORY */
 enum status zone_load(struct io *io, const char *name, struct zone **out,
                       struct error *err) WARN_UNUSED;
+/* The name of tzdata's list that is nearest to a misspelt one; "" if none is near.
+ * Errors: those of io_read_file(); NOT_FOUND: no tzdata. */
+enum status zone_nearest(struct io *io, struct slice word, char out[ZONE_NAME_SIZE_MAX],
+                         struct error *err) WARN_UNUSED;
 void zone_free(struct zone *zone); /* NULL does nothing */
 const char *zone_name(const struct zone *zone);
 

@@ -20,7 +20,7 @@ static const struct option source_rows[] = {
      .help = "sources whose whole path matches; * also matches /"},
     {.name = "format", .type = OPTION_TEXT, .offset = offsetof(struct source_section, format),
      .value_name = "NAME", .help = "do not detect the format"},
-    {.name = "zone", .type = OPTION_TEXT, .offset = offsetof(struct source_section, zone),
+    {.name = "zone", .type = OPTION_ZONE, .offset = offsetof(struct source_section, zone),
      .value_name = "ZONE", .help = "time zone of stamps that name none"},
     {.name = "line_prefix", .type = OPTION_TEXT,
      .offset = offsetof(struct source_section, line_prefix), .value_name = "TEXT",

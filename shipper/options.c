@@ -17,7 +17,7 @@ static const struct option source_rows[] = {
      .help = "what the source does: proxy, web, task, postgres, ..."},
     {.name = "format", .type = OPTION_TEXT, .offset = offsetof(struct source_settings, format),
      .value_name = "FORMAT", .help = "format of the lines; the collector finds out without it"},
-    {.name = "zone", .type = OPTION_TEXT, .offset = offsetof(struct source_settings, zone),
+    {.name = "zone", .type = OPTION_ZONE, .offset = offsetof(struct source_settings, zone),
      .value_name = "ZONE", .help = "time zone of stamps that name none"},
     {.name = "line_prefix", .type = OPTION_TEXT,
      .offset = offsetof(struct source_settings, line_prefix), .value_name = "TEXT",
@@ -168,6 +168,20 @@ static enum status add_label(struct source_settings *source, const char *name, c
     return check_text(name, slice_of(value), WIRE_TEXT_SIZE_MAX, err);
 }
 
+/* The collector would go on as if there were none. */
+static enum status check_duration_unit(const char *unit, struct error *err)
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+
+    if (unit == NULL || unit[0] == '\0')
+        return STATUS_OK;
+    for (size_t i = 0; i < COUNT_OF(units); i++)
+        if (strcmp(unit, units[i]) == 0)
+            return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "duration_unit must be ns, us, ms or s, not \"%.40s\"",
+                     unit);
+}
+
 static enum status finish_source(struct source_settings *source, struct error *err)
 {
     const struct { const char *name, *value; } own[] = {
@@ -183,6 +197,7 @@ static enum status finish_source(struct source_settings *source, struct error *e
     status = file_set_check(source->path, err);
     if (status != STATUS_OK)
         return status;
+    status = check_duration_unit(source->duration_unit, err);
     source->label_count = 0;
     for (size_t i = 0; i < COUNT_OF(own) && status == STATUS_OK; i++)
         status = add_label(source, own[i].name, own[i].value, err);

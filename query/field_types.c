@@ -1,6 +1,8 @@
 /* query/field_types.c -- the typed fields that formats agree on (FORMATS.md, shared names). */
 #include "query/field_types.h"
 
+#include "store/value.h"
+
 #include <math.h>
 
 static const struct {
@@ -93,6 +95,14 @@ bool field_type_number(struct slice field, const struct literal *literal, double
 
         *out = (double)level;
         return level != LEVEL_COUNT;
+    }
+    if (type == VALUE_IPV4) {
+        uint32_t address;
+
+        if (!ipv4_of_text(literal->text, &address))
+            return false;
+        *out = address;
+        return true;
     }
     *out = literal->number;
     return literal->kind != LITERAL_TEXT;

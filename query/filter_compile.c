@@ -476,12 +476,13 @@ static enum status compile_time(struct filter_compiler *compiler, const struct f
                                 struct predicate *out)
 {
     struct time_range range = time_filter_range(&filter->time, compiler->zone, compiler->end_ns);
+    enum status status = time_filter_check(filter, range, compiler->problem);
 
     out->field = FIELD_ID_TIME;
     set_range(out, range.min_ns == INT64_MIN ? -(double)INFINITY : (double)range.min_ns,
               range.max_ns == INT64_MAX ? (double)INFINITY : (double)range.max_ns);
     out->high_open = range.max_ns != INT64_MAX;
-    return STATUS_OK;
+    return status;
 }
 
 static enum status compile_template(struct filter_compiler *compiler, const struct filter *filter,

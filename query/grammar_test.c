@@ -1,8 +1,13 @@
-/* query/grammar_test.c -- one test of a line or a field: text, exact, regex, comparison, function;
- * and the selector { }, which is a list of such tests. */
+/* query/grammar_test.c -- one test of a line or a field: text, exact, regex, comparison; and the
+ * selector { }, which is a list of such tests. */
+#include "query/grammar_test.h"
+
+#include "base/units.h"
 #include "query/field_types.h"
-#include "query/parser.h"
 #include "query/regex.h"
+#include "query/value_check.h"
+
+#include <stdio.h>
 
 struct filter *filter_new(struct parser *parser, enum filter_kind kind, size_t at)
 {
@@ -15,12 +20,6 @@ struct filter *filter_new(struct parser *parser, enum filter_kind kind, size_t a
     return filter;
 }
 
-static enum status check(struct parser *parser, const struct filter *filter,
-                         const struct literal *literal)
-{
-    return field_type_check(filter->field, literal, parser->problem);
-}
-
 /* Is there a star that touches what was just eaten? Eats it. */
 static enum status accept_star(struct parser *parser, bool *found)
 {
@@ -29,7 +28,7 @@ static enum status accept_star(struct parser *parser, bool *found)
 }
 
 /* Whole values of typed fields are checked: level:eror, duration:5. */
-static enum status check_whole(struct parser *parser, const struct filter *filter, size_t at,
+static enum status check_whole(struct parser *parser, struct filter *filter, size_t at,
                                size_t length)
 {
     struct literal literal = {0};
@@ -39,7 +38,7 @@ static enum status check_whole(struct parser *parser, const struct filter *filte
         literal = (struct literal){.quoted = true, .text = filter->text};
     literal.at = at;
     literal.length = length;
-    return check(parser, filter, &literal);
+    return value_check_whole(filter, &literal, parser->problem);
 }
 
 static enum status take_text(struct parser *parser, struct filter *filter)
@@ -55,12 +54,63 @@ static enum status take_text(struct parser *parser, struct filter *filter)
     return parser_text(parser, "word, string or filter", &filter->text);
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Bytes of the query from `from` up to a blank, a bar or a closing bracket. */
+static struct slice value_from(const struct parser *parser, size_t from)
+{
+    struct slice rest = slice_from(parser->lexer.text, from);
+    size_t len = 0;
+
+    while (len < rest.len && len < 64 && !is_blank(rest.data[len]) && rest.data[len] != '|' &&
+           rest.data[len] != ')')
+        len++;
+    return slice_first(rest, len);
+}
+
+/* Elsewhere status=500 and status >= 500 are tests of a field. Here they would be the word "status" and
+ * a test of the whole line, that no line passes. `at`: where the word begins. */
+static enum status check_operator(struct parser *parser, const struct filter *filter, size_t at)
+{
+    enum symbol_kind kind = parser->now.kind;
+    bool compares = kind == SYMBOL_GREATER || kind == SYMBOL_GREATER_EQUAL ||
+                    kind == SYMBOL_LESS || kind == SYMBOL_LESS_EQUAL;
+    struct slice text = parser->lexer.text, word = slice_sub(text, at, parser->eaten_end - at);
+    size_t end = parser->now.at + parser->now.length;
+    bool alone = end >= text.len || is_blank(text.data[end]);
+
+    if (!compares && kind != SYMBOL_EQUAL && kind != SYMBOL_NOT_EQUAL && kind != SYMBOL_MATCH &&
+        kind != SYMBOL_NOT_MATCH)
+        return STATUS_OK;
+    if (parser->now.spaced && (filter->field.len > 0 || (!alone && !compares)))
+        return STATUS_OK;
+    problem_set(parser->problem, "query_syntax", parser->now.at, parser->now.length,
+                filter->field.len > 0
+                    ? "text with such signs in it needs quotes"
+                    : "a colon stands between a field and its test; text with such signs needs quotes");
+    while (end < text.len && is_blank(text.data[end]))
+        end++;
+    if (filter->field.len > 0)
+        problem_hint(parser->problem, "\"%.*s\"", SLICE_ARG(value_from(parser, at)));
+    else
+        problem_hint(parser->problem, "%.*s:%.*s%.*s", SLICE_ARG(slice_first(word, 64)),
+                     SLICE_ARG(slice_sub(text, parser->now.at, parser->now.length)),
+                     SLICE_ARG(value_from(parser, end)));
+    return STATUS_INVALID;
+}
+
 /* text [ "*" ] */
-static enum status parse_words(struct parser *parser, struct filter *filter)
+enum status parse_words(struct parser *parser, struct filter *filter)
 {
     size_t at = parser->now.at;
     bool star = false;
     enum status status = take_text(parser, filter);
+
+    if (status == STATUS_OK)
+        status = check_operator(parser, filter, at);
 
     if (status == STATUS_OK)
         status = accept_star(parser, &star);
@@ -79,7 +129,7 @@ static enum status parse_words(struct parser *parser, struct filter *filter)
 }
 
 /* "*" or "*" text "*"; the first star is eaten. */
-static enum status parse_star(struct parser *parser, struct filter *filter)
+enum status parse_star(struct parser *parser, struct filter *filter)
 {
     size_t at = parser->now.at;
     bool star = false;
@@ -115,7 +165,7 @@ static enum status parse_star(struct parser *parser, struct filter *filter)
 }
 
 /* "=" text [ "*" ]; the sign is eaten. */
-static enum status parse_exact(struct parser *parser, struct filter *filter)
+enum status parse_exact(struct parser *parser, struct filter *filter)
 {
     size_t at = parser->now.at;
     bool star = false;
@@ -156,7 +206,7 @@ static enum status check_regex(struct parser *parser, const struct symbol *symbo
     return problem_set(parser->problem, "query_syntax", symbol->at + 1 + at, 1, "%s", err.message);
 }
 
-static enum status parse_regex(struct parser *parser, struct filter *filter)
+enum status parse_regex(struct parser *parser, struct filter *filter)
 {
     struct symbol symbol = parser->now;
     enum status status;
@@ -169,338 +219,47 @@ static enum status parse_regex(struct parser *parser, struct filter *filter)
     return status == STATUS_OK ? check_regex(parser, &symbol) : status;
 }
 
+static bool digit_first(struct slice text)
+{
+    return text.len > 0 && text.data[0] >= '0' && text.data[0] <= '9';
+}
+
+/* bytes:>1 MB: the unit touches the number, or it would be a word to look for. */
+static enum status check_unit(struct parser *parser, const struct filter *filter)
+{
+    char text[32];
+    struct slice unit = parser->now.text;
+    const struct literal *low = &filter->low;
+    uint64_t size;
+    int length;
+
+    if (field_type_of(filter->field) != VALUE_BYTES || low->kind != LITERAL_NUMBER ||
+        !parser_at(parser, SYMBOL_TOKEN))
+        return STATUS_OK;
+    length = snprintf(text, sizeof(text), "1%.*s", SLICE_ARG(slice_first(unit, sizeof(text) - 2)));
+    if (size_parse((struct slice){text, (size_t)length}, &size, NULL) != STATUS_OK ||
+        digit_first(unit))
+        return STATUS_OK;
+    problem_set(parser->problem, "query_type", low->at,
+                parser->now.at + parser->now.length - low->at, "a unit touches its number");
+    problem_hint(parser->problem, "%.*s%.*s", SLICE_ARG(slice_first(low->text, 32)),
+                 SLICE_ARG(unit));
+    return STATUS_INVALID;
+}
+
 static enum status parse_comparison(struct parser *parser, struct filter *filter,
                                     enum filter_compare compare)
 {
-    enum status status = parser_literal(parser, false, &filter->low);
+    enum status status;
 
+    if (filter->field.len == 0)
+        return parser_no_field(parser, "status:>=500");
+    status = parser_literal(parser, false, &filter->low);
     filter->kind = FILTER_COMPARE;
     filter->compare = compare;
-    return status == STATUS_OK ? check(parser, filter, &filter->low) : status;
-}
-
-/* ---- functions ---- */
-
-/* A list of values up to the closing bracket; the opening one is eaten. */
-static enum status parse_list(struct parser *parser, struct filter *filter, bool typed)
-{
-    struct literal *items = NULL;
-    uint32_t count = 0;
-    enum status status;
-
-    for (;;) {
-        if (count == QUERY_IN_VALUES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u values", QUERY_IN_VALUES_MAX);
-        items = parser_grow(parser, items, count, sizeof(*items));
-        if (items == NULL)
-            return parser_no_memory(parser);
-        status = parser_literal(parser, false, &items[count]);
-        if (status == STATUS_OK && typed)
-            status = check(parser, filter, &items[count]);
-        if (status != STATUS_OK)
-            return status;
-        count++;
-        if (!parser_at(parser, SYMBOL_COMMA))
-            break;
-        status = parser_advance(parser);
-        if (status != STATUS_OK)
-            return status;
-    }
-    filter->list = items;
-    filter->list_count = count;
-    return parser_expect(parser, SYMBOL_RIGHT, ", or )");
-}
-
-/* A list starts with a value that a comma or the closing bracket follows. */
-static bool at_list(const struct parser *parser)
-{
-    struct parser ahead = *parser;
-    struct query_problem ignored;
-    struct literal first;
-
-    ahead.problem = &ignored;
-    ahead.lexer.problem = &ignored;
-    if (parser_advance(&ahead) != STATUS_OK || parser_literal(&ahead, false, &first) != STATUS_OK)
-        return false;
-    return parser_at(&ahead, SYMBOL_COMMA) || parser_at(&ahead, SYMBOL_RIGHT);
-}
-
-static enum status parse_in(struct parser *parser, struct filter *filter)
-{
-    enum status status;
-
-    if (!at_list(parser)) {
-        filter->kind = FILTER_IN_QUERY;
-        return parse_subquery(parser, &filter->query);
-    }
-    filter->kind = FILTER_IN;
-    status = parser_expect(parser, SYMBOL_LEFT, "(");
-    return status == STATUS_OK ? parse_list(parser, filter, true) : status;
-}
-
-static enum status parse_phrases(struct parser *parser, struct filter *filter)
-{
-    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
-
-    return status == STATUS_OK ? parse_list(parser, filter, false) : status;
-}
-
-static enum status parse_contains_any(struct parser *parser, struct filter *filter)
-{
-    filter->kind = FILTER_CONTAINS_ANY;
-    return parse_phrases(parser, filter);
-}
-
-static enum status parse_contains_all(struct parser *parser, struct filter *filter)
-{
-    filter->kind = FILTER_CONTAINS_ALL;
-    return parse_phrases(parser, filter);
-}
-
-static enum status parse_sequence(struct parser *parser, struct filter *filter)
-{
-    filter->kind = FILTER_SEQUENCE;
-    return parse_phrases(parser, filter);
-}
-
-/* i( text test ) */
-static enum status parse_fold(struct parser *parser, struct filter *filter)
-{
-    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
-
-    filter->fold_case = true;
-    if (status != STATUS_OK)
-        return status;
-    if (parser_at(parser, SYMBOL_STAR)) {
-        status = parser_advance(parser);
-        if (status == STATUS_OK)
-            status = parse_star(parser, filter);
-    } else if (parser_at(parser, SYMBOL_EQUAL)) {
-        status = parser_advance(parser);
-        if (status == STATUS_OK)
-            status = parse_exact(parser, filter);
-    } else if (parser_at(parser, SYMBOL_MATCH)) {
-        status = parser_advance(parser);
-        if (status == STATUS_OK)
-            status = parse_regex(parser, filter);
-    } else {
-        status = parse_words(parser, filter);
-    }
-    if (filter->kind != FILTER_TEXT && filter->kind != FILTER_REGEX)
-        filter->fold_case = false;
-    return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ")") : status;
-}
-
-/* Dotted quad, exactly. */
-static bool read_ipv4(struct slice text, uint32_t *out)
-{
-    uint32_t address = 0;
-
-    for (unsigned i = 0; i < 4; i++) {
-        struct slice part = text;
-        uint64_t number;
-
-        if (i < 3 && !slice_cut(&text, '.', &part))
-            return false;
-        if (i == 3)
-            part = text;
-        if (part.len > 3 || !slice_to_u64(part, &number) || number > 255)
-            return false;
-        address = address << 8 | (uint32_t)number;
-    }
-    *out = address;
-    return true;
-}
-
-static bool read_network(struct slice text, uint32_t *low, uint32_t *high)
-{
-    struct slice address;
-    uint64_t bits;
-
-    if (!slice_cut(&text, '/', &address)) {
-        bool ok = read_ipv4(text, low);
-
-        *high = *low;
-        return ok;
-    }
-    if (!read_ipv4(address, low) || !slice_to_u64(text, &bits) || bits > 32)
-        return false;
-    *low &= bits == 0 ? 0 : UINT32_MAX << (32 - bits);
-    *high = *low | (bits == 32 ? 0 : UINT32_MAX >> bits);
-    return true;
-}
-
-static enum status parse_ipv4(struct parser *parser, struct filter *filter)
-{
-    uint32_t low = 0, high = 0, unused;
-    enum status status = parse_phrases(parser, filter);
-    const struct literal *list = filter->list;
-    bool ok;
-
-    if (status != STATUS_OK)
-        return status;
-    ok = filter->list_count <= 2 && read_network(list[0].text, &low, &high);
-    if (ok && filter->list_count == 2)
-        ok = read_ipv4(list[0].text, &low) && read_network(list[1].text, &unused, &high);
-    if (!ok) {
-        problem_set(parser->problem, "query_type", list[0].at, parser->eaten_end - 1 - list[0].at,
-                    "not an IPv4 network or range");
-        problem_hint(parser->problem, "ipv4_range(\"10.0.0.0/8\")");
-        return STATUS_INVALID;
-    }
-    filter->kind = FILTER_IPV4;
-    filter->low = (struct literal){.kind = LITERAL_NUMBER, .number = low};
-    filter->high = (struct literal){.kind = LITERAL_NUMBER, .number = high};
-    filter->list = NULL;
-    filter->list_count = 0;
-    return STATUS_OK;
-}
-
-/* (a, b), or field:eq_field(b) */
-static enum status parse_relation(struct parser *parser, struct filter *filter,
-                                  enum field_relation relation)
-{
-    struct name_list names;
-    size_t at = parser->now.at;
-    uint32_t wanted = filter->field.len > 0 ? 1 : 2;
-    enum status status = parser_names_in_brackets(parser, &names);
-
-    if (status != STATUS_OK)
-        return status;
-    if (names.count != wanted)
-        return problem_set(parser->problem, "query_syntax", at, parser->eaten_end - at,
-                           "two fields are compared, not %u", names.count + 2 - wanted);
-    filter->kind = FILTER_FIELDS;
-    filter->relation = relation;
-    if (wanted == 2)
-        filter->field = names.items[0];
-    filter->other_field = names.items[wanted - 1];
-    return STATUS_OK;
-}
-
-static enum status parse_eq_field(struct parser *parser, struct filter *filter)
-{
-    return parse_relation(parser, filter, FIELDS_EQUAL);
-}
-
-static enum status parse_lt_field(struct parser *parser, struct filter *filter)
-{
-    return parse_relation(parser, filter, FIELDS_LESS);
-}
-
-static enum status parse_le_field(struct parser *parser, struct filter *filter)
-{
-    return parse_relation(parser, filter, FIELDS_LESS_EQUAL);
-}
-
-static enum status parse_size(struct parser *parser, struct literal *out)
-{
-    enum status status = parser_literal(parser, false, out);
-
-    if (status == STATUS_OK && out->kind != LITERAL_NUMBER && out->kind != LITERAL_SIZE)
-        return problem_set(parser->problem, "query_type", out->at, out->length,
-                           "a length is a number of bytes");
-    return status;
-}
-
-/* (field, low, high), or field:len_range(low, high) */
-static enum status parse_length(struct parser *parser, struct filter *filter)
-{
-    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
-
-    filter->kind = FILTER_LENGTH;
-    if (status == STATUS_OK && filter->field.len == 0) {
-        status = parser_text(parser, "field name", &filter->field);
-        if (status == STATUS_OK)
-            status = parser_expect(parser, SYMBOL_COMMA, ",");
-    }
-    if (slice_is(filter->field, "_msg"))
-        filter->field = (struct slice){0};
     if (status == STATUS_OK)
-        status = parse_size(parser, &filter->low);
-    if (status == STATUS_OK)
-        status = parser_expect(parser, SYMBOL_COMMA, ",");
-    if (status == STATUS_OK)
-        status = parse_size(parser, &filter->high);
-    return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ")") : status;
-}
-
-/* range[1, 5) */
-static enum status parse_range(struct parser *parser, struct filter *filter)
-{
-    enum status status;
-
-    filter->kind = FILTER_RANGE;
-    filter->low_open = parser_at(parser, SYMBOL_LEFT);
-    if (!filter->low_open && !parser_at(parser, SYMBOL_LEFT_BRACKET))
-        return parser_wrong(parser, "[ or (");
-    status = parser_advance(parser);
-    if (status == STATUS_OK)
-        status = parser_literal(parser, false, &filter->low);
-    if (status == STATUS_OK)
-        status = check(parser, filter, &filter->low);
-    if (status == STATUS_OK)
-        status = parser_expect(parser, SYMBOL_COMMA, ",");
-    if (status == STATUS_OK)
-        status = parser_literal(parser, false, &filter->high);
-    if (status == STATUS_OK)
-        status = check(parser, filter, &filter->high);
-    if (status != STATUS_OK)
-        return status;
-    filter->high_open = parser_at(parser, SYMBOL_RIGHT);
-    if (!filter->high_open && !parser_at(parser, SYMBOL_RIGHT_BRACKET))
-        return parser_wrong(parser, "] or )");
-    return parser_advance(parser);
-}
-
-static const struct {
-    const char *name;
-    enum status (*parse)(struct parser *parser, struct filter *filter);
-} functions[] = {
-    {"in", parse_in},
-    {"contains_any", parse_contains_any},
-    {"contains_all", parse_contains_all},
-    {"seq", parse_sequence},
-    {"i", parse_fold},
-    {"ipv4_range", parse_ipv4},
-    {"eq_field", parse_eq_field},
-    {"lt_field", parse_lt_field},
-    {"le_field", parse_le_field},
-    {"len_range", parse_length},
-    {"range", parse_range},
-};
-
-/* Is it a name that an opening bracket touches? */
-static bool at_function(const struct parser *parser)
-{
-    const struct lexer *lexer = &parser->lexer;
-    char next = lexer->at < lexer->text.len ? lexer->text.data[lexer->at] : '\0';
-
-    return parser_at(parser, SYMBOL_TOKEN) &&
-           (next == '(' || (next == '[' && slice_is(parser->now.text, "range")));
-}
-
-static enum status parse_function(struct parser *parser, struct filter *filter)
-{
-    const char *names[COUNT_OF(functions)], *near;
-
-    for (size_t i = 0; i < COUNT_OF(functions); i++) {
-        enum status status;
-
-        names[i] = functions[i].name;
-        if (!slice_is(parser->now.text, functions[i].name))
-            continue;
-        status = parser_advance(parser);
-        return status == STATUS_OK ? functions[i].parse(parser, filter) : status;
-    }
-    near = nearest_name(parser->now.text, names, COUNT_OF(functions));
-    problem_set(parser->problem, "query_syntax", parser->now.at, parser->now.length,
-                "unknown function \"%.*s\"", SLICE_ARG(parser->now.text));
-    if (near != NULL)
-        problem_hint(parser->problem, "%s", near);
-    problem_expected(parser->problem, "function");
-    return STATUS_INVALID;
+        status = value_check_bound(filter->field, &filter->low, parser->problem);
+    return status == STATUS_OK ? check_unit(parser, filter) : status;
 }
 
 /* template:ID or template:=ID */
@@ -654,7 +413,7 @@ static enum status parse_label_match(struct parser *parser, const struct filter 
         if (status == STATUS_OK)
             status = parser_expect(parser, SYMBOL_LEFT, "(");
         if (status == STATUS_OK)
-            status = parse_list(parser, filter, true);
+            status = parse_value_list(parser, filter, true);
     } else {
         return parser_wrong(parser, "=, !=, =~, !~ or in");
     }

@@ -30,6 +30,14 @@ enum status parser_wrong(struct parser *parser, const char *expected)
     return STATUS_INVALID;
 }
 
+enum status parser_no_field(struct parser *parser, const char *hint)
+{
+    problem_set(parser->problem, "query_syntax", parser->now.at, parser->now.length,
+                "a comparison is of a field: which one?");
+    problem_hint(parser->problem, "%s", hint);
+    return STATUS_INVALID;
+}
+
 enum status parser_no_memory(struct parser *parser)
 {
     return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,

@@ -26,6 +26,8 @@ enum status parser_mode(struct parser *parser, enum lexer_mode mode) WARN_UNUSED
 enum status parser_expect(struct parser *parser, enum symbol_kind kind,
                           const char *expected) WARN_UNUSED;
 enum status parser_wrong(struct parser *parser, const char *expected) WARN_UNUSED;
+/* A comparison or range without a field; `hint` shows one with. */
+enum status parser_no_field(struct parser *parser, const char *hint) WARN_UNUSED;
 enum status parser_no_memory(struct parser *parser) WARN_UNUSED;
 /* One level of nesting deeper; give it back by parser->depth--. */
 enum status parser_descend(struct parser *parser) WARN_UNUSED;

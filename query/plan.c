@@ -23,7 +23,7 @@ static const struct filter *conjunct(const struct filter *filter, uint32_t i)
     return i == 0 ? filter : NULL;
 }
 
-static void narrow_range(struct plan *plan, const struct filter *filter)
+static enum status narrow_range(struct plan *plan, const struct filter *filter)
 {
     struct run *run = plan->run;
     struct time_range outer = plan->range;
@@ -33,7 +33,7 @@ static void narrow_range(struct plan *plan, const struct filter *filter)
 
     if (run->range_fixed) { /* the same query over a shifted range */
         run->range_fixed = false;
-        return;
+        return STATUS_OK;
     }
     for (uint32_t i = 0; (part = conjunct(filter, i)) != NULL; i++) {
         struct time_range range;
@@ -41,10 +41,13 @@ static void narrow_range(struct plan *plan, const struct filter *filter)
         if (part->kind != FILTER_TIME)
             continue;
         range = time_filter_range(&part->time, run->zone, end_ns);
+        if (time_filter_check(part, range, run->problem) != STATUS_OK)
+            return STATUS_INVALID;
         /* A subquery's own _time replaces the outer range. */
         plan->range = own || run->depth == 0 ? time_range_and(plan->range, range) : range;
         own = true;
     }
+    return STATUS_OK;
 }
 
 static bool tests_metric(const struct filter *filter)
@@ -108,27 +111,34 @@ static enum status fold_where(struct plan *plan)
 
 /* ---- unknown fields ---- */
 
-static void hint_field(struct run *run, struct slice field)
+static const char *nearest_field(struct slice field)
 {
-    const char *near = nearest_name(field, well_known_field_names, FIELD_ID_WELL_KNOWN_COUNT);
+    return nearest_name(field, well_known_field_names, FIELD_ID_WELL_KNOWN_COUNT);
+}
 
-    if (near != NULL)
-        problem_hint(run->problem, "%s", near);
+static void warn_of_field(struct run *run, struct slice field)
+{
+    const char *near = nearest_field(field);
+
+    run_warn(run, "no row has a field \"%.*s\"%s%s%s", SLICE_ARG(slice_first(field, 64)),
+             near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+             near == NULL ? "" : "\"?");
 }
 
 static enum status unknown_field(void *user, const struct filter *filter)
 {
     struct run *run = user;
-    struct slice field = slice_first(filter->field, 64);
+    const char *near = nearest_field(filter->field);
 
-    if (run->options->strict) {
-        problem_set(run->problem, "unknown_field", filter->at, filter->length,
-                    "no row has a field \"%.*s\"", SLICE_ARG(field));
-        hint_field(run, filter->field);
-        return STATUS_INVALID;
+    if (!run->options->strict) {
+        warn_of_field(run, filter->field);
+        return STATUS_OK;
     }
-    run_warn(run, "no row has a field \"%.*s\"", SLICE_ARG(field));
-    return STATUS_OK;
+    problem_set(run->problem, "unknown_field", filter->at, filter->length,
+                "no row has a field \"%.*s\"", SLICE_ARG(slice_first(filter->field, 64)));
+    if (near != NULL)
+        problem_hint(run->problem, "%s", near);
+    return STATUS_INVALID;
 }
 
 /* ---- values of subqueries ---- */
@@ -244,6 +254,27 @@ static void choose_order(struct plan *plan, enum query_order order)
     }
 }
 
+/* stats by (tennant): one group of nothing, which nobody wanted. Only of the first pipe: those behind it
+ * may look at what it makes. Names with _ are ours. */
+static enum status warn_of_columns(struct plan *plan)
+{
+    struct run *run = plan->run;
+    struct field_set behind = {0}, columns;
+
+    if (plan->pipe_first == plan->tree->pipe_count)
+        return STATUS_OK;
+    if (!pipe_needs(&plan->tree->pipes[plan->pipe_first], &run->names, &run->arena, &behind,
+                    &columns))
+        return no_memory(run);
+    for (uint32_t i = 0; i < columns.count; i++) {
+        struct slice name = names_text(&run->names, columns.fields[i]);
+
+        if (names_is_local(columns.fields[i]) && !slice_starts(name, slice_of("_")))
+            warn_of_field(run, name);
+    }
+    return STATUS_OK;
+}
+
 /* From the end to the front: what each pipe must still be given. */
 static enum status find_needed(struct plan *plan)
 {
@@ -263,7 +294,7 @@ static enum status find_needed(struct plan *plan)
         behind = before;
     }
     plan->scanned = behind;
-    return STATUS_OK;
+    return warn_of_columns(plan);
 }
 
 static void resolve_range(struct plan *plan)
@@ -293,7 +324,9 @@ enum status plan_make(struct run *run, const struct query_tree *tree, struct tim
         return problem_set(run->problem, "query_limit", 0, 0, "subqueries nested more than %d deep",
                            SUBQUERY_DEPTH_MAX);
     *plan = (struct plan){.run = run, .tree = tree, .range = range};
-    narrow_range(plan, tree->filter);
+    status = narrow_range(plan, tree->filter);
+    if (status != STATUS_OK)
+        return status;
     choose_table(plan, tree->filter);
     resolve_range(plan);
     status = compile_filters(plan);

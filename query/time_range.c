@@ -89,6 +89,18 @@ struct time_range time_filter_range(const struct time_filter *filter, const stru
     return range;
 }
 
+enum status time_filter_check(const struct filter *filter, struct time_range range,
+                              struct query_problem *problem)
+{
+    if (filter->time.form != TIME_RANGE || range.min_ns < range.max_ns)
+        return STATUS_OK;
+    problem_set(problem, "query_type", filter->at, filter->length,
+                "the range of time is empty: it ends before it begins");
+    problem_hint(problem, "_time:[%.*s, %.*s)", SLICE_ARG(slice_first(filter->time.high.text, 40)),
+                 SLICE_ARG(slice_first(filter->time.low.text, 40)));
+    return STATUS_INVALID;
+}
+
 struct time_range time_range_and(struct time_range a, struct time_range b)
 {
     return (struct time_range){a.min_ns > b.min_ns ? a.min_ns : b.min_ns,

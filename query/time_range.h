@@ -5,6 +5,7 @@
 
 #include "base/zone.h"
 #include "query/ast.h"
+#include "query/problem.h"
 
 #include <stdint.h>
 
@@ -21,6 +22,10 @@ struct time_range {
  *   [A, B]         B's period is inside         [A, B)         ends where B begins */
 struct time_range time_filter_range(const struct time_filter *filter, const struct zone *zone,
                                     int64_t end_ns);
+
+/* INVALID if `range`, which is that of the filter, is an interval that holds nothing: [B, A]. */
+enum status time_filter_check(const struct filter *filter, struct time_range range,
+                              struct query_problem *problem) WARN_UNUSED;
 
 /* What both hold; an empty range has max <= min. */
 struct time_range time_range_and(struct time_range a, struct time_range b);

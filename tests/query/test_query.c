@@ -478,7 +478,25 @@ static void test_problems(void **unused)
     assert_int_equal(problem.at, 0);
     answer_free(&answer);
     answer_of(&fixture, "tenat:x", NULL, &answer);
-    assert_string_equal(answer.warning, "no row has a field \"tenat\"");
+    assert_string_equal(answer.warning, "no row has a field \"tenat\"; did you mean \"tenant\"?");
+    answer_free(&answer);
+    answer_of(&fixture, "* | stats by (tennant) count() as n", NULL, &answer);
+    assert_string_equal(answer.warning,
+                        "no row has a field \"tennant\"; did you mean \"tenant\"?");
+    answer_free(&answer);
+    answer_of(&fixture, "* | stats by (tenant) count() as made | where made:>0 | sort by (made)", NULL,
+              &answer);
+    assert_string_equal(answer.warning, "");
+    answer_free(&answer);
+    assert_int_equal(answer_try(&fixture, "a _time:[2026-03-02, 2026-03-01]", NULL, &answer, &problem),
+                     STATUS_INVALID);
+    assert_int_equal(problem.at, 2);
+    assert_string_equal(problem.hint, "_time:[2026-03-01, 2026-03-02)");
+    answer_free(&answer);
+    assert_int_equal(answer_try(&fixture, "a or _time:[5m, 1h]", NULL, &answer, &problem),
+                     STATUS_INVALID);
+    answer_free(&answer);
+    answer_of(&fixture, "_time:[2026-03-02, 2026-03-02] _time:[1h, 5m]", NULL, &answer);
     answer_free(&answer);
     assert_int_equal(answer_try(&fixture, "* | stats by (_msg, bytes) count() n, values(path) v",
                                 &small, &answer, &problem), STATUS_TOO_LARGE);

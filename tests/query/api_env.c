@@ -255,10 +255,9 @@ void api_env_require(const struct buf *body, const char *part)
         fail_msg("\"%s\" is not in:\n%s", part, body->data);
 }
 
-/* 60,000 rows of 512 bytes: more than sockets and our buffer take. */
 void api_env_append_many(struct api_env *env)
 {
-    enum { COUNT = 60000, LENGTH = 512 };
+    enum { COUNT = API_ENV_MANY, LENGTH = 512 };
     struct event_source source = source_of(2, "big1", "proxy", "/log/big.log");
     struct row *rows = calloc(COUNT, sizeof(*rows));
     char *text = malloc((size_t)COUNT * (LENGTH + 1));

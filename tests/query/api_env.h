@@ -15,6 +15,8 @@
 #define T0     INT64_C(1772459940000000000) /* 2026-03-02T13:59:00Z */
 #define SECOND INT64_C(1000000000)
 
+enum { API_ENV_MANY = 20000 }; /* rows of 512 bytes: 10 MB */
+
 struct store;
 
 struct row {
@@ -48,7 +50,7 @@ void api_env_set_up(void *env, struct http_server *server);
 void api_env_append_web(struct api_env *env, const struct row *rows, size_t count);
 /* A row of web1 that is still open: it is replaced by the next append, and durable on return. */
 void api_env_append_open(struct api_env *env, const struct row *row);
-/* 60,000 rows of 512 bytes with role proxy: more than sockets and our buffer take. */
+/* API_ENV_MANY rows of 512 bytes with role proxy: more than sockets and our buffer take. */
 void api_env_append_many(struct api_env *env);
 
 /* GET `path` with parameters "name", "value", ..., NULL; values are encoded here. */

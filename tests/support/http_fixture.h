@@ -27,7 +27,8 @@ void http_fixture_start(struct http_fixture *fixture, struct http_server_options
                         http_fixture_setup *setup, void *user);
 void http_fixture_stop(struct http_fixture *fixture);
 
-/* A connected socket; reads on it give up after 5 s. */
+/* A connected socket; reads on it give up after 5 s. What is not read holds the server up soon: the kernel
+ * takes 128 KiB on this side, not megabytes. */
 int http_fixture_connect(const struct http_fixture *fixture);
 void http_fixture_send(int fd, const char *text);
 /* Read until the peer closes, `until` (NULL: nothing) has come, or time is up; NUL-terminated. */

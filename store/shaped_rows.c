@@ -140,28 +140,25 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
 }
 
 enum {
-    PREFETCH_EVENT = 12, /* rows ahead: rows in time order lie anywhere in memory */
-    PREFETCH_LINE = 6,
+    WINDOW_ROWS = 16384,
+    PREFETCH_ROW = 24, /* rows ahead */
+    PREFETCH_EVENT = 16,
+    PREFETCH_LINE = 8,
 };
 
-static void prefetch(const struct segment_content *content, uint64_t row)
-{
-    const struct event *event;
-
-    if (row + PREFETCH_EVENT < content->row_count)
-        __builtin_prefetch(content->rows[row + PREFETCH_EVENT].event);
-    if (row + PREFETCH_LINE >= content->row_count)
-        return;
-    event = content->rows[row + PREFETCH_LINE].event;
-    for (size_t i = 0; i < event->bytes.len && i < 256; i += 64)
-        __builtin_prefetch(event->bytes.data + i);
-}
-
-/* What it takes to read one row after the other. */
+/* What it takes to read one row after the other.
+ *
+ * Rows are read window by window, and inside a window source by source: the rows of a source were
+ * written one after the other, look alike, and take the same paths through the tree. In order of time
+ * they lie anywhere in memory, and the processor foresees neither what is read next nor where a line
+ * branches off: that cost a fifth of the time of this pass. */
 struct shape_reader {
     struct line_shape shape;
     struct shape_tree tree;
     struct event_field room[EVENT_FIELDS_MAX];
+    uint32_t *next;               /* by source: the place of its next row in `order` */
+    uint32_t source[WINDOW_ROWS]; /* of each row of the window */
+    uint32_t order[WINDOW_ROWS];  /* rows of the window by source */
 };
 
 /* A row that the tree does not know, the long way; then the tree knows its template. */
@@ -190,7 +187,6 @@ static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
     uint32_t value_count;
 
     rows->first_value[row] = rows->value_count;
-    rows->bytes[row] = event.bytes.data;
     if (!reserve_values(rows, ROW_WORDS_MAX))
         return false;
     event.fields = segment_row_fields(rows->content, from, reader->room);
@@ -203,21 +199,99 @@ static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
     return true;
 }
 
+/* List the rows of a window by source, each source's in their order. */
+static void list_by_source(struct shape_reader *reader, struct shaped_rows *rows, uint64_t first,
+                           uint32_t count)
+{
+    const struct segment_content *content = rows->content;
+    const struct segment_row *from = content->rows + first;
+    uint32_t sum = 0;
+
+    memset(reader->next, 0, content->source_count * sizeof(*reader->next));
+    for (uint32_t i = 0; i < count; i++) {
+        const struct event *event = from[i].event;
+
+        if (i + PREFETCH_EVENT < count)
+            __builtin_prefetch(from[i + PREFETCH_EVENT].event);
+        rows->bytes[first + i] = event->bytes.data;
+        reader->source[i] = event->source;
+        reader->next[event->source]++;
+    }
+    for (uint32_t i = 0; i < content->source_count; i++) {
+        uint32_t next = sum;
+
+        sum += reader->next[i];
+        reader->next[i] = next;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        reader->order[reader->next[reader->source[i]]++] = i;
+}
+
+static bool read_window(struct shaped_rows *rows, struct shape_reader *reader,
+                        const struct field_sampler *sampler, uint64_t first, uint32_t count)
+{
+    const char **bytes = rows->bytes + first;
+    const struct segment_row *from = rows->content->rows + first;
+
+    list_by_source(reader, rows, first, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + PREFETCH_ROW < count)
+            __builtin_prefetch(&from[reader->order[i + PREFETCH_ROW]]);
+        if (i + PREFETCH_EVENT < count)
+            __builtin_prefetch(from[reader->order[i + PREFETCH_EVENT]].event);
+        if (i + PREFETCH_LINE < count)
+            __builtin_prefetch(bytes[reader->order[i + PREFETCH_LINE]]);
+        if (!read_row(rows, reader, sampler, first + reader->order[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Number the templates as they come in the order of the rows: what is written does not depend on the
+ * order of reading. */
+static bool number_templates(struct shaped_rows *rows)
+{
+    uint32_t *numbers = malloc(((size_t)rows->table.count + 1) * sizeof(*numbers)), count = 0;
+    bool fine;
+
+    if (numbers == NULL)
+        return false;
+    memset(numbers, 0xff, rows->table.count * sizeof(*numbers));
+    for (uint64_t row = 0; row < rows->content->row_count; row++) {
+        uint32_t template = rows->templates[row];
+
+        if (template == TEMPLATE_NONE)
+            continue;
+        if (numbers[template] == TEMPLATE_NONE)
+            numbers[template] = count++;
+        rows->templates[row] = numbers[template];
+    }
+    fine = template_table_renumber(&rows->table, numbers);
+    free(numbers);
+    return fine;
+}
+
 static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sampler)
 {
     const struct segment_content *content = rows->content;
     struct shape_reader *reader = malloc(sizeof(*reader));
-    bool fine = reader != NULL &&
-                shape_tree_init(&reader->tree, &rows->table, content->format_count);
+    bool fine;
 
-    for (uint64_t row = 0; row < content->row_count && fine; row++) {
-        prefetch(content, row);
-        fine = read_row(rows, reader, sampler, row);
+    if (reader == NULL)
+        return false;
+    reader->next = calloc((size_t)content->source_count + 1, sizeof(*reader->next));
+    fine = shape_tree_init(&reader->tree, &rows->table, content->format_count) &&
+           reader->next != NULL;
+    for (uint64_t row = 0; row < content->row_count && fine; row += WINDOW_ROWS) {
+        uint64_t left = content->row_count - row;
+
+        fine = read_window(rows, reader, sampler, row,
+                           left < WINDOW_ROWS ? (uint32_t)left : WINDOW_ROWS);
     }
-    if (reader != NULL)
-        shape_tree_release(&reader->tree);
+    shape_tree_release(&reader->tree);
+    free(reader->next);
     free(reader);
-    return fine;
+    return fine && number_templates(rows);
 }
 
 static uint32_t family_of(const struct shaped_rows *rows, uint64_t row)

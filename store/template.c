@@ -217,3 +217,21 @@ uint32_t template_table_get(struct template_table *table, const struct line_shap
     table->places[place] = table->count;
     return table->count++;
 }
+
+bool template_table_renumber(struct template_table *table, const uint32_t *numbers)
+{
+    struct template **moved = malloc(((size_t)table->capacity + 1) * sizeof(*moved));
+
+    if (moved == NULL)
+        return false;
+    for (uint32_t i = 0; i < table->count; i++) {
+        assert(numbers[i] < table->count);
+        moved[numbers[i]] = table->templates[i];
+    }
+    for (uint32_t i = 0; i < table->place_count; i++)
+        if (table->places[i] != TEMPLATE_NONE)
+            table->places[i] = numbers[table->places[i]];
+    free(table->templates);
+    table->templates = moved;
+    return true;
+}

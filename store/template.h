@@ -26,7 +26,7 @@ struct template {
 
 struct template_table {
     struct arena arena;
-    struct template **templates; /* in order of first use */
+    struct template **templates; /* in order of first use, until they are renumbered */
     uint32_t *places;            /* open addressing; TEMPLATE_NONE: free */
     uint32_t count, capacity, place_count;
 };
@@ -38,6 +38,10 @@ void template_table_release(struct template_table *table);
  * TEMPLATE_NONE: no memory, or the limit was reached. */
 uint32_t template_table_get(struct template_table *table, const struct line_shape *shape,
                             struct slice bytes, uint32_t format);
+
+/* Template i becomes template numbers[i]; each number below the count is there once. False without
+ * memory: nothing has changed. */
+bool template_table_renumber(struct template_table *table, const uint32_t *numbers);
 
 static inline uint32_t template_gap_start(const struct template *template, uint32_t gap)
 {

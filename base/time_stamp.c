@@ -337,6 +337,21 @@ size_t stamp_parse_clf(struct slice text, struct stamp *out)
     return finish(&reader, text.data, &clock, out);
 }
 
+/* Behind day and month: a year if one stands there, then the time of day. */
+static size_t finish_after_day(struct reader *reader, const char *start, struct clock *clock,
+                               struct stamp *out)
+{
+    if (left(reader) >= 5 && reader->at[2] != ':') {
+        out->has_year = true;
+        if (!take_year(reader, clock) || !take_char(reader, ' '))
+            return 0;
+    }
+    if (!take_clock(reader, clock))
+        return 0;
+    take_fraction(reader, clock);
+    return finish(reader, start, clock, out);
+}
+
 size_t stamp_parse_syslog(struct slice text, struct stamp *out)
 {
     struct reader reader = reader_of(text);
@@ -346,15 +361,7 @@ size_t stamp_parse_syslog(struct slice text, struct stamp *out)
     if (!take_month(&reader, &clock) || !take_char(&reader, ' ') || !take_day(&reader, &clock) ||
         !take_char(&reader, ' '))
         return 0;
-    if (left(&reader) >= 5 && reader.at[2] != ':') {
-        out->has_year = true;
-        if (!take_year(&reader, &clock) || !take_char(&reader, ' '))
-            return 0;
-    }
-    if (!take_clock(&reader, &clock))
-        return 0;
-    take_fraction(&reader, &clock);
-    return finish(&reader, text.data, &clock, out);
+    return finish_after_day(&reader, text.data, &clock, out);
 }
 
 size_t stamp_parse_redis(struct slice text, struct stamp *out)
@@ -366,15 +373,7 @@ size_t stamp_parse_redis(struct slice text, struct stamp *out)
     if (!take_day(&reader, &clock) || !take_char(&reader, ' ') || !take_month(&reader, &clock) ||
         !take_char(&reader, ' '))
         return 0;
-    if (left(&reader) >= 5 && reader.at[2] != ':') {
-        out->has_year = true;
-        if (!take_year(&reader, &clock) || !take_char(&reader, ' '))
-            return 0;
-    }
-    if (!take_clock(&reader, &clock))
-        return 0;
-    take_fraction(&reader, &clock);
-    return finish(&reader, text.data, &clock, out);
+    return finish_after_day(&reader, text.data, &clock, out);
 }
 
 /* "Wed": any three letters; a wrong weekday is the writer's business. */

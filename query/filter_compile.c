@@ -321,9 +321,10 @@ static enum status compile_set(struct filter_compiler *compiler, const struct fi
     return STATUS_OK;
 }
 
-/* Values of typed fields one by one: 1s is in(1000ms). */
-static enum status compile_typed_list(struct filter_compiler *compiler,
-                                      const struct filter *filter, struct predicate *out)
+/* One test per text of the list. Values of typed fields are values: 1s is in(1000ms). */
+static enum status compile_each(struct filter_compiler *compiler, const struct filter *filter,
+                                enum predicate_kind kind, enum text_match match,
+                                struct predicate *out)
 {
     const struct predicate **children =
         arena_new(compiler->arena, const struct predicate *, filter->list_count + 1);
@@ -336,12 +337,13 @@ static enum status compile_typed_list(struct filter_compiler *compiler,
         if (child == NULL)
             return no_memory(compiler);
         child->field = out->field;
-        child->match = TEXT_EXACT;
+        child->match = match;
         child->text = filter->list[i].text;
-        (void)compile_value(filter, &filter->list[i], child);
+        if (match == TEXT_EXACT)
+            (void)compile_value(filter, &filter->list[i], child);
         children[i] = child;
     }
-    out->kind = PRED_OR;
+    out->kind = kind;
     out->children = children;
     out->child_count = filter->list_count;
     return STATUS_OK;
@@ -364,7 +366,7 @@ static enum status compile_in(struct filter_compiler *compiler, const struct fil
     const struct slice *texts;
 
     if (type == VALUE_LEVEL || is_number_type(type))
-        return compile_typed_list(compiler, filter, out);
+        return compile_each(compiler, filter, PRED_OR, TEXT_EXACT, out);
     texts = list_texts(compiler, filter);
     return texts == NULL ? no_memory(compiler)
                          : compile_set(compiler, filter, texts, filter->list_count, out);
@@ -385,40 +387,16 @@ static enum status compile_in_query(struct filter_compiler *compiler, const stru
     return status == STATUS_OK ? compile_set(compiler, filter, texts, count, out) : status;
 }
 
-static enum status compile_phrases(struct filter_compiler *compiler, const struct filter *filter,
-                                   enum predicate_kind kind, struct predicate *out)
-{
-    const struct predicate **children =
-        arena_new(compiler->arena, const struct predicate *, filter->list_count + 1);
-
-    if (children == NULL)
-        return no_memory(compiler);
-    for (uint32_t i = 0; i < filter->list_count; i++) {
-        struct predicate *child = predicate_new(compiler, PRED_TEXT);
-
-        if (child == NULL)
-            return no_memory(compiler);
-        child->field = out->field;
-        child->match = TEXT_PHRASE;
-        child->text = filter->list[i].text;
-        children[i] = child;
-    }
-    out->kind = kind;
-    out->children = children;
-    out->child_count = filter->list_count;
-    return STATUS_OK;
-}
-
 static enum status compile_contains_any(struct filter_compiler *compiler,
                                         const struct filter *filter, struct predicate *out)
 {
-    return compile_phrases(compiler, filter, PRED_OR, out);
+    return compile_each(compiler, filter, PRED_OR, TEXT_PHRASE, out);
 }
 
 static enum status compile_contains_all(struct filter_compiler *compiler,
                                         const struct filter *filter, struct predicate *out)
 {
-    return compile_phrases(compiler, filter, PRED_AND, out);
+    return compile_each(compiler, filter, PRED_AND, TEXT_PHRASE, out);
 }
 
 static enum status compile_sequence(struct filter_compiler *compiler, const struct filter *filter,

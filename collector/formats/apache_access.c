@@ -5,24 +5,6 @@
 #include "collector/formats/log_pattern.h"
 #include "collector/formats/scan.h"
 
-static enum status compile(const struct format_settings *settings, struct arena *arena,
-                           const void **out, struct error *err)
-{
-    struct log_pattern *pattern;
-    enum status status;
-
-    *out = NULL;
-    if (settings->log_format.len == 0)
-        return STATUS_OK;
-    pattern = arena_new(arena, struct log_pattern, 1);
-    if (pattern == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for LogFormat");
-    status = log_pattern_compile_apache(settings->log_format, pattern, err);
-    if (status == STATUS_OK)
-        *out = pattern;
-    return status;
-}
-
 /* `**seconds/microseconds**`, a number with a point (seconds), or an integer: microseconds, since
  * %D is what is used, unless the source says otherwise. */
 static void add_tail(const struct format_context *context, struct slice event, struct slice tail,
@@ -96,5 +78,5 @@ const struct format format_apache_access = {
         "agent request_id server tenant",
     .parse = parse,
     .detect = detect,
-    .compile = compile,
+    .compile = log_pattern_compile_apache,
 };

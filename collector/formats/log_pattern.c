@@ -84,7 +84,7 @@ static enum status add_step(struct log_pattern *out, enum log_value value, struc
     return STATUS_OK;
 }
 
-enum status log_pattern_compile_nginx(struct slice text, struct log_pattern *out, struct error *err)
+static enum status compile_nginx(struct slice text, struct log_pattern *out, struct error *err)
 {
     struct slice rest = text;
 
@@ -166,8 +166,7 @@ static enum status add_directive(struct slice *rest, struct slice text, struct l
     return add_step(out, LOG_LITERAL, SLICE_LITERAL("]"), err);
 }
 
-enum status log_pattern_compile_apache(struct slice text, struct log_pattern *out,
-                                       struct error *err)
+static enum status compile_apache(struct slice text, struct log_pattern *out, struct error *err)
 {
     struct slice rest = text;
 
@@ -191,6 +190,40 @@ enum status log_pattern_compile_apache(struct slice text, struct log_pattern *ou
             return status;
     }
     return STATUS_OK;
+}
+
+/* What the source sets, NULL if it sets none. */
+static enum status compile_setting(struct slice text, struct arena *arena,
+                                   enum status (*compile)(struct slice text,
+                                                          struct log_pattern *out,
+                                                          struct error *err),
+                                   const void **out, struct error *err)
+{
+    struct log_pattern *pattern;
+    enum status status;
+
+    *out = NULL;
+    if (text.len == 0)
+        return STATUS_OK;
+    pattern = arena_new(arena, struct log_pattern, 1);
+    if (pattern == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for log_format");
+    status = compile(text, pattern, err);
+    if (status == STATUS_OK)
+        *out = pattern;
+    return status;
+}
+
+enum status log_pattern_compile_nginx(const struct format_settings *settings, struct arena *arena,
+                                      const void **out, struct error *err)
+{
+    return compile_setting(settings->log_format, arena, compile_nginx, out, err);
+}
+
+enum status log_pattern_compile_apache(const struct format_settings *settings, struct arena *arena,
+                                       const void **out, struct error *err)
+{
+    return compile_setting(settings->log_format, arena, compile_apache, out, err);
 }
 
 /* Cut the lines into values. Two literals in a row are eaten one after the other. */

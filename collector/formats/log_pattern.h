@@ -49,11 +49,12 @@ struct log_pattern {
     } steps[PATTERN_STEPS_MAX];
 };
 
-/* `text` must live as long as the pattern. Errors: TOO_LARGE, INVALID (names the byte). */
-enum status log_pattern_compile_nginx(struct slice text, struct log_pattern *out,
-                                      struct error *err) WARN_UNUSED;
-enum status log_pattern_compile_apache(struct slice text, struct log_pattern *out,
-                                       struct error *err) WARN_UNUSED;
+/* `compile` of the formats: the pattern of the source's `log_format`, in the arena; NULL if it sets none.
+ * The text of the setting must live as long. Errors: TOO_LARGE, INVALID (names the byte), NO_MEMORY. */
+enum status log_pattern_compile_nginx(const struct format_settings *settings, struct arena *arena,
+                                      const void **out, struct error *err) WARN_UNUSED;
+enum status log_pattern_compile_apache(const struct format_settings *settings, struct arena *arena,
+                                       const void **out, struct error *err) WARN_UNUSED;
 
 /* Match the line and add its fields; INVALID if it does not fit or has no status. */
 enum status log_pattern_parse(const struct log_pattern *pattern,

@@ -5,24 +5,6 @@
 #include "collector/formats/log_pattern.h"
 #include "collector/formats/scan.h"
 
-static enum status compile(const struct format_settings *settings, struct arena *arena,
-                           const void **out, struct error *err)
-{
-    struct log_pattern *pattern;
-    enum status status;
-
-    *out = NULL;
-    if (settings->log_format.len == 0)
-        return STATUS_OK;
-    pattern = arena_new(arena, struct log_pattern, 1);
-    if (pattern == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for log_format");
-    status = log_pattern_compile_nginx(settings->log_format, pattern, err);
-    if (status == STATUS_OK)
-        *out = pattern;
-    return status;
-}
-
 /* What people put behind the agent: X-Forwarded-For in quotes, $request_time, then the upstream's
  * time (which can be a list). */
 static enum status parse_combined(const struct format_context *context, struct slice event,
@@ -70,5 +52,5 @@ const struct format format_nginx_access = {
               "tenant",
     .parse = parse,
     .detect = detect,
-    .compile = compile,
+    .compile = log_pattern_compile_nginx,
 };

@@ -17,11 +17,11 @@ enum { DENSE_BUCKETS_MAX = 65536 };
 
 /* Numbers distinct cells as they come. */
 struct numbering {
-    struct arena *arena;
     uint32_t *slots; /* code + 1, 0: free; a power of two of them */
     uint32_t slot_count;
-    struct cell *cells;
+    struct cell *cells; /* of each code */
     uint32_t count;
+    uint32_t *codes; /* of each selected row: the caller's to fill */
 };
 
 static enum status no_memory(struct error *err)
@@ -30,17 +30,27 @@ static enum status no_memory(struct error *err)
                      "a group key needs more memory than the query may use: group by fewer values");
 }
 
-static enum status numbering_init(struct numbering *numbering, struct arena *arena,
-                                  uint32_t count_max, struct error *err)
+static enum status numbering_init(struct numbering *numbering, struct view *view,
+                                  struct error *err)
 {
-    uint32_t slots = 16;
+    uint32_t slots = 16, count_max = view_selected_count(view);
+    struct arena *arena = view_arena(view);
 
     while (slots < count_max * 2)
         slots *= 2;
-    *numbering = (struct numbering){.arena = arena, .slot_count = slots};
+    *numbering = (struct numbering){.slot_count = slots};
     numbering->slots = arena_new(arena, uint32_t, slots);
     numbering->cells = arena_new(arena, struct cell, count_max + 1);
-    return numbering->slots == NULL || numbering->cells == NULL ? no_memory(err) : STATUS_OK;
+    numbering->codes = arena_new(arena, uint32_t, count_max + 1);
+    return numbering->slots == NULL || numbering->cells == NULL || numbering->codes == NULL
+               ? no_memory(err)
+               : STATUS_OK;
+}
+
+static struct key_codes key_codes_of(const struct numbering *numbering)
+{
+    return (struct key_codes){
+        .codes = numbering->codes, .count = numbering->count, .cells = numbering->cells};
 }
 
 static uint64_t cell_hash(const struct cell *cell)
@@ -165,18 +175,15 @@ static enum status sparse_dict_codes(const struct group_key *key, struct view *v
                                      struct key_codes *out, struct error *err)
 {
     uint32_t count = view_selected_count(view);
-    uint32_t *codes = arena_new(view_arena(view), uint32_t, count + 1);
     struct numbering numbering;
-    enum status status = numbering_init(&numbering, view_arena(view), count, err);
+    enum status status = numbering_init(&numbering, view, err);
 
     if (status != STATUS_OK)
         return status;
-    if (codes == NULL)
-        return no_memory(err);
     for (uint32_t i = 0; i < count; i++) {
         struct cell code = cell_int(column->codes[rows[i]], VALUE_INT);
 
-        codes[i] = number_cell(&numbering, &code);
+        numbering.codes[i] = number_cell(&numbering, &code);
     }
     for (uint32_t i = 0; i < numbering.count; i++) {
         uint32_t code = (uint32_t)numbering.cells[i].whole;
@@ -186,8 +193,7 @@ static enum status sparse_dict_codes(const struct group_key *key, struct view *v
 
         numbering.cells[i] = bucket_of(key, &cell, view_arena(view));
     }
-    *out = (struct key_codes){
-        .codes = codes, .count = numbering.count, .cells = numbering.cells};
+    *out = key_codes_of(&numbering);
     return STATUS_OK;
 }
 
@@ -196,23 +202,19 @@ static enum status value_codes(const struct group_key *key, struct view *view,
                                struct key_codes *out, struct error *err)
 {
     uint32_t count = view_selected_count(view);
-    uint32_t *codes = arena_new(view_arena(view), uint32_t, count + 1);
     struct numbering numbering;
-    enum status status = numbering_init(&numbering, view_arena(view), count, err);
+    enum status status = numbering_init(&numbering, view, err);
 
     if (status != STATUS_OK)
         return status;
-    if (codes == NULL)
-        return no_memory(err);
     for (uint32_t i = 0; i < count; i++) {
         struct cell cell = cell_of(column, rows[i]);
 
         if (key->bucket != BUCKET_NONE)
             cell = bucket_of(key, &cell, view_arena(view));
-        codes[i] = number_cell(&numbering, &cell);
+        numbering.codes[i] = number_cell(&numbering, &cell);
     }
-    *out = (struct key_codes){
-        .codes = codes, .count = numbering.count, .cells = numbering.cells};
+    *out = key_codes_of(&numbering);
     return STATUS_OK;
 }
 
@@ -254,21 +256,18 @@ static enum status zone_time_codes(const struct group_key *key, struct run *run,
 {
     int64_t step_ns = (int64_t)key->step.number, anchor_ns = time_anchor(key, step_ns);
     uint32_t count = view_selected_count(view), code = 0;
-    uint32_t *codes = arena_new(view_arena(view), uint32_t, count + 1);
     int64_t begin_ns = 0, next_ns = 0; /* of the last row's bucket */
     struct numbering numbering;
-    enum status status = numbering_init(&numbering, view_arena(view), count, err);
+    enum status status = numbering_init(&numbering, view, err);
 
     if (status != STATUS_OK)
         return status;
-    if (codes == NULL)
-        return no_memory(err);
     for (uint32_t i = 0; i < count; i++) {
         struct cell cell = cell_of(column, rows[i]);
 
         if (cell.kind != CELL_INT) {
             cell = cell_null();
-            codes[i] = number_cell(&numbering, &cell);
+            numbering.codes[i] = number_cell(&numbering, &cell);
             continue;
         }
         if (next_ns == begin_ns || cell.whole < begin_ns || cell.whole >= next_ns) {
@@ -278,10 +277,9 @@ static enum status zone_time_codes(const struct group_key *key, struct run *run,
             bucket = cell_int(begin_ns, VALUE_TIME);
             code = number_cell(&numbering, &bucket);
         }
-        codes[i] = code;
+        numbering.codes[i] = code;
     }
-    *out = (struct key_codes){
-        .codes = codes, .count = numbering.count, .cells = numbering.cells};
+    *out = key_codes_of(&numbering);
     return STATUS_OK;
 }
 

@@ -2,9 +2,10 @@
  * same rows and answers; the present writer gives the same bytes for the same rows; a version of the
  * future costs its own rows only, with a sentence.
  *
- * tests/golden/segment/v<N>.seg holds the rows of make_rows(), which must never change. After a change
- * of the format: GOLDEN_WRITE=1 test_store_segment_golden writes the file of the present version anew;
- * those of older versions are never written again. */
+ * tests/golden/segment/v<N>.seg holds the rows of make_rows(), which must never change; since version 5
+ * v<N>_values.seg has them with sizes and durations, so that the segment adds up values, too. After a
+ * change of the format: GOLDEN_WRITE=1 test_store_segment_golden writes the files of the present version
+ * anew; those of older versions are never written again. */
 #include "store/row_set.h"
 #include "store/segment.h"
 #include "store/segment_format.h"
@@ -18,14 +19,14 @@
 
 #include <cmocka.h>
 
-enum { ROWS = 3000, SAMPLES = 200, LINE_MAX = 160 };
+enum { ROWS = 3000, SAMPLES = 200, LINE_MAX = 160, FIELDS_MAX = 5, VERSION_VALUES = 5 };
 
 struct golden {
     struct test_names names;
     struct event_source source[2];
     struct slice formats[2];
     char lines[ROWS][LINE_MAX];
-    struct event_field event_fields[ROWS][3];
+    struct event_field event_fields[ROWS][FIELDS_MAX];
     struct event events[ROWS];
     struct segment_row rows[ROWS];
     struct sample samples[SAMPLES];
@@ -34,9 +35,9 @@ struct golden {
     struct segment_content content;
 };
 
-/* Four kinds of lines: a large family with numbers, addresses and ids; one with a text; a small one
- * with a decimal; now and then one that is like no other. */
-static void write_line(char *out, uint32_t i)
+/* Four kinds of lines: a large family with numbers, addresses and ids, with `values` and a duration;
+ * one with a text; a small one with a decimal; now and then one that is like no other. */
+static void write_line(char *out, uint32_t i, bool values)
 {
     uint32_t x = i * 2654435761u; /* spreads small numbers: Knuth, TAOCP 3, 6.4 */
 
@@ -48,14 +49,37 @@ static void write_line(char *out, uint32_t i)
     else if (i % 3 == 0)
         (void)snprintf(out, LINE_MAX, "user=name%c%c did \"%s\" in app %u", (int)('a' + x % 26),
                        (int)('a' + i % 5), i % 2 == 0 ? "open form" : "close case", i % 40);
-    else
-        (void)snprintf(out, LINE_MAX,
-                       "10.%u.%u.%u GET /a/domain%u/item/%08x%08x HTTP/1.1 %u %u", x % 200, i % 250,
-                       x % 11, i % 30, x, x ^ i, i % 20 == 0 ? 500 : 200, 100 + x % 9000);
+    else {
+        int len = snprintf(out, LINE_MAX,
+                           "10.%u.%u.%u GET /a/domain%u/item/%08x%08x HTTP/1.1 %u %u", x % 200,
+                           i % 250, x % 11, i % 30, x, x ^ i, i % 20 == 0 ? 500 : 200,
+                           100 + x % 9000);
+
+        if (values)
+            (void)snprintf(out + len, LINE_MAX - (size_t)len, " %u.%03u", x % 3, i % 1000);
+    }
+}
+
+/* The size and the duration that stand behind the status. */
+static uint32_t add_values(const char *line, const char *size, struct event_field *fields)
+{
+    const char *duration = strchr(size, ' ') + 1;
+
+    fields[0] = (struct event_field){.field = FIELD_ID_BYTES,
+                                     .type = FIELD_BYTES,
+                                     .unit = UNIT_BYTES,
+                                     .start = (uint32_t)(size - line),
+                                     .len = (uint32_t)(duration - 1 - size)};
+    fields[1] = (struct event_field){.field = FIELD_ID_DURATION,
+                                     .type = FIELD_DURATION,
+                                     .unit = UNIT_SECONDS,
+                                     .start = (uint32_t)(duration - line),
+                                     .len = (uint32_t)strlen(duration)};
+    return 2;
 }
 
 /* The status of a request, the user of an action, and a computed tenant of every third row. */
-static uint32_t add_fields(struct golden *golden, uint32_t i)
+static uint32_t add_fields(struct golden *golden, uint32_t i, bool values)
 {
     struct event_field *fields = golden->event_fields[i];
     const char *line = golden->lines[i], *at = strstr(line, "HTTP/1.1 ");
@@ -64,6 +88,8 @@ static uint32_t add_fields(struct golden *golden, uint32_t i)
     if (at != NULL)
         fields[count++] = (struct event_field){.field = FIELD_ID_STATUS, .type = FIELD_INT,
                                                .start = (uint32_t)(at + 9 - line), .len = 3};
+    if (at != NULL && values)
+        count += add_values(line, at + 13, fields + count);
     else if (strncmp(line, "user=", 5) == 0)
         fields[count++] = (struct event_field){.field = FIELD_ID_USER, .start = 5, .len = 6};
     if (i % 3 == 0)
@@ -73,14 +99,14 @@ static uint32_t add_fields(struct golden *golden, uint32_t i)
     return count;
 }
 
-static void make_rows(struct golden *golden)
+static void make_rows(struct golden *golden, bool values)
 {
     uint64_t offsets[2] = {0, 0};
 
     for (uint32_t i = 0; i < ROWS; i++) {
         uint32_t source = i % 5 == 0;
 
-        write_line(golden->lines[i], i);
+        write_line(golden->lines[i], i, values);
         golden->events[i] = (struct event){
             .time_ns = FIXTURE_TIME_NS + (int64_t)i * 20000000 + i % 7,
             .bytes = slice_of(golden->lines[i]),
@@ -90,7 +116,7 @@ static void make_rows(struct golden *golden)
             .format = (uint16_t)(i % 3 == 0),
             .level = (uint8_t)(i % 20 == 0 ? LEVEL_ERROR : LEVEL_INFO),
             .flags = (uint8_t)(i % 500 == 0 ? EVENT_TIME_GUESSED : 0),
-            .field_count = add_fields(golden, i),
+            .field_count = add_fields(golden, i, values),
             .fields = golden->event_fields[i],
         };
         offsets[source] += golden->events[i].source_len;
@@ -110,7 +136,7 @@ static void make_rows(struct golden *golden)
     }
 }
 
-static struct golden *golden_new(void)
+static struct golden *golden_new(bool values)
 {
     struct golden *golden = calloc(1, sizeof(*golden));
 
@@ -122,7 +148,7 @@ static struct golden *golden_new(void)
     }
     golden->formats[0] = SLICE_LITERAL("one");
     golden->formats[1] = SLICE_LITERAL("two");
-    make_rows(golden);
+    make_rows(golden, values);
     golden->content = (struct segment_content){.rows = golden->rows,
                                                .samples = golden->sample_rows,
                                                .sources = golden->source,
@@ -141,9 +167,9 @@ static void golden_free(struct golden *golden)
     free(golden);
 }
 
-static void golden_path(char out[1024], unsigned version)
+static void golden_path(char out[1024], unsigned version, bool values)
 {
-    (void)snprintf(out, 1024, GOLDEN_DIR "/segment/v%u.seg", version);
+    (void)snprintf(out, 1024, GOLDEN_DIR "/segment/v%u%s.seg", version, values ? "_values" : "");
 }
 
 /* ---- what is asked of each version, counted by hand on the lines ---- */
@@ -268,36 +294,45 @@ static void check_rows(const struct golden *golden, struct segment *segment)
     row_set_release(&set);
 }
 
+static void check_version(const struct golden *golden, unsigned version, bool values)
+{
+    struct segment *segment;
+    struct error err = {0};
+    uint64_t problems = 0;
+    char path[1024];
+
+    print_message("  version %u%s\n", version, values ? " with values" : "");
+    golden_path(path, version, values);
+    if (segment_open(io_system(), path, &golden->names.segment, &segment, &err) != STATUS_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(segment->version, version);
+    assert_int_equal(segment->rollups.field_count, values ? 2 : 0);
+    assert_true(segment->rollups.samples.size > 0 || version < 5);
+    assert_int_equal(segment_verify(segment, NULL, NULL, &problems, &err), STATUS_OK);
+    assert_int_equal(problems, 0);
+    check_rows(golden, segment);
+    check_answers(golden, segment);
+    segment_close(segment);
+}
+
 static void test_versions(void **unused)
 {
-    struct golden *golden = golden_new();
-
     (void)unused;
-    for (unsigned version = SEGMENT_VERSION_MIN; version <= SEGMENT_VERSION; version++) {
-        struct segment *segment;
-        struct error err = {0};
-        uint64_t problems = 0;
-        char path[1024];
+    for (int values = 0; values < 2; values++) {
+        struct golden *golden = golden_new(values);
+        unsigned first = values ? VERSION_VALUES : SEGMENT_VERSION_MIN;
 
-        print_message("  version %u\n", version);
-        golden_path(path, version);
-        if (segment_open(io_system(), path, &golden->names.segment, &segment, &err) != STATUS_OK)
-            fail_msg("%s", err.message);
-        assert_int_equal(segment->version, version);
-        assert_int_equal(segment_verify(segment, NULL, NULL, &problems, &err), STATUS_OK);
-        assert_int_equal(problems, 0);
-        check_rows(golden, segment);
-        check_answers(golden, segment);
-        segment_close(segment);
+        for (unsigned version = first; version <= SEGMENT_VERSION; version++)
+            check_version(golden, version, values);
+        golden_free(golden);
     }
-    golden_free(golden);
 }
 
 /* Pages of rollups as version 3 had them: their numbers are those that the rows count to. The lines are
  * 900 each of two formats of the bench's corpus, one with durations, the other with clocks. */
 static void test_rollups_of_version_3(void **unused)
 {
-    struct golden *golden = golden_new();
+    struct golden *golden = golden_new(false);
     struct segment *segment;
     struct error err = {0};
     uint64_t problems = 0;
@@ -314,17 +349,16 @@ static void test_rollups_of_version_3(void **unused)
     golden_free(golden);
 }
 
-static void test_same_bytes(void **unused)
+static void check_same_bytes(bool values)
 {
-    struct golden *golden = golden_new();
+    struct golden *golden = golden_new(values);
     struct sim_io *sim = sim_io_new(1);
     struct buf expected = buf_empty(16 << 20), got = buf_empty(16 << 20);
     struct segment_summary summary;
     struct error err = {0};
     char path[1024];
 
-    (void)unused;
-    golden_path(path, SEGMENT_VERSION);
+    golden_path(path, SEGMENT_VERSION, values);
     assert_int_equal(segment_write(sim_io_table(sim), "/a.seg", &golden->content, &summary, &err),
                      STATUS_OK);
     assert_int_equal(io_read_file(sim_io_table(sim), "/a.seg", &got, &err), STATUS_OK);
@@ -337,6 +371,13 @@ static void test_same_bytes(void **unused)
     buf_release(&expected);
     sim_io_free(sim);
     golden_free(golden);
+}
+
+static void test_same_bytes(void **unused)
+{
+    (void)unused;
+    check_same_bytes(false);
+    check_same_bytes(true);
 }
 
 /* ---- versions that this program does not know ---- */
@@ -386,14 +427,14 @@ static void test_other_versions(void **unused)
     }
 }
 
-static void write_golden(void)
+static void write_golden(bool values)
 {
-    struct golden *golden = golden_new();
+    struct golden *golden = golden_new(values);
     struct segment_summary summary;
     struct error err = {0};
     char path[1024];
 
-    golden_path(path, SEGMENT_VERSION);
+    golden_path(path, SEGMENT_VERSION, values);
     if (segment_write(io_system(), path, &golden->content, &summary, &err) != STATUS_OK)
         (void)fprintf(stderr, "%s\n", err.message);
     golden_free(golden);
@@ -409,7 +450,8 @@ int main(void)
     };
 
     if (getenv("GOLDEN_WRITE") != NULL) {
-        write_golden();
+        write_golden(false);
+        write_golden(true);
         return 0;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

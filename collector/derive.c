@@ -10,6 +10,7 @@
  * too; one that ends behind it the set finds there. */
 #include "collector/derive_front.h"
 #include "collector/derive_private.h"
+#include "collector/derive_text.h"
 #include "collector/formats/request_line.h"
 
 #include <assert.h>
@@ -27,105 +28,9 @@ struct derivation {
     bool asked[DERIVE_SOURCE_COUNT];                  /* if it was needed yet */
     struct derive_front *fronts[DERIVE_SOURCE_COUNT]; /* of those asked; NULL: none */
     uint64_t behind[DERIVE_SOURCE_COUNT];             /* matches that end behind the front */
+    const struct derive_shape *shape;                 /* of the path; NULL: nothing is known */
+    size_t front_len;                                 /* of the path, for its shape */
 };
-
-struct text_builder {
-    char bytes[DERIVE_TEXT_SIZE_MAX];
-    size_t len;
-    bool full;
-};
-
-static void put(struct text_builder *out, struct slice text)
-{
-    if (text.len > sizeof(out->bytes) - out->len) {
-        out->full = true;
-        return;
-    }
-    if (text.len == 1) /* the * of an id */
-        out->bytes[out->len] = text.data[0];
-    else if (text.len > 1)
-        memcpy(out->bytes + out->len, text.data, text.len);
-    out->len += text.len;
-}
-
-/* `template` with the groups put in. */
-static void expand(struct text_builder *out, struct slice template, const struct url_match *match)
-{
-    while (template.len > 0) {
-        size_t dollar = slice_find_byte(template, '$');
-        unsigned group;
-
-        put(out, slice_first(template, dollar));
-        if (dollar == SIZE_MAX || dollar + 1 == template.len) {
-            if (dollar != SIZE_MAX)
-                put(out, SLICE_LITERAL("$"));
-            return;
-        }
-        group = (unsigned)((unsigned char)template.data[dollar + 1] - '0');
-        if (group <= 9) {
-            put(out, match->groups[group]);
-            template = slice_from(template, dollar + 2);
-        } else {
-            put(out, SLICE_LITERAL("$"));
-            template = slice_from(template, dollar + 1);
-        }
-    }
-}
-
-static void fold(struct text_builder *out)
-{
-    for (size_t i = 0; i < out->len; i++)
-        if ((unsigned char)(out->bytes[i] - 'A') <= 25)
-            out->bytes[i] |= 0x20;
-}
-
-/* No letter to fold, and no %XX. */
-static bool is_folded(struct slice text)
-{
-    static const bool changes[256] = {
-        ['%'] = true, ['A'] = true, ['B'] = true, ['C'] = true, ['D'] = true, ['E'] = true,
-        ['F'] = true, ['G'] = true, ['H'] = true, ['I'] = true, ['J'] = true, ['K'] = true,
-        ['L'] = true, ['M'] = true, ['N'] = true, ['O'] = true, ['P'] = true, ['Q'] = true,
-        ['R'] = true, ['S'] = true, ['T'] = true, ['U'] = true, ['V'] = true, ['W'] = true,
-        ['X'] = true, ['Y'] = true, ['Z'] = true,
-    };
-
-    for (size_t i = 0; i < text.len; i++)
-        if (changes[(unsigned char)text.data[i]])
-            return false;
-    return true;
-}
-
-static int hex_value(char c)
-{
-    if ((unsigned char)(c - '0') <= 9)
-        return c - '0';
-    c |= 0x20;
-    return (unsigned char)(c - 'a') <= 5 ? c - 'a' + 10 : -1;
-}
-
-/* %XX in place. A control byte is not decoded: it is no part of a name. */
-static void decode_percent(struct text_builder *out)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < out->len; i++) {
-        int high = -1;
-        int low = -1;
-
-        if (out->bytes[i] == '%' && i + 2 < out->len) {
-            high = hex_value(out->bytes[i + 1]);
-            low = hex_value(out->bytes[i + 2]);
-        }
-        if (high >= 0 && low >= 0 && high * 16 + low >= 0x20) {
-            out->bytes[len++] = (char)(high * 16 + low);
-            i += 2;
-        } else {
-            out->bytes[len++] = out->bytes[i];
-        }
-    }
-    out->len = len;
-}
 
 static void add_text(struct derivation *at, field_id field, struct slice text)
 {
@@ -212,7 +117,7 @@ static void add_value(struct derivation *at, const struct derive_rule *rule, uns
     if (rule->group_only) {
         struct slice group = match->groups[rule->set.data[1] - '0'];
 
-        if (!folds || is_folded(group)) {
+        if (!folds || text_is_folded(group)) {
             if (answer_of(at, source, kind) != NULL && bit != 0 && group.len > 0 &&
                 is_in_front(rule, at->fronts[source], at->texts[source], match->groups[0]))
                 learn_answer(at, source, kind, bit, group);
@@ -222,11 +127,11 @@ static void add_value(struct derivation *at, const struct derive_rule *rule, uns
     }
     text.len = 0;
     text.full = false;
-    expand(&text, rule->set, match);
+    text_expand(&text, rule->set, match);
     if (kind == DERIVED_TENANT)
-        decode_percent(&text);
+        text_decode_percent(&text);
     if (folds)
-        fold(&text);
+        text_fold(&text);
     if (!text.full)
         add_computed(at, field, arena_copy(at->arena, slice_make(text.bytes, text.len)));
 }
@@ -243,7 +148,7 @@ static void ask_set(struct derivation *at, unsigned source)
     if (text.data == NULL)
         return;
     if (at->memory != NULL)
-        front = derive_memory_front(at->memory, at->rules->number, set, text);
+        front = derive_memory_front(at->memory, set, text);
     if (front == NULL) {
         at->matches[source] = url_set_match(set, text);
         return;
@@ -339,6 +244,50 @@ static __attribute__((noinline)) void try_rules(struct derivation *at, enum deri
     }
 }
 
+/* What is known of the shape of a text. NULL: nothing. */
+static const struct derive_shape *find_shape(struct derivation *at, struct slice text,
+                                             size_t *front_len)
+{
+    const struct derive_shape *shape = NULL;
+
+    if (at->memory != NULL && at->rules->exact && text.data != NULL)
+        shape = derive_shapes_find(&at->memory->shapes, at->rules, text, front_len);
+    if (shape != NULL)
+        at->memory->shape_hits++;
+    return shape;
+}
+
+/* The path's shape tells what the set would say of it. */
+static void ask_shape(struct derivation *at)
+{
+    at->shape = find_shape(at, at->texts[DERIVE_FROM_PATH], &at->front_len);
+    if (at->shape == NULL)
+        return;
+    at->asked[DERIVE_FROM_PATH] = true;
+    at->matches[DERIVE_FROM_PATH] = at->shape->matches;
+}
+
+/* Add what is known of the field in all paths of this shape. False: the rules must be asked. */
+static inline bool recall_shape(struct derivation *at, enum derived_field kind, field_id field)
+{
+    const struct derive_shape *shape = at->shape;
+    const struct shape_answer *answer;
+
+    if (shape == NULL || shape->answers[kind].type == SHAPE_ASK)
+        return false;
+    answer = &shape->answers[kind];
+    if (answer->type == SHAPE_PART) {
+        struct slice path = at->texts[DERIVE_FROM_PATH];
+        size_t start = shape_place_in(answer->start, at->front_len);
+        size_t end = shape_place_in(answer->end, at->front_len);
+
+        add_text(at, field, slice_make(path.data + start, end - start));
+    } else if (answer->type == SHAPE_CONSTANT) {
+        add_computed(at, field, at->rules->rules[kind][answer->rule].set);
+    }
+    return true;
+}
+
 /* As try_rules(), which most texts with a known front do without. */
 static inline void apply_rules(struct derivation *at, enum derived_field kind, int from,
                                field_id field)
@@ -387,25 +336,25 @@ static bool replace_all(const struct derive_rule *rule, struct url_scratch *scra
         if (at > text.len || !url_pattern_find(rule->pattern, scratch, text, at, &match))
             break;
         start = (size_t)(match.groups[0].data - text.data);
-        put(out, slice_sub(text, kept, start - kept));
+        text_put(out, slice_sub(text, kept, start - kept));
         len_before = out->len;
         if (rule->constant)
-            put(out, rule->set);
+            text_put(out, rule->set);
         else
-            expand(out, rule->set, &match);
+            text_expand(out, rule->set, &match);
         if (done->count == 0) {
             done->match = match.groups[0];
             done->by_len = out->len - len_before;
         }
         at = kept = start + match.groups[0].len;
         if (match.groups[0].len == 0) { /* an empty match: go on behind the next byte */
-            put(out, slice_sub(text, at, 1));
+            text_put(out, slice_sub(text, at, 1));
             at = ++kept;
         }
     }
     if (done->count == 0)
         return false;
-    put(out, slice_from(text, kept));
+    text_put(out, slice_from(text, kept));
     return !out->full;
 }
 
@@ -616,6 +565,34 @@ static void apply_replacements(struct derivation *at, struct slice text, uint64_
         add_computed(at, FIELD_ID_PATH_GROUP, path.text);
 }
 
+/* As apply_replacements(), of a path of this shape. False: the rules must be asked. */
+static bool recall_group(struct derivation *at, const struct derive_shape *shape, struct slice text)
+{
+    if (shape->group_type == SHAPE_WHOLE)
+        add_text(at, FIELD_ID_PATH_GROUP, text);
+    else if (shape->group_type == SHAPE_TEXT)
+        add_computed(at, FIELD_ID_PATH_GROUP,
+                     arena_copy(at->arena, slice_make(shape->group, shape->group_len)));
+    return shape->group_type != SHAPE_ASK;
+}
+
+/* The path without ids. `is_source`: it is the one that the rules of the other fields look at. */
+static void group_path(struct derivation *at, struct slice path, bool is_source)
+{
+    const struct derive_shape *shape = at->shape;
+    size_t front_len;
+
+    if (!is_source)
+        shape = find_shape(at, path, &front_len);
+    if (shape != NULL && recall_group(at, shape, path))
+        return;
+    if (is_source)
+        apply_replacements(at, path, matches_of(at, DERIVE_FROM_PATH),
+                           at->fronts[DERIVE_FROM_PATH]);
+    else
+        apply_replacements(at, path, url_set_match(at->rules->set, path), NULL);
+}
+
 /* ---- the fields of an event ---- */
 
 /* The fields that the rules look at; `data` NULL: the event has none. */
@@ -694,17 +671,19 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
     at.texts[DERIVE_FROM_PATH] = of_caller ? path_of(found.caller) : path;
     at.texts[DERIVE_FROM_REFERER] = path_of(found.referer);
     at.texts[DERIVE_FROM_USER] = found.user;
-    if (found.tenant.data == NULL)
+    if (memory != NULL)
+        derive_memory_use(memory, rules->number);
+    ask_shape(&at);
+    if (found.tenant.data == NULL && !recall_shape(&at, DERIVED_TENANT, FIELD_ID_TENANT))
         apply_rules(&at, DERIVED_TENANT, -1, FIELD_ID_TENANT);
     if (at.texts[DERIVE_FROM_PATH].data != NULL) {
-        apply_rules(&at, DERIVED_URL_GROUP, -1, FIELD_ID_URL_GROUP);
-        apply_rules(&at, DERIVED_ROUTE, -1, FIELD_ID_ROUTE);
+        if (!recall_shape(&at, DERIVED_URL_GROUP, FIELD_ID_URL_GROUP))
+            apply_rules(&at, DERIVED_URL_GROUP, -1, FIELD_ID_URL_GROUP);
+        if (!recall_shape(&at, DERIVED_ROUTE, FIELD_ID_ROUTE))
+            apply_rules(&at, DERIVED_ROUTE, -1, FIELD_ID_ROUTE);
     }
     if (rules->referer_group && at.texts[DERIVE_FROM_REFERER].data != NULL)
         apply_rules(&at, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP);
-    if (path.data != NULL && of_caller)
-        apply_replacements(&at, path, url_set_match(rules->set, path), NULL);
-    else if (path.data != NULL)
-        apply_replacements(&at, path, matches_of(&at, DERIVE_FROM_PATH),
-                           at.fronts[DERIVE_FROM_PATH]);
+    if (path.data != NULL)
+        group_path(&at, path, !of_caller);
 }

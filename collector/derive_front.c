@@ -79,10 +79,13 @@ static uint64_t hash_of(const char *bytes, size_t len)
     return hash >> 40;
 }
 
-static void forget(struct derive_memory *memory, uint64_t rules)
+void derive_memory_use(struct derive_memory *memory, uint64_t rules)
 {
+    if (memory->rules == rules)
+        return;
     for (size_t i = 0; i < FRONTS_COUNT; i++)
         memory->fronts[i].len = 0;
+    derive_shapes_forget(&memory->shapes);
     memory->rules = rules;
 }
 
@@ -101,16 +104,14 @@ static void start_front(struct derive_front *front, const struct url_set *set, s
     memcpy(front->bytes, bytes.data, bytes.len);
 }
 
-struct derive_front *derive_memory_front(struct derive_memory *memory, uint64_t rules,
-                                         const struct url_set *set, struct slice text)
+struct derive_front *derive_memory_front(struct derive_memory *memory, const struct url_set *set,
+                                         struct slice text)
 {
     size_t len = front_len(text), place;
     struct derive_front *ways;
 
     if (len < FRONT_SIZE_MIN)
         return NULL;
-    if (memory->rules != rules)
-        forget(memory, rules);
     place = hash_of(text.data, len) % (FRONTS_COUNT / FRONT_WAYS);
     ways = &memory->fronts[place * FRONT_WAYS];
     for (uint8_t way = 0; way < FRONT_WAYS; way++)

@@ -9,6 +9,7 @@
 #define DENDRO_COLLECTOR_DERIVE_FRONT_H
 
 #include "base/slice.h"
+#include "collector/derive_shape.h"
 #include "collector/url_set.h"
 
 #include <stdbool.h>
@@ -46,17 +47,22 @@ struct derive_front {
 
 struct derive_memory {
     uint64_t rules; /* number of the rules that this is about; 0: none yet */
-    uint64_t hits, misses;
+    uint64_t hits, misses; /* of fronts */
+    uint64_t shape_hits;
     uint8_t last[FRONTS_COUNT / FRONT_WAYS]; /* way that was used last */
     struct derive_front fronts[FRONTS_COUNT];
+    struct derive_shapes shapes; /* of whole paths; fronts are for all other texts */
 };
 
 struct derive_memory *derive_memory_new(void);         /* NULL: no memory; works without */
 void derive_memory_free(struct derive_memory *memory); /* NULL does nothing */
 
-/* The front of `text` by the set of rules number `rules` (not 0); NULL: it has none worth keeping.
+/* From now on the memory is about the set of rules number `rules` (not 0). */
+void derive_memory_use(struct derive_memory *memory, uint64_t rules);
+
+/* The front of `text` by the set of the rules that the memory is about; NULL: it has none worth keeping.
  * New fronts know their walk and nothing else. */
-struct derive_front *derive_memory_front(struct derive_memory *memory, uint64_t rules,
-                                         const struct url_set *set, struct slice text);
+struct derive_front *derive_memory_front(struct derive_memory *memory, const struct url_set *set,
+                                         struct slice text);
 
 #endif

@@ -41,6 +41,7 @@ struct derive_rules {
     uint64_t bits[DERIVED_COUNT][DERIVE_SOURCE_COUNT]; /* those that look at a source, */
     uint64_t all_bits[DERIVED_COUNT];                  /* and at any */
     bool referer_group;                                /* by the rules of url_group */
+    bool exact; /* all rules for paths are in the set, which says whether they match */
 };
 
 #endif

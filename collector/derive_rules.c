@@ -276,7 +276,9 @@ static enum status make_set(struct derive_rules *rules, struct error *err)
         rules->set_counts[kind] = count - rules->first_bits[kind];
     }
     status = url_set_new(patterns, count, &rules->set, err);
-    for (unsigned kind = 0; kind < DERIVED_COUNT && status == STATUS_OK; kind++)
+    rules->exact = true;
+    for (unsigned kind = 0; kind < DERIVED_COUNT && status == STATUS_OK; kind++) {
+        rules->exact = rules->exact && rules->set_counts[kind] == rules->counts[kind];
         for (uint32_t i = 0; i < rules->set_counts[kind]; i++) {
             struct derive_rule *rule = &rules->rules[kind][i];
             uint64_t bit = UINT64_C(1) << (rules->first_bits[kind] + i);
@@ -287,7 +289,9 @@ static enum status make_set(struct derive_rules *rules, struct error *err)
             rule->segment = rule->fronted && url_pattern_is_segment(rule->pattern);
             rules->bits[kind][rule->from] |= bit;
             rules->all_bits[kind] |= bit;
+            rules->exact = rules->exact && (rule->exact || rule->from != DERIVE_FROM_PATH);
         }
+    }
     return status;
 }
 

@@ -12,6 +12,7 @@
 #include "collector/url_set.h"
 
 #include "base/hash.h"
+#include "collector/url_hole.h"
 #include "collector/url_pattern_private.h"
 
 #include <assert.h>
@@ -397,6 +398,99 @@ static inline unsigned skip_of(const struct url_set *set, unsigned state, const 
     (void)set, (void)state, (void)at, (void)end;
 #endif
     return 0;
+}
+
+/* ---- runs of which only the set of bytes is known ---- */
+
+enum { BLIND_STATES_MAX = 32 };
+
+/* States, each once. */
+struct state_list {
+    unsigned states[BLIND_STATES_MAX];
+    unsigned count;
+    bool full;
+};
+
+static void list_add(struct state_list *list, unsigned state)
+{
+    for (unsigned i = 0; i < list->count; i++)
+        if (list->states[i] == state)
+            return;
+    if (list->count == BLIND_STATES_MAX)
+        list->full = true;
+    else
+        list->states[list->count++] = state;
+}
+
+/* One byte of each class that the run has. */
+struct byte_list {
+    char bytes[256];
+    unsigned count;
+};
+
+static void list_bytes(const struct url_set *set, const struct url_run *run, struct byte_list *out)
+{
+    bool has[256] = {false};
+
+    out->count = 0;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        if (!url_run_has(run, (unsigned char)byte) || has[set->classes[byte]])
+            continue;
+        has[set->classes[byte]] = true;
+        out->bytes[out->count++] = (char)byte;
+    }
+}
+
+/* Add the states that one of the bytes leads to from `state`. */
+static void list_step(const struct url_set *set, unsigned state, const struct byte_list *bytes,
+                      struct state_list *out)
+{
+    for (unsigned i = 0; i < bytes->count; i++)
+        list_add(out, next_state(set, state, bytes->bytes[i]));
+}
+
+/* Do all of the states find nothing that is not in `found`, and go on in one way behind the run? */
+static bool is_one_way(const struct url_set *set, const struct state_list *list, uint64_t found)
+{
+    unsigned first = list->states[0];
+
+    for (unsigned i = 0; i < list->count; i++) {
+        unsigned state = list->states[i];
+
+        if ((set->found[state] & ~found) != 0 || set->found_last[state] != set->found_last[first] ||
+            next_state(set, state, '/') != next_state(set, first, '/'))
+            return false;
+    }
+    return true;
+}
+
+/* First byte by byte, as many as each run has: all of them must find the same. Then whatever states
+ * more bytes lead to. */
+bool url_set_is_blind(const struct url_set *set, uint32_t row, const struct url_run *run)
+{
+    struct state_list at = {.states = {row >> set->shift}, .count = 1};
+    struct byte_list bytes;
+    uint64_t found = 0;
+
+    if (set->next == NULL)
+        return false;
+    list_bytes(set, run, &bytes);
+    for (uint32_t len = 0; len < run->len_min; len++) {
+        struct state_list next = {.count = 0};
+
+        for (unsigned i = 0; i < at.count; i++)
+            list_step(set, at.states[i], &bytes, &next);
+        for (unsigned i = 0; i < next.count; i++)
+            if (set->found[next.states[i]] != set->found[next.states[0]])
+                return false;
+        if (next.full)
+            return false;
+        at = next;
+        found |= set->found[at.states[0]];
+    }
+    for (unsigned i = 0; i < at.count; i++)
+        list_step(set, at.states[i], &bytes, &at);
+    return !at.full && is_one_way(set, &at, found);
 }
 
 /* ---- the finished table ---- */

@@ -254,7 +254,8 @@ static void print(struct bench *bench)
     }
     print_row(&all);
     if (bench->memory != NULL)
-        (void)printf("fronts of paths: %llu known, %llu new\n",
+        (void)printf("shapes of paths: %llu known; fronts: %llu known, %llu new\n",
+                     (unsigned long long)bench->memory->shape_hits,
                      (unsigned long long)bench->memory->hits,
                      (unsigned long long)bench->memory->misses);
 }

@@ -415,6 +415,20 @@ static void derive_path(struct fixture *f, struct derive_memory *memory, struct 
     derive_apply(f->rules, f->scratch, memory, &context, path, out);
 }
 
+static void assert_same_fields(const struct parsed_event *with, const struct parsed_event *without,
+                               struct slice path)
+{
+    for (uint32_t i = 0; i < with->field_count && i < without->field_count; i++) {
+        const struct event_field *a = &with->fields[i], *b = &without->fields[i];
+
+        if (a->field != b->field || a->start != b->start || a->len != b->len ||
+            !slice_equal(a->text, b->text))
+            fail_msg("%.*s: field %u", SLICE_ARG(path), a->field);
+    }
+    if (with->field_count != without->field_count)
+        fail_msg("%.*s: %u fields", SLICE_ARG(path), with->field_count);
+}
+
 static void compare_random_paths(struct fixture *f)
 {
     static const char *const fronts[] = {"", "/a/river/", "/a/Hill%20/phone/", "/api/1/modules-"};
@@ -431,14 +445,7 @@ static void compare_random_paths(struct fixture *f)
         path.len += random_text(&state, text + front, sizeof(text) - front);
         derive_path(f, NULL, path, slice_make(before, before_len), &without);
         derive_path(f, f->memory, path, slice_make(before, before_len), &with);
-        assert_int_equal(with.field_count, without.field_count);
-        for (uint32_t j = 0; j < with.field_count; j++) {
-            const struct event_field *a = &with.fields[j], *b = &without.fields[j];
-
-            if (a->field != b->field || a->start != b->start || a->len != b->len ||
-                !slice_equal(a->text, b->text))
-                fail_msg("%.*s: field %u", SLICE_ARG(path), a->field);
-        }
+        assert_same_fields(&with, &without, path);
         arena_reset(&f->arena);
         memcpy(before, text, path.len);
         before_len = path.len;
@@ -492,6 +499,135 @@ static void test_memory_is_invisible(void **unused)
         tear_down(&f);
     }
     derive_memory_free(memory);
+}
+
+/* ---- shapes of paths ---- */
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+    return *state >> 33;
+}
+
+/* A segment: of `words`, in which '#' stands for an id and '@' for a name, both made up. */
+static size_t random_segment(uint64_t *state, const char *word, char out[48])
+{
+    static const char digits[] = "0123456789abcdef-", letters[] = "abcdefgmopxz019._:-";
+    bool id = strcmp(word, "#") == 0;
+    size_t len = id ? 10 + next_random(state) % 23 : 1 + next_random(state) % 12;
+
+    if (!id && strcmp(word, "@") != 0) {
+        memcpy(out, word, strlen(word));
+        return strlen(word);
+    }
+    for (size_t i = 0; i < len; i++)
+        out[i] = id ? digits[next_random(state) % (sizeof(digits) - 1)]
+                    : letters[next_random(state) % (sizeof(letters) - 1)];
+    return len;
+}
+
+/* Names and ids differ, the rest does not: and some names and ids are what a rule looks for. */
+static size_t random_shaped(uint64_t *state, char *out)
+{
+    static const char *const heads[] = {"/a/", "/a/", "/a/", "/hq/", "/api/", "/", "/accounts/"};
+    static const char *const names[] = {"@", "@", "@", "@", "hq", "phone", "favicon.ico", "Hill",
+                                        "uuid:1", "modules-1", "0123456789ab", "a", "", "hill%20",
+                                        "a-name-that-is-longer-than-others-are"};
+    static const char *const segments[] = {"#", "#", "#", "phone", "api", "receiver", "modules-2",
+                                           "form_data", "apps", "a", "0123456789a", "12345",
+                                           "multimedia", "file", "odata", "uuid:0123", "%x", ""};
+    const char *head = heads[next_random(state) % COUNT_OF(heads)];
+    size_t len = strlen(head), count = next_random(state) % 4;
+
+    memcpy(out, head, len);
+    len += random_segment(state, names[next_random(state) % COUNT_OF(names)], out + len);
+    for (size_t i = 0; i < count; i++) {
+        out[len++] = '/';
+        len += random_segment(state, segments[next_random(state) % COUNT_OF(segments)], out + len);
+    }
+    if (next_random(state) % 2 == 0)
+        out[len++] = '/';
+    return len;
+}
+
+/* Is every path derived in the same way with the memory as without? */
+static void compare_shaped_paths(struct fixture *f)
+{
+    static struct parsed_event with, without;
+    uint64_t state = 11;
+    char text[300];
+
+    for (unsigned i = 0; i < 100000; i++) {
+        struct slice path = {text, random_shaped(&state, text)};
+
+        derive_path(f, NULL, path, slice_first(path, 0), &without);
+        derive_path(f, f->memory, path, slice_first(path, 0), &with);
+        assert_same_fields(&with, &without, path);
+        arena_reset(&f->arena);
+    }
+}
+
+/* Rules that look at what is in names and ids, and rules that change what they stand between. */
+static void test_shapes_are_invisible(void **unused)
+{
+    static struct derive_rule_config names[] = {
+        {.from = DERIVE_FROM_PATH, .re = "/([a-m]+)/phone", .set = "$1"},
+        {.from = DERIVE_FROM_PATH, .re = "([a-z]+)/(?:api|apps)", .set = "$1"},
+        {.from = DERIVE_FROM_PATH, .re = "o([a-z0-9]*)/", .set = "$1"},
+        {.from = DERIVE_FROM_PATH, .re = "/a/([^/]*)", .set = "$1"},
+    };
+    static struct derive_rule_config ids[] = {
+        {.re = "^/a/[^/]+/phone/([0-9]+)", .set = "$1"},
+        {.re = "/([0-9a-f-]+)/phone", .set = "$1", .lower = true},
+        {.re = "abc", .set = "abc"},
+        {.re = "/[0-9a-f-]{5}$", .set = "long"},
+        {.re = "^/hq/([^/])", .set = "$1"},
+        {.re = "/(api|phone|$)", .set = "$1"},
+    };
+    static struct derive_rule_config replacements[] = {
+        {.replace = "/a", .by = "/"},
+        {.replace = "/phone/", .by = "f"},
+        {.replace = "f[0-9a-f-]{3,}", .by = "*"},
+        {.replace = "/[0-9a-f-]+", .by = "#"},
+        {.replace = "/(uuid:|apps/)", .by = "$1"},
+    };
+    static struct derive_rule_config joined[] = {
+        {.replace = "/apps|/api", .by = ""},
+        {.replace = "[a-z0-9-]+", .by = "w"},
+        {.replace = "w/?", .by = "$0."},
+    };
+    static struct derive_rule_config around[] = {
+        {.re = "/hq/phone", .set = "hq"},
+        {.re = "/phone/", .set = "phone"},
+    };
+    static struct derive_rule_config left[] = {
+        {.replace = "a/", .by = "+"},
+        {.replace = "/%", .by = "/"},
+        {.replace = "[0-9a-f-]{10,}", .by = "*"},
+    };
+    struct derive_config configs[] = {
+        {.url_group = {.items = around, .count = COUNT_OF(around)},
+         .path_group = {.items = left, .count = COUNT_OF(left)}},
+        {.path_group = {.items = left + 1, .count = 1}},
+        {.tenant = {.items = names, .count = COUNT_OF(names)},
+         .url_group = {.items = ids, .count = COUNT_OF(ids)},
+         .path_group = {.items = replacements, .count = COUNT_OF(replacements)}},
+        {.url_group = {.items = ids + 1, .count = 3},
+         .route = {.items = names, .count = COUNT_OF(names)},
+         .path_group = {.items = replacements + 2, .count = 2}},
+        {.path_group = {.items = joined, .count = COUNT_OF(joined)}},
+        {.path_group = {.items = joined + 1, .count = 1}},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i <= COUNT_OF(configs); i++) {
+        struct fixture f;
+
+        set_up(&f, i == 0 ? NULL : &configs[i - 1]);
+        compare_shaped_paths(&f);
+        assert_true(f.memory->shape_hits > 10000);
+        tear_down(&f);
+    }
 }
 
 /* All matches of a rule by PCRE2; `by` has at most one group, at its front or behind a slash. */
@@ -638,7 +774,8 @@ int main(void)
         cmocka_unit_test(test_configured), cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_patterns),   cmocka_unit_test(test_set),
         cmocka_unit_test(test_set_of_random_texts), cmocka_unit_test(test_set_too_rich),
-        cmocka_unit_test(test_memory_is_invisible), cmocka_unit_test(test_replacements_as_pcre),
+        cmocka_unit_test(test_memory_is_invisible), cmocka_unit_test(test_shapes_are_invisible),
+        cmocka_unit_test(test_replacements_as_pcre),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,289 @@
+/* collector/derive_shape.c -- cut a path and find its shape in the table.
+ *
+ * This is done for every path. Fronts are remembered as they are, so that names are walked over by
+ * the set only once; of the rest, slashes and bytes of ids become bits, among which whole segments
+ * of id bytes are found. */
+#include "collector/derive_shape.h"
+
+#include "base/byteorder.h"
+#include "collector/derive_private.h"
+
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/* A bit per byte of a rest, as far as ids are looked for. */
+struct rest_bits {
+    uint64_t slashes, ids;
+};
+
+#ifdef __SSE2__
+/* Bytes from `first` to `first` + `span`. */
+static inline __m128i in_range(__m128i bytes, char first, char span)
+{
+    __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
+
+    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(span)), above);
+}
+
+static inline struct rest_bits find_bits(const char *rest, size_t len)
+{
+    struct rest_bits bits = {0, 0};
+
+    for (size_t at = 0; at < len; at += 16) {
+        const __m128i part = _mm_loadu_si128((const void *)(rest + at));
+        const __m128i slashes = _mm_cmpeq_epi8(part, _mm_set1_epi8('/'));
+        const __m128i ids =
+            _mm_or_si128(_mm_or_si128(in_range(part, '0', 9), in_range(part, 'a', 5)),
+                         _mm_cmpeq_epi8(part, _mm_set1_epi8('-')));
+
+        bits.slashes |= (uint64_t)(unsigned)_mm_movemask_epi8(slashes) << at;
+        bits.ids |= (uint64_t)(unsigned)_mm_movemask_epi8(ids) << at;
+    }
+    return bits;
+}
+#else
+static struct rest_bits find_bits(const char *rest, size_t len)
+{
+    struct rest_bits bits = {0, 0};
+
+    for (size_t at = 0; at < len; at++) {
+        unsigned char byte = (unsigned char)rest[at];
+
+        bits.slashes |= (uint64_t)(byte == '/') << at;
+        bits.ids |= (uint64_t)((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') ||
+                               byte == '-')
+                    << at;
+    }
+    return bits;
+}
+#endif
+
+/* Bytes from `start` on, `len` of them, as bits. */
+static inline uint64_t bits_of(size_t start, size_t len)
+{
+    return (len >= 64 ? UINT64_MAX : (UINT64_C(1) << len) - 1) << start;
+}
+
+/* The whole segments that are ids, as bits of their bytes. */
+static inline uint64_t find_ids(const char rest[SHAPE_REST_MAX], size_t len)
+{
+    const struct rest_bits bits = find_bits(rest, len < SHAPE_IDS_MAX ? len : SHAPE_IDS_MAX);
+    uint64_t runs = bits.ids, holes = 0;
+
+    /* Where ten in a row begin, and a segment does. */
+    runs &= runs >> 1;
+    runs &= runs >> 2;
+    runs &= runs >> 4;
+    runs &= runs >> 2;
+    static_assert(SHAPE_ID_MIN == 1 + 1 + 2 + 4 + 2, "what the shifts add up to");
+    for (runs &= bits.slashes << 1 | 1; runs != 0; runs &= runs - 1) {
+        size_t start = (size_t)__builtin_ctzll(runs);
+        uint64_t others = ~bits.ids >> start;
+        size_t run = others == 0 ? SHAPE_IDS_MAX - start : (size_t)__builtin_ctzll(others);
+
+        if (start + run == len || rest[start + run] == '/')
+            holes |= bits_of(start, run);
+    }
+    return holes;
+}
+
+/* Copy a rest with zeros behind it; most often in pieces of sixteen bytes, without a call. */
+static inline void copy_rest(char out[SHAPE_REST_MAX], struct slice rest)
+{
+    size_t at = 0;
+
+    memset(out, 0, SHAPE_REST_MAX);
+    if (rest.len < 16) {
+        if (rest.len > 0)
+            memcpy(out, rest.data, rest.len);
+        return;
+    }
+    for (; at + 16 <= rest.len; at += 16)
+        memcpy(out + at, rest.data + at, 16);
+    memcpy(out + rest.len - 16, rest.data + rest.len - 16, 16);
+}
+
+/* Zeros for the bytes of holes, which are ten or more in a row each. */
+static inline void clear_holes(char rest[SHAPE_REST_MAX], uint64_t holes)
+{
+    while (holes != 0) {
+        size_t start = (size_t)__builtin_ctzll(holes);
+        uint64_t others = ~holes >> start;
+        size_t end = others == 0 ? SHAPE_IDS_MAX : start + (size_t)__builtin_ctzll(others);
+
+        for (size_t at = start; at + 8 < end; at += 8)
+            memset(rest + at, 0, 8);
+        memset(rest + end - 8, 0, 8);
+        holes &= ~bits_of(start, end - start);
+    }
+}
+
+/* ---- fronts ---- */
+
+static bool is_name(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= ':') && c != '-' && c != '.' && c != '_')
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* "/a/name/": its length, and that of what is in front of the name; 0: the path has none. */
+static inline size_t find_front(struct slice path, size_t *head_len)
+{
+    size_t at = 1, slash;
+
+    if (path.len < SHAPE_HEAD_MAX || path.data[0] != '/')
+        return 0;
+    while (at < SHAPE_HEAD_MAX && path.data[at] != '/')
+        at++;
+    if (at == SHAPE_HEAD_MAX)
+        return 0;
+    *head_len = at + 1;
+    slash = slice_find_byte(slice_sub(path, at + 1, SHAPE_NAME_MAX + 1), '/');
+    return slash == SIZE_MAX || slash == 0 ? 0 : at + 1 + slash + 1;
+}
+
+/* Of a front, which is four bytes or longer. */
+static inline uint32_t hash_of_front(struct slice front)
+{
+    uint64_t hash = front.len;
+    size_t at = 0;
+
+    for (; at + 8 <= front.len; at += 8)
+        hash = (hash ^ get_le64(front.data + at)) * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ get_le32(front.data + front.len - 4)) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(hash >> 40);
+}
+
+static void start_front(struct shape_front *front, const struct url_set *set, struct slice bytes,
+                        size_t head_len)
+{
+    struct url_walk walk = url_set_begin(set);
+    uint64_t head = 0;
+
+    url_set_walk(set, &walk, bytes);
+    for (size_t i = head_len; i > 0; i--)
+        head = head << 8 | (unsigned char)bytes.data[i - 1];
+    *front = (struct shape_front){
+        .found = walk.found, .head = head, .row = walk.row, .len = (uint8_t)bytes.len};
+    memcpy(front->bytes, bytes.data, bytes.len);
+}
+
+/* NULL: the path has none, or one without a name. */
+static inline const struct shape_front *front_of(struct derive_shapes *shapes,
+                                                 const struct url_set *set, struct slice path)
+{
+    size_t head_len = 0, len = find_front(path, &head_len);
+    struct slice bytes = slice_first(path, len);
+    struct shape_front *front;
+
+    if (len == 0)
+        return NULL;
+    front = &shapes->fronts[hash_of_front(bytes) % SHAPE_FRONTS];
+    if (front->len == len && memcmp(front->bytes, bytes.data, len) == 0)
+        return front;
+    if (!is_name(slice_sub(bytes, head_len, len - 1 - head_len)))
+        return NULL;
+    start_front(front, set, bytes, head_len);
+    return front;
+}
+
+/* ---- shapes ---- */
+
+/* False: too long. */
+static inline bool make_key(struct derive_shapes *shapes, const struct url_set *set,
+                            struct slice path, struct shape_key *key, size_t *front_len)
+{
+    const struct shape_front *front = front_of(shapes, set, path);
+    struct slice rest = path;
+
+    *front_len = 0;
+    if (front != NULL) {
+        *front_len = front->len;
+        rest = slice_from(path, front->len);
+        key->found = front->found;
+        key->head = front->head;
+        key->row = front->row;
+    } else {
+        struct url_walk walk = url_set_begin(set);
+
+        key->found = walk.found;
+        key->head = 0;
+        key->row = walk.row;
+    }
+    if (rest.len > SHAPE_REST_MAX)
+        return false;
+    key->rest_len = (uint32_t)rest.len;
+    copy_rest(key->rest, rest);
+    key->holes = find_ids(key->rest, rest.len);
+    clear_holes(key->rest, key->holes);
+    return true;
+}
+
+static inline uint32_t hash_of(const struct shape_key *key)
+{
+    uint64_t hash = key->row ^ (uint64_t)key->rest_len << 32 ^ key->holes;
+
+    for (size_t at = 0; at < key->rest_len; at += 8)
+        hash = (hash ^ get_le64(key->rest + at)) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(hash >> 32);
+}
+
+static inline bool is_same(const struct shape_key *a, const struct shape_key *b)
+{
+    uint64_t differs = (a->holes ^ b->holes) | (a->found ^ b->found) | (a->head ^ b->head) |
+                       (a->row ^ b->row) | (a->rest_len ^ b->rest_len);
+
+    for (size_t at = 0; at < SHAPE_REST_MAX; at += 8)
+        differs |= get_le64(a->rest + at) ^ get_le64(b->rest + at);
+    return differs == 0;
+}
+
+/* Has the shape been seen often enough? */
+static bool is_common(struct derive_shapes *shapes, uint32_t hash)
+{
+    struct shape_sight *sight = &shapes->seen[hash % SHAPES_SEEN];
+
+    if (sight->hash != hash)
+        *sight = (struct shape_sight){.hash = hash};
+    return ++sight->count >= SHAPE_SIGHTS;
+}
+
+const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
+                                              const struct derive_rules *rules, struct slice path,
+                                              size_t *front_len)
+{
+    struct derive_shape *ways;
+    struct shape_key key;
+    uint32_t hash, place;
+
+    if (!make_key(shapes, rules->set, path, &key, front_len))
+        return NULL;
+    hash = hash_of(&key);
+    place = hash % (SHAPES_COUNT / SHAPE_WAYS);
+    ways = &shapes->shapes[(size_t)place * SHAPE_WAYS];
+    for (uint8_t way = 0; way < SHAPE_WAYS; way++)
+        if (ways[way].used && is_same(&ways[way].key, &key)) {
+            shapes->last[place] = way;
+            return ways[way].known ? &ways[way] : NULL;
+        }
+    if (!is_common(shapes, hash))
+        return NULL;
+    shapes->last[place] = (uint8_t)((shapes->last[place] + 1) % SHAPE_WAYS);
+    ways += shapes->last[place];
+    *ways = (struct derive_shape){.key = key, .used = true};
+    derive_shape_learn(ways, rules, path, *front_len);
+    return ways->known ? ways : NULL;
+}
+
+void derive_shapes_forget(struct derive_shapes *shapes)
+{
+    memset(shapes, 0, sizeof(*shapes));
+}

@@ -50,7 +50,6 @@ struct http_stream {
     uv_async_t *wake; /* NULL once the connection is over */
     struct MHD_Response *response;
     unsigned status;
-    size_t counted;     /* bytes of the next two that are charged */
     struct buf pending; /* appended by the stream's holder */
     struct buf sending; /* taken by the loop, from sending_offset on */
     size_t sending_offset;

@@ -23,8 +23,8 @@ bool http_stream_init(struct http_stream *stream)
         return false;
     }
     stream->encoded = buf_empty(HTTP_ANSWER_SIZE_MAX);
-    stream->pending = buf_empty(HTTP_ANSWER_SIZE_MAX);
-    stream->sending = buf_empty(HTTP_ANSWER_SIZE_MAX);
+    stream->pending = buf_empty_spare(HTTP_ANSWER_SIZE_MAX);
+    stream->sending = buf_empty_spare(HTTP_ANSWER_SIZE_MAX);
     return true;
 }
 
@@ -32,7 +32,6 @@ void http_stream_release(struct http_stream *stream)
 {
     if (stream->response != NULL)
         MHD_destroy_response(stream->response);
-    memory_budget_discharge(MEMORY_CONNECTIONS, stream->counted);
     buf_release(&stream->pending);
     buf_release(&stream->sending);
     buf_release(&stream->encoded);
@@ -210,13 +209,14 @@ enum status http_stream_begin(struct http_stream *stream, const struct http_answ
                           HTTP_STREAM_READY);
 }
 
-/* The lock is held. */
-static void count_memory(struct http_stream *stream)
+/* What waits is memory of the connection, not of the query that made it. The lock is held. */
+static bool append_pending(struct http_stream *stream, struct slice bytes)
 {
-    size_t size = stream->pending.capacity + stream->sending.capacity;
+    enum memory_class before = memory_budget_enter(MEMORY_CONNECTIONS);
+    bool fits = buf_append_slice(&stream->pending, bytes);
 
-    memory_budget_charge(MEMORY_CONNECTIONS, size - stream->counted); /* they only grow */
-    stream->counted = size;
+    (void)memory_budget_enter(before);
+    return fits;
 }
 
 /* Wait for a second at most; the lock is held. Who stands still holds the memory of its query, and the
@@ -252,9 +252,8 @@ static enum status append(struct http_stream *stream, struct slice bytes, size_t
         wait_for_room(stream, &stood_s);
     if (atomic_load(&stream->cancelled))
         status = STATUS_CANCELLED;
-    else if (!buf_append_slice(&stream->pending, bytes))
+    else if (!append_pending(stream, bytes))
         status = STATUS_NO_MEMORY;
-    count_memory(stream);
     if (status == STATUS_NO_MEMORY)
         stream->state = HTTP_STREAM_ABORTED;
     if (status != STATUS_CANCELLED)

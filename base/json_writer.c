@@ -8,6 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { COPY_SLACK = 16 }; /* bytes behind a text that is copied in steps */
+
 /* ---- UTF-8 ---- */
 
 /* Second bytes allowed after a first byte; the bytes behind it are always 80..BF. */
@@ -97,6 +103,20 @@ static void escape_ascii(struct buf *out, unsigned char c)
     buf_printf(out, "\\u%04x", c);
 }
 
+#ifdef __SSE2__
+/* A bit for each of the sixteen bytes that has to be escaped, or is not ASCII. */
+static unsigned special_bytes(__m128i bytes)
+{
+    __m128i below = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* signed: also 0x80 and above */
+    __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F));
+
+    return (unsigned)_mm_movemask_epi8(
+        _mm_or_si128(_mm_or_si128(below, quote), _mm_or_si128(backslash, del)));
+}
+#endif
+
 /* Has any of the eight bytes to be escaped, or is it not ASCII? (Bit tricks: "Determine if a word
  * has a zero byte", S. E. Anderson; a false alarm only costs the slow way.) */
 static bool has_special(uint64_t word)
@@ -108,19 +128,31 @@ static bool has_special(uint64_t word)
     return ((below_blank | (quote - ones) | (backslash - ones) | (del - ones) | word) & highs) != 0;
 }
 
-/* How many bytes from the start stand for themselves. */
-static size_t plain_length(struct slice text)
+/* Copy the bytes at the start that stand for themselves; gives their number. COPY_SLACK bytes behind
+ * text.len may be overwritten. */
+static size_t copy_plain(char *out, struct slice text)
 {
     size_t at = 0;
     uint64_t word;
 
+#ifdef __SSE2__
+    for (; at + 16 <= text.len; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text.data + at));
+        unsigned special = special_bytes(bytes);
+
+        _mm_storeu_si128((__m128i *)(void *)(out + at), bytes);
+        if (special != 0)
+            return at + (size_t)__builtin_ctz(special);
+    }
+#endif
     for (; at + sizeof(word) <= text.len; at += sizeof(word)) {
         memcpy(&word, text.data + at, sizeof(word));
+        memcpy(out + at, &word, sizeof(word));
         if (has_special(word))
             break;
     }
-    while (at < text.len && is_plain((unsigned char)text.data[at]))
-        at++;
+    for (; at < text.len && is_plain((unsigned char)text.data[at]); at++)
+        out[at] = text.data[at];
     return at;
 }
 
@@ -151,12 +183,22 @@ void jsonw_escape(struct buf *out, struct slice text)
     struct slice rest = text;
 
     while (rest.len > 0) {
-        size_t plain = plain_length(rest);
+        size_t plain;
 
-        buf_append(out, rest.data, plain);
+        if (!buf_reserve(out, rest.len + COPY_SLACK))
+            return;
+        plain = copy_plain(out->data + out->len, rest);
+        out->len += plain;
         rest = slice_from(rest, plain);
-        if (rest.len > 0)
+        if (rest.len == 0)
+            return;
+        if (rest.data[0] == '"') { /* most of what is no plain byte */
+            memcpy(out->data + out->len, "\\\"", 2);
+            out->len += 2;
+            rest = slice_from(rest, 1);
+        } else {
             rest = slice_from(rest, escape_one(out, rest));
+        }
     }
 }
 

@@ -30,7 +30,7 @@ enum gap_flag {
 };
 
 struct gap {
-    const char *text; /* of the directory; not empty */
+    const char *text; /* of the directory, then of the index; not empty */
     uint32_t len;
     uint32_t first_use, use_count, last_template;
     uint8_t flags;
@@ -189,6 +189,25 @@ static void list_uses(struct making *making)
     }
 }
 
+/* All gaps one behind the other, each ended by a zero byte: one search looks through all of them. */
+static bool copy_texts(struct gap_index *index, size_t size)
+{
+    char *to = arena_take(&index->arena, 1, 1, size + index->gap_count);
+
+    if (to == NULL)
+        return false;
+    index->text = (struct slice){to, size + index->gap_count};
+    for (uint32_t i = 0; i < index->gap_count; i++) {
+        struct gap *gap = &index->gaps[i];
+
+        memcpy(to, gap->text, gap->len);
+        gap->text = to;
+        to += gap->len;
+        *to++ = '\0';
+    }
+    return true;
+}
+
 static unsigned char edge_byte(const struct gap *gap, bool last)
 {
     return (unsigned char)fold_byte(gap->text[last ? gap->len - 1 : 0]);
@@ -268,7 +287,7 @@ static bool fill(struct making *making, uint32_t slot_count)
     index->by_last = arena_new(&index->arena, uint32_t, index->gap_count + 1u);
     index->grams_size = gram_filter_size(size);
     index->grams = arena_new(&index->arena, uint8_t, index->grams_size);
-    if (index->arena.failed)
+    if (index->arena.failed || !copy_texts(index, size))
         return false;
     list_uses(making);
     sort_gaps(index, false, index->first_start, index->by_first);
@@ -470,25 +489,48 @@ static enum gap_touch judge_whole(const struct search *search, const struct gap 
     return left && right ? GAPS_HOLD : GAPS_TOUCHED;
 }
 
+/* The gap that holds a byte of index->text; `from`: one that is not behind it. */
+static uint32_t gap_at(const struct gap_index *index, uint32_t from, const char *byte)
+{
+    uint32_t low = from, high = index->gap_count;
+
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (index->gaps[middle].text <= byte)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void find_whole(struct search *search)
 {
     const struct gap_index *index = search->index;
     struct slice text = search->needle->text;
     size_t (*find)(struct slice, struct slice, size_t) =
         search->needle->fold ? kernels()->find_fold : kernels()->find;
+    size_t from = 0, found;
+    uint32_t number = 0;
 
     if (!gram_filter_may_have(index->grams, index->grams_size, text))
         return;
-    for (uint32_t i = 0; i < index->gap_count; i++) {
-        const struct gap *gap = &index->gaps[i];
-        struct slice all = {gap->text, gap->len};
+    while ((found = find(index->text, text, from)) != SIZE_MAX) {
+        const struct gap *gap;
         enum gap_touch how = GAPS_UNTOUCHED;
+        size_t start;
 
-        for (size_t at = all.len < text.len ? SIZE_MAX : find(all, text, 0);
-             at != SIZE_MAX && how != GAPS_HOLD; at = find(all, text, at + 1))
-            how = judge_whole(search, gap, at);
+        number = gap_at(index, number, index->text.data + found);
+        gap = &index->gaps[number];
+        start = (size_t)(gap->text - index->text.data);
+        for (; found != SIZE_MAX && found < start + gap->len && how != GAPS_HOLD;
+             found = find(index->text, text, found + 1))
+            if (found + text.len <= start + gap->len) /* not out of it: a needle may have a zero */
+                how = judge_whole(search, gap, found - start);
         if (how != GAPS_UNTOUCHED)
             touch(search, gap, how);
+        from = start + gap->len + 1; /* a needle may begin with the zero byte */
     }
 }
 

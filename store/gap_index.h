@@ -55,6 +55,7 @@ struct gap_index {
     uint32_t *by_first, *by_last;
     uint32_t first_start[257], last_start[257];
     uint32_t *uses;     /* templates of each gap: gaps[i].first_use, use_count */
+    struct slice text;  /* of all gaps, in the order of their numbers */
     uint8_t *grams;     /* gram_filter.h over all gaps */
     size_t grams_size;
     uint8_t *templates; /* enum gap_template by template */

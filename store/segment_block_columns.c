@@ -1,6 +1,7 @@
 /* store/segment_block_columns.c -- the operations of a block of a segment: arrays, columns, lines. */
 #include "store/segment_block.h"
 
+#include "base/spare.h"
 #include "store/chunk.h"
 #include "store/column_build.h"
 #include "store/segment_few.h"
@@ -11,7 +12,10 @@
 #include <stdlib.h>
 
 /* Lines of a block that are written before somebody asks for them. */
-enum { PREPARED_LINES_MAX = 1024 };
+enum {
+    PREPARED_LINES_MAX = 1024,
+    WRITTEN_ROWS_MANY = 100, /* more may well need a large piece of memory */
+};
 
 static struct segment_block *of(struct block *block)
 {
@@ -377,15 +381,19 @@ static enum status format_column(struct segment_block *block, struct column *out
 static enum status line_column(struct segment_block *block, struct column *out, struct error *err)
 {
     uint32_t count = block->base.row_count;
-    struct slice *texts = arena_new(&block->base.arena, struct slice, (size_t)count + 1);
-    size_t *ends = arena_new(&block->base.arena, size_t, (size_t)count + 1);
+    struct slice *texts = /* every row gets its value below: nothing has to be cleared */
+        arena_take(&block->base.arena, sizeof(*texts), _Alignof(struct slice), (size_t)count + 1);
+    size_t *ends =
+        arena_take(&block->base.arena, sizeof(*ends), _Alignof(size_t), (size_t)count + 1);
     enum status status = STATUS_OK;
-    struct buf written = buf_empty(BLOCK_ARENA_SIZE_MAX);
+    struct buf written = buf_empty_spare(BLOCK_ARENA_SIZE_MAX);
     struct slice all = SLICE_LITERAL("");
     size_t start = 0;
 
     if (texts == NULL || ends == NULL)
         return no_memory(err);
+    if (block->base.selected_count > WRITTEN_ROWS_MANY)
+        (void)buf_reserve(&written, SPARE_SIZE_MIN); /* memory of the block before, not new one */
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         struct segment_lines lines = {0};

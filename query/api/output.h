@@ -14,7 +14,8 @@
 #include "query/result.h"
 
 enum {
-    OUTPUT_SPILL_SIZE = 256 * 1024,
+    OUTPUT_SPILL_SIZE = 64 * 1024, /* the allocator keeps its memory, and it stays in the cache */
+    OUTPUT_CHUNK_SIZE = 256 * 1024, /* of rows in one chunk of columns: larger ones repeat less */
     OUTPUT_SIZE_MAX = 256 * 1024 * 1024, /* one row of the longest event, escaped */
     OUTPUT_COLUMNS_MAX = 4096,           /* of a csv header */
     OUTPUT_JSON_ROWS_MAX = 10000,        /* `json` is one object: for small answers */

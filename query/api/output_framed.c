@@ -65,7 +65,7 @@ static enum status write_chunk(struct output *output, const struct result_chunk 
     if (lines != NULL && lines->kind != RESULT_TEXT && lines->kind != RESULT_DICT)
         return STATUS_INVALID;
     for (uint32_t from = 0, to; from < chunk->row_count && status == STATUS_OK; from = to) {
-        to = from + output_rows_within(chunk, from, OUTPUT_SPILL_SIZE);
+        to = from + output_rows_within(chunk, from, OUTPUT_CHUNK_SIZE);
         buf_printf(output->out, "rows %zu\n", rows_size(lines, from, to));
         for (uint32_t row = from; row < to; row++) {
             if (lines != NULL && !result_is_null(lines, row))

@@ -66,7 +66,7 @@ static enum status write_columns(struct output *output, const struct result_chun
     enum status status = STATUS_OK;
 
     for (uint32_t from = 0, to; from < chunk->row_count && status == STATUS_OK; from = to) {
-        to = from + output_rows_within(chunk, from, OUTPUT_SPILL_SIZE);
+        to = from + output_rows_within(chunk, from, OUTPUT_CHUNK_SIZE);
         output_columns_rows(output, chunk, from, to);
         output_put(output->out, '\n');
         status = output_row_done(output);

@@ -90,6 +90,9 @@ static inline void next_span(const char **at, uint32_t after, struct event_field
     out->len = (uint32_t)next_number(at);
 }
 
+/* Rows are read one after the other, most often. */
+enum { PREFETCH_FIELDS = 256 };
+
 uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struct event_field *out)
 {
     const char *at = chunk->fields.data + fields_at;
@@ -97,6 +100,7 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
     const char *end = places.at + (out == NULL ? 0 : (size_t)places.count * CHUNK_PLACE_SIZE);
     uint32_t span_end = 0;
 
+    __builtin_prefetch(at + PREFETCH_FIELDS);
     for (const char *place = places.at; place < end; place += CHUNK_PLACE_SIZE, out++) {
         const struct chunk_binding *binding = chunk_binding_at(chunk, place);
 

@@ -51,7 +51,8 @@ struct segment_content {
     uint64_t row_count, sample_count;
     uint32_t source_count, format_count;
     /* NULL: the events carry their fields. Else those of all rows in the open would take more memory
-     * than the lines: it writes the event->field_count fields of a row to `out`. */
+     * than the lines: it writes the event->field_count fields of a row to `out`, of which it knows
+     * `event` and `packed`. */
     void (*fields)(void *user, const struct segment_row *row, struct event_field *out);
     void *fields_user;
 };

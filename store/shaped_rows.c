@@ -13,6 +13,7 @@ enum {
     SAMPLE_FILL_MAX = SAMPLE_PLACES / 2,
     WHOLE_SAMPLES_MIN = 16,
     WHOLE_REPEAT_MIN = 4,    /* one slot if a value occurs so often, on average */
+    PREFETCH_LINE_SIZE = 256,
     FIELDS_TRACKED = 4096,   /* (format, field) pairs by number below this; others are not whole */
 };
 
@@ -45,43 +46,84 @@ static void sampler_release(struct field_sampler *sampler)
     free(sampler->whole);
 }
 
-static void sample_field(struct field_sampler *sampler, const struct event *event,
-                         const struct event_field *field)
-{
-    size_t pair = (size_t)event->format * FIELDS_TRACKED + field->field;
-    struct slice text;
+/* A value of a field: where the pair is counted, and its hash together with the text. */
+struct field_value {
     uint64_t hash;
-    uint32_t place;
+    uint32_t pair;
+};
+
+static uint32_t seen_at(uint64_t hash)
+{
+    return (uint32_t)hash % SAMPLE_PLACES;
+}
+
+/* False: the field is no part of the line, or not tracked. */
+static bool hash_field(const struct event *event, const struct event_field *field,
+                       struct field_value *out)
+{
+    struct slice text;
 
     if (field->text.data != NULL || field->field >= FIELDS_TRACKED ||
         field->start > event->bytes.len || field->len > event->bytes.len - field->start)
-        return;
+        return false;
     text = slice_sub(event->bytes, field->start, field->len);
-    hash = text_hash_fold(text_hash(text.data, text.len), 2 * pair + 1) | 1;
-    sampler->total[pair]++;
-    for (place = (uint32_t)hash % SAMPLE_PLACES; sampler->seen[place] != 0;
-         place = (place + 1) % SAMPLE_PLACES)
-        if (sampler->seen[place] == hash)
+    out->pair = event->format * FIELDS_TRACKED + field->field;
+    out->hash =
+        text_hash_fold(text_hash(text.data, text.len), 2 * (uint64_t)out->pair + 1) | 1;
+    return true;
+}
+
+static void sample_value(struct field_sampler *sampler, const struct field_value *value)
+{
+    uint32_t place = seen_at(value->hash);
+
+    sampler->total[value->pair]++;
+    for (; sampler->seen[place] != 0; place = (place + 1) % SAMPLE_PLACES)
+        if (sampler->seen[place] == value->hash)
             return;
-    sampler->distinct[pair]++;
+    sampler->distinct[value->pair]++;
     if (sampler->filled < SAMPLE_FILL_MAX) {
-        sampler->seen[place] = hash;
+        sampler->seen[place] = value->hash;
         sampler->filled++;
     }
+}
+
+/* What is read lies apart, row by row and value by value: it is asked for before it is wanted. */
+static void sample_row(struct field_sampler *sampler, const struct segment_content *content,
+                       const struct segment_row *row)
+{
+    struct event_field room[EVENT_FIELDS_MAX];
+    struct field_value values[EVENT_FIELDS_MAX];
+    const struct event_field *fields = segment_row_fields(content, row, room);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < row->event->field_count; i++)
+        if (hash_field(row->event, &fields[i], &values[count]))
+            __builtin_prefetch(&sampler->seen[seen_at(values[count++].hash)]);
+    for (uint32_t i = 0; i < count; i++)
+        sample_value(sampler, &values[i]);
+}
+
+static void prefetch_line(struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len && i < PREFETCH_LINE_SIZE; i += 64)
+        __builtin_prefetch(bytes.data + i);
 }
 
 static void sample_rows(struct field_sampler *sampler, const struct segment_content *content)
 {
     uint64_t stride = content->row_count / SAMPLE_ROWS + 1;
     size_t pairs = (size_t)FIELDS_TRACKED * content->format_count;
-    struct event_field room[EVENT_FIELDS_MAX];
 
     for (uint64_t row = 0; row < content->row_count; row += stride) {
-        const struct event *event = content->rows[row].event;
-        const struct event_field *fields = segment_row_fields(content, &content->rows[row], room);
+        uint64_t left = content->row_count - row;
+        const struct segment_row *at = &content->rows[row];
 
-        for (uint32_t i = 0; i < event->field_count; i++)
-            sample_field(sampler, event, &fields[i]);
+        if (left > 4 * stride)
+            __builtin_prefetch(at[4 * stride].event);
+        if (left > 2 * stride)
+            prefetch_line(at[2 * stride].event->bytes);
+        sample_row(sampler, content, at);
     }
     for (size_t pair = 0; pair < pairs; pair++)
         sampler->whole[pair] = sampler->total[pair] >= WHOLE_SAMPLES_MIN &&
@@ -141,10 +183,21 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
 
 enum {
     WINDOW_ROWS = 16384,
-    PREFETCH_ROW = 24, /* rows ahead */
-    PREFETCH_EVENT = 16,
+    PREFETCH_EVENT = 32, /* rows ahead */
     PREFETCH_LINE = 8,
 };
+
+/* What reading takes of a row: a copy, so that all of a window stand together. */
+struct window_row {
+    struct slice bytes;
+    int64_t time_ns;
+    const struct event_field *fields; /* of the event, or NULL */
+    uint64_t packed;
+    uint32_t field_count;
+    uint16_t format;
+    uint16_t index; /* in the window, as content->rows has it */
+};
+static_assert(WINDOW_ROWS <= UINT16_MAX + 1, "an index takes two bytes");
 
 /* What it takes to read one row after the other.
  *
@@ -156,9 +209,11 @@ struct shape_reader {
     struct line_shape shape;
     struct shape_tree tree;
     struct event_field room[EVENT_FIELDS_MAX];
-    uint32_t *next;               /* by source: the place of its next row in `order` */
-    uint32_t source[WINDOW_ROWS]; /* of each row of the window */
-    uint32_t order[WINDOW_ROWS];  /* rows of the window by source */
+    uint32_t *next;                        /* by source: the place of its next row in `window` */
+    uint32_t source[WINDOW_ROWS];          /* of the rows in their order */
+    struct window_row window[WINDOW_ROWS]; /* by source, as all that follows */
+    uint32_t templates[WINDOW_ROWS];
+    uint64_t first_value[WINDOW_ROWS];
 };
 
 /* A row that the tree does not know, the long way; then the tree knows its template. */
@@ -177,37 +232,43 @@ static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *r
     return number;
 }
 
+/* Row `at` of the window. */
 static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
-                     const struct field_sampler *sampler, uint64_t row)
+                     const struct field_sampler *sampler, uint32_t at)
 {
-    const struct segment_row *from = &rows->content->rows[row];
-    struct event event = *from->event;
-    struct shape_rules rules = {sampler->whole + (size_t)event.format * FIELDS_TRACKED,
+    const struct window_row *row = &reader->window[at];
+    struct event event = {.time_ns = row->time_ns,
+                          .bytes = row->bytes,
+                          .format = row->format,
+                          .field_count = row->field_count,
+                          .fields = row->fields};
+    struct shape_rules rules = {sampler->whole + (size_t)row->format * FIELDS_TRACKED,
                                 FIELDS_TRACKED};
-    uint32_t value_count;
+    uint32_t value_count, number;
 
-    rows->first_value[row] = rows->value_count;
     if (!reserve_values(rows, ROW_WORDS_MAX))
         return false;
-    event.fields = segment_row_fields(rows->content, from, reader->room);
-    rows->templates[row] = shape_tree_match(&reader->tree, &reader->shape, &event,
-                                            rows->values + rows->value_count, &value_count);
-    if (rows->templates[row] != TEMPLATE_NONE)
+    reader->first_value[at] = rows->value_count;
+    event.fields = segment_row_fields(
+        rows->content, &(struct segment_row){.event = &event, .packed = row->packed}, reader->room);
+    number = shape_tree_match(&reader->tree, &reader->shape, &event,
+                              rows->values + rows->value_count, &value_count);
+    if (number != TEMPLATE_NONE)
         rows->value_count += value_count;
     else
-        rows->templates[row] = read_unforeseen(rows, reader, &event, &rules);
+        number = read_unforeseen(rows, reader, &event, &rules);
+    reader->templates[at] = number;
     return true;
 }
 
-/* List the rows of a window by source, each source's in their order. */
-static void list_by_source(struct shape_reader *reader, struct shaped_rows *rows, uint64_t first,
-                           uint32_t count)
+/* Count the rows of each source and give each source a place in the window. */
+static void place_sources(struct shape_reader *reader, struct shaped_rows *rows, uint64_t first,
+                          uint32_t count)
 {
-    const struct segment_content *content = rows->content;
-    const struct segment_row *from = content->rows + first;
-    uint32_t sum = 0;
+    const struct segment_row *from = rows->content->rows + first;
+    uint32_t sum = 0, source_count = rows->content->source_count;
 
-    memset(reader->next, 0, content->source_count * sizeof(*reader->next));
+    memset(reader->next, 0, source_count * sizeof(*reader->next));
     for (uint32_t i = 0; i < count; i++) {
         const struct event *event = from[i].event;
 
@@ -217,32 +278,52 @@ static void list_by_source(struct shape_reader *reader, struct shaped_rows *rows
         reader->source[i] = event->source;
         reader->next[event->source]++;
     }
-    for (uint32_t i = 0; i < content->source_count; i++) {
+    for (uint32_t i = 0; i < source_count; i++) {
         uint32_t next = sum;
 
         sum += reader->next[i];
         reader->next[i] = next;
     }
-    for (uint32_t i = 0; i < count; i++)
-        reader->order[reader->next[reader->source[i]]++] = i;
+}
+
+/* The rows of a window by source, each source's in their order. */
+static void fill_window(struct shape_reader *reader, struct shaped_rows *rows, uint64_t first,
+                        uint32_t count)
+{
+    const struct segment_row *from = rows->content->rows + first;
+
+    place_sources(reader, rows, first, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct event *event = from[i].event;
+
+        if (i + PREFETCH_EVENT < count)
+            __builtin_prefetch(from[i + PREFETCH_EVENT].event);
+        reader->window[reader->next[reader->source[i]]++] =
+            (struct window_row){.bytes = event->bytes,
+                                .time_ns = event->time_ns,
+                                .fields = event->fields,
+                                .packed = from[i].packed,
+                                .field_count = event->field_count,
+                                .format = event->format,
+                                .index = (uint16_t)i};
+    }
 }
 
 static bool read_window(struct shaped_rows *rows, struct shape_reader *reader,
                         const struct field_sampler *sampler, uint64_t first, uint32_t count)
 {
-    const char **bytes = rows->bytes + first;
-    const struct segment_row *from = rows->content->rows + first;
-
-    list_by_source(reader, rows, first, count);
+    fill_window(reader, rows, first, count);
     for (uint32_t i = 0; i < count; i++) {
-        if (i + PREFETCH_ROW < count)
-            __builtin_prefetch(&from[reader->order[i + PREFETCH_ROW]]);
-        if (i + PREFETCH_EVENT < count)
-            __builtin_prefetch(from[reader->order[i + PREFETCH_EVENT]].event);
         if (i + PREFETCH_LINE < count)
-            __builtin_prefetch(bytes[reader->order[i + PREFETCH_LINE]]);
-        if (!read_row(rows, reader, sampler, first + reader->order[i]))
+            __builtin_prefetch(reader->window[i + PREFETCH_LINE].bytes.data);
+        if (!read_row(rows, reader, sampler, i))
             return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t row = first + reader->window[i].index;
+
+        rows->templates[row] = reader->templates[i];
+        rows->first_value[row] = reader->first_value[i];
     }
     return true;
 }

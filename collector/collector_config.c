@@ -4,9 +4,12 @@
 #include "base/config.h"
 #include "collector/limits.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NS_PER_S 1000000000LL
+
+enum { PATTERN_MEMORY_MAX = 1 << 20 }; /* of one log_format or line_prefix, compiled */
 
 struct source_section { /* one entry of `sources` */
     const char *path, *format, *zone, *line_prefix, *log_format, *duration_unit;
@@ -136,11 +139,23 @@ static const struct option_table collector_options =
 static const char footer[] =
     "\nExit status: 0 stopped on request, 1 runtime error, 2 bad usage or configuration.\n";
 
+/* Formats whose names begin so: nginx stands for several. */
+static void add_family(const char *name, char *out, size_t size)
+{
+    size_t len = 0;
+
+    *out = '\0';
+    for (size_t i = 0; i < format_count && len < size; i++)
+        if (strncmp(formats[i]->name, name, strlen(name)) == 0)
+            len += (size_t)snprintf(out + len, size - len, "%s%s", len == 0 ? "; there are " : ", ",
+                                    formats[i]->name);
+}
+
 static enum status check_format(const char *name, struct error *err)
 {
-    const char *names[64];
+    const char *names[64] = {0}, *near;
+    char family[120];
     size_t count = 0;
-    const char *near;
 
     if (name == NULL || format_find(slice_of(name)) != NULL)
         return STATUS_OK;
@@ -148,9 +163,29 @@ static enum status check_format(const char *name, struct error *err)
         names[count] = formats[count]->name;
     near = suggest(slice_of(name), names, count);
     if (near != NULL)
-        return error_set(err, STATUS_INVALID, "unknown format \"%s\"; did you mean \"%s\"?", name,
+        return error_set(err, STATUS_INVALID, "unknown format \"%.40s\"; did you mean \"%s\"?", name,
                          near);
-    return error_set(err, STATUS_INVALID, "unknown format \"%s\"", name);
+    add_family(name, family, sizeof(family));
+    return error_set(err, STATUS_INVALID, "unknown format \"%.40s\"%s", name, family);
+}
+
+/* A pattern that does not compile would be ignored with a warning once lines come. Without a format
+ * nobody knows yet whose pattern it is. */
+static enum status check_pattern(const struct source_section *section, struct error *err)
+{
+    const struct format *format =
+        section->format == NULL ? NULL : format_find(slice_of(section->format));
+    struct format_settings settings = {.line_prefix = slice_of(section->line_prefix),
+                                       .log_format = slice_of(section->log_format)};
+    struct arena arena = arena_empty(PATTERN_MEMORY_MAX);
+    const void *compiled;
+    enum status status;
+
+    if (format == NULL || format->compile == NULL)
+        return STATUS_OK;
+    status = format->compile(&settings, &arena, &compiled, err);
+    arena_release(&arena);
+    return status;
 }
 
 static enum status check_section(const struct source_section *section, const char *file,
@@ -161,8 +196,10 @@ static enum status check_section(const struct source_section *section, const cha
 
     if (status == STATUS_OK && unit.len > 0 && duration_unit_of(unit) == UNIT_NONE)
         status = error_set(err, STATUS_INVALID,
-                           "duration_unit must be ns, us, ms or s, not \"%s\"",
+                           "duration_unit must be ns, us, ms or s, not \"%.40s\"",
                            section->duration_unit);
+    if (status == STATUS_OK)
+        status = check_pattern(section, err);
     if (status != STATUS_OK && section->line > 0)
         error_context(err, "%s:%u: sources \"%s\"", file, section->line, section->path);
     else if (status != STATUS_OK)

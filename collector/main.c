@@ -263,7 +263,7 @@ int main(int argc, char **argv)
         status = check_rules(&program.config, &err);
     if (status == STATUS_OK)
         status = read_admin_token(&program, &err);
-    if (status == STATUS_OK && program.config.check)
+    if (status == STATUS_OK)
         status = settings_check(&program.config, &err);
     if (status == STATUS_OK && !program.config.check) {
         memory_budget_set(program.config.memory_max);

@@ -1,4 +1,4 @@
-/* collector/settings_check.c -- what the start would refuse, without starting. */
+/* collector/settings_check.c -- what the start would refuse, before it touches the data. */
 #include "collector/settings_check.h"
 
 #include <arpa/inet.h>
@@ -33,6 +33,8 @@ enum status settings_check(const struct collector_config *config, struct error *
     enum status status = derive_rules_new(&config->derive, &rules, err);
 
     derive_rules_free(rules);
+    if (status != STATUS_OK)
+        error_context(err, "%.100s", config->config_path); /* no flag sets rules */
     if (status == STATUS_OK)
         status = check_address("http", config->http.host, config->insecure, err);
     if (status == STATUS_OK)

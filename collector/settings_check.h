@@ -1,6 +1,5 @@
 /* collector/settings_check.h -- mistakes in settings that their types do not show: patterns of rules
- * that do not compile, addresses that the start would refuse. For --check, so that a file that
- * passes starts.
+ * that do not compile, addresses that the start would refuse. Before a start, and for --check.
  * Thread safety: touches only its arguments. */
 #ifndef DENDRO_COLLECTOR_SETTINGS_CHECK_H
 #define DENDRO_COLLECTOR_SETTINGS_CHECK_H

@@ -167,9 +167,10 @@ static enum status run(struct io *io, const struct shipper_settings *settings, s
     start_handles(&program, settings);
     if (settings->source_count == 0)
         diag_warn("no source is given, so no file is followed: name some with --source, or under "
-                  "\"source\" in the file");
-    diag_info("follows %u patterns, sends to %s:%u", settings->source_count,
-              settings->collector.host, settings->collector.port);
+                  "\"sources\" in the file");
+    diag_info("follows %u pattern%s, sends to %s:%u", settings->source_count,
+              settings->source_count == 1 ? "" : "s", settings->collector.host,
+              settings->collector.port);
     (void)uv_run(&program.loop, UV_RUN_DEFAULT);
     end(&program);
     return STATUS_OK;
@@ -214,8 +215,10 @@ int main(int argc, char **argv)
     } else if (status != STATUS_OK && status != STATUS_END) {
         code = CLI_EXIT_USAGE;
     }
-    if (code != CLI_EXIT_OK)
+    if (code == CLI_EXIT_ERROR && options.command == COMMAND_RUN)
         diag_error("%s", err.message);
+    else if (code != CLI_EXIT_OK) /* to the person who typed: without time and level */
+        (void)fprintf(stderr, "dendro-shipper: %s\n", err.message);
     arena_release(&arena);
     return code;
 }

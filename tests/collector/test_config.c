@@ -29,6 +29,10 @@ static const struct config_case {
     { "unit that is none", "geo: fr\nsources:\n  - {path: /x, duration_unit: hours}\n",
       "duration_unit must be ns, us, ms or s, not \"hours\"" },
     { "source without path", "geo: fr\nsources:\n  - {format: json}\n", "path" },
+    { "format by its family", "geo: fr\nsources:\n  - {path: '*', format: nginx}\n",
+      "unknown format \"nginx\"; there are nginx_" },
+    { "log_format without a name", "geo: fr\nsources:\n  - {path: '*', format: nginx_access, log_format: '$'}\n",
+      "sources \"*\": log_format: byte 1: no name behind $" },
     { "memory too small for a head", "geo: fr\nmemory: 1MiB\n", "memory" },
 };
 

@@ -56,6 +56,7 @@ struct pipeline_frame {
     uint32_t ahead_count;        /* sources whose range was trimmed or a duplicate */
     struct wire_watermark ahead[AHEAD_WATERMARKS_MAX];
     char detail[WIRE_DETAIL_SIZE_MAX];
+    _Atomic int64_t store_ns;    /* how long the store had its last part */
 
     /* the pipeline's own */
     struct buf raw;

@@ -186,6 +186,7 @@ static void offer(struct worker *worker)
     worker->in_flight_sealed = status == STATUS_OK;
     if (status == STATUS_OK) {
         shard_batch_view(worker->in_flight, &batch);
+        worker->offered_ns = now_ns(worker);
         set_commit(worker, COMMIT_RUNNING); /* before: the answer may come at once */
         status = store_append(pipeline->options.store, worker->index, &batch, on_durable, worker,
                               &err);
@@ -196,8 +197,8 @@ static void offer(struct worker *worker)
     }
 }
 
-/* Everything that `batch` was waiting for is durable. */
-static void finish_batch(struct worker *worker, struct shard_batch *batch)
+/* Everything that `batch` was waiting for is durable; the store had it for `store_ns`. */
+static void finish_batch(struct worker *worker, struct shard_batch *batch, int64_t store_ns)
 {
     struct frame_part *part = batch->first_part, *next;
 
@@ -206,6 +207,7 @@ static void finish_batch(struct worker *worker, struct shard_batch *batch)
     batch->first_part = batch->last_part = NULL;
     for (; part != NULL; part = next) {
         next = part->next; /* the frame, and the part in it, may be gone afterwards */
+        atomic_store(&part->frame->store_ns, store_ns);
         frame_part_done(worker->pipeline, part->frame);
     }
     shard_batch_reset(batch, ++worker->batch_number);
@@ -224,7 +226,7 @@ static bool end_commit(struct worker *worker)
     }
     set_refused(worker, NULL);
     count_up(&worker->pipeline->counters.commits, 1);
-    finish_batch(worker, worker->in_flight);
+    finish_batch(worker, worker->in_flight, now_ns(worker) - worker->offered_ns);
     worker->in_flight = NULL;
     set_commit(worker, COMMIT_NONE);
     return true;
@@ -245,7 +247,7 @@ static bool start_commit(struct worker *worker)
     if (worker->in_flight != NULL || (!batch->touched && batch->first_part == NULL))
         return false;
     if (!batch->touched) { /* duplicates only, of what is durable by now */
-        finish_batch(worker, batch);
+        finish_batch(worker, batch, 0);
         return true;
     }
     worker->in_flight = batch;

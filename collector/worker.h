@@ -55,6 +55,7 @@ struct worker {
     uint64_t batch_number;
     bool in_flight_sealed;
     bool refused;                /* counted in pipeline.refusing; under outcome_lock */
+    int64_t offered_ns;          /* with COMMIT_RUNNING: since then */
     int64_t retry_at_ns;         /* with COMMIT_WAITS */
     int64_t idle_check_ns;       /* of the next look at open events */
     int64_t swept_ns;            /* of the last sweep of sources */

@@ -473,6 +473,8 @@ static struct head *pick(struct store *store, bool all)
                 detach(&store->shards[i], i, k, &err) == STATUS_OK)
                 head = head_ref(store->shards[i].heads[k]);
         }
+    if (head != NULL)
+        seal_pace_begin(&store->pace, head->memory_size);
     (void)pthread_mutex_unlock(&store->state_lock);
     return head;
 }
@@ -506,6 +508,11 @@ enum status store_seal_one(struct store *store, bool all, struct error *err)
     (void)pthread_mutex_lock(&store->manifest_lock);
     head = pick(store, all);
     status = head == NULL ? STATUS_END : seal_head(store, head, err);
+    if (head != NULL) {
+        (void)pthread_mutex_lock(&store->state_lock);
+        seal_pace_end(&store->pace, status == STATUS_OK);
+        (void)pthread_mutex_unlock(&store->state_lock);
+    }
     if (head != NULL && status != STATUS_OK)
         note_failure(store, head, status, err);
     head_unref(head);

@@ -309,10 +309,12 @@ static uint64_t memory_of_heads(const struct store *store, bool stuck_too)
 {
     uint64_t sum = 0;
 
-    for (uint32_t i = 0; i < SHARDS_MAX; i++)
+    for (uint32_t i = 0; i < SHARDS_MAX; i++) {
+        sum += store->shards[i].queued_size;
         for (uint32_t k = 0; k < store->shards[i].head_count; k++)
             if (stuck_too || !is_stuck(store->shards[i].heads[k]))
                 sum += store->shards[i].heads[k]->memory_size;
+    }
     return sum;
 }
 
@@ -324,23 +326,13 @@ static uint64_t head_memory_max(const struct store *store)
     return wanted < store->options.memory_max / 2 ? wanted : store->options.memory_max / 2;
 }
 
-/* Two heads alternate: one fills while one is sealed. A head that cannot be sealed at all does not
- * count, or one bad row would stop the shard for ever. */
-static bool must_wait(const struct store *store, const struct shard *shard)
+/* Heads that fill, and one that is sealed: its room is given out as the seal goes on (seal_pace.h),
+ * to whoever comes, so that a shard with all the rows is as quick as many. A head that cannot be
+ * sealed at all does not count, or one bad row would stop everybody for ever. */
+static bool must_wait(const struct store *store)
 {
-    uint32_t waiting = 0;
-    const struct head *last;
-
-    if (shard->head_count == 0)
-        return false;
-    for (uint32_t i = 0; i + 1 < shard->head_count; i++)
-        waiting += !is_stuck(shard->heads[i]);
-    last = shard->heads[shard->head_count - 1];
-    if (memory_of_heads(store, false) > head_memory_max(store) ||
-        memory_of_heads(store, true) > store->options.memory_max)
-        return true;
-    return waiting >= 1 && (shard->full || last->memory_size + shard->queued_size >=
-                                               store->options.seal_size * 2);
+    return memory_of_heads(store, false) + seal_pace_left(&store->pace) > head_memory_max(store) ||
+           memory_of_heads(store, true) > store->options.memory_max;
 }
 
 /* When memory is short and no head is full, the largest one is sealed early. */
@@ -373,14 +365,14 @@ static void relieve(struct store *store)
 }
 
 /* May the batch be taken, and which order times do its sources stand at? */
-static enum status admit(struct store *store, const struct shard *shard,
-                         const struct batch *batch, int64_t *orders, struct error *err)
+static enum status admit(struct store *store, const struct batch *batch, int64_t *orders,
+                         struct error *err)
 {
     enum status status;
 
     (void)pthread_mutex_lock(&store->state_lock);
     status = refusal(store, err);
-    if (status == STATUS_OK && must_wait(store, shard)) {
+    if (status == STATUS_OK && must_wait(store)) {
         relieve(store);
         status = error_set(err, STATUS_AGAIN, "heads wait to be sealed");
     }
@@ -449,7 +441,7 @@ enum status store_append(struct store *store, uint32_t shard, const struct batch
     orders = malloc(((size_t)batch->source_count + 1) * sizeof(*orders));
     if (orders == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
-    status = admit(store, &store->shards[shard], batch, orders, err);
+    status = admit(store, batch, orders, err);
     if (status == STATUS_OK)
         status = encode(store, batch, orders, &chunk, err);
     pending = calloc(1, sizeof(*pending));

@@ -54,8 +54,8 @@ typedef void store_durable(void *user, enum status status, const struct error *e
 
 /* Put one batch in the queue of `shard`; copies all that it keeps before it returns. All batches of
  * one source must go to the same shard, from one thread at a time.
- * Errors (then on_durable is not called): TOO_LARGE, NO_MEMORY, DISK_FULL, AGAIN (two heads wait
- * to be sealed: try after on_durable of an earlier batch, or store_ready()). */
+ * Errors (then on_durable is not called): TOO_LARGE, NO_MEMORY, DISK_FULL, AGAIN (heads wait
+ * to be sealed: try again some milliseconds later). */
 enum status store_append(struct store *store, uint32_t shard, const struct batch *batch,
                          store_durable *on_durable, void *user, struct error *err) WARN_UNUSED;
 /* Shard that a source belongs to; the same until the directory's shard count changes. */

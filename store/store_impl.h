@@ -17,6 +17,7 @@
 #include "store/head.h"
 #include "store/manifest.h"
 #include "store/scrub.h"
+#include "store/seal_pace.h"
 #include "store/source_state.h"
 #include "store/store.h"
 #include "store/upkeep.h"
@@ -87,6 +88,7 @@ struct store {
 
     pthread_mutex_t state_lock;
     struct shard shards[SHARDS_MAX];
+    struct seal_pace pace;
     struct source_states states;
     struct catalog *catalog;
     struct kept_loss *losses; /* grows up to LOSSES_MAX, then a ring */

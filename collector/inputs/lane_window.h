@@ -2,9 +2,10 @@
  * load keeps the workers busy without a long queue: acks stay quick for those who come next.
  *
  * As CoDel does (Nichols and Jacobson, "Controlling Queue Delay", 2012; RFC 8289), the least time
- * that frames spend here over one window tells whether there is a standing queue: then the window
- * shrinks by a quarter, else it grows by an eighth. Time on the link does not count, so a distant
- * shipper keeps the window that its round trip needs.
+ * that frames wait here over one window tells whether there is a standing queue: then the window
+ * shrinks by a quarter. While any of them waits long it stays, else it grows by an eighth. Time on
+ * the link does not count, so a distant shipper keeps the window that its round trip needs; nor does
+ * time in the store, so that a slow disk is kept busy: one commit runs while the next one fills.
  * Thread safety: plain data. */
 #ifndef DENDRO_COLLECTOR_INPUTS_LANE_WINDOW_H
 #define DENDRO_COLLECTOR_INPUTS_LANE_WINDOW_H
@@ -16,21 +17,28 @@
 enum {
     LANE_FRAMES_MIN = 4,   /* one is decoded, one parsed, one committed, one arrives */
     LANE_FRAMES_START = 16,
-    LANE_QUEUE_MS_MAX = 20, /* a standing queue above this costs latency and gains nothing */
+    LANE_QUEUE_MS_MAX = 10, /* a standing queue above this costs latency and gains nothing */
+    LANE_CALM_MS_MAX = 25,  /* of the slowest; an ack should take less than 50 ms */
 };
 
 struct lane_window {
-    uint16_t frames;   /* granted now */
-    uint16_t seen;     /* frames since the last change */
-    int64_t least_ns;  /* of their times */
+    uint16_t frames;            /* granted now */
+    uint16_t seen;              /* frames since the last change */
+    int64_t least_ns, most_ns;  /* of their times in queues; of these without one commit */
 };
+
+static inline struct lane_window lane_window_of(uint16_t frames)
+{
+    return (struct lane_window){frames, 0, INT64_MAX, INT64_MIN};
+}
 
 static inline struct lane_window lane_window_start(void)
 {
-    return (struct lane_window){LANE_FRAMES_START, 0, INT64_MAX};
+    return lane_window_of(LANE_FRAMES_START);
 }
 
-/* A frame became durable `latency_ns` after its last byte came. */
-void lane_window_take(struct lane_window *window, int64_t latency_ns);
+/* A frame became durable `latency_ns` after its last byte came; for the last `store_ns` of that the
+ * store had it. */
+void lane_window_take(struct lane_window *window, int64_t latency_ns, int64_t store_ns);
 
 #endif

@@ -188,6 +188,7 @@ static enum status add_routes(struct api_whole *whole, struct http_server *serve
 {
     struct api *api = &whole->api;
     const struct http_route plain[] = {
+        {HTTP_GET, "/", false, 0, api_serve_root, api},
         {HTTP_GET, "/health", false, 0, api_serve_health, api},
         {HTTP_GET, "/-/healthy", false, 0, api_serve_health, api},
         {HTTP_GET, "/ready", false, 0, api_serve_ready, api},

@@ -98,6 +98,7 @@ extern const struct api_endpoint api_query_endpoint, api_hits_endpoint, api_face
     api_erase_endpoint, api_snapshot_endpoint, api_patterns_endpoint;
 
 /* Handlers on the loop thread; `user` is the struct api. */
+void api_serve_root(void *user, struct http_request *request);
 void api_serve_health(void *user, struct http_request *request);
 void api_serve_ready(void *user, struct http_request *request);
 void api_serve_metrics(void *user, struct http_request *request);

@@ -16,6 +16,8 @@ static const struct plain_case {
     unsigned status;
     const char *contains;
 } plain_cases[] = {
+    {"/", 200, "Dendro 0.1.0 on node1, geo us\n"},
+    {"/", 200, "/dendro/v1/status "},
     {"/health", 200, "ok\n"},
     {"/-/healthy", 200, "ok\n"},
     {"/ready", 200, "ready\n"},

@@ -105,12 +105,37 @@ static bool take_ranges(struct slice *rest, struct batch_message *out)
     return true;
 }
 
+/* Lines that are as they stand in the source, one behind the other: nearly all are. */
+static inline bool are_plain(const struct batch_reader *reader)
+{
+    return reader->gaps.data == NULL && reader->extras.data == NULL && reader->flags.data == NULL;
+}
+
+/* take_line() of a line that is plain. */
+static inline bool take_plain(struct batch_reader *reader, struct batch_line *out)
+{
+    uint64_t size, offset = reader->offset;
+
+    if (!take_varint(&reader->sizes, &size) || size > BATCH_LINE_SIZE_MAX ||
+        size >= reader->payload.len || reader->payload.data[size] != '\n' ||
+        size + 1 > INT64_MAX - offset)
+        return false;
+    *out = (struct batch_line){.bytes = slice_make(reader->payload.data, size),
+                               .offset = offset,
+                               .source_len = (uint32_t)size + 1};
+    reader->payload = slice_make(reader->payload.data + size + 1, reader->payload.len - size - 1);
+    reader->offset = offset + size + 1;
+    return true;
+}
+
 /* Step over one line; false when a column ends early or a rule of the header is broken. */
 static bool take_line(struct batch_reader *reader, struct batch_line *out)
 {
     uint64_t size, gap = 0, extra = 0;
     int64_t source_len;
 
+    if (are_plain(reader))
+        return take_plain(reader, out);
     *out = (struct batch_line){0};
     if (!take_varint(&reader->sizes, &size) || size > BATCH_LINE_SIZE_MAX ||
         (reader->gaps.data != NULL && !take_varint(&reader->gaps, &gap)) ||
@@ -261,12 +286,25 @@ struct batch_reader batch_read(const struct batch_message *message)
     };
 }
 
-bool batch_range_next(struct batch_reader *reader, struct batch_range *out)
+/* Pass over the lines that are left of the range. Their bytes are not looked at: they may be far
+ * away, and another worker's. */
+static void skip_lines(struct batch_reader *reader)
 {
     struct batch_line skipped;
+    uint64_t size, len = 0;
 
+    if (are_plain(reader)) {
+        for (; reader->lines_left > 0 && take_varint(&reader->sizes, &size); reader->lines_left--)
+            len += size + 1;
+        reader->payload = slice_from(reader->payload, len);
+    }
     while (batch_line_next(reader, &skipped))
         continue;
+}
+
+bool batch_range_next(struct batch_reader *reader, struct batch_range *out)
+{
+    skip_lines(reader);
     if (reader->ranges.len == 0 || !take_range(&reader->ranges, out))
         return false;
     out->first_line = reader->first_line;

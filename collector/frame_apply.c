@@ -203,7 +203,7 @@ static void finish_open(struct applied *at)
 static bool feed_parsed(struct applied *at, const struct source_line *line)
 {
     struct shard_batch *batch = at->worker->filling;
-    struct error err = {0};
+    struct error err; /* set by who fails, and read by nobody: zeros would cost every line */
 
     if (shard_batch_heavy(batch))
         return false;

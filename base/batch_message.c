@@ -111,12 +111,26 @@ static inline bool are_plain(const struct batch_reader *reader)
     return reader->gaps.data == NULL && reader->extras.data == NULL && reader->flags.data == NULL;
 }
 
+/* take_varint() of a size: two bytes hold that of nearly every line. */
+static inline bool take_size(struct slice *sizes, uint64_t *out)
+{
+    const unsigned char *at = (const unsigned char *)sizes->data;
+    size_t len;
+
+    if (sizes->len < 2 || (at[0] >= 0x80 && at[1] >= 0x80))
+        return take_varint(sizes, out);
+    len = at[0] < 0x80 ? 1 : 2;
+    *out = len == 1 ? at[0] : (at[0] & 0x7fU) | (unsigned)at[1] << 7;
+    *sizes = slice_make(sizes->data + len, sizes->len - len);
+    return true;
+}
+
 /* take_line() of a line that is plain. */
 static inline bool take_plain(struct batch_reader *reader, struct batch_line *out)
 {
     uint64_t size, offset = reader->offset;
 
-    if (!take_varint(&reader->sizes, &size) || size > BATCH_LINE_SIZE_MAX ||
+    if (!take_size(&reader->sizes, &size) || size > BATCH_LINE_SIZE_MAX ||
         size >= reader->payload.len || reader->payload.data[size] != '\n' ||
         size + 1 > INT64_MAX - offset)
         return false;
@@ -294,7 +308,7 @@ static void skip_lines(struct batch_reader *reader)
     uint64_t size, len = 0;
 
     if (are_plain(reader)) {
-        for (; reader->lines_left > 0 && take_varint(&reader->sizes, &size); reader->lines_left--)
+        for (; reader->lines_left > 0 && take_size(&reader->sizes, &size); reader->lines_left--)
             len += size + 1;
         reader->payload = slice_from(reader->payload, len);
     }

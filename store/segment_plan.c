@@ -498,6 +498,7 @@ enum status segment_plan_make(struct segment *segment,
                                  .samples = samples,
                                  .filter = options->filter,
                                  .arena = arena_empty(PLAN_ARENA_MAX)};
+    plan->uses.arena = &plan->arena;
     if (samples)
         status = sample_plan_make(plan, &any, err);
     else if (plan->filter != NULL)
@@ -520,6 +521,7 @@ void segment_plan_free(struct segment_plan *plan)
     if (plan == NULL)
         return;
     pool_hold_release(&plan->hold);
+    page_uses_end(&plan->uses);
     arena_release(&plan->arena);
     free(plan);
 }

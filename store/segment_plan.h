@@ -68,6 +68,7 @@ struct segment_plan {
     const struct rollup_answer *answer; /* rows that are answered already; NULL: none */
     struct arena arena;
     struct pool_hold hold;
+    struct page_uses uses;
     const struct slice *pool_grams; /* by page of the pool, once somebody asks */
     uint64_t bytes_read;
 };

@@ -376,34 +376,76 @@ static enum status memo_of(struct term_search *search, const struct needle_term 
                                   : search_ids(search, memo, err);
 }
 
+static enum status decode_list(struct segment_plan *plan, const struct segment_column *column,
+                               uint32_t *numbers, uint32_t *largest, struct error *err)
+{
+    struct slice page;
+    enum status status = segment_page_read(plan->segment, &column->list, &plan->arena, &page,
+                                           &plan->bytes_read, err);
+
+    if (status != STATUS_OK)
+        return status;
+    if (!int_page_decode32(page, column->dict_count, numbers))
+        return segment_corrupt(plan->segment, "list of strings", err);
+    *largest = 0;
+    for (uint32_t i = 0; i < column->dict_count; i++)
+        *largest = numbers[i] > *largest ? numbers[i] : *largest;
+    return *largest >= plan->segment->pool_count
+               ? segment_corrupt(plan->segment, "list of strings", err) : STATUS_OK;
+}
+
+/* Numbers of the column's strings in the pool, by code. The next needle looks at the same lists. */
+static enum status read_list(struct segment_plan *plan, const struct segment_column *column,
+                             const uint32_t **out, struct error *err)
+{
+    bool wanted;
+    struct kept_page *kept = page_cache_get(plan->segment, &column->list, PAGE_FORM_CODES,
+                                            column->dict_count, &plan->uses, &wanted);
+    uint32_t *numbers, largest = 0;
+    enum status status;
+
+    if (kept != NULL) {
+        *out = kept->codes;
+        return kept->largest < plan->segment->pool_count
+                   ? STATUS_OK : segment_corrupt(plan->segment, "list of strings", err);
+    }
+    if (wanted)
+        kept = page_cache_new(PAGE_FORM_CODES, column->dict_count, 0, &plan->uses);
+    numbers = kept != NULL ? kept->codes
+                           : arena_take(&plan->arena, sizeof(*numbers), _Alignof(uint32_t),
+                                        (size_t)column->dict_count + 1);
+    if (numbers == NULL)
+        return no_memory(err);
+    status = decode_list(plan, column, numbers, &largest, err);
+    if (kept != NULL) {
+        kept->largest = largest;
+        page_cache_put(plan->segment, &column->list, kept, status == STATUS_OK);
+    }
+    *out = numbers;
+    return status;
+}
+
 /* Codes whose string is a hit. */
 static enum status code_table(struct term_search *search, const struct segment_column *column,
                               const uint64_t *hits, struct term_table *out, bool *alive,
                               struct error *err)
 {
-    struct segment_plan *plan = search->plan;
-    uint8_t *codes = arena_new(&plan->arena, uint8_t, (size_t)column->dict_count + 1);
-    uint32_t *numbers = arena_new(&plan->arena, uint32_t, (size_t)column->dict_count + 1);
-    struct slice page;
+    struct arena *arena = &search->plan->arena;
+    uint8_t *codes = arena_new(arena, uint8_t, (size_t)column->dict_count + 1);
+    const uint32_t *numbers = NULL;
     enum status status;
+    uint8_t any = 0;
 
-    if (codes == NULL || numbers == NULL)
+    if (codes == NULL)
         return no_memory(err);
-    status = segment_page_read(plan->segment, &column->list, &plan->arena, &page,
-                              &plan->bytes_read, err);
-    if (status != STATUS_OK)
-        return status;
-    if (!int_page_decode32(page, column->dict_count, numbers))
-        return segment_corrupt(plan->segment, "list of strings", err);
-    *alive = false;
-    for (uint32_t i = 0; i < column->dict_count; i++) {
-        if (numbers[i] >= plan->segment->pool_count)
-            return segment_corrupt(plan->segment, "list of strings", err);
+    status = read_list(search->plan, column, &numbers, err);
+    for (uint32_t i = 0; i < column->dict_count && status == STATUS_OK; i++) {
         codes[i] = bit_get(hits, numbers[i]);
-        *alive |= codes[i];
+        any |= codes[i];
     }
+    *alive = any != 0;
     out->codes = codes;
-    return STATUS_OK;
+    return status;
 }
 
 /* May one of the pages of the column hold such a text? */

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -58,6 +59,31 @@ static void test_text(void **unused)
         assert_int_equal(jsonw_utf8_valid(slice_make(c->text, c->len)), c->utf8);
         buf_release(&out);
     }
+}
+
+/* Texts are copied sixteen bytes at a time, then eight, then one: what has to be escaped may stand anywhere. */
+static void test_places(void **unused)
+{
+    static const struct { char byte; const char *escaped; } special[] = {
+        {'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {0x1F, "\\u001f"}, {0x7F, "\\u007f"},
+    };
+    char text[48], expected[64];
+
+    (void)unused;
+    for (size_t len = 1; len < sizeof(text); len++)
+        for (size_t at = 0; at < len; at++)
+            for (size_t i = 0; i < COUNT_OF(special); i++) {
+                struct buf out = buf_empty(1024);
+
+                memset(text, '~', len);
+                text[at] = special[i].byte;
+                (void)snprintf(expected, sizeof(expected), "%.*s%s%.*s", (int)at, text,
+                               special[i].escaped, (int)(len - at - 1), text + at + 1);
+                jsonw_escape(&out, slice_make(text, len));
+                assert_int_equal(out.len, strlen(expected));
+                assert_memory_equal(out.data, expected, out.len);
+                buf_release(&out);
+            }
 }
 
 static const struct {
@@ -161,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_doubles),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_structure),

@@ -61,6 +61,36 @@ static bool is_alphanumeric(char c)
     return (unsigned char)(c - '0') <= 9 || (unsigned char)((c | 0x20) - 'a') <= 25;
 }
 
+/* A letter behind a backslash: \d and its like stand for a class, which begins no range; others for
+ * themselves. `from`: the byte, or -1 if the class has been added. */
+static bool parse_class_escape(struct slice *rest, struct item *item, int *from)
+{
+    char letter = rest->data[0];
+
+    *rest = slice_from(*rest, 1);
+    *from = (unsigned char)letter;
+    if (!is_alphanumeric(letter))
+        return true;
+    *from = -1;
+    return add_named_class(item, letter) &&
+           (rest->len <= 1 || rest->data[0] != '-' || rest->data[1] == ']');
+}
+
+/* `from` alone, or a range if one stands there. */
+static bool parse_class_range(struct slice *rest, struct item *item, unsigned char from)
+{
+    unsigned char to = from;
+
+    if (rest->len > 2 && rest->data[0] == '-' && rest->data[1] != ']') {
+        to = (unsigned char)rest->data[1];
+        if (to == '\\' || to == '[' || to < from)
+            return false;
+        *rest = slice_from(*rest, 2);
+    }
+    class_add(item, from, to);
+    return true;
+}
+
 /* Behind the opening bracket, to and with the closing one. */
 static bool parse_class(struct slice *rest, struct item *item)
 {
@@ -69,7 +99,7 @@ static bool parse_class(struct slice *rest, struct item *item)
 
     *rest = slice_from(*rest, invert ? 1 : 0);
     for (;; first = false) {
-        unsigned char from;
+        int from;
 
         if (rest->len < 2)
             return false;
@@ -79,29 +109,10 @@ static bool parse_class(struct slice *rest, struct item *item)
             break;
         if (from == '[' && (rest->data[0] == ':' || rest->data[0] == '.' || rest->data[0] == '='))
             return false; /* POSIX classes */
-        if (from == '\\') {
-            char letter = rest->data[0];
-
-            *rest = slice_from(*rest, 1);
-            if (is_alphanumeric(letter)) {
-                if (!add_named_class(item, letter))
-                    return false;
-                if (rest->len > 1 && rest->data[0] == '-' && rest->data[1] != ']')
-                    return false;
-                continue;
-            }
-            from = (unsigned char)letter;
-        }
-        if (rest->len > 2 && rest->data[0] == '-' && rest->data[1] != ']') {
-            unsigned char to = (unsigned char)rest->data[1];
-
-            if (to == '\\' || to == '[' || to < from)
-                return false;
-            class_add(item, from, to);
-            *rest = slice_from(*rest, 2);
-            continue;
-        }
-        class_add(item, from, from);
+        if (from == '\\' && !parse_class_escape(rest, item, &from))
+            return false;
+        if (from >= 0 && !parse_class_range(rest, item, (unsigned char)from))
+            return false;
     }
     if (invert)
         class_invert(item);

@@ -306,12 +306,12 @@ static void lose_file(struct follow *follow, struct source *source, const char *
     source_enter(follow, source, SOURCE_ORPHAN, decision);
 }
 
-struct source *follow_truncated(struct follow *follow, struct source *source,
-                                enum reset_reason reason, struct cut cut)
+/* The generation behind the cut. */
+static struct generation generation_after(struct follow *follow, struct source *source,
+                                          struct cut cut)
 {
     struct generation gen = source->gen;
     char bytes[TAIL_SIZE_MAX];
-    struct source *fresh;
 
     gen.trunc_no++;
     gen.prefix_len = 0;
@@ -322,15 +322,12 @@ struct source *follow_truncated(struct follow *follow, struct source *source,
     gen.size_seen = 0;
     gen.first_seen_ns = gen.last_seen_ns = follow->wall_ns;
     gen.finished = false;
-    fresh = source_table_add(&follow->sources, &gen);
-    if (fresh == NULL) {
-        follow->counters.full++;
-        return NULL;
-    }
-    diag_info("%s: identity_reset{%s} at byte %llu", source->gen.path, reset_reason_name(reason),
-              (unsigned long long)source->read_off);
-    follow->counters.resets[reason]++;
-    follow->counters.truncations++;
+    return gen;
+}
+
+/* `fresh` goes on with the file of `source`, and in front of it comes what `source` still has. */
+static void take_file(struct follow *follow, struct source *fresh, struct source *source)
+{
     fresh->content = source->content;
     source->content = content_closed();
     fresh->where = source->where;
@@ -341,24 +338,47 @@ struct source *follow_truncated(struct follow *follow, struct source *source,
     fresh->directory_id = source->directory_id;
     fresh->seen = source->seen;
     fresh->rotated = source->rotated;
-    fresh->last_reset = (uint8_t)reason;
     fresh->grew_ns = fresh->next_poll_ns = follow->now_ns;
     fresh->older = source;
     source->waiters++;
     memcpy(fresh->previous.generation, source->gen.gen_id, GEN_ID_SIZE);
     fresh->previous.truncations = source->gen.trunc_no;
     fresh->has_previous = gen_id_given(source->gen.gen_id);
-    source_enter(follow, fresh, gen_id_given(gen.gen_id) ? SOURCE_ASKING : SOURCE_NEW,
-                 "its file was truncated: begins anew");
-    /* With other bytes at our position the last growth was already that of the new content. */
-    if (reason == RESET_TAIL && source->size_before < source->gen.size_seen)
-        source->gen.size_seen = source->size_before;
+}
+
+/* What `source` had read and not delivered is lost, unless a copy of it is found. */
+static void look_for_copy(struct follow *follow, struct source *source)
+{
     source->rotated = source->succeeded = true;
     source->absent_scans = 0;
     source->asked = source->readable = false;
     source->loss_reason = LOSS_TRUNCATED;
     if (source->state != SOURCE_FINISHED)
         source_enter(follow, source, SOURCE_ORPHAN, "its file was truncated: looks for a copy");
+}
+
+struct source *follow_truncated(struct follow *follow, struct source *source,
+                                enum reset_reason reason, struct cut cut)
+{
+    struct generation gen = generation_after(follow, source, cut);
+    struct source *fresh = source_table_add(&follow->sources, &gen);
+
+    if (fresh == NULL) {
+        follow->counters.full++;
+        return NULL;
+    }
+    diag_info("%s: identity_reset{%s} at byte %llu", source->gen.path, reset_reason_name(reason),
+              (unsigned long long)source->read_off);
+    follow->counters.resets[reason]++;
+    follow->counters.truncations++;
+    take_file(follow, fresh, source);
+    fresh->last_reset = (uint8_t)reason;
+    source_enter(follow, fresh, gen_id_given(gen.gen_id) ? SOURCE_ASKING : SOURCE_NEW,
+                 "its file was truncated: begins anew");
+    /* With other bytes at our position the last growth was already that of the new content. */
+    if (reason == RESET_TAIL && source->size_before < source->gen.size_seen)
+        source->gen.size_seen = source->size_before;
+    look_for_copy(follow, source);
     follow_hint(follow, source->gen.path);
     return fresh;
 }

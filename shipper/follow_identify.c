@@ -398,10 +398,37 @@ static bool is_packed(const struct candidate *candidate)
     return false;
 }
 
+static enum verdict skip(struct follow *follow, struct candidate *candidate,
+                         enum skip_reason reason, int64_t for_ns)
+{
+    note_skip(follow, candidate, reason, for_ns);
+    return VERDICT_SKIPPED;
+}
+
+/* A file that is none of those that we know. */
+static enum verdict judge_unknown(struct follow *follow, struct candidate *candidate)
+{
+    int64_t never = INT64_MAX - follow->now_ns;
+
+    if (candidate->settings == NULL)
+        return skip(follow, candidate, SKIP_STRANGER, 2 * follow->settings->scan_cold_ns);
+    if (is_packed(candidate)) {
+        diag_info("%s is not read: %s", candidate->path, skip_reason_text(SKIP_PACKED));
+        return skip(follow, candidate, SKIP_PACKED, never);
+    }
+    if (candidate->before != NULL && candidate->content.gz != NULL && is_young(follow, candidate)) {
+        hold(follow, candidate); /* gzip(1) dates it back when it is whole */
+        return VERDICT_HELD;
+    }
+    if (candidate->content.gz != NULL && candidate->before == NULL && !candidate->settings->backfill)
+        return skip(follow, candidate, SKIP_BACKFILL, never);
+    forget_skip(follow, candidate);
+    return VERDICT_NEW;
+}
+
 enum verdict identify_by_content(struct follow *follow, struct candidate *candidate)
 {
     struct source *source = NULL;
-    int64_t never = INT64_MAX - follow->now_ns;
 
     switch (best_match(follow, candidate, &source)) {
     case MATCH_ADOPT:
@@ -412,35 +439,14 @@ enum verdict identify_by_content(struct follow *follow, struct candidate *candid
         hold(follow, candidate);
         return VERDICT_HELD;
     case MATCH_LIVE:
-        note_skip(follow, candidate, SKIP_LIVE, 0);
-        return VERDICT_SKIPPED;
+        return skip(follow, candidate, SKIP_LIVE, 0);
     case MATCH_DELIVERED:
         source->gen.last_seen_ns = follow->wall_ns;
-        note_skip(follow, candidate, SKIP_DELIVERED, never);
-        return VERDICT_SKIPPED;
+        return skip(follow, candidate, SKIP_DELIVERED, INT64_MAX - follow->now_ns);
     case MATCH_NONE:
         break;
     }
-    if (candidate->settings == NULL) {
-        note_skip(follow, candidate, SKIP_STRANGER, 2 * follow->settings->scan_cold_ns);
-        return VERDICT_SKIPPED;
-    }
-    if (is_packed(candidate)) {
-        diag_info("%s is not read: %s", candidate->path, skip_reason_text(SKIP_PACKED));
-        note_skip(follow, candidate, SKIP_PACKED, never);
-        return VERDICT_SKIPPED;
-    }
-    if (candidate->before != NULL && candidate->content.gz != NULL && is_young(follow, candidate)) {
-        hold(follow, candidate); /* gzip(1) dates it back when it is whole */
-        return VERDICT_HELD;
-    }
-    if (candidate->content.gz != NULL && candidate->before == NULL &&
-        !candidate->settings->backfill) {
-        note_skip(follow, candidate, SKIP_BACKFILL, never);
-        return VERDICT_SKIPPED;
-    }
-    forget_skip(follow, candidate);
-    return VERDICT_NEW;
+    return judge_unknown(follow, candidate);
 }
 
 static void note_missed(struct follow *follow, const struct candidate *candidate)

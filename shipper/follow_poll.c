@@ -191,14 +191,38 @@ static void became_shorter(struct follow *follow, struct source *source, uint64_
                            cut_of(follow, source, &source->content, first, size));
 }
 
+static int64_t poll_interval(const struct follow *follow, const struct source *source)
+{
+    if (follow->now_ns - source->grew_ns < HOT_FOR_NS)
+        return follow->settings->poll_ns;
+    return source->remote ? POLL_REMOTE_NS : POLL_COLD_NS;
+}
+
+/* Did the file grow or change? False: it was truncated and filled again, which has been dealt with. */
+static bool compare_size(struct follow *follow, struct source *source, const struct io_info *info)
+{
+    if (info->size != source->size || info->mtime_ns != source->mtime_ns) {
+        note_growth(follow, source, info);
+        if (source->gen.prefix_len < PREFIX_SIZE_MAX && info->size > source->gen.prefix_len &&
+            source->state != SOURCE_NEW && source_reopen(follow, source) &&
+            !grow_prefix(follow, source)) {
+            (void)follow_truncated(follow, source, RESET_TAIL, (struct cut){0, 0});
+            return false;
+        }
+    } else if (info->size <= source->read_off) {
+        source->readable = false;
+    } else if (source->settings != NULL &&
+               follow->now_ns - source->grew_ns >= source->settings->idle_ns) {
+        source->readable = true; /* a line without an end; or reserved space, looked at again */
+    }
+    return true;
+}
+
 void poll_source(struct follow *follow, struct source *source)
 {
-    bool hot = follow->now_ns - source->grew_ns < HOT_FOR_NS;
     struct io_info info;
 
-    source->next_poll_ns = follow->now_ns + (hot              ? follow->settings->poll_ns
-                                             : source->remote ? POLL_REMOTE_NS
-                                                              : POLL_COLD_NS);
+    source->next_poll_ns = follow->now_ns + poll_interval(follow, source);
     if (source->content.gz != NULL) { /* a finished file: only its end is of interest */
         source->size = source->read_off;
         source->succeeded = true;
@@ -215,21 +239,8 @@ void poll_source(struct follow *follow, struct source *source)
         return;
     }
     source->shrunk_ns = 0;
-    if (info.size != source->size || info.mtime_ns != source->mtime_ns) {
-        note_growth(follow, source, &info);
-        if (source->gen.prefix_len < PREFIX_SIZE_MAX && info.size > source->gen.prefix_len &&
-            source->state != SOURCE_NEW && source_reopen(follow, source) &&
-            !grow_prefix(follow, source)) {
-            (void)follow_truncated(follow, source, RESET_TAIL, (struct cut){0, 0});
-            return;
-        }
-    } else if (info.size <= source->read_off) {
-        source->readable = false;
-    } else if (info.size > source->read_off && source->settings != NULL &&
-               follow->now_ns - source->grew_ns >= source->settings->idle_ns) {
-        source->readable = true; /* a line without an end; or reserved space, looked at again */
-    }
-    if (source->vacant && !vacant_decide(follow, source, &info))
+    if (!compare_size(follow, source, &info) ||
+        (source->vacant && !vacant_decide(follow, source, &info)))
         return;
     if (source->state == SOURCE_NEW && source->settings != NULL && source_reopen(follow, source))
         give_id(follow, source);

@@ -182,6 +182,20 @@ static struct slice url_origin(const char *url)
     return slice_first(whole, path == SIZE_MAX ? whole.len : start + 3 + path);
 }
 
+/* curl says the same of a protocol that it does not know, and of an answer that is not HTTP. */
+static enum status explain_protocol(struct slice origin, struct error *err)
+{
+    if (slice_starts(origin, SLICE_LITERAL("http://")) ||
+        slice_starts(origin, SLICE_LITERAL("https://")))
+        return error_set(err, STATUS_INVALID,
+                         "%.*s does not speak HTTP: is this the collector's port for queries "
+                         "(--http, 7600) and not that for shippers?",
+                         SLICE_ARG(origin));
+    return error_set(err, STATUS_INVALID,
+                     "\"%.*s\" is not an http:// or https:// URL, such as http://127.0.0.1:7600",
+                     SLICE_ARG(origin));
+}
+
 static enum status explain_failure(const struct http_client *client, CURLcode code,
                                    struct error *err)
 {
@@ -199,10 +213,7 @@ static enum status explain_failure(const struct http_client *client, CURLcode co
                          SLICE_ARG(origin));
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
-        return error_set(err, STATUS_INVALID,
-                         "\"%.*s\" is not an http:// or https:// URL, such as "
-                         "http://127.0.0.1:7600",
-                         SLICE_ARG(origin));
+        return explain_protocol(origin, err);
     case CURLE_OPERATION_TIMEDOUT:
         return error_set(err, STATUS_IO, "%.*s: no answer in time (%s)", SLICE_ARG(origin),
                          problem);

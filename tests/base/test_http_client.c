@@ -2,9 +2,13 @@
 #include "base/http_client.h"
 #include "tests/base/http_app.h"
 
+#include <arpa/inet.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -70,6 +74,46 @@ static void test_client(void **unused)
     buf_release(&sink.bytes);
 }
 
+/* Accepts one connection and answers as no HTTP server does. */
+static void *answer_otherwise(void *listener)
+{
+    int fd = accept(*(int *)listener, NULL, NULL);
+
+    (void)send(fd, "DNDR\1\2\3\n", 8, MSG_NOSIGNAL);
+    (void)shutdown(fd, SHUT_WR);
+    (void)recv(fd, (char[4096]){0}, 4096, 0);
+    (void)close(fd);
+    return NULL;
+}
+
+static void test_other_protocol(void **unused)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    struct http_client_request request = {.on_body = collect};
+    struct http_client_reply reply;
+    struct http_client *client;
+    struct error err = {0};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pthread_t thread;
+    char url[64];
+
+    (void)unused;
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(pthread_create(&thread, NULL, answer_otherwise, &listener), 0);
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", ntohs(address.sin_port));
+    request.url = url;
+    assert_int_equal(http_client_new(&client, &err), STATUS_OK);
+    assert_int_equal(http_client_run(client, &request, &reply, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.message, "does not speak HTTP"));
+    http_client_free(client);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)close(listener);
+}
+
 static void test_client_timeouts(void **unused)
 {
     struct http_fixture fixture;
@@ -93,6 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_client),
+        cmocka_unit_test(test_other_protocol),
         cmocka_unit_test(test_client_timeouts),
     };
 

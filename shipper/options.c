@@ -99,7 +99,7 @@ static const struct option rows[] = {
      .min = MILLISECOND_NS, .max = 60 * SECOND_NS, .preset = "200ms", .value_name = "TIME",
      .help = "or when its first line has waited so long"},
     {.name = "compression_level", .type = OPTION_INT, .offset = AT(compression_level), .min = 1,
-     .max = 19, .preset = "3", .value_name = "N", .help = "level of zstd"},
+     .max = 19, .preset = "1", .value_name = "N", .help = "level of zstd"},
     {.type = OPTION_GROUP, .help = "Other"},
     {.name = "config", .type = OPTION_TEXT, .flags = OPTION_CLI_ONLY,
      .offset = offsetof(struct shipper_options, config), .preset = "/etc/dendro/shipper.yaml",

@@ -65,17 +65,53 @@ static bool is_id(const uint8_t *kept, const uint8_t *id, unsigned size)
     return first == other && memcmp(kept, id, size) == 0;
 }
 
-uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id)
+/* Its number, looked for from `place` on; there is room for a new one. */
+static uint32_t number_of(struct id_pool *pool, uint32_t place, const uint8_t *id)
 {
-    uint32_t place;
-
-    if (pool->count >= pool->capacity && (pool->count >= COUNT_MAX || !grow(pool)))
-        return ID_NONE;
-    for (place = place_of(pool, id); pool->places[place] != ID_NONE;
-         place = (place + 1) & (pool->place_count - 1))
+    for (; pool->places[place] != ID_NONE; place = (place + 1) & (pool->place_count - 1))
         if (is_id(pool->bytes + (size_t)pool->places[place] * pool->size, id, pool->size))
             return pool->places[place];
     memcpy(pool->bytes + (size_t)pool->count * pool->size, id, pool->size);
     pool->places[place] = pool->count;
     return pool->count++;
+}
+
+static bool reserve(struct id_pool *pool, uint32_t count)
+{
+    while (pool->count + count > pool->capacity)
+        if (pool->count >= COUNT_MAX || !grow(pool))
+            return false;
+    return true;
+}
+
+uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id)
+{
+    return reserve(pool, 1) ? number_of(pool, place_of(pool, id), id) : ID_NONE;
+}
+
+enum { ID_WORDS_MAX = HEX_BYTES_MAX / 8, AHEAD = 12 };
+
+bool id_pool_add_many(struct id_pool *pool, const uint64_t *const *words, uint32_t count,
+                      int64_t *numbers)
+{
+    uint64_t ids[ID_BATCH_MAX][ID_WORDS_MAX];
+    uint32_t places[ID_BATCH_MAX];
+    unsigned word_count = (pool->size + 7) / 8;
+
+    if (!reserve(pool, count))
+        return false;
+    for (uint32_t i = 0; i < count; i++) {
+        for (unsigned word = 0; word < word_count; word++)
+            ids[i][word] = words[word][i];
+        places[i] = place_of(pool, (const uint8_t *)ids[i]);
+        __builtin_prefetch(&pool->places[places[i]]);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t next = i + AHEAD < count ? pool->places[places[i + AHEAD]] : ID_NONE;
+
+        if (next != ID_NONE)
+            __builtin_prefetch(pool->bytes + (size_t)next * pool->size);
+        numbers[i] = number_of(pool, places[i], (const uint8_t *)ids[i]);
+    }
+    return true;
 }

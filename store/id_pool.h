@@ -11,7 +11,12 @@
 
 #include "store/slot.h"
 
-enum { ID_HEAD_SIZE = 4, ID_PAGE_COUNT = 4096, ID_SLACK = 8 /* may be read behind the last id */ };
+enum {
+    ID_HEAD_SIZE = 4,
+    ID_PAGE_COUNT = 4096,
+    ID_SLACK = 8, /* may be read behind the last id */
+    ID_BATCH_MAX = 512,
+};
 #define ID_NONE UINT32_MAX
 
 struct id_pool {
@@ -26,5 +31,10 @@ void id_pool_init(struct id_pool *pool, struct slot_kind kind);
 void id_pool_release(struct id_pool *pool);
 /* Number of the id, making one if needed; ID_NONE without memory. */
 uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id);
+
+/* The same for `count` ids, up to ID_BATCH_MAX, whose words are in columns: words[w][i]. The places of
+ * many are looked up at a time, since each waits for memory. False without memory. */
+bool id_pool_add_many(struct id_pool *pool, const uint64_t *const *words, uint32_t count,
+                      int64_t *numbers);
 
 #endif

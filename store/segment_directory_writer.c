@@ -178,7 +178,7 @@ static bool put_list(struct segment_writer *writer, const struct gathered_column
     if (numbers == NULL || column->dict_count > INT_PAGE_COUNT_MAX)
         return false;
     for (uint32_t code = 0; code < column->dict_count; code++)
-        numbers[code] = writer->pools.texts.final[column->list[code]];
+        numbers[code] = writer->gathering.texts.final[column->list[code]];
     return buf_append_varint(&writer->directory, column->dict_count) &&
            page_writer_put_numbers(&writer->pages, REGION_CODES, numbers, column->dict_count,
                                    &writer->directory);
@@ -201,7 +201,7 @@ static bool put_lists(struct segment_writer *writer)
 
 static bool put_grams(struct segment_writer *writer, uint32_t first, uint32_t count, size_t bytes)
 {
-    const struct text_pool *pool = &writer->pools.texts;
+    const struct text_pool *pool = &writer->gathering.texts;
     struct buf *page = &writer->pages.scratch;
     size_t size = gram_filter_size(bytes);
 
@@ -217,7 +217,7 @@ static bool put_grams(struct segment_writer *writer, uint32_t first, uint32_t co
 
 static bool put_pool(struct segment_writer *writer)
 {
-    struct text_pool *pool = &writer->pools.texts;
+    struct text_pool *pool = &writer->gathering.texts;
     struct buf *page = &writer->pages.scratch, *out = &writer->directory;
     uint32_t pages = 0;
     size_t bytes;
@@ -282,10 +282,10 @@ static bool put_id_pool(struct segment_writer *writer, const struct id_pool *poo
 
 static bool put_ids(struct segment_writer *writer)
 {
-    bool fine = buf_append_varint(&writer->directory, writer->pools.ids_count);
+    bool fine = buf_append_varint(&writer->directory, writer->gathering.ids_count);
 
-    for (uint32_t i = 0; i < writer->pools.ids_count && fine; i++)
-        fine = put_id_pool(writer, &writer->pools.ids[i]);
+    for (uint32_t i = 0; i < writer->gathering.ids_count && fine; i++)
+        fine = put_id_pool(writer, &writer->gathering.ids[i]);
     return fine;
 }
 
@@ -293,7 +293,7 @@ static bool put_ids(struct segment_writer *writer)
 enum status segment_directory_make(struct segment_writer *writer)
 {
     struct buf tail, *out = &writer->directory;
-    bool fine = text_pool_sort(&writer->pools.texts);
+    bool fine = text_pool_sort(&writer->gathering.texts);
 
     fine = fine && put_families(writer) &&
            buf_append_varint(out, writer->block_count + writer->samples.block_count) &&

@@ -1,48 +1,52 @@
 /* store/segment_gather.c -- turn rows into columns.
  *
- * Row by row the values stand together; column by column they are wanted. One pass transposes them;
- * from then on lines are not touched but for strings that are new. */
+ * Row by row the values stand together; column by column they are wanted. Chunk by chunk they are
+ * transposed: numbers to their columns at once, hashes of strings and bytes of ids to scratch, from
+ * where they become codes and numbers before they leave the cache. Lines are not touched but for
+ * strings that are new. */
 #include "store/segment_gather.h"
 
 #include "base/spare.h"
+#include "store/block_impl.h"
 #include "store/text_hash.h"
 
 #include <stdlib.h>
 
 enum {
-    SAMPLE_MAX = 512,       /* values looked at to choose between dictionary and text */
-    SAMPLE_PLACES = 1024,
+    SAMPLE_MAX = GATHER_CHUNK_ROWS, /* values looked at to choose between dictionary and text */
+    SAMPLE_PLACES = 2 * SAMPLE_MAX,
     SMALL_COLUMN_ROWS = 64, /* a dictionary, unless its strings are long */
     SMALL_TEXT_MEAN_MAX = 256,
+    LIST_FIRST = 64,
+    WORDS_MAX = HEX_BYTES_MAX / 8, /* of a column */
+    TILE_ROWS = 64,      /* their values, and a line of each column, stay in the nearest cache */
+    WORDS_PER_LINE = 8,
+    PREFETCH_CODES = 16, /* strings of which the place in a large table is fetched ahead */
+    LARGE_TABLE = 1024,
 };
+#define WORD_FIXED UINT32_MAX
 
-#define WORD_REF ((uint64_t)1 << 62) /* a word of the template: looked up again */
+static_assert((int)GATHER_CHUNK_ROWS <= (int)ID_BATCH_MAX, "ids are added chunk by chunk");
+static_assert((int)GATHER_CHUNK_ROWS <= (int)BLOCK_ROWS_MAX, "a sample fits into columns");
 
-/* One family being gathered. */
-struct gathering {
-    const struct shaped_rows *rows;
-    const uint32_t *order;  /* rows of the family */
-    uint32_t row_count, slot_count, column_count;
-    const struct family *family; /* NULL: kept as text */
-    uint64_t **words;       /* [column * WORDS_MAX + word][row] */
-    uint64_t **outputs;     /* those of them that there are */
-    uint32_t word_count;
-    const struct slice *blobs;
-    const struct row_facts *facts; /* by row of the segment */
-    struct gather_pools *pools;
-};
-
-enum { WORDS_MAX = HEX_BYTES_MAX / 8 };
-
-static const struct family_member *member_of(const struct gathering *gathering, uint32_t row)
+/* Memory for `size` bytes, what it held is lost; false: there is none. */
+static bool make_room(struct gather_room *room, size_t size)
 {
-    return &gathering->rows->set.members[gathering->rows->templates[row]];
+    if (size <= room->size)
+        return true;
+    spare_give(room->memory);
+    room->memory = spare_take(size);
+    room->size = room->memory == NULL ? 0 : size;
+    return room->memory != NULL;
 }
 
-static const struct event *event_of(const struct gathering *gathering, uint32_t i)
+static void give_room(struct gather_room *room)
 {
-    return gathering->rows->content->rows[gathering->order[i]].event;
+    spare_give(room->memory);
+    *room = (struct gather_room){0};
 }
+
+/* ---- words of templates ---- */
 
 static struct slot_kind kind_of(const struct gathering *gathering, uint32_t column)
 {
@@ -51,25 +55,11 @@ static struct slot_kind kind_of(const struct gathering *gathering, uint32_t colu
     return (struct slot_kind){SLOT_TEXT, TEXT_FREE};
 }
 
-/* Where one word of a column comes from: the values of the row, or the template itself. */
-struct word_source {
-    uint32_t place; /* in the values; WORD_FIXED: `fixed` for all rows */
-    uint64_t fixed;
-};
-
-/* The words of all columns, as gathering->outputs lists them. */
-struct word_map {
-    uint32_t template;
-    struct word_source *sources;
-};
-
-enum {
-    WORD_MAPS = 64,     /* templates alternate: those that were met last */
-    TILE_ROWS = 64,     /* their values, and a line of each column, stay in the nearest cache */
-    PREFETCH_WORDS = 24, /* of each row: those of a family lie apart */
-    WORDS_PER_LINE = 8,
-};
-#define WORD_FIXED UINT32_MAX
+/* Words of a column that are transposed: of a string its hash only. */
+static unsigned column_words(struct slot_kind kind)
+{
+    return kind.type == SLOT_TEXT ? 1 : slot_words(kind);
+}
 
 static void map_words(const struct gathering *gathering, uint32_t number, struct word_map *map)
 {
@@ -85,69 +75,85 @@ static void map_words(const struct gathering *gathering, uint32_t number, struct
     }
     for (uint32_t c = 0; c < gathering->slot_count; c++) {
         uint32_t slot = member->columns == NULL ? c : member->columns[c].slot;
+        struct slot_kind kind = gathering->family->kinds[c];
 
         if (slot == FAMILY_NO_SLOT) {
             struct slice word = member->columns[c].word;
 
-            *out++ = (struct word_source){WORD_FIXED, WORD_REF};
             *out++ = (struct word_source){WORD_FIXED, text_hash(word.data, word.len)};
             continue;
         }
-        for (unsigned word = 0; word < slot_words(gathering->family->kinds[c]); word++)
-            *out++ = (struct word_source){before[slot] + word, 0};
+        for (unsigned word = 0; word < column_words(kind); word++)
+            *out++ = (struct word_source){before[slot] + word + (kind.type == SLOT_TEXT), 0};
     }
-    for (uint32_t c = gathering->slot_count; c < gathering->column_count; c++, at += 2) {
-        *out++ = (struct word_source){at, 0};
+    for (uint32_t c = gathering->slot_count; c < gathering->out->column_count; c++, at += 2)
         *out++ = (struct word_source){at + 1, 0};
-    }
 }
+
+static const struct word_map *map_of(struct gathering *gathering, uint32_t number)
+{
+    struct word_map *map = &gathering->maps[number % GATHER_MAPS];
+
+    if (map->template != number)
+        map_words(gathering, number, map);
+    return map;
+}
+
+/* ---- rows to columns ---- */
 
 /* Rows that are transposed together, and the values of each. */
 struct tile {
-    uint32_t first, count; /* rows of the family */
+    uint32_t count;
     bool one_template;
     uint32_t templates[TILE_ROWS];
     const uint64_t *values[TILE_ROWS];
 };
 
-static void open_tile(const struct gathering *gathering, uint32_t first, struct tile *tile)
-{
-    uint32_t left = gathering->row_count - first;
+/* Rows of the family: `count` from `first` on, every `stride`th. */
+struct row_range {
+    uint32_t first, stride, count;
+};
 
-    *tile = (struct tile){.first = first, .count = left < TILE_ROWS ? left : TILE_ROWS};
+/* The tile from row `at` of the range on; its values are on their way. */
+static void open_tile(const struct gathering *gathering, const struct row_range *range, uint32_t at,
+                      struct tile *tile)
+{
+    const struct shaped_rows *rows = gathering->rows;
+    const uint32_t *order = gathering->order + range->first + (size_t)at * range->stride;
+    uint32_t left = range->count - at;
+
+    tile->count = left < TILE_ROWS ? left : TILE_ROWS;
     tile->one_template = true;
     for (uint32_t i = 0; i < tile->count; i++) {
-        uint32_t row = gathering->order[first + i];
+        uint32_t row = order[(size_t)i * range->stride];
 
-        tile->templates[i] = gathering->rows->templates[row];
-        tile->values[i] = shaped_row_values(gathering->rows, row);
+        tile->templates[i] = rows->templates[row];
+        tile->values[i] = shaped_row_values(rows, row);
         tile->one_template = tile->one_template && tile->templates[i] == tile->templates[0];
-        for (uint32_t word = 0; word < PREFETCH_WORDS; word += WORDS_PER_LINE)
+        for (uint32_t word = 0; word < gathering->row_words; word += WORDS_PER_LINE)
             __builtin_prefetch(tile->values[i] + word);
     }
 }
 
 /* All words of one row to their columns. */
-static void transpose_row(const struct gathering *gathering, const struct tile *tile, uint32_t i,
+static void transpose_row(const struct gathering *gathering, const uint64_t *values, uint32_t to,
                           const struct word_map *map)
 {
-    const uint64_t *values = tile->values[i];
-
     for (uint32_t word = 0; word < gathering->word_count; word++) {
         const struct word_source *source = &map->sources[word];
 
-        gathering->outputs[word][tile->first + i] =
+        gathering->outputs[word][to] =
             source->place == WORD_FIXED ? source->fixed : values[source->place];
     }
 }
 
 /* The same for rows that all have one template: column by column. */
-static void transpose_tile(const struct gathering *gathering, const struct tile *tile,
+static void transpose_tile(const struct gathering *gathering, const struct tile *tile, uint32_t to,
                            const struct word_map *map)
 {
     for (uint32_t word = 0; word < gathering->word_count; word++) {
         const struct word_source source = map->sources[word];
-        uint64_t *out = gathering->outputs[word] + tile->first;
+        uint64_t *out = gathering->outputs[word] + to;
 
         if (source.place == WORD_FIXED)
             for (uint32_t i = 0; i < tile->count; i++)
@@ -158,341 +164,419 @@ static void transpose_tile(const struct gathering *gathering, const struct tile 
     }
 }
 
-static const struct word_map *map_of(const struct gathering *gathering, uint32_t number,
-                                     struct word_map maps[WORD_MAPS])
+/* While one tile is transposed the values of the next one arrive. */
+static void transpose(struct gathering *gathering, const struct row_range *range)
 {
-    struct word_map *map = &maps[number % WORD_MAPS];
+    struct tile tiles[2];
+    uint32_t at = 0, next;
 
-    if (map->template != number)
-        map_words(gathering, number, map);
-    return map;
-}
+    if (range->count > 0)
+        open_tile(gathering, range, 0, &tiles[0]);
+    for (unsigned turn = 0; at < range->count; turn ^= 1, at = next) {
+        const struct tile *tile = &tiles[turn];
 
-static bool transpose(const struct gathering *gathering)
-{
-    struct word_map maps[WORD_MAPS];
-    struct word_source *sources =
-        malloc(((size_t)WORD_MAPS * gathering->word_count + 1) * sizeof(*sources));
-    struct tile tile;
-
-    if (sources == NULL)
-        return false;
-    for (uint32_t i = 0; i < WORD_MAPS; i++)
-        maps[i] = (struct word_map){TEMPLATE_NONE, sources + (size_t)i * gathering->word_count};
-    for (uint32_t first = 0; first < gathering->row_count; first += tile.count) {
-        open_tile(gathering, first, &tile);
-        if (tile.one_template)
-            transpose_tile(gathering, &tile, map_of(gathering, tile.templates[0], maps));
+        next = at + tile->count;
+        if (next < range->count)
+            open_tile(gathering, range, next, &tiles[turn ^ 1]);
+        if (tile->one_template)
+            transpose_tile(gathering, tile, at, map_of(gathering, tile->templates[0]));
         else
-            for (uint32_t i = 0; i < tile.count; i++)
-                transpose_row(gathering, &tile, i, map_of(gathering, tile.templates[i], maps));
+            for (uint32_t i = 0; i < tile->count; i++)
+                transpose_row(gathering, tile->values[i], at + i,
+                              map_of(gathering, tile->templates[i]));
     }
-    free(sources);
-    return true;
 }
 
-static struct slice computed_text(const struct gathering *gathering, uint32_t i, size_t field)
+/* Numbers are transposed to row `at` of their columns, other words to scratch. */
+static void point_outputs(struct gathering *gathering, uint32_t at)
+{
+    uint64_t *scratch = gathering->scratch.memory, **out = gathering->outputs;
+
+    for (uint32_t c = 0; c < gathering->out->column_count; c++) {
+        const struct gathered_column *column = &gathering->out->columns[c];
+        bool is_number = column->kind.type != SLOT_TEXT && slot_id_size(column->kind) == 0;
+
+        if (is_number) {
+            *out++ = (uint64_t *)column->numbers + at;
+            continue;
+        }
+        for (unsigned word = 0; word < column_words(column->kind); word++) {
+            *out++ = scratch;
+            scratch += GATHER_CHUNK_ROWS;
+        }
+    }
+}
+
+/* ---- strings ---- */
+
+static struct slice computed_text(const struct gathering *gathering, uint32_t row, size_t field)
 {
     const struct segment_content *content = gathering->rows->content;
     struct event_field room[EVENT_FIELDS_MAX];
 
-    return segment_row_fields(content, &content->rows[gathering->order[i]], room)[field].text;
+    return segment_row_fields(content, &content->rows[row], room)[field].text;
 }
 
-static struct slice text_at(const struct gathering *gathering, uint32_t column, uint32_t i)
+/* Of row `i` of the family. */
+static struct slice text_at(struct gathering *gathering, uint32_t column, uint32_t i)
 {
+    const struct shaped_rows *rows = gathering->rows;
+    uint32_t row = gathering->order[i], place;
     uint64_t ref;
 
     if (gathering->family == NULL)
-        return column == 1 ? gathering->blobs[i] : event_of(gathering, i)->bytes;
-    ref = gathering->words[(size_t)column * WORDS_MAX][i];
-    if ((ref & COMPUTED_REF) != 0)
-        return computed_text(gathering, i, ref & UINT16_MAX);
-    if ((ref & WORD_REF) != 0)
-        return member_of(gathering, gathering->order[i])->columns[column].word;
-    return text_of_ref(gathering->rows->bytes[gathering->order[i]], ref);
-}
-
-static uint64_t hash_at(const struct gathering *gathering, uint32_t column, uint32_t i)
-{
-    return gathering->words[(size_t)column * WORDS_MAX + 1][i];
+        return column == 1 ? gathering->blobs[i] : rows->content->rows[row].event->bytes;
+    place = map_of(gathering, rows->templates[row])->sources[gathering->first_words[column]].place;
+    if (place == WORD_FIXED)
+        return rows->set.members[rows->templates[row]].columns[column].word;
+    ref = shaped_row_values(rows, row)[place - 1]; /* before the hash */
+    return (ref & COMPUTED_REF) != 0 ? computed_text(gathering, row, ref & UINT16_MAX)
+                                     : text_of_ref(rows->bytes[row], ref);
 }
 
 /* A small column becomes a dictionary, unless its strings are long. */
-static bool is_long(const struct gathering *gathering, uint32_t column)
+static bool is_long(struct gathering *gathering, uint32_t column)
 {
+    uint32_t count = gathering->out->row_count;
     uint64_t bytes = 0;
 
-    for (uint32_t i = 0; i < gathering->row_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         bytes += text_at(gathering, column, i).len;
-    return bytes > (uint64_t)SMALL_TEXT_MEAN_MAX * gathering->row_count;
+    return bytes > (uint64_t)SMALL_TEXT_MEAN_MAX * count;
 }
 
 /* Are most values new? Then a dictionary would only be a second copy. */
-static bool is_mostly_distinct(const struct gathering *gathering, uint32_t column)
+static bool is_mostly_distinct(const uint64_t *hashes, uint32_t count)
 {
-    uint32_t stride = gathering->row_count / SAMPLE_MAX + 1, total = 0, distinct = 0;
     uint32_t seen[SAMPLE_PLACES]; /* halves of hashes; a power of two of them is used */
-    uint32_t places = SAMPLE_PLACES;
+    uint32_t places = SAMPLE_PLACES, distinct = 0;
 
-    if (gathering->row_count < SMALL_COLUMN_ROWS)
-        return is_long(gathering, column);
-    while (places / 2 > 2 * gathering->row_count)
+    while (places / 2 > 2 * count)
         places /= 2;
     memset(seen, 0, places * sizeof(seen[0]));
-    for (uint32_t i = 0; i < gathering->row_count; i += stride) {
-        uint64_t hash = hash_at(gathering, column, i);
-        uint32_t mark = (uint32_t)hash | 1, place = (uint32_t)(hash >> 32) & (places - 1);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t mark = (uint32_t)hashes[i] | 1, place = (uint32_t)(hashes[i] >> 32) & (places - 1);
 
         while (seen[place] != 0 && seen[place] != mark)
             place = (place + 1) & (places - 1);
         distinct += seen[place] == 0;
         seen[place] = mark;
-        total++;
     }
-    return distinct * 10 > total * 9;
+    return distinct * 10 > count * 9;
 }
 
-static bool gather_texts(const struct gathering *gathering, uint32_t column,
-                         struct gathered_column *out)
+static void gather_texts(struct gathering *gathering, uint32_t column, const struct row_range *range,
+                         struct slice *out)
 {
-    out->class = CLASS_TEXTS;
-    out->texts = spare_take((gathering->row_count + 1) * sizeof(*out->texts));
-    for (uint32_t i = 0; i < gathering->row_count && out->texts != NULL; i++)
-        out->texts[i] = text_at(gathering, column, i);
-    return out->texts != NULL;
+    for (uint32_t i = 0; i < range->count; i++)
+        out[i] = text_at(gathering, column, range->first + i);
 }
 
-/* Code of pool string `number` in this column, a new one if it is the first time. */
-static bool code_of(struct text_pool *pool, uint32_t serial, uint32_t number,
-                    struct gathered_column *out, uint32_t *capacity, int64_t *code)
+/* A string that the column has not had: row `i` of the family. */
+static bool add_code(struct gathering *gathering, uint32_t column, uint32_t i,
+                     struct code_place *place, uint64_t hash)
 {
+    struct gathered_column *out = &gathering->out->columns[column];
+    uint32_t number = text_pool_find(&gathering->texts, hash), count = out->dict_count;
+
+    if (number == TEXT_POOL_NONE)
+        number = text_pool_add(&gathering->texts, hash, text_at(gathering, column, i));
     if (number == TEXT_POOL_NONE)
         return false;
-    if (pool->owner[number] == serial) {
-        *code = pool->code[number];
-        return true;
-    }
-    if (out->dict_count == *capacity) {
-        uint32_t grown = *capacity == 0 ? 64 : *capacity * 2;
-        uint32_t *list = realloc(out->list, grown * sizeof(*list));
+    if (count == 0 || (count >= LIST_FIRST && (count & (count - 1)) == 0)) {
+        uint32_t *list =
+            realloc(out->list, (count == 0 ? LIST_FIRST : (size_t)count * 2) * sizeof(*list));
 
         if (list == NULL)
             return false;
         out->list = list;
-        *capacity = grown;
     }
-    pool->owner[number] = serial;
-    pool->code[number] = out->dict_count;
-    out->list[out->dict_count] = number;
-    *code = out->dict_count++;
-    return true;
+    out->list[out->dict_count++] = number;
+    return code_table_put(&gathering->codes[column], place, hash);
 }
 
-/* Strings repeat: the table of the whole pool is asked only for those not met lately. */
-static bool code_of_text(const struct gathering *gathering, uint32_t column, uint32_t i,
-                         uint32_t serial, struct gathered_column *out, uint32_t *capacity)
+static bool gather_codes(struct gathering *gathering, uint32_t column, const struct row_range *range,
+                         int64_t *out)
 {
-    struct text_pool *pool = &gathering->pools->texts;
-    uint64_t hash = hash_at(gathering, column, i);
-    struct recent_text *recent = &gathering->pools->recent[hash % RECENT_TEXTS];
-    uint32_t number;
+    const uint64_t *hashes = gathering->outputs[gathering->first_words[column]];
+    struct code_table *codes = &gathering->codes[column];
+    bool is_large = codes->capacity >= LARGE_TABLE;
 
-    if (recent->hash != hash || recent->serial != serial) {
-        number = text_pool_find(pool, hash);
-        if (number == TEXT_POOL_NONE)
-            number = text_pool_add(pool, hash, text_at(gathering, column, i));
-        if (!code_of(pool, serial, number, out, capacity, &recent->code))
+    for (uint32_t i = 0; i < range->count; i++) {
+        struct code_place *place;
+
+        if (is_large && i + PREFETCH_CODES < range->count)
+            code_table_prefetch(codes, hashes[i + PREFETCH_CODES]);
+        if (i > 0 && hashes[i] == hashes[i - 1]) {
+            out[i] = out[i - 1];
+            continue;
+        }
+        place = code_table_find(codes, hashes[i]);
+        out[i] = place->code == 0 ? codes->count : place->code - 1;
+        if (place->code == 0 &&
+            !add_code(gathering, column, range->first + i, place, hashes[i]))
             return false;
-        recent->hash = hash;
-        recent->serial = serial;
     }
-    out->numbers[i] = recent->code;
     return true;
 }
 
-static bool gather_codes(const struct gathering *gathering, uint32_t column,
-                         struct gathered_column *out)
-{
-    const uint64_t *hashes = gathering->words[(size_t)column * WORDS_MAX + 1];
-    uint32_t serial = ++gathering->pools->column_serial, capacity = 0;
+/* ---- ids and numbers ---- */
 
-    out->class = CLASS_CODES;
-    for (uint32_t i = 0; i < gathering->row_count; i++)
-        if (i > 0 && hashes[i] == hashes[i - 1])
-            out->numbers[i] = out->numbers[i - 1];
-        else if (!code_of_text(gathering, column, i, serial, out, &capacity))
-            return false;
-    return true;
-}
-
-static struct id_pool *pool_of_kind(struct gather_pools *pools, struct slot_kind kind)
+static struct id_pool *pool_of_kind(struct gathering *gathering, struct slot_kind kind)
 {
-    for (uint32_t i = 0; i < pools->ids_count; i++)
-        if (slot_kind_equal(pools->ids[i].kind, kind))
-            return &pools->ids[i];
-    if (pools->ids_count == ID_POOLS_MAX)
+    for (uint32_t i = 0; i < gathering->ids_count; i++)
+        if (slot_kind_equal(gathering->ids[i].kind, kind))
+            return &gathering->ids[i];
+    if (gathering->ids_count == ID_POOLS_MAX)
         return NULL;
-    id_pool_init(&pools->ids[pools->ids_count], kind);
-    return &pools->ids[pools->ids_count++];
+    id_pool_init(&gathering->ids[gathering->ids_count], kind);
+    return &gathering->ids[gathering->ids_count++];
 }
 
-static bool gather_ids(const struct gathering *gathering, uint32_t column,
-                       struct gathered_column *out)
+static bool gather_ids(struct gathering *gathering, uint32_t column, uint32_t count, int64_t *out)
 {
-    struct id_pool *pool = pool_of_kind(gathering->pools, out->kind);
-    uint64_t *const *words = gathering->words + (size_t)column * WORDS_MAX;
-    unsigned word_count = slot_words(out->kind);
+    struct id_pool *pool = pool_of_kind(gathering, gathering->out->columns[column].kind);
+    const uint64_t *words[WORDS_MAX];
+    unsigned word_count = slot_words(gathering->out->columns[column].kind);
 
-    out->class = CLASS_IDS;
-    for (uint32_t i = 0; i < gathering->row_count && pool != NULL; i++) {
-        uint64_t id[WORDS_MAX];
-        uint32_t number;
+    for (unsigned word = 0; word < word_count; word++)
+        words[word] = gathering->outputs[gathering->first_words[column] + word];
+    return pool != NULL && id_pool_add_many(pool, words, count, out);
+}
 
-        for (unsigned word = 0; word < word_count; word++)
-            id[word] = words[word][i];
-        number = id_pool_add(pool, (const uint8_t *)id);
-        if (number == ID_NONE)
-            return false;
-        out->numbers[i] = number;
+static void split_decimals(int64_t *numbers, int64_t *scales, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t value = (uint64_t)numbers[i];
+
+        numbers[i] = (int64_t)decimal_mantissa(value);
+        scales[i] = decimal_scale(value);
     }
-    return pool != NULL;
 }
 
-static bool gather_numbers(const struct gathering *gathering, uint32_t column,
-                           struct gathered_column *out)
+static void subtract_times(int64_t *numbers, const int64_t *times, uint32_t count)
 {
-    const uint64_t *values = gathering->words[(size_t)column * WORDS_MAX];
-    uint32_t count = gathering->row_count;
-
-    out->class = CLASS_NUMBERS;
-    if (out->kind.type == SLOT_DECIMAL) {
-        out->class = CLASS_DECIMALS;
-        out->scales = spare_take((count + 1) * sizeof(*out->scales));
-        if (out->scales == NULL)
-            return false;
-        for (uint32_t i = 0; i < count; i++) {
-            out->numbers[i] = (int64_t)decimal_mantissa(values[i]);
-            out->scales[i] = decimal_scale(values[i]);
-        }
-    } else if (out->kind.type == SLOT_STAMP) {
-        for (uint32_t i = 0; i < count; i++)
-            out->numbers[i] =
-                (int64_t)(values[i] - (uint64_t)gathering->facts[gathering->order[i]].time_ns);
-    } else {
-        memcpy(out->numbers, values, count * sizeof(*values));
-    }
-    return true;
+    for (uint32_t i = 0; i < count; i++)
+        numbers[i] = (int64_t)((uint64_t)numbers[i] - (uint64_t)times[i]);
 }
 
-static bool gather_column(const struct gathering *gathering, uint32_t column,
-                          struct gathered_column *out)
+/* What was transposed becomes row `at` and the following of the column. */
+static bool gather_column(struct gathering *gathering, uint32_t column,
+                          const struct row_range *range, uint32_t at, const int64_t *times)
 {
-    out->kind = kind_of(gathering, column);
-    if (out->kind.type == SLOT_TEXT &&
-        (gathering->family == NULL || is_mostly_distinct(gathering, column)))
-        return gather_texts(gathering, column, out);
-    out->numbers = spare_take((gathering->row_count + 1) * sizeof(*out->numbers));
-    if (out->numbers == NULL)
-        return false;
-    if (out->kind.type == SLOT_TEXT)
-        return gather_codes(gathering, column, out);
-    return slot_id_size(out->kind) > 0 ? gather_ids(gathering, column, out)
-                                       : gather_numbers(gathering, column, out);
-}
+    const struct gathered_column *out = &gathering->out->columns[column];
 
-static bool reserve_words(struct gather_pools *pools, size_t count)
-{
-    if (count <= pools->word_capacity)
+    switch ((enum column_class)out->class) {
+    case CLASS_TEXTS:
+        gather_texts(gathering, column, range, out->texts + at);
         return true;
-    spare_give(pools->words);
-    pools->words = spare_take(count * sizeof(*pools->words));
-    pools->word_capacity = pools->words == NULL ? 0 : count;
-    return pools->words != NULL;
+    case CLASS_CODES:
+        return gather_codes(gathering, column, range, out->numbers + at);
+    case CLASS_IDS:
+        return gather_ids(gathering, column, range->count, out->numbers + at);
+    case CLASS_DECIMALS:
+        split_decimals(out->numbers + at, out->scales + at, range->count);
+        return true;
+    case CLASS_NUMBERS:
+        if (out->kind.type == SLOT_STAMP)
+            subtract_times(out->numbers + at, times, range->count);
+        return true;
+    case CLASS_COUNT:
+        break;
+    }
+    return false;
 }
 
-/* One array per word of each column, in one piece of memory. */
-static bool allocate_words(struct gathering *gathering)
+bool gather_rows(struct gathering *gathering, uint32_t first, uint32_t count, const int64_t *times)
 {
-    size_t slots = (size_t)gathering->column_count * WORDS_MAX;
-    uint64_t **next;
+    struct row_range range;
 
-    for (uint32_t c = 0; c < gathering->column_count; c++)
-        gathering->word_count += slot_words(kind_of(gathering, c));
-    gathering->words = calloc(2 * slots + 1, sizeof(*gathering->words));
-    if (gathering->words == NULL ||
-        !reserve_words(gathering->pools, (size_t)gathering->word_count * gathering->row_count + 1))
-        return false;
-    gathering->outputs = next = gathering->words + slots;
-    for (uint32_t c = 0; c < gathering->column_count; c++)
-        for (unsigned word = 0; word < slot_words(kind_of(gathering, c)); word++) {
-            *next = gathering->pools->words +
-                    (size_t)(next - gathering->outputs) * gathering->row_count;
-            gathering->words[(size_t)c * WORDS_MAX + word] = *next++;
+    for (uint32_t at = 0; at < count; at += range.count) {
+        uint32_t left = count - at;
+
+        range = (struct row_range){first + at, 1,
+                                   left < GATHER_CHUNK_ROWS ? left : (uint32_t)GATHER_CHUNK_ROWS};
+        if (gathering->family != NULL) {
+            point_outputs(gathering, at);
+            transpose(gathering, &range);
         }
+        for (uint32_t c = 0; c < gathering->out->column_count; c++)
+            if (!gather_column(gathering, c, &range, at, times + at))
+                return false;
+    }
     return true;
 }
 
-static bool gather(struct gathering *gathering, struct gathered *out)
-{
-    bool fine = gathering->family == NULL || allocate_words(gathering);
+/* ---- a family ---- */
 
-    out->columns = calloc(gathering->column_count + 1, sizeof(*out->columns));
-    fine = fine && out->columns != NULL;
-    if (fine && gathering->family != NULL)
-        fine = transpose(gathering);
-    for (uint32_t c = 0; c < gathering->column_count && fine; c++)
-        fine = gather_column(gathering, c, &out->columns[c]);
-    free(gathering->words);
+/* Words that a row of a column takes in memory. */
+static unsigned words_of_row(struct slot_kind kind)
+{
+    return kind.type == SLOT_TEXT ? sizeof(struct slice) / sizeof(uint64_t)
+                                  : 1 + (kind.type == SLOT_DECIMAL);
+}
+
+static bool reserve_columns(struct gathering *gathering, uint32_t count)
+{
+    struct code_table *codes;
+
+    if (count <= gathering->column_room)
+        return true;
+    codes = realloc(gathering->codes, count * sizeof(*codes));
+    if (codes == NULL)
+        return false;
+    memset(codes + gathering->column_room, 0, (count - gathering->column_room) * sizeof(*codes));
+    gathering->codes = codes;
+    gathering->column_room = count;
+    return true;
+}
+
+/* Arrays of the columns, one behind the other; for strings as if they were kept as such. */
+static bool place_columns(struct gathering *gathering)
+{
+    struct gathered *out = gathering->out;
+    size_t rows = out->row_count < BLOCK_ROWS_MAX ? out->row_count : (size_t)BLOCK_ROWS_MAX;
+    size_t words = 0;
+    int64_t *next;
+
+    for (uint32_t c = 0; c < out->column_count; c++)
+        words += words_of_row(kind_of(gathering, c));
+    if (!make_room(&gathering->columns, words * rows * sizeof(*next) + 1))
+        return false;
+    next = gathering->columns.memory;
+    for (uint32_t c = 0; c < out->column_count; c++) {
+        struct gathered_column *column = &out->columns[c];
+
+        column->kind = kind_of(gathering, c);
+        column->numbers = next;
+        column->scales = column->kind.type == SLOT_DECIMAL ? next + rows : NULL;
+        column->texts = column->kind.type == SLOT_TEXT ? (struct slice *)next : NULL;
+        next += words_of_row(column->kind) * rows;
+    }
+    return true;
+}
+
+static bool place_words(struct gathering *gathering)
+{
+    uint32_t columns = gathering->out->column_count, words = 0;
+    struct word_source *sources;
+
+    gathering->row_words = 0;
+    for (uint32_t c = 0; c < columns; c++) {
+        words += column_words(kind_of(gathering, c));
+        gathering->row_words += slot_words(kind_of(gathering, c));
+    }
+    gathering->word_count = words;
+    if (!make_room(&gathering->words, words * sizeof(*gathering->outputs) +
+                                          columns * sizeof(*gathering->first_words)) ||
+        !make_room(&gathering->scratch, (size_t)words * GATHER_CHUNK_ROWS * sizeof(uint64_t)) ||
+        !make_room(&gathering->sources, (size_t)words * GATHER_MAPS * sizeof(*sources)))
+        return false;
+    gathering->outputs = gathering->words.memory;
+    gathering->first_words = (uint32_t *)(gathering->outputs + words);
+    sources = gathering->sources.memory;
+    for (uint32_t c = 0, word = 0; c < columns; c++) {
+        gathering->first_words[c] = word;
+        word += column_words(kind_of(gathering, c));
+    }
+    for (uint32_t i = 0; i < GATHER_MAPS; i++)
+        gathering->maps[i] = (struct word_map){TEMPLATE_NONE, sources + (size_t)i * words};
+    return true;
+}
+
+static enum column_class class_of(struct gathering *gathering, uint32_t column, uint32_t sampled)
+{
+    struct slot_kind kind = kind_of(gathering, column);
+
+    if (kind.type != SLOT_TEXT)
+        return slot_id_size(kind) > 0          ? CLASS_IDS
+               : kind.type == SLOT_DECIMAL ? CLASS_DECIMALS
+                                           : CLASS_NUMBERS;
+    if (gathering->family == NULL)
+        return CLASS_TEXTS;
+    if (gathering->out->row_count < SMALL_COLUMN_ROWS)
+        return is_long(gathering, column) ? CLASS_TEXTS : CLASS_CODES;
+    return is_mostly_distinct(gathering->outputs[gathering->first_words[column]], sampled)
+               ? CLASS_TEXTS
+               : CLASS_CODES;
+}
+
+/* By a sample that is spread over all rows. */
+static bool choose_classes(struct gathering *gathering)
+{
+    struct gathered *out = gathering->out;
+    uint32_t stride = out->row_count / SAMPLE_MAX + 1;
+    struct row_range sample = {0, stride, (out->row_count + stride - 1) / stride};
+    bool fine = true;
+
+    if (gathering->family != NULL) {
+        point_outputs(gathering, 0);
+        transpose(gathering, &sample);
+    }
+    for (uint32_t c = 0; c < out->column_count && fine; c++) {
+        struct gathered_column *column = &out->columns[c];
+
+        column->class = (uint8_t)class_of(gathering, c, sample.count);
+        if (column->class != CLASS_TEXTS)
+            column->texts = NULL;
+        fine = column->class != CLASS_CODES || code_table_reset(&gathering->codes[c]);
+    }
     return fine;
 }
 
-bool gather_family(struct gathered *out, const struct shaped_rows *rows, uint32_t family,
-                   const struct slice *blobs, const struct row_facts *facts,
-                   struct gather_pools *pools)
+bool gather_begin(struct gathering *gathering, uint32_t family, struct gathered *out)
 {
+    const struct shaped_rows *rows = gathering->rows;
     bool as_text = family == rows->set.family_count;
-    struct gathering gathering = {
-        .rows = rows,
-        .order = rows->order + rows->family_start[family],
-        .row_count = (uint32_t)(rows->family_start[family + 1] - rows->family_start[family]),
-        .family = as_text ? NULL : &rows->set.families[family],
-        .blobs = blobs,
-        .facts = facts,
-        .pools = pools,
-    };
 
-    gathering.slot_count = as_text ? 1 : gathering.family->slot_count;
-    gathering.column_count =
-        gathering.slot_count + (as_text ? 1u : gathering.family->computed_count);
-    *out = (struct gathered){.row_count = gathering.row_count,
-                             .column_count = gathering.column_count};
-    return gather(&gathering, out);
+    gathering->out = out;
+    gathering->family = as_text ? NULL : &rows->set.families[family];
+    gathering->order = rows->order + rows->family_start[family];
+    gathering->slot_count = as_text ? 1 : gathering->family->slot_count;
+    *out = (struct gathered){
+        .row_count = (uint32_t)(rows->family_start[family + 1] - rows->family_start[family]),
+        .column_count = gathering->slot_count + (as_text ? 1u : gathering->family->computed_count)};
+    out->columns = calloc((size_t)out->column_count + 1, sizeof(*out->columns));
+    return out->columns != NULL && reserve_columns(gathering, out->column_count) &&
+           place_columns(gathering) && place_words(gathering) && choose_classes(gathering);
+}
+
+void gather_end(struct gathering *gathering)
+{
+    for (uint32_t c = 0; c < gathering->out->column_count; c++) {
+        struct gathered_column *column = &gathering->out->columns[c];
+
+        column->numbers = column->scales = NULL;
+        column->texts = NULL;
+    }
+    gathering->out = NULL;
 }
 
 void gathered_release(struct gathered *gathered)
 {
-    for (uint32_t i = 0; gathered->columns != NULL && i < gathered->column_count; i++) {
-        spare_give(gathered->columns[i].numbers);
-        spare_give(gathered->columns[i].scales);
-        spare_give(gathered->columns[i].texts);
+    for (uint32_t i = 0; gathered->columns != NULL && i < gathered->column_count; i++)
         free(gathered->columns[i].list);
-    }
     free(gathered->columns);
     *gathered = (struct gathered){0};
 }
 
-void gather_pools_init(struct gather_pools *pools)
+void gathering_init(struct gathering *gathering, const struct shaped_rows *rows)
 {
-    *pools = (struct gather_pools){0};
-    text_pool_init(&pools->texts);
+    *gathering = (struct gathering){.rows = rows};
+    text_pool_init(&gathering->texts);
 }
 
-void gather_pools_release(struct gather_pools *pools)
+void gathering_release(struct gathering *gathering)
 {
-    text_pool_release(&pools->texts);
-    spare_give(pools->words);
-    for (uint32_t i = 0; i < pools->ids_count; i++)
-        id_pool_release(&pools->ids[i]);
-    *pools = (struct gather_pools){0};
+    text_pool_release(&gathering->texts);
+    for (uint32_t i = 0; i < gathering->ids_count; i++)
+        id_pool_release(&gathering->ids[i]);
+    for (uint32_t c = 0; c < gathering->column_room; c++)
+        code_table_release(&gathering->codes[c]);
+    free(gathering->codes);
+    give_room(&gathering->columns);
+    give_room(&gathering->scratch);
+    give_room(&gathering->sources);
+    give_room(&gathering->words);
+    *gathering = (struct gathering){0};
 }

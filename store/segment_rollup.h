@@ -60,10 +60,12 @@ void rollup_recount_release(struct rollup_recount *recount);
 /* ---- writing ---- */
 
 struct segment_writer;
+struct block_part;
 /* Rollups are a part that a segment can do without: what fails is left out. */
 void segment_rollup_begin(struct segment_writer *writer);
-/* All rows of `family` (family_count: those kept as text). Once per family, in the order of blocks. */
-void segment_rollup_add(struct segment_writer *writer, uint32_t family);
+/* The rows of a part, gathered, the first of which is row `at` of its block. Parts of a family follow each
+ * other, in the order of blocks. */
+void segment_rollup_add(struct segment_writer *writer, const struct block_part *part, uint32_t at);
 /* Append the directory's part. False without memory. */
 bool segment_rollup_put(struct segment_writer *writer);
 void segment_rollup_release(struct segment_writer *writer);

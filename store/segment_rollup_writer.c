@@ -51,6 +51,7 @@ struct rolled_fields {
     struct rolled_field fields[ROLLUP_FIELDS_MAX];
     uint32_t count;
     bool texts;                            /* of some */
+    bool has_tenants;
     const struct gathered_column *tenants; /* as codes; NULL: none, or not all as codes */
 };
 
@@ -134,23 +135,44 @@ static const struct gathered_column *find_dict(const struct segment_writer *writ
                : NULL;
 }
 
-/* Rows of the family go to the sums by tenant unless its tenants are anything but codes. */
-static void begin_sums(struct segment_writer *writer, uint32_t number, const field_id *names,
-                       struct rolled_fields *fields)
+static void find_tenants(const struct segment_writer *writer, uint32_t number,
+                         struct rolled_fields *out)
 {
     const struct family *family = &writer->rows.set.families[number];
-    struct rollup_sums_family sums = {
-        .family = number, .format = family->format, .field_count = fields->count, .fields = names};
 
-    writer->sums.at = NULL;
     for (uint32_t i = 0; i < family->field_count; i++)
         if (family->fields[i].field == FIELD_ID_TENANT && is_first_place(family, i)) {
-            sums.tenants = true;
-            fields->tenants =
+            out->has_tenants = true;
+            out->tenants =
                 family->fields[i].type == FIELD_TEXT ? find_dict(writer, number, i) : NULL;
         }
-    if (!sums.tenants || fields->tenants != NULL)
+}
+
+/* Rows of the family go to the sums by tenant unless its tenants are anything but codes. */
+static void begin_sums(struct segment_writer *writer, uint32_t number, const field_id *names,
+                       const struct rolled_fields *fields)
+{
+    struct rollup_sums_family sums = {.family = number,
+                                      .format = writer->rows.set.families[number].format,
+                                      .field_count = fields->count,
+                                      .fields = names,
+                                      .tenants = fields->has_tenants};
+
+    if (!fields->has_tenants || fields->tenants != NULL)
         rollup_sums_begin(&writer->sums, &sums);
+}
+
+static void begin_family(struct segment_writer *writer, uint32_t family,
+                         const struct rolled_fields *fields)
+{
+    field_id names[ROLLUP_FIELDS_MAX];
+
+    for (uint32_t i = 0; i < fields->count; i++)
+        names[i] = fields->fields[i].shape->field;
+    rollup_begin_family(&writer->rollup, family, names, fields->count);
+    writer->sums.at = NULL;
+    if (family != writer->rows.set.family_count)
+        begin_sums(writer, family, names, fields);
 }
 
 static int64_t number_of_text(const struct segment_writer *writer, const struct rolled_field *field,
@@ -169,9 +191,9 @@ static int64_t number_of_text(const struct segment_writer *writer, const struct 
     return value.whole < 0 ? -1 : value.whole; /* as bad as any other negative one */
 }
 
-/* A batch of the family's rows, from row `first` of them. */
+/* A batch of the rows of a part, from row `first` of them, which is row `at` of the block. */
 struct rolled_batch {
-    uint32_t first, count;
+    uint32_t first, at, count;
     const uint32_t *rows;
     uint64_t keys[ROLLUP_BATCH_ROWS];
     uint32_t tenants[ROLLUP_BATCH_ROWS];
@@ -197,21 +219,27 @@ static void add_values(struct segment_writer *writer, const struct rolled_fields
     }
 }
 
-static void add_batch(struct segment_writer *writer, uint32_t family,
-                      const struct rolled_fields *fields, struct rolled_batch *batch)
+static void fill_keys(const struct segment_writer *writer, uint32_t family,
+                      struct rolled_batch *batch)
 {
-    const struct shaped_rows *rows = &writer->rows;
-    bool as_text = family == rows->set.family_count;
-    uint32_t format = as_text ? 0 : rows->set.families[family].format;
+    const int64_t *times = segment_page_numbers(writer, PAGE_TIME) + batch->at;
+    const int64_t *sources = segment_page_numbers(writer, PAGE_SOURCE) + batch->at;
+    const int64_t *levels = segment_page_numbers(writer, PAGE_LEVEL) + batch->at;
+    const int64_t *templates = segment_page_numbers(writer, PAGE_TEMPLATE) + batch->at;
+    bool as_text = family == writer->rows.set.family_count;
+    uint32_t format = as_text ? 0 : writer->rows.set.families[family].format;
 
     for (uint32_t i = 0; i < batch->count; i++) {
-        const struct row_facts *row = &writer->facts[batch->rows[i]];
-
         if (as_text)
-            format = row->format;
-        batch->keys[i] =
-            rollup_key(&writer->rollup, row->source, format, row->level, row->time_ns);
+            format = (uint32_t)templates[i];
+        batch->keys[i] = rollup_key(&writer->rollup, (uint32_t)sources[i], format,
+                                    (uint32_t)levels[i], times[i]);
     }
+}
+
+static void add_batch(struct segment_writer *writer, const struct rolled_fields *fields,
+                      struct rolled_batch *batch)
+{
     for (uint32_t i = 0; i < batch->count && fields->tenants != NULL; i++)
         batch->tenants[i] = fields->tenants->list[fields->tenants->numbers[batch->first + i]];
     rollup_add_rows(&writer->rollup, batch->keys, batch->count);
@@ -221,32 +249,31 @@ static void add_batch(struct segment_writer *writer, uint32_t family,
         add_values(writer, fields, batch);
 }
 
-void segment_rollup_add(struct segment_writer *writer, uint32_t family)
+void segment_rollup_add(struct segment_writer *writer, const struct block_part *part, uint32_t at)
 {
-    const struct shaped_rows *rows = &writer->rows;
-    uint32_t count = segment_family_rows(writer, family);
+    const uint32_t *rows = segment_part_rows(writer, part);
     struct rolled_fields fields = {.count = 0};
     struct rolled_batch batch; /* filled piece by piece */
-    field_id names[ROLLUP_FIELDS_MAX];
 
     if (writer->rollup.given_up)
         return;
-    if (family != rows->set.family_count)
-        find_fields(writer, family, &fields);
-    for (uint32_t i = 0; i < fields.count; i++)
-        names[i] = fields.fields[i].shape->field;
-    rollup_begin_family(&writer->rollup, family, names, fields.count);
-    writer->sums.at = NULL;
-    if (family != rows->set.family_count)
-        begin_sums(writer, family, names, &fields);
-    batch.rows = rows->order + rows->family_start[family];
-    for (batch.first = 0; batch.first < count;
-         batch.first += batch.count, batch.rows += batch.count) {
-        batch.count = count - batch.first < ROLLUP_BATCH_ROWS ? count - batch.first
-                                                              : (uint32_t)ROLLUP_BATCH_ROWS;
-        add_batch(writer, family, &fields, &batch);
+    if (part->family != writer->rows.set.family_count) {
+        find_fields(writer, part->family, &fields);
+        find_tenants(writer, part->family, &fields);
     }
-    rollup_end_family(&writer->rollup);
+    if (part->first == 0)
+        begin_family(writer, part->family, &fields);
+    for (batch.first = 0; batch.first < part->count; batch.first += batch.count) {
+        uint32_t left = part->count - batch.first;
+
+        batch.rows = rows + batch.first;
+        batch.at = at + batch.first;
+        batch.count = left < ROLLUP_BATCH_ROWS ? left : (uint32_t)ROLLUP_BATCH_ROWS;
+        fill_keys(writer, part->family, &batch);
+        add_batch(writer, &fields, &batch);
+    }
+    if (part->first + part->count == segment_family_rows(writer, part->family))
+        rollup_end_family(&writer->rollup);
 }
 
 /* Families that a page of the field keeps together: those of one format in which it has one type. */
@@ -312,7 +339,7 @@ static bool put_sums(struct segment_writer *writer)
     struct buf *out = &writer->directory, *page = &writer->pages.scratch;
     struct arena arena = arena_empty(SUMS_ARENA_MAX);
     struct rollup_sums sums;
-    bool fine = rollup_sums_built(&writer->sums, writer->pools.texts.final, &arena, &sums);
+    bool fine = rollup_sums_built(&writer->sums, writer->gathering.texts.final, &arena, &sums);
 
     buf_reset(page);
     if (fine && sums.bunch_count > 0 && rollup_sums_fit(&sums)) {

@@ -74,7 +74,7 @@ static bool account_source(struct source_state *source, const struct segment_row
     return true;
 }
 
-enum { PREFETCH_ROWS = 12 };
+enum { PREFETCH_ROWS = 24 };
 
 static struct row_facts facts_of(const struct segment_row *row, const struct source_state *source)
 {
@@ -157,39 +157,24 @@ static enum status make_blobs(struct segment_writer *writer)
         writer->blobs[i].data = writer->blobs[i].len == 0 ? "" : writer->blob_bytes.data + at;
         at += writer->blobs[i].len;
     }
+    writer->gathering.blobs = writer->blobs;
     return STATUS_OK;
 }
-
-/* Rows [first, first + count) of one family in a block. */
-struct block_part {
-    uint32_t family;
-    uint32_t first, count;
-};
 
 enum { BLOCK_PARTS_MAX = SEGMENT_SMALL_FAMILY_ROWS };
 
 struct block_plan {
     struct block_part parts[BLOCK_PARTS_MAX];
     uint32_t part_count, row_count;
-    size_t bytes;
+    size_t bytes_max; /* of the lines of a part: it ends with the row that exceeds it */
 };
-
-static const uint32_t *part_rows(const struct segment_writer *writer, const struct block_part *part)
-{
-    return writer->rows.order + writer->rows.family_start[part->family] + part->first;
-}
-
-static int64_t *page_numbers(const struct segment_writer *writer, enum block_page page)
-{
-    return writer->numbers + (size_t)page * BLOCK_ROWS_MAX;
-}
 
 /* Codes of a part: templates of its family, or of rows kept as text the format (put_text_family()). */
 static void put_templates(struct segment_writer *writer, const struct block_part *part,
                           int64_t *out)
 {
     const struct family_set *set = &writer->rows.set;
-    const uint32_t *rows = part_rows(writer, part);
+    const uint32_t *rows = segment_part_rows(writer, part);
 
     if (part->family == set->family_count) {
         for (uint32_t i = 0; i < part->count; i++)
@@ -205,35 +190,48 @@ struct block_range {
     int64_t time_min, time_max, order_min, order_max;
 };
 
-/* The numbers of all pages of a block, but for templates, in one pass over its rows. Of ranks the
- * distance to the one expected: see segment_format.h. */
-static void fill_pages(struct segment_writer *writer, const struct block_plan *plan,
-                       struct block_range *range)
+/* Rows of one part, from place `at` of the block on, until they have `bytes_max` bytes: how many there are
+ * is in part->count. Of ranks the distance to the one expected: see segment_format.h. */
+static void fill_part(struct segment_writer *writer, struct block_part *part, uint32_t at,
+                      size_t bytes_max, struct block_range *range)
 {
+    const uint32_t *rows = segment_part_rows(writer, part);
     int64_t *out[BLOCK_PAGE_COUNT];
-    uint32_t at = 0;
+    uint32_t count = part->count, i;
+    size_t bytes = 0;
 
     for (unsigned page = 0; page < BLOCK_PAGE_COUNT; page++)
-        out[page] = page_numbers(writer, (enum block_page)page);
+        out[page] = segment_page_numbers(writer, (enum block_page)page) + at;
+    for (i = 0; i < count && bytes < bytes_max; i++) {
+        const struct row_facts *row = &writer->facts[rows[i]];
+        int64_t *expected = &writer->expected_ranks[row->source];
+
+        if (i + PREFETCH_ROWS < count)
+            __builtin_prefetch(&writer->facts[rows[i + PREFETCH_ROWS]]);
+        out[PAGE_TIME][i] = row->time_ns;
+        out[PAGE_ORDER][i] = row->order_distance_ns;
+        out[PAGE_SOURCE][i] = row->source;
+        out[PAGE_RANK][i] = row->rank - *expected;
+        out[PAGE_LEVEL][i] = row->level;
+        out[PAGE_FLAGS][i] = row->flags;
+        *expected = row->rank + 1;
+        bytes += row->size;
+        widen(row->time_ns, &range->time_min, &range->time_max);
+        widen(row_order_ns(row), &range->order_min, &range->order_max);
+    }
+    part->count = i;
+}
+
+/* The numbers of all pages of a block, but for templates, in one pass over its rows. */
+static void fill_pages(struct segment_writer *writer, struct block_plan *plan,
+                       struct block_range *range)
+{
+    plan->row_count = 0;
     memset(writer->expected_ranks, 0,
            writer->content->source_count * sizeof(*writer->expected_ranks));
     for (uint32_t k = 0; k < plan->part_count; k++) {
-        const uint32_t *rows = part_rows(writer, &plan->parts[k]);
-
-        for (uint32_t i = 0; i < plan->parts[k].count; i++, at++) {
-            const struct row_facts *row = &writer->facts[rows[i]];
-            int64_t *expected = &writer->expected_ranks[row->source];
-
-            out[PAGE_TIME][at] = row->time_ns;
-            out[PAGE_ORDER][at] = row->order_distance_ns;
-            out[PAGE_SOURCE][at] = row->source;
-            out[PAGE_RANK][at] = row->rank - *expected;
-            out[PAGE_LEVEL][at] = row->level;
-            out[PAGE_FLAGS][at] = row->flags;
-            *expected = row->rank + 1;
-            widen(row->time_ns, &range->time_min, &range->time_max);
-            widen(row_order_ns(row), &range->order_min, &range->order_max);
-        }
+        fill_part(writer, &plan->parts[k], plan->row_count, plan->bytes_max, range);
+        plan->row_count += plan->parts[k].count;
     }
 }
 
@@ -243,7 +241,7 @@ static bool put_block_page(struct segment_writer *writer, const struct block_pla
     bool is_code = page != PAGE_TIME && page != PAGE_ORDER && page != PAGE_RANK;
 
     return page_writer_put_numbers(&writer->pages, is_code ? REGION_CODES : REGION_NUMBERS,
-                                   page_numbers(writer, page), plan->row_count, &writer->blocks);
+                                   segment_page_numbers(writer, page), plan->row_count, &writer->blocks);
 }
 
 static bool put_block_head(struct segment_writer *writer, const struct block_plan *plan,
@@ -283,51 +281,45 @@ static bool put_text_page(struct segment_writer *writer, const struct slice *tex
 }
 
 static bool put_column(struct segment_writer *writer, const struct gathered_column *column,
-                       const struct block_part *part)
+                       uint32_t count)
 {
     enum page_region region = column->class == CLASS_CODES ? REGION_CODES : REGION_NUMBERS;
 
     if (column->class == CLASS_TEXTS)
-        return put_text_page(writer, column->texts + part->first, part->count) &&
-               put_text_stamp(writer, column->texts + part->first, part->count);
-    return page_writer_put_numbers(&writer->pages, region, column->numbers + part->first,
-                                   part->count, &writer->blocks) &&
+        return put_text_page(writer, column->texts, count) &&
+               put_text_stamp(writer, column->texts, count);
+    return page_writer_put_numbers(&writer->pages, region, column->numbers, count,
+                                   &writer->blocks) &&
            (column->class != CLASS_DECIMALS ||
-            page_writer_put_numbers(&writer->pages, region, column->scales + part->first,
-                                    part->count, &writer->blocks));
+            page_writer_put_numbers(&writer->pages, region, column->scales, count,
+                                    &writer->blocks));
 }
 
-static bool put_section(struct segment_writer *writer, const struct block_part *part)
+/* `at`: of its first row in the block. */
+static bool put_section(struct segment_writer *writer, const struct block_part *part, uint32_t at)
 {
     struct gathered *gathered = &writer->gathered[part->family];
 
-    if (gathered->columns == NULL &&
-        !gather_family(gathered, &writer->rows, part->family, writer->blobs, writer->facts,
-                       &writer->pools))
+    if (part->first == 0 && !gather_begin(&writer->gathering, part->family, gathered))
         return false;
-    if (!buf_append_varint(&writer->blocks, part->family) ||
+    if (!gather_rows(&writer->gathering, part->first, part->count,
+                     segment_page_numbers(writer, PAGE_TIME) + at) ||
+        !buf_append_varint(&writer->blocks, part->family) ||
         !buf_append_varint(&writer->blocks, part->count))
         return false;
     for (uint32_t c = 0; c < gathered->column_count; c++)
-        if (!put_column(writer, &gathered->columns[c], part))
+        if (!put_column(writer, &gathered->columns[c], part->count))
             return false;
-    if (part->first + part->count == gathered->row_count) { /* the last rows: keep only the lists */
-        segment_rollup_add(writer, part->family);
-        for (uint32_t c = 0; c < gathered->column_count; c++) {
-            spare_give(gathered->columns[c].numbers);
-            spare_give(gathered->columns[c].scales);
-            spare_give(gathered->columns[c].texts);
-            gathered->columns[c].numbers = gathered->columns[c].scales = NULL;
-            gathered->columns[c].texts = NULL;
-        }
-    }
+    segment_rollup_add(writer, part, at);
+    if (part->first + part->count == gathered->row_count)
+        gather_end(&writer->gathering);
     return true;
 }
 
-static enum status put_block(struct segment_writer *writer, const struct block_plan *plan)
+static enum status put_block(struct segment_writer *writer, struct block_plan *plan)
 {
     struct block_range range = {INT64_MAX, INT64_MIN, INT64_MAX, INT64_MIN};
-    int64_t *templates = page_numbers(writer, PAGE_TEMPLATE);
+    int64_t *templates = segment_page_numbers(writer, PAGE_TEMPLATE);
     bool fine;
 
     fill_pages(writer, plan, &range);
@@ -338,9 +330,9 @@ static enum status put_block(struct segment_writer *writer, const struct block_p
     for (int page = 0; page < BLOCK_PAGE_COUNT && fine; page++)
         fine = put_block_page(writer, plan, (enum block_page)page);
     fine = fine && buf_append_varint(&writer->blocks, plan->part_count);
-    for (uint32_t i = 0; i < plan->part_count && fine; i++) {
+    for (uint32_t i = 0, at = 0; i < plan->part_count && fine; at += plan->parts[i++].count) {
         page_writer_forget(&writer->pages);
-        fine = put_section(writer, &plan->parts[i]);
+        fine = put_section(writer, &plan->parts[i], at);
     }
     (void)cpu_pace_rest();
     return fine ? STATUS_OK : no_memory(writer);
@@ -351,21 +343,17 @@ static enum status put_large_family(struct segment_writer *writer, uint32_t fami
                                     struct block_plan *plan)
 {
     bool as_text = family == writer->rows.set.family_count;
-    size_t bytes_max = as_text ? SEGMENT_TEXT_BLOCK_BYTES_MAX : SEGMENT_BLOCK_BYTES_MAX;
     uint32_t count = segment_family_rows(writer, family);
     enum status status = STATUS_OK;
 
-    for (uint32_t first = 0; first < count && status == STATUS_OK;) {
-        struct block_part *part = &plan->parts[0];
-        size_t bytes = 0;
+    plan->part_count = 1;
+    plan->bytes_max = as_text ? SEGMENT_TEXT_BLOCK_BYTES_MAX : SEGMENT_BLOCK_BYTES_MAX;
+    for (uint32_t first = 0; first < count && status == STATUS_OK; first += plan->row_count) {
+        uint32_t left = count - first;
 
-        *part = (struct block_part){.family = family, .first = first};
-        while (first + part->count < count && part->count < BLOCK_ROWS_MAX && bytes < bytes_max)
-            bytes += writer->facts[part_rows(writer, part)[part->count++]].size;
-        plan->part_count = 1;
-        plan->row_count = part->count;
+        plan->parts[0] = (struct block_part){
+            family, first, left < BLOCK_ROWS_MAX ? left : (uint32_t)BLOCK_ROWS_MAX};
         status = put_block(writer, plan);
-        first += part->count;
     }
     return status;
 }
@@ -381,6 +369,7 @@ static enum status put_small_families(struct segment_writer *writer, struct bloc
     enum status status = STATUS_OK;
 
     plan->part_count = plan->row_count = 0;
+    plan->bytes_max = SIZE_MAX;
     for (uint32_t family = 0; family <= writer->rows.set.family_count && status == STATUS_OK;
          family++) {
         uint32_t count = family == writer->rows.set.family_count ? 0 : segment_family_rows(writer, family);
@@ -542,7 +531,7 @@ static void release(struct segment_writer *writer)
     buf_release(&writer->blob_bytes);
     buf_release(&writer->blocks);
     buf_release(&writer->directory);
-    gather_pools_release(&writer->pools);
+    gathering_release(&writer->gathering);
     page_writer_release(&writer->pages);
     segment_samples_release(&writer->samples);
     segment_rollup_release(writer);
@@ -594,7 +583,7 @@ static enum status write_once(struct io *io, const char *path,
     writer->blocks = buf_empty(DIRECTORY_PART_MAX);
     writer->directory = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
     segment_samples_init(&writer->samples);
-    gather_pools_init(&writer->pools);
+    gathering_init(&writer->gathering, &writer->rows);
     writer->summary = (struct segment_summary){.time_min_ns = INT64_MAX,
                                                .time_max_ns = INT64_MIN,
                                                .order_min_ns = INT64_MAX,

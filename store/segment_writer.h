@@ -41,9 +41,9 @@ struct segment_writer {
     uint32_t field_capacity;
     struct buf field_names;
     uint32_t field_count;
-    struct slice *blobs;          /* fields of the rows kept as text, in their order */
+    struct slice *blobs;          /* of the gathering; bytes in blob_bytes */
     struct buf blob_bytes;
-    struct gather_pools pools;
+    struct gathering gathering;
     struct gathered *gathered;    /* per family, kept for classes and lists */
     struct page_writer pages;
     struct buf blocks;            /* entries of blocks */
@@ -65,6 +65,25 @@ static inline uint32_t segment_family_rows(const struct segment_writer *writer, 
     const uint64_t *start = writer->rows.family_start;
 
     return (uint32_t)(start[family + 1] - start[family]);
+}
+
+/* Rows [first, first + count) of one family in a block. */
+struct block_part {
+    uint32_t family;
+    uint32_t first, count;
+};
+
+/* Values of the rows of the block at hand. */
+static inline int64_t *segment_page_numbers(const struct segment_writer *writer,
+                                            enum block_page page)
+{
+    return writer->numbers + (size_t)page * BLOCK_ROWS_MAX;
+}
+
+static inline const uint32_t *segment_part_rows(const struct segment_writer *writer,
+                                                const struct block_part *part)
+{
+    return writer->rows.order + writer->rows.family_start[part->family] + part->first;
 }
 
 /* writer->directory from all that was put before. Errors: NO_MEMORY. */

@@ -22,8 +22,6 @@ void text_pool_release(struct text_pool *pool)
     free(pool->places);
     free(pool->final);
     free(pool->order);
-    free(pool->owner);
-    free(pool->code);
     *pool = (struct text_pool){0};
 }
 
@@ -32,14 +30,10 @@ static bool grow_arrays(struct text_pool *pool, uint32_t capacity)
 {
     struct slice *strings = realloc(pool->strings, capacity * sizeof(*strings));
     uint64_t *hashes = realloc(pool->hashes, capacity * sizeof(*hashes));
-    uint32_t *owner = realloc(pool->owner, capacity * sizeof(*owner));
-    uint32_t *code = realloc(pool->code, capacity * sizeof(*code));
 
     pool->strings = strings == NULL ? pool->strings : strings;
     pool->hashes = hashes == NULL ? pool->hashes : hashes;
-    pool->owner = owner == NULL ? pool->owner : owner;
-    pool->code = code == NULL ? pool->code : code;
-    return strings != NULL && hashes != NULL && owner != NULL && code != NULL;
+    return strings != NULL && hashes != NULL;
 }
 
 static bool grow(struct text_pool *pool)
@@ -93,7 +87,6 @@ uint32_t text_pool_add(struct text_pool *pool, uint64_t hash, struct slice text)
     pool->places[place] = pool->count;
     pool->strings[pool->count] = copy;
     pool->hashes[pool->count] = hash;
-    pool->owner[pool->count] = 0;
     return pool->count++;
 }
 

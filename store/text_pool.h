@@ -31,8 +31,6 @@ struct text_pool {
     uint32_t *places;
     uint32_t *final;       /* after text_pool_sort(): final number of each */
     uint32_t *order;       /* and temporary number of each final one */
-    uint32_t *owner, *code; /* by temporary number, for the user: which column saw it last, and its
-                               code there; 0 for a new string */
     uint32_t count, capacity, place_count;
 };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { BYTE_VALUES = 256, SAMPLE_COUNT = COST_SAMPLE_RUNS * COST_RUN_COUNT };
+enum { BYTE_VALUES = 256 };
 
 /* count * log2(count), to within count / 1000. The exponent of a double is the whole part of its
  * logarithm; the rest is a cubic through 0 and 1. Called for every byte value of every plane. */
@@ -56,24 +56,20 @@ static void count_numbers(const uint64_t *residuals, size_t count, unsigned shif
         even[residuals[i] >> shift & 255]++;
 }
 
-double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest, bool exact)
+double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest)
 {
-    bool whole = exact || count <= SAMPLE_COUNT;
-    unsigned runs = whole ? 1 : COST_SAMPLE_RUNS, distinct;
-    size_t run_count = whole ? count : COST_RUN_COUNT, total = runs * run_count;
     double size = 0;
+    unsigned distinct;
 
     for (unsigned byte = 0; byte < sizeof(largest) && largest >> (8 * byte) != 0; byte++) {
         uint64_t highest = largest >> (8 * byte);
         uint32_t even[BYTE_VALUES] = {0}, odd[BYTE_VALUES] = {0};
 
-        for (unsigned run = 0; run < runs; run++)
-            count_numbers(residuals + (uint64_t)run * (count - run_count) / runs, run_count,
-                          8 * byte, even, odd);
-        size += entropy(even, odd, highest < BYTE_VALUES ? (unsigned)highest : BYTE_VALUES - 1, total,
+        count_numbers(residuals, count, 8 * byte, even, odd);
+        size += entropy(even, odd, highest < BYTE_VALUES ? (unsigned)highest : BYTE_VALUES - 1, count,
                         &distinct);
     }
-    return size * (double)count / (double)total;
+    return size;
 }
 
 double int_cost_of_plane(const uint8_t *plane, size_t count, unsigned *distinct)

@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What is enough to tell two ways of writing a page apart that differ by more than a tenth. */
 enum { COST_SAMPLE_RUNS = 16, COST_RUN_COUNT = 32 };
 
-/* Of all bytes of numbers up to `largest`, as a sample of the numbers says: COST_SAMPLE_RUNS runs of
- * neighbours, evenly spread. All are taken with `exact`, or if there are not more. */
-double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest, bool exact);
+/* Of all bytes of numbers up to `largest`. */
+double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest);
 
 /* Of one byte position of all residuals, exactly. `distinct`: how many bytes occur. */
 double int_cost_of_plane(const uint8_t *plane, size_t count, unsigned *distinct);

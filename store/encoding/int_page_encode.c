@@ -16,6 +16,7 @@ enum {
     ENTROPY_COUNT_MIN = 48, /* below this packing wins: zstd has 12 bytes and tables of its own */
     REPEATS_LEVEL = 3,      /* of zstd */
     PLANE_TABLE_SHARE = 4,  /* bytes that occur in a plane per byte of its table, at least */
+    SAMPLE_COUNT = COST_SAMPLE_RUNS * COST_RUN_COUNT,
 };
 #define DELTA_SHARE_MAX  0.97 /* of the plain numbers: those need no sums when they are read */
 #define PLANES_SHARE_MAX 0.9  /* of packed ones, which are decoded several times as fast */
@@ -24,10 +25,12 @@ enum {
 /* One way to write the page. */
 struct candidate {
     enum int_transform transform;
-    const uint64_t *residuals;
+    const uint64_t *residuals; /* NULL: only a sample of them was made */
     size_t count;
     int64_t first, base;
-    uint64_t factor, largest;
+    uint64_t range;  /* the largest residual before they are divided */
+    uint64_t factor; /* 0: not known yet */
+    uint64_t largest;
     double cost; /* bytes, estimated */
     uint64_t dict[DICT_VALUES_MAX];
     unsigned dict_count;
@@ -84,6 +87,8 @@ static const struct factor {
     {1000, 0x1cac083126e978d5, UINT64_MAX / 1000, 3},
 };
 
+enum { FACTOR_MIN = 1000 /* of them */ };
+
 static inline bool is_multiple(uint64_t value, const struct factor *factor)
 {
     uint64_t product = value * factor->inverse;
@@ -107,60 +112,98 @@ static const struct factor *common_factor(const uint64_t *residuals, size_t coun
     return NULL;
 }
 
-static void divide(uint64_t *residuals, size_t count, struct candidate *candidate)
+/* Residuals [first, first + count) of a candidate, not divided yet. */
+static void subtract_base(const struct candidate *candidate, const int64_t *values, size_t first,
+                          size_t count, uint64_t *out)
 {
-    const struct factor *factor = common_factor(residuals, count, candidate->largest);
-
-    candidate->factor = factor == NULL ? 1 : factor->value;
-    if (factor == NULL)
-        return;
-    for (size_t i = 0; i < count; i++)
-        residuals[i] = (residuals[i] >> factor->shift) * factor->inverse;
-    candidate->largest /= factor->value;
+    if (candidate->transform == INT_DELTA)
+        kernels()->differences(values + first, count + 1, candidate->base, out);
+    else
+        kernels()->subtract(values + first, count, candidate->base, out);
 }
 
-/* A sample's word counts for more than a few percent only. */
-static void estimate(struct candidate *candidate, bool exact)
+static void divide(uint64_t *residuals, size_t count, const struct factor *factor)
 {
-    unsigned width = bits_of(candidate->largest);
-    double packed = (double)candidate->count * width / 8, entropy;
+    for (size_t i = 0; i < count && factor != NULL; i++)
+        residuals[i] = (residuals[i] >> factor->shift) * factor->inverse;
+}
+
+static void set_factor(struct candidate *candidate, const struct factor *factor)
+{
+    candidate->factor = factor == NULL ? 1 : factor->value;
+    candidate->largest = candidate->range / candidate->factor;
+}
+
+/* Bytes of a candidate by residuals that are all of it or a sample. */
+static void estimate(struct candidate *candidate, const uint64_t *residuals, size_t count)
+{
+    double packed = (double)candidate->count * bits_of(candidate->largest) / 8, entropy;
 
     candidate->cost = packed;
     if (candidate->count < ENTROPY_COUNT_MIN)
         return;
-    entropy = int_cost_of_numbers(candidate->residuals, candidate->count, candidate->largest, exact);
+    entropy = int_cost_of_numbers(residuals, count, candidate->largest) * (double)candidate->count /
+              (double)count;
     if (entropy < packed)
         candidate->cost = entropy;
 }
 
-static void try_for(struct int_encoder *encoder, const int64_t *values, size_t count,
-                    const struct number_range *range, struct candidate *out)
+/* As COST_SAMPLE_RUNS runs of neighbours say, evenly spread: that counts for more than a few percent
+ * only. What all of them have in common the whole page mostly has. */
+static void estimate_by_sample(struct candidate *candidate, const int64_t *values)
 {
-    uint64_t *residuals = encoder->residuals[0];
+    uint64_t sample[SAMPLE_COUNT];
+    const struct factor *factor;
 
-    kernels()->subtract(values, count, range->low, residuals);
-    *out = (struct candidate){.transform = INT_FOR,
-                              .residuals = residuals,
-                              .count = count,
-                              .base = range->low,
-                              .largest = (uint64_t)range->high - (uint64_t)range->low};
-    divide(residuals, count, out);
+    for (size_t run = 0; run < COST_SAMPLE_RUNS; run++)
+        subtract_base(candidate, values,
+                      run * (candidate->count - COST_RUN_COUNT) / COST_SAMPLE_RUNS, COST_RUN_COUNT,
+                      sample + run * COST_RUN_COUNT);
+    factor = common_factor(sample, SAMPLE_COUNT, candidate->range);
+    set_factor(candidate, factor);
+    divide(sample, SAMPLE_COUNT, factor);
+    estimate(candidate, sample, SAMPLE_COUNT);
 }
 
-static void try_delta(struct int_encoder *encoder, const int64_t *values, size_t count,
-                      const struct number_range *range, struct candidate *out)
+/* All residuals. False: they have not the common factor that a sample had. */
+static bool make_residuals(struct candidate *candidate, const int64_t *values, uint64_t *room)
 {
-    uint64_t *residuals = encoder->residuals[1];
+    uint64_t expected = candidate->factor;
+    const struct factor *factor;
 
-    kernels()->differences(values, count, range->delta_low, residuals);
+    if (candidate->residuals != NULL)
+        return true;
+    if (candidate->transform == INT_FOR && candidate->base == 0 &&
+        (expected == 1 || candidate->range < FACTOR_MIN)) { /* codes, most often */
+        set_factor(candidate, NULL);
+        candidate->residuals = (const uint64_t *)values;
+        return true;
+    }
+    subtract_base(candidate, values, 0, candidate->count, room);
+    factor = common_factor(room, candidate->count, candidate->range);
+    divide(room, candidate->count, factor);
+    set_factor(candidate, factor);
+    candidate->residuals = room;
+    return expected == 0 || expected == candidate->factor;
+}
+
+static void begin_plain(const struct number_range *range, size_t count, struct candidate *out)
+{
+    *out = (struct candidate){.transform = INT_FOR,
+                              .count = count,
+                              .base = range->low,
+                              .range = (uint64_t)range->high - (uint64_t)range->low};
+}
+
+static void begin_delta(const struct number_range *range, size_t count, int64_t first,
+                        struct candidate *out)
+{
     *out = (struct candidate){.transform = INT_DELTA,
-                              .residuals = residuals,
                               .count = count - 1,
-                              .first = values[0],
+                              .first = first,
                               .base = range->delta_low,
-                              .largest =
+                              .range =
                                   (uint64_t)range->delta_high - (uint64_t)range->delta_low};
-    divide(residuals, count - 1, out);
 }
 
 static int compare_u64(const void *a, const void *b)
@@ -185,6 +228,10 @@ static bool try_dict(struct int_encoder *encoder, const int64_t *values, size_t 
         uint64_t value = (uint64_t)values[i];
         unsigned place = (unsigned)((value * 0x9e3779b97f4a7c15u) >> 54);
 
+        if (i > 0 && values[i] == values[i - 1]) {
+            residuals[i] = residuals[i - 1];
+            continue;
+        }
         while (codes[place] != UINT16_MAX && keys[place] != value)
             place = (place + 1) % DICT_PLACES;
         if (codes[place] == UINT16_MAX) {
@@ -341,19 +388,35 @@ static bool append_best(struct int_encoder *encoder, const struct candidate *bes
     return append_header(out, best, 0) && append_packed(out, best);
 }
 
-/* Is `delta` the smaller one? A sample decides, unless the two come close. */
-static bool delta_wins(struct candidate *plain, struct candidate *delta)
+static bool is_close(double share)
 {
-    double share;
+    return share > 1 - SAMPLE_DOUBT && share < 1 + SAMPLE_DOUBT;
+}
 
-    estimate(plain, false);
-    estimate(delta, false);
-    share = delta->cost / plain->cost;
-    if (share > 1 - SAMPLE_DOUBT && share < 1 + SAMPLE_DOUBT) {
-        estimate(plain, true);
-        estimate(delta, true);
+static struct candidate *smaller(struct candidate *plain, struct candidate *delta)
+{
+    return delta->cost < plain->cost * DELTA_SHARE_MAX ? delta : plain;
+}
+
+/* The smaller one, with its residuals. A sample decides, unless the two come close. */
+static struct candidate *plain_or_delta(struct int_encoder *encoder, const int64_t *values,
+                                        struct candidate *plain, struct candidate *delta)
+{
+    if (delta->count > SAMPLE_COUNT) {
+        struct candidate *best;
+
+        estimate_by_sample(plain, values);
+        estimate_by_sample(delta, values);
+        best = smaller(plain, delta);
+        if (!is_close(delta->cost / plain->cost) &&
+            make_residuals(best, values, encoder->residuals[best == delta]))
+            return best;
     }
-    return delta->cost < plain->cost * DELTA_SHARE_MAX;
+    (void)make_residuals(plain, values, encoder->residuals[0]);
+    (void)make_residuals(delta, values, encoder->residuals[1]);
+    estimate(plain, plain->residuals, plain->count);
+    estimate(delta, delta->residuals, delta->count);
+    return smaller(plain, delta);
 }
 
 /* Every number like the one before it: half of all pages are such, and the others mostly say so in their
@@ -376,17 +439,16 @@ bool int_page_encode(struct int_encoder *encoder, const int64_t *values, size_t 
     if (is_constant(values, count))
         return buf_append_byte(out, INT_CONST) && buf_append_varint(out, zigzag(values[0]));
     kernels()->range_of(values, count, &range);
-    try_for(encoder, values, count, &range, &plain);
+    begin_plain(&range, count, &plain);
     if (count > 2) {
-        try_delta(encoder, values, count, &range, &delta);
-        if (delta_wins(&plain, &delta))
-            best = &delta;
+        begin_delta(&range, count, values[0], &delta);
+        best = plain_or_delta(encoder, values, &plain, &delta);
     } else {
-        estimate(&plain, true);
+        (void)make_residuals(&plain, values, encoder->residuals[0]);
     }
     if (plain.largest >= DICT_VALUES_MAX && count >= ENTROPY_COUNT_MIN &&
         try_dict(encoder, values, count, &dict)) {
-        estimate(&dict, true);
+        estimate(&dict, dict.residuals, count);
         dict.cost += 2.0 * dict.dict_count;
         if (dict.cost < best->cost)
             best = &dict;

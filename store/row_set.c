@@ -5,6 +5,7 @@
 #include "store/chunk.h"
 #include "store/segment_block.h"
 #include "store/segment_fields.h"
+#include "store/sample_order.h"
 #include "store/segment_order.h"
 #include "store/segment_samples.h"
 #include "store/source_table.h"
@@ -18,7 +19,8 @@ struct row_series {
     struct slice metric;
     const struct label *labels;
     uint32_t label_count;
-    uint32_t rank; /* in the order of `encoded` */
+    uint32_t number; /* in the order in which they came: index of all_series */
+    uint32_t rank;   /* in the order of `encoded` */
 };
 
 static enum status no_memory(struct error *err)
@@ -458,7 +460,8 @@ static struct row_series *series_of(struct reading *reading, const struct segmen
     if (series == NULL || !grow((void **)&set->all_series, set->series_index.count,
                                 &set->series_capacity, sizeof(struct row_series *)))
         return NULL;
-    set->all_series[set->series_index.count] = series;
+    series->number = set->series_index.count;
+    set->all_series[series->number] = series;
     return map_put(&set->series_index, series->encoded, set->series_index.count) ? series : NULL;
 }
 
@@ -466,7 +469,7 @@ static bool reserve_samples(struct row_set *set, uint64_t more)
 {
     uint64_t wanted = set->sample_count + more;
     struct segment_sample *samples;
-    struct row_series **series;
+    uint32_t *series;
 
     if (wanted <= set->sample_capacity)
         return true;
@@ -475,7 +478,7 @@ static bool reserve_samples(struct row_set *set, uint64_t more)
     if (samples == NULL)
         return false;
     set->samples = samples;
-    series = realloc(set->series, wanted * sizeof(struct row_series *));
+    series = realloc(set->series, wanted * sizeof(*series));
     if (series == NULL)
         return false;
     set->series = series;
@@ -508,7 +511,7 @@ static enum status read_sample(struct reading *reading, struct segment_block *bl
         .metric = series->metric,
         .labels = series->labels,
     };
-    set->series[set->sample_count] = series;
+    set->series[set->sample_count] = series->number;
     set->samples[set->sample_count++] = (struct segment_sample){
         .sample = sample, .sequence = (uint64_t)block->pages[PAGE_RANK][row]};
     return STATUS_OK;
@@ -601,21 +604,33 @@ static int compare_series(const void *a, const void *b)
                          (*(struct row_series *const *)b)->encoded);
 }
 
-static bool sort_samples(struct row_set *set)
+/* Numbers of series become their ranks. */
+static bool rank_series(struct row_set *set)
 {
-    struct ranked_sample *sorted = malloc((set->sample_count + 1) * sizeof(*sorted));
+    uint32_t count = set->series_index.count;
+    struct row_series **sorted = malloc(((size_t)count + 1) * sizeof(struct row_series *));
 
     if (sorted == NULL)
         return false;
-    qsort(set->all_series, set->series_index.count, sizeof(struct row_series *), compare_series);
-    for (uint32_t i = 0; i < set->series_index.count; i++)
-        set->all_series[i]->rank = i;
-    for (uint64_t i = 0; i < set->sample_count; i++)
-        sorted[i] = (struct ranked_sample){set->samples[i], set->series[i]->rank};
-    ranked_samples_sort(sorted, set->sample_count);
-    for (uint64_t i = 0; i < set->sample_count; i++)
-        set->samples[i] = sorted[i].sample;
+    memcpy(sorted, set->all_series, count * sizeof(struct row_series *));
+    qsort(sorted, count, sizeof(struct row_series *), compare_series);
+    for (uint32_t i = 0; i < count; i++)
+        sorted[i]->rank = i;
     free(sorted);
+    for (uint64_t i = 0; i < set->sample_count; i++)
+        set->series[i] = set->all_series[set->series[i]]->rank;
+    return true;
+}
+
+/* Afterwards the ranks are of no use any more. */
+static bool sort_samples(struct row_set *set)
+{
+    if (!rank_series(set) || !sample_order(&set->samples, set->series, set->sample_count,
+                                           set->series_index.count, set->source_count))
+        return false;
+    set->sample_capacity = set->sample_count;
+    free(set->series);
+    set->series = NULL;
     return true;
 }
 

@@ -20,7 +20,7 @@ struct row_set {
     struct arena arena;
     struct segment_row *rows;
     struct segment_sample *samples;
-    struct row_series **series; /* of each sample */
+    uint32_t *series; /* of each sample: its number, until they are sorted */
     uint64_t row_count, sample_count, row_capacity, sample_capacity;
     struct event_source *sources;
     struct slice *formats;

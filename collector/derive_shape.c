@@ -14,6 +14,9 @@
 #include <emmintrin.h>
 #endif
 
+enum { FRONT_LEN_MIN = 8 }; /* a word; without a front the name is part of the rest */
+static_assert(SHAPE_FRONT_MAX <= 48, "words that same_front() looks at");
+
 /* A bit per byte of a rest, as far as ids are looked for. */
 struct rest_bits {
     uint64_t slashes, ids;
@@ -28,11 +31,11 @@ static inline __m128i in_range(__m128i bytes, char first, char span)
     return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(span)), above);
 }
 
-static inline struct rest_bits find_bits(const char *rest, size_t len)
+static inline struct rest_bits find_bits(const char rest[SHAPE_REST_MAX])
 {
     struct rest_bits bits = {0, 0};
 
-    for (size_t at = 0; at < len; at += 16) {
+    for (size_t at = 0; at < SHAPE_IDS_MAX; at += 16) {
         const __m128i part = _mm_loadu_si128((const void *)(rest + at));
         const __m128i slashes = _mm_cmpeq_epi8(part, _mm_set1_epi8('/'));
         const __m128i ids =
@@ -45,11 +48,11 @@ static inline struct rest_bits find_bits(const char *rest, size_t len)
     return bits;
 }
 #else
-static struct rest_bits find_bits(const char *rest, size_t len)
+static struct rest_bits find_bits(const char rest[SHAPE_REST_MAX])
 {
     struct rest_bits bits = {0, 0};
 
-    for (size_t at = 0; at < len; at++) {
+    for (size_t at = 0; at < SHAPE_IDS_MAX; at++) {
         unsigned char byte = (unsigned char)rest[at];
 
         bits.slashes |= (uint64_t)(byte == '/') << at;
@@ -70,7 +73,7 @@ static inline uint64_t bits_of(size_t start, size_t len)
 /* The whole segments that are ids, as bits of their bytes. */
 static inline uint64_t find_ids(const char rest[SHAPE_REST_MAX], size_t len)
 {
-    const struct rest_bits bits = find_bits(rest, len < SHAPE_IDS_MAX ? len : SHAPE_IDS_MAX);
+    const struct rest_bits bits = find_bits(rest);
     uint64_t runs = bits.ids, holes = 0;
 
     /* Where ten in a row begin, and a segment does. */
@@ -90,20 +93,67 @@ static inline uint64_t find_ids(const char rest[SHAPE_REST_MAX], size_t len)
     return holes;
 }
 
-/* Copy a rest with zeros behind it; most often in pieces of sixteen bytes, without a call. */
+#ifdef __SSE2__
+static inline __m128i load16(const char *bytes)
+{
+    return _mm_loadu_si128((const void *)bytes);
+}
+
+static inline void store16(char *out, __m128i part)
+{
+    _mm_storeu_si128((void *)out, part);
+}
+#endif
+
+/* Copy a rest with zeros behind it. Written out, since compilers make a call of a loop, or a string
+ * instruction, and both cost more than all of it. */
 static inline void copy_rest(char out[SHAPE_REST_MAX], struct slice rest)
 {
-    size_t at = 0;
+#ifdef __SSE2__
+    static_assert(SHAPE_REST_MAX == 6 * 16, "the pieces below");
+    const __m128i zeros = _mm_setzero_si128();
 
-    memset(out, 0, SHAPE_REST_MAX);
-    if (rest.len < 16) {
-        if (rest.len > 0)
-            memcpy(out, rest.data, rest.len);
+    store16(out, zeros);
+    store16(out + 16, zeros);
+    store16(out + 32, zeros);
+    store16(out + 48, zeros);
+    store16(out + 64, zeros);
+    store16(out + 80, zeros);
+    if (rest.len >= 16) {
+        store16(out, load16(rest.data));
+        if (rest.len >= 32)
+            store16(out + 16, load16(rest.data + 16));
+        if (rest.len >= 48)
+            store16(out + 32, load16(rest.data + 32));
+        if (rest.len >= 64)
+            store16(out + 48, load16(rest.data + 48));
+        if (rest.len >= 80)
+            store16(out + 64, load16(rest.data + 64));
+        store16(out + rest.len - 16, load16(rest.data + rest.len - 16));
         return;
     }
-    for (; at + 16 <= rest.len; at += 16)
-        memcpy(out + at, rest.data + at, 16);
-    memcpy(out + rest.len - 16, rest.data + rest.len - 16, 16);
+    if (rest.len >= 8) {
+        put_le64(out, get_le64(rest.data));
+        put_le64(out + rest.len - 8, get_le64(rest.data + rest.len - 8));
+        return;
+    }
+    for (size_t at = 0; at < rest.len; at++)
+        out[at] = rest.data[at];
+#else
+    memset(out, 0, SHAPE_REST_MAX);
+    if (rest.len > 0)
+        memcpy(out, rest.data, rest.len);
+#endif
+}
+
+#define FACTOR_1 UINT64_C(0x9e3779b97f4a7c15)
+#define FACTOR_2 UINT64_C(0xd6e8feb86659fd93)
+#define FACTOR_3 UINT64_C(0xa0761d6478bd642f)
+#define FACTOR_4 UINT64_C(0xe7037ed1a0b428db)
+
+static inline uint32_t mix(uint64_t hash)
+{
+    return (uint32_t)((hash ^ hash >> 29) * UINT64_C(0xbf58476d1ce4e5b9) >> 32);
 }
 
 /* Zeros for the bytes of holes, which are ten or more in a row each. */
@@ -139,7 +189,7 @@ static inline size_t find_front(struct slice path, size_t *head_len)
 {
     size_t at = 1, slash;
 
-    if (path.len < SHAPE_HEAD_MAX || path.data[0] != '/')
+    if (path.len < FRONT_LEN_MIN || path.data[0] != '/')
         return 0;
     while (at < SHAPE_HEAD_MAX && path.data[at] != '/')
         at++;
@@ -147,19 +197,32 @@ static inline size_t find_front(struct slice path, size_t *head_len)
         return 0;
     *head_len = at + 1;
     slash = slice_find_byte(slice_sub(path, at + 1, SHAPE_NAME_MAX + 1), '/');
-    return slash == SIZE_MAX || slash == 0 ? 0 : at + 1 + slash + 1;
+    return slash == SIZE_MAX || slash == 0 || at + slash + 2 < FRONT_LEN_MIN ? 0 : at + slash + 2;
 }
 
-/* Of a front, which is four bytes or longer. */
+/* As memcmp() and a hash over all bytes, but without loops: how often these go round differs from
+ * name to name, and nothing foresees it. `bytes` and `front` are eight bytes or longer. */
+static inline bool same_front(const char *bytes, const char *front, size_t len)
+{
+    size_t half = len < 16 ? 0 : 8;
+    uint64_t differs = (get_le64(bytes) ^ get_le64(front)) |
+                       (get_le64(bytes + half) ^ get_le64(front + half)) |
+                       (get_le64(bytes + len - 8 - half) ^ get_le64(front + len - 8 - half)) |
+                       (get_le64(bytes + len - 8) ^ get_le64(front + len - 8));
+
+    if (len > 32)
+        differs |= (get_le64(bytes + 16) ^ get_le64(front + 16)) |
+                   (get_le64(bytes + 24) ^ get_le64(front + 24));
+    return differs == 0;
+}
+
 static inline uint32_t hash_of_front(struct slice front)
 {
-    uint64_t hash = front.len;
-    size_t at = 0;
+    size_t len = front.len, half = len < 16 ? 0 : 8;
 
-    for (; at + 8 <= front.len; at += 8)
-        hash = (hash ^ get_le64(front.data + at)) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ get_le32(front.data + front.len - 4)) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(hash >> 40);
+    return mix(get_le64(front.data) * FACTOR_1 + get_le64(front.data + half) * FACTOR_2 +
+               get_le64(front.data + len - 8 - half) * FACTOR_3 +
+               get_le64(front.data + len - 8) * FACTOR_4 + len);
 }
 
 static void start_front(struct shape_front *front, const struct url_set *set, struct slice bytes,
@@ -187,7 +250,7 @@ static inline const struct shape_front *front_of(struct derive_shapes *shapes,
     if (len == 0)
         return NULL;
     front = &shapes->fronts[hash_of_front(bytes) % SHAPE_FRONTS];
-    if (front->len == len && memcmp(front->bytes, bytes.data, len) == 0)
+    if (front->len == len && same_front(front->bytes, bytes.data, len))
         return front;
     if (!is_name(slice_sub(bytes, head_len, len - 1 - head_len)))
         return NULL;
@@ -227,13 +290,17 @@ static inline bool make_key(struct derive_shapes *shapes, const struct url_set *
     return true;
 }
 
+/* The products do not wait for each other. */
 static inline uint32_t hash_of(const struct shape_key *key)
 {
-    uint64_t hash = key->row ^ (uint64_t)key->rest_len << 32 ^ key->holes;
+    uint64_t hash = (key->row ^ key->holes) * FACTOR_4 + key->rest_len;
 
-    for (size_t at = 0; at < key->rest_len; at += 8)
-        hash = (hash ^ get_le64(key->rest + at)) * UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(hash >> 32);
+    for (size_t at = 0; at < SHAPE_REST_MAX; at += 24) {
+        hash += get_le64(key->rest + at) * (FACTOR_1 + 2 * at);
+        hash += get_le64(key->rest + at + 8) * (FACTOR_2 + 2 * at);
+        hash += get_le64(key->rest + at + 16) * (FACTOR_3 + 2 * at);
+    }
+    return mix(hash);
 }
 
 static inline bool is_same(const struct shape_key *a, const struct shape_key *b)

@@ -74,6 +74,7 @@ struct rollup_value {
     uint32_t first_bucket, bucket_count;
     uint64_t values;
     int64_t sum, min, max;
+    uint64_t print; /* instead of buckets, if rollup_values.prints */
 };
 
 struct rollup_values {
@@ -83,7 +84,18 @@ struct rollup_values {
     const struct rollup_value *cells; /* by bunch */
     const struct rollup_bucket *buckets;
     uint32_t family_count, cell_count, bucket_count;
+    bool prints; /* of buckets in the cells: there are no buckets */
 };
+
+/* A value's part in the print of its cell, which is the sum of them: buckets with other numbers of
+ * values add up to another print, but for one time in 2^64. */
+static inline uint64_t rollup_bucket_print(uint32_t bucket)
+{
+    uint64_t mixed = (bucket + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15); /* 2^64 / golden ratio */
+
+    mixed = (mixed ^ mixed >> 29) * UINT64_C(0xd6e8feb86659fd93); /* an odd number */
+    return mixed ^ mixed >> 32;
+}
 
 /* What numbers of a page must stay below. */
 struct rollup_bounds {

@@ -47,12 +47,28 @@ bool rollup_counts_agree(const struct rollup_counts *kept, const struct rollup_c
            counted->units[at].family != counted->units[at - 1].family;
 }
 
+static uint64_t print_of(const struct rollup_values *values, const struct rollup_value *cell)
+{
+    uint64_t print = 0;
+
+    for (uint32_t i = 0; i < cell->bucket_count; i++) {
+        const struct rollup_bucket *bucket = &values->buckets[cell->first_bucket + i];
+
+        print += bucket->values * rollup_bucket_print(bucket->bucket);
+    }
+    return print;
+}
+
 static bool cells_equal(const struct rollup_values *a, const struct rollup_value *left,
                         const struct rollup_values *b, const struct rollup_value *right)
 {
     if (left->origin != right->origin || left->slot != right->slot ||
         left->values != right->values || left->sum != right->sum || left->min != right->min ||
-        left->max != right->max || left->bucket_count != right->bucket_count)
+        left->max != right->max)
+        return false;
+    if (b->prints)
+        return print_of(a, left) == right->print;
+    if (left->bucket_count != right->bucket_count)
         return false;
     for (uint32_t i = 0; i < left->bucket_count; i++) {
         const struct rollup_bucket *x = &a->buckets[left->first_bucket + i];

@@ -8,6 +8,7 @@
 #include "store/rollup_sums.h"
 
 bool rollup_counts_agree(const struct rollup_counts *kept, const struct rollup_counts *counted);
+/* `counted` may have prints for buckets. */
 bool rollup_values_agree(const struct rollup_values *kept, const struct rollup_values *counted);
 /* Both with fields and tenants under the same numbers. */
 bool rollup_sums_agree(const struct rollup_sums *kept, const struct rollup_sums *counted);

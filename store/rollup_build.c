@@ -205,7 +205,10 @@ void rollup_add_values(struct rollup_builder *builder, uint32_t index, const uin
         sums->max = value > sums->max ? value : sums->max;
         if (value > 0)
             bucket = (uint32_t)sketch_bucket_of((double)value);
-        rollup_tally_add(&field->buckets, cell << 16 | bucket, 1);
+        if (builder->prints)
+            sums->print += rollup_bucket_print(bucket);
+        else
+            rollup_tally_add(&field->buckets, cell << 16 | bucket, 1);
     }
 }
 
@@ -400,5 +403,6 @@ void rollup_built_values(const struct rollup_builder *builder, uint32_t index,
                                   .buckets = sums->buckets,
                                   .family_count = sums->family_count,
                                   .cell_count = sums->cell_count,
-                                  .bucket_count = sums->bucket_count};
+                                  .bucket_count = sums->bucket_count,
+                                  .prints = builder->prints};
 }

@@ -45,6 +45,7 @@ struct rollup_builder {
     bool all;          /* keep also what is not worth its bytes ... */
     const field_id *wanted; /* ... but only values of these fields; borrowed */
     uint32_t wanted_count;
+    bool prints;            /* of buckets instead of buckets: enough to compare them */
     uint32_t family;
     uint64_t family_rows;
     struct rollup_tally rows;

@@ -43,12 +43,14 @@ static bool put_cell(struct merging *merging, uint32_t family, uint32_t first, u
     out->family = family;
     out->values = 0;
     out->sum = 0;
+    out->print = 0;
     out->first_bucket = merging->out_bucket_count;
     for (uint32_t i = first; i < end; i++) {
         const struct rollup_value *cell = merging->cells[i];
         const struct rollup_bucket *buckets = &merging->values->buckets[cell->first_bucket];
 
         out->values += cell->values;
+        out->print += cell->print;
         fine = !__builtin_add_overflow(out->sum, cell->sum, &out->sum) && fine;
         out->min = cell->min < out->min ? cell->min : out->min;
         out->max = cell->max > out->max ? cell->max : out->max;
@@ -140,7 +142,7 @@ bool rollup_values_merge(const struct rollup_values *values, const uint32_t *kin
     uint32_t *leaders = arena_new(arena, uint32_t, (size_t)count + 1);
     uint8_t *done = arena_new(arena, uint8_t, (size_t)count + 1);
 
-    *out = (struct rollup_values){.first_slot = values->first_slot};
+    *out = (struct rollup_values){.first_slot = values->first_slot, .prints = values->prints};
     if (!allocate(&merging, arena))
         return false;
     find_starts(values, starts);

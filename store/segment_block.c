@@ -69,9 +69,30 @@ static enum status decode_numbers(struct segment_block *block, const struct page
     return status;
 }
 
+/* Are all codes less than `below`? Two at a time: each is taken from below - 1, where one that is too
+ * large leaves the highest bit set, or has it set itself. */
+static bool are_below(const uint32_t *codes, uint32_t count, uint64_t below)
+{
+    const uint64_t high = 0x8000000080000000u;
+    uint64_t last, lasts, found = 0, two;
+    uint32_t i = 0;
+
+    if (below == 0 || below > INT32_MAX) {
+        while (i < count && codes[i] < below)
+            i++;
+        return i == count;
+    }
+    last = below - 1;
+    lasts = last << 32 | last;
+    for (; i + 2 <= count; i += 2) {
+        memcpy(&two, &codes[i], sizeof(two));
+        found |= two | (lasts - two);
+    }
+    return (found & high) == 0 && (i == count || codes[i] < below);
+}
+
 static enum status decode_codes(struct segment_block *block, const struct page_ref *page,
-                                uint32_t count, uint32_t *codes, uint32_t *largest,
-                                struct error *err)
+                                uint32_t count, uint32_t *codes, struct error *err)
 {
     struct slice bytes;
     enum status status = read_page(block, page, &bytes, err);
@@ -80,9 +101,6 @@ static enum status decode_codes(struct segment_block *block, const struct page_r
         return status;
     if (!int_page_decode32(bytes, count, codes))
         return segment_corrupt(block->segment, "page of codes", err);
-    *largest = 0;
-    for (uint32_t i = 0; i < count; i++)
-        *largest = codes[i] > *largest ? codes[i] : *largest;
     return STATUS_OK;
 }
 
@@ -105,6 +123,15 @@ enum status segment_block_kept(struct segment_block *block, const struct page_re
     return status;
 }
 
+static uint32_t largest_code(const uint32_t *codes, uint32_t count)
+{
+    uint32_t largest = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        largest = codes[i] > largest ? codes[i] : largest;
+    return largest;
+}
+
 enum status segment_block_kept_codes(struct segment_block *block, const struct page_ref *page,
                                      uint32_t count, uint64_t below, const uint32_t **out,
                                      struct error *err)
@@ -117,7 +144,8 @@ enum status segment_block_kept_codes(struct segment_block *block, const struct p
     if (wanted) {
         kept = page_cache_new(PAGE_FORM_CODES, count, 0, &block->uses);
         if (kept != NULL) {
-            status = decode_codes(block, page, count, kept->codes, &kept->largest, err);
+            status = decode_codes(block, page, count, kept->codes, err);
+            kept->largest = status == STATUS_OK ? largest_code(kept->codes, count) : 0;
             page_cache_put(block->segment, page, kept, status == STATUS_OK);
         }
     }
@@ -149,7 +177,7 @@ static enum status read_codes(struct segment_block *block, const struct page_ref
                               struct error *err)
 {
     enum status status = segment_block_kept_codes(block, page, count, below, out, err);
-    uint32_t *codes, largest;
+    uint32_t *codes;
 
     if (status != STATUS_OK || *out != NULL)
         return status;
@@ -157,9 +185,10 @@ static enum status read_codes(struct segment_block *block, const struct page_ref
     if (codes == NULL)
         return no_memory(err);
     *out = codes;
-    status = decode_codes(block, page, count, codes, &largest, err);
-    return status == STATUS_OK && largest >= below ? segment_corrupt(block->segment, "code", err)
-                                                   : status;
+    status = decode_codes(block, page, count, codes, err);
+    return status == STATUS_OK && below < CODES_ANY && !are_below(codes, count, below)
+               ? segment_corrupt(block->segment, "code", err)
+               : status;
 }
 
 /* numbers[i] + times[i]: times of order and stamps are stored as what they are above the times. */
@@ -249,11 +278,9 @@ static enum status load_template_codes(struct segment_block *block, struct error
                         CODES_ANY, &codes, err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
-        uint32_t largest = 0;
 
-        for (uint32_t i = section->first_row; i < section->first_row + section->row_count; i++)
-            largest = codes[i] > largest ? codes[i] : largest;
-        if (largest >= segment_family_of(block, k)->template_count)
+        if (!are_below(codes + section->first_row, section->row_count,
+                       segment_family_of(block, k)->template_count))
             status = segment_corrupt(block->segment, "template code", err);
     }
     if (status == STATUS_OK)

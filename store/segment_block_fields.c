@@ -372,6 +372,13 @@ static void put_value(struct numbers *out, uint32_t row, const struct value *val
     out->fraction = out->fraction || value->is_float;
 }
 
+/* Rows of a section of which not all may have a value. */
+static void clear_numbers(const struct segment_section *section, struct numbers *out)
+{
+    memset(out->ints + section->first_row, 0, section->row_count * sizeof(*out->ints));
+    memset(out->floats + section->first_row, 0, section->row_count * sizeof(*out->floats));
+}
+
 /* Rows [first, first + count) are all there. */
 static void set_range(uint64_t *bits, uint32_t first, uint32_t count)
 {
@@ -422,6 +429,7 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
     if (status == STATUS_OK && (is_int || is_decimal) &&
         add_plain(place, values, is_int, entry->first_row, entry->row_count, out))
         return STATUS_OK;
+    clear_numbers(entry, out);
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
         struct value value;
@@ -450,6 +458,7 @@ static enum status add_run_numbers(const struct making *making, uint32_t section
     enum status status = STATUS_OK;
     bool loaded = false;
 
+    clear_numbers(entry, out);
     for (uint32_t i = 0; i < place->number.slot_count && status == STATUS_OK; i++) {
         const struct segment_values *values;
 
@@ -501,6 +510,7 @@ static enum status add_dict_numbers(const struct making *making, uint32_t sectio
 
     if (status == STATUS_OK && (of_code == NULL || is_number == NULL))
         status = no_memory(making->err);
+    clear_numbers(entry, out);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
         is_number[i] = value_of_text(values->dict[i], place->type, place->unit, &of_code[i]);
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++)
@@ -525,8 +535,8 @@ static enum status number_column(const struct making *making, unsigned type, str
     struct segment_block *block = making->block;
     uint32_t count = block->base.row_count;
     struct numbers numbers = {
-        .ints = arena_new(&block->base.arena, int64_t, (size_t)count + 1),
-        .floats = arena_new(&block->base.arena, double, (size_t)count + 1),
+        .ints = arena_take(&block->base.arena, sizeof(int64_t), _Alignof(int64_t), count + 1u),
+        .floats = arena_take(&block->base.arena, sizeof(double), _Alignof(double), count + 1u),
         .present = arena_new(&block->base.arena, uint64_t, bit_words(count) + 1),
         .fraction = type == FIELD_FLOAT};
     enum status status = STATUS_OK;
@@ -537,8 +547,8 @@ static enum status number_column(const struct making *making, unsigned type, str
         const struct place *place = &making->places[k];
 
         if (!place->found)
-            continue;
-        if (place->column == UINT32_MAX)
+            clear_numbers(&block->entry->sections[k], &numbers);
+        else if (place->column == UINT32_MAX)
             status = add_run_numbers(making, k, &numbers);
         else
             status = segment_family_of(block, k)->columns[place->column].class == CLASS_CODES

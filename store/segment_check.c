@@ -56,13 +56,8 @@ static enum status differs(const struct check *check, const char *what)
     return error_set(check->err, STATUS_CORRUPT, "a row reads back with another %s", what);
 }
 
-struct arrays {
-    const int64_t *times, *orders, *levels, *flags;
-    const uint64_t *sequences;
-    const uint32_t *sources;
-};
-
-static enum status load(struct segment_block *block, struct arrays *out, struct error *err)
+static enum status load(struct segment_block *block, struct segment_rows_expected *out,
+                        struct error *err)
 {
     enum status status = segment_block_page(block, PAGE_TIME, &out->times, err);
 
@@ -76,30 +71,6 @@ static enum status load(struct segment_block *block, struct arrays *out, struct 
         status = segment_block_sources(block, &out->sources, err);
     out->sequences = block_sequences(&block->base, err);
     return status == STATUS_OK && out->sequences == NULL ? err->status : status;
-}
-
-/* What is not text of a section's rows: one pass without branches, then one look at the differences. */
-static enum status check_arrays(struct check *check, const struct arrays *arrays, uint32_t first,
-                                const uint32_t *rows, uint32_t count)
-{
-    uint64_t time = 0, position = 0, level = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        const struct row_facts *row = &check->writer->facts[rows[i]];
-        uint32_t at = first + i;
-
-        time |= (uint64_t)(arrays->times[at] ^ row->time_ns);
-        time |= (uint64_t)(arrays->orders[at] ^ row_order_ns(row));
-        position |= arrays->sequences[at] ^ row->sequence;
-        position |= arrays->sources[at] ^ row->source;
-        level |= (uint64_t)(arrays->levels[at] ^ row->level);
-        level |= (uint64_t)(arrays->flags[at] ^ row->flags);
-    }
-    if (time != 0)
-        return differs(check, "time");
-    if (position != 0)
-        return differs(check, "position");
-    return level == 0 ? STATUS_OK : differs(check, "level or flags");
 }
 
 /* Fields of the sampled rows of a section, whose columns are loaded: the first row of each template,
@@ -142,20 +113,21 @@ static const uint32_t *expect_rows(struct check *check, const struct segment_sec
 
 static enum status check_events(struct check *check, struct segment_block *block)
 {
-    struct arrays arrays;
-    enum status status = load(block, &arrays, check->err);
+    struct segment_rows_expected expected = {.facts = check->writer->facts};
+    enum status status = load(block, &expected, check->err);
 
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         const uint32_t *rows = expect_rows(check, section);
+        const char *what = NULL;
 
         if (rows == NULL)
             return differs(check, "count of rows");
         status = segment_block_load(block, k, check->err);
-        if (status == STATUS_OK && !segment_lines_equal(block, k, check->writer->facts, rows))
-            status = differs(check, "text");
         if (status == STATUS_OK)
-            status = check_arrays(check, &arrays, section->first_row, rows, section->row_count);
+            what = segment_rows_differ(block, k, &expected, rows);
+        if (what != NULL)
+            return differs(check, what);
         if (status == STATUS_OK)
             status = check_section_fields(check, block, k, rows);
     }

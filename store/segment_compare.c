@@ -1,7 +1,7 @@
 /* store/segment_compare.c -- lines are compared where they are, column by column.
  *
  * Writing each line from its template and values, to compare it as a whole, costs several times
- * more than walking along the original bytes: for a few hundred rows at a time, whose bytes stay in
+ * more than walking along the original bytes: for some dozens of rows at a time, whose bytes stay in
  * the nearest cache, one column after the other moves all rows past a literal and a value, or finds
  * the difference. What kind of value it is, is then decided once per column. */
 #include "store/segment_compare.h"
@@ -10,19 +10,40 @@
 #include "store/slot_match.h"
 
 enum {
-    TILE_ROWS = 256,
-    LINE_BYTES = 64, /* of the processor's cache */
+    TILE_ROWS = 64,
+    FACTS_AHEAD = 16, /* rows whose facts are asked for before they are needed */
+    LINE_BYTES = 64,  /* of the processor's cache */
     PREFETCH_SIZE_MAX = 512,
+    TEMPLATE_PLACES = 64, /* a power of two */
+};
+
+/* A literal; of up to eight bytes, most often a space or a quote, also as a word under a mask. */
+struct literal {
+    uint64_t word, mask;
+    struct slice text;
+    bool is_word;
 };
 
 /* Rows whose lines are compared together: where each has got to. */
 struct tile {
     const char *at[TILE_ROWS], *end[TILE_ROWS];
+    uint8_t kinds[TILE_ROWS]; /* of each row: its template in the list */
     const struct segment_template *templates[TILE_ROWS];
-    uint32_t count;
-    uint32_t first;      /* row of the section */
-    bool one_template;
-    bool differs;        /* a row; its place does not matter any more */
+    struct literal literals[TILE_ROWS]; /* of the gap at hand, by template */
+    uint32_t count, template_count;
+    uint32_t first; /* row of the section */
+    bool differs;   /* a row; its place does not matter any more */
+};
+static_assert(TILE_ROWS - 1 <= UINT8_MAX, "a byte tells the templates of a tile apart");
+
+/* What is compared, and the difference that was found. */
+struct comparison {
+    struct segment_block *block;
+    const struct segment_rows_expected *expected;
+    const struct segment_section *section;
+    const uint32_t *rows;           /* of the content, by row of the section */
+    uint32_t asked;                 /* rows whose bytes were asked for */
+    uint64_t time, position, level; /* bits that differ in any row */
 };
 
 /* Where a line goes on; it stays where it is when it differs, so that it never leaves its bytes.
@@ -33,79 +54,143 @@ static inline const char *step(const char *at, const char *next, bool *differs)
     return next == NULL ? at : next;
 }
 
-/* The lines of a family lie anywhere: ask for all of a tile before the first is needed. */
-static void prefetch_line(const char *bytes, uint32_t size)
+/* The lines of a family lie anywhere, and so does what is known of them: that, and then the bytes of
+ * rows up to `end` are asked for before they are needed, a few at a time between other work: many at
+ * once would wait for each other. */
+static void ask_ahead(struct comparison *comparison, uint32_t end)
 {
-    for (uint32_t at = 0; at < size && at < PREFETCH_SIZE_MAX; at += LINE_BYTES)
-        __builtin_prefetch(bytes + at);
-}
+    const struct row_facts *facts = comparison->expected->facts;
+    uint32_t last = comparison->section->row_count - 1;
 
-static void open_tile(struct tile *tile, const struct segment_block *block, uint32_t section,
-                      const struct row_facts *facts, const uint32_t *rows)
-{
-    const uint32_t *codes =
-        block->templates + block->entry->sections[section].first_row + tile->first;
+    for (end = end <= last ? end : last + 1; comparison->asked < end; comparison->asked++) {
+        uint32_t next = comparison->asked + FACTS_AHEAD;
+        const struct row_facts *row = &facts[comparison->rows[comparison->asked]];
 
-    tile->one_template = true;
-    for (uint32_t i = 0; i < tile->count; i++) {
-        const struct row_facts *row = &facts[rows[tile->first + i]];
-
-        tile->at[i] = row->bytes;
-        tile->end[i] = row->bytes + row->size;
-        prefetch_line(row->bytes, row->size);
-        tile->templates[i] = &block->segment->templates[codes[i]];
-        tile->one_template = tile->one_template && codes[i] == codes[0];
+        __builtin_prefetch(&facts[comparison->rows[next < last ? next : last]]);
+        for (uint32_t at = 0; at < row->size && at < PREFETCH_SIZE_MAX; at += LINE_BYTES)
+            __builtin_prefetch(row->bytes + at);
     }
 }
 
-static inline struct slice gap_of(const struct segment_template *template, uint32_t gap)
+/* What is not text of a row: without branches, the differences are looked at in the end. */
+static inline void compare_facts(struct comparison *comparison, const struct row_facts *row,
+                                 uint32_t at)
 {
-    uint32_t start = gap == 0 ? 0 : template->gap_ends[gap - 1];
+    const struct segment_rows_expected *expected = comparison->expected;
 
-    return (struct slice){template->literals + start, template->gap_ends[gap] - start};
+    comparison->time |= (uint64_t)(expected->times[at] ^ row->time_ns) |
+                        (uint64_t)(expected->orders[at] ^ row_order_ns(row));
+    comparison->position |=
+        (expected->sequences[at] ^ row->sequence) | (expected->sources[at] ^ row->source);
+    comparison->level |= (uint64_t)(expected->levels[at] ^ row->level) |
+                         (uint64_t)(expected->flags[at] ^ row->flags);
 }
 
-/* A literal of up to eight bytes, most often a space or a quote, that all rows have. */
-static void pass_word(struct tile *tile, struct slice literal)
+/* Places of templates seen in the tile, by the last bits of their numbers: one that lost its place to
+ * another is listed twice, which does no harm. */
+struct template_places {
+    uint32_t numbers[TEMPLATE_PLACES];
+    uint8_t kinds[TEMPLATE_PLACES];
+};
+
+static uint8_t kind_of(struct tile *tile, struct template_places *places,
+                       const struct segment *segment, uint32_t number)
 {
-    unsigned shift = 64 - 8 * (unsigned)literal.len;
-    uint64_t word = 0, difference = 0;
+    uint32_t place = number % TEMPLATE_PLACES;
+
+    if (places->numbers[place] != number) {
+        places->numbers[place] = number;
+        places->kinds[place] = (uint8_t)tile->template_count;
+        tile->templates[tile->template_count++] = &segment->templates[number];
+    }
+    return places->kinds[place];
+}
+
+static void open_tile(struct tile *tile, struct comparison *comparison)
+{
+    const struct row_facts *facts = comparison->expected->facts;
+    const uint32_t *rows = comparison->rows + tile->first;
+    uint32_t first = comparison->section->first_row + tile->first;
+    const uint32_t *numbers = comparison->block->templates + first;
+    struct template_places places;
+
+    memset(places.numbers, 0xff, sizeof(places.numbers));
+    tile->template_count = 0;
+    for (uint32_t i = 0; i < tile->count; i++) {
+        const struct row_facts *row = &facts[rows[i]];
+
+        tile->at[i] = row->bytes;
+        tile->end[i] = row->bytes + row->size;
+        tile->kinds[i] = kind_of(tile, &places, comparison->block->segment, numbers[i]);
+        compare_facts(comparison, row, first + i);
+    }
+}
+
+static struct literal literal_of(const struct segment_template *template, uint32_t gap)
+{
+    uint32_t start = gap == 0 ? 0 : template->gap_ends[gap - 1];
+    struct literal out = {.text = {template->literals + start, template->gap_ends[gap] - start}};
+
+    out.is_word = out.text.len <= sizeof(out.word);
+    if (out.is_word && out.text.len > 0) {
+        memcpy(&out.word, out.text.data, out.text.len);
+        out.mask = UINT64_MAX >> (64 - 8 * out.text.len);
+    }
+    return out;
+}
+
+/* Behind a literal that all rows have. */
+static void pass_word(struct tile *tile, const struct literal *literal)
+{
+    uint64_t word = literal->word, mask = literal->mask, difference = 0;
+    size_t len = literal->text.len;
     bool differs = false;
 
-    memcpy(&word, literal.data, literal.len);
     for (uint32_t i = 0; i < tile->count; i++) {
         const char *at = tile->at[i];
         uint64_t got;
 
         if (tile->end[i] - at < (ptrdiff_t)sizeof(got)) {
-            tile->at[i] = step(at, match_bytes(at, tile->end[i], literal.data, literal.len), &differs);
+            tile->at[i] = step(at, match_bytes(at, tile->end[i], literal->text.data, len), &differs);
             continue;
         }
         memcpy(&got, at, sizeof(got));
-        difference |= (got ^ word) << shift;
-        tile->at[i] = at + literal.len;
+        difference |= (got ^ word) & mask;
+        tile->at[i] = at + len;
+    }
+    tile->differs |= differs || difference != 0;
+}
+
+static void pass_literals(struct tile *tile)
+{
+    uint64_t difference = 0;
+    bool differs = false;
+
+    for (uint32_t i = 0; i < tile->count; i++) {
+        const struct literal *literal = &tile->literals[tile->kinds[i]];
+        const char *at = tile->at[i];
+        uint64_t got;
+
+        if (!literal->is_word || tile->end[i] - at < (ptrdiff_t)sizeof(got)) {
+            tile->at[i] = step(
+                at, match_bytes(at, tile->end[i], literal->text.data, literal->text.len), &differs);
+            continue;
+        }
+        memcpy(&got, at, sizeof(got));
+        difference |= (got ^ literal->word) & literal->mask;
+        tile->at[i] = at + literal->text.len;
     }
     tile->differs |= differs || difference != 0;
 }
 
 static void pass_gap(struct tile *tile, uint32_t gap)
 {
-    struct slice literal = gap_of(tile->templates[0], gap);
-    bool differs = false;
-
-    if (tile->one_template && literal.len <= sizeof(uint64_t)) {
-        if (literal.len > 0)
-            pass_word(tile, literal);
-        return;
-    }
-    for (uint32_t i = 0; i < tile->count; i++) {
-        if (!tile->one_template)
-            literal = gap_of(tile->templates[i], gap);
-        tile->at[i] = step(tile->at[i],
-                           match_bytes(tile->at[i], tile->end[i], literal.data, literal.len),
-                           &differs);
-    }
-    tile->differs |= differs;
+    for (uint32_t i = 0; i < tile->template_count; i++)
+        tile->literals[i] = literal_of(tile->templates[i], gap);
+    if (tile->template_count > 1 || !tile->literals->is_word)
+        pass_literals(tile);
+    else if (tile->literals->text.len > 0)
+        pass_word(tile, tile->literals);
 }
 
 static void pass_codes(struct tile *tile, const struct segment_values *values)
@@ -263,26 +348,46 @@ static bool tile_ends(const struct tile *tile)
     return !differs;
 }
 
-bool segment_lines_equal(struct segment_block *block, uint32_t section,
-                         const struct row_facts *facts, const uint32_t *rows)
+/* The tile's lines, column by column; meanwhile the lines of the next tile come near. */
+static bool tile_differs(struct tile *tile, struct comparison *comparison, uint32_t section)
 {
+    struct segment_block *block = comparison->block;
     const struct segment_family *family = segment_family_of(block, section);
     const struct segment_values *values = block->values[section];
-    uint32_t count = block->entry->sections[section].row_count;
+    uint32_t share = TILE_ROWS / (family->slot_count + 1u) + 1;
+
+    for (uint32_t slot = 0; slot < family->slot_count; slot++) {
+        pass_gap(tile, slot);
+        pass_column(tile, &family->columns[slot], &values[slot], &block->stamps);
+        if (tile->differs)
+            return true;
+        ask_ahead(comparison, comparison->asked + share);
+    }
+    pass_gap(tile, family->slot_count);
+    return !tile_ends(tile);
+}
+
+const char *segment_rows_differ(struct segment_block *block, uint32_t section,
+                                const struct segment_rows_expected *expected, const uint32_t *rows)
+{
+    struct comparison comparison = {.block = block,
+                                    .expected = expected,
+                                    .section = &block->entry->sections[section],
+                                    .rows = rows};
+    uint32_t count = comparison.section->row_count;
     struct tile tile;
 
-    for (uint32_t first = 0; first < count; first += TILE_ROWS) {
-        tile.count = count - first < TILE_ROWS ? count - first : TILE_ROWS;
-        tile.first = first;
+    for (tile.first = 0; tile.first < count; tile.first += tile.count) {
+        tile.count = count - tile.first < TILE_ROWS ? count - tile.first : TILE_ROWS;
         tile.differs = false;
-        open_tile(&tile, block, section, facts, rows);
-        for (uint32_t slot = 0; slot < family->slot_count && !tile.differs; slot++) {
-            pass_gap(&tile, slot);
-            pass_column(&tile, &family->columns[slot], &values[slot], &block->stamps);
-        }
-        pass_gap(&tile, family->slot_count);
-        if (!tile_ends(&tile))
-            return false;
+        ask_ahead(&comparison, tile.first + tile.count);
+        open_tile(&tile, &comparison);
+        if (tile_differs(&tile, &comparison, section))
+            return "text";
     }
-    return true;
+    if (comparison.time != 0)
+        return "time";
+    if (comparison.position != 0)
+        return "position";
+    return comparison.level != 0 ? "level or flags" : NULL;
 }

@@ -1,14 +1,24 @@
-/* store/segment_compare.h -- compare the lines of a section with the bytes that they were made of.
- * Thread safety: one thread at a time per block. */
+/* store/segment_compare.h -- compare the rows of a section with what they were made of.
+ * Thread safety: as the block. */
 #ifndef DENDRO_STORE_SEGMENT_COMPARE_H
 #define DENDRO_STORE_SEGMENT_COMPARE_H
 
 #include "store/row_facts.h"
 #include "store/segment_block.h"
 
-/* Does each row of a section, which must be loaded (segment_block_load()), give exactly the line of
- * that name? `rows` has the number of each row of the section in `facts`. */
-bool segment_lines_equal(struct segment_block *block, uint32_t section,
-                         const struct row_facts *facts, const uint32_t *rows);
+/* Both sides: what the rows of the content are, and what the block says beside their lines. */
+struct segment_rows_expected {
+    const struct row_facts *facts; /* by row of the content */
+    /* by row of the block */
+    const int64_t *times, *orders, *levels, *flags;
+    const uint64_t *sequences;
+    const uint32_t *sources;
+};
+
+/* Compare the section, whose columns are loaded, with rows[0], rows[1], ... of the content. NULL: all
+ * is equal; else the name of a part that differs. */
+const char *segment_rows_differ(struct segment_block *block, uint32_t section,
+                                const struct segment_rows_expected *expected,
+                                const uint32_t *rows);
 
 #endif

@@ -1,7 +1,12 @@
 /* store/segment_rollup_check.c -- count the rows of a segment again, as the ordinary reader gives
  * them, and compare with what its pages say: every family that they keep must be kept whole, with
  * the numbers that were counted. A family that they leave out is no mistake: its rows are looked
- * at. */
+ * at.
+ *
+ * Buckets of values are the most of it, many for each cell with a few values each. They are not
+ * counted again one by one: every bucket has a number of its own of 64 bits, and the sum of these
+ * numbers over the values of a cell is compared with the same sum over the page's buckets. It needs
+ * no table, and it does not depend on the one that the builder counts in. */
 #include "store/segment_rollup.h"
 
 #include "store/rollup_agree.h"
@@ -48,6 +53,7 @@ enum status rollup_recount_init(struct rollup_recount *recount, struct segment *
                         summary->time_max_ns);
     rollup_sums_init(&recount->sums, recount->groups, count, summary->time_min_ns);
     recount->builder.all = recount->sums.all = true;
+    recount->builder.prints = true;
     recount->builder.wanted = recount->wanted;
     recount->builder.wanted_count = recount->wanted == NULL ? 0 : segment->rollups.field_count;
     if (count > ROLLUP_ORIGINS_MAX)

@@ -113,6 +113,8 @@ static inline const char *match_digits(const char *at, const char *end, uint64_t
 
 static inline const char *match_int(const char *at, const char *end, int64_t value)
 {
+    if ((uint64_t)value < 100000000) /* most */
+        return match_small(at, end, (uint32_t)value);
     if (value >= 0)
         return match_digits(at, end, (uint64_t)value);
     return at < end && *at == '-' ? match_digits(at + 1, end, -(uint64_t)value) : NULL;

@@ -49,11 +49,13 @@ enum slot_reader {
 
 /* A literal and the slot behind it; also the node that they lead to. */
 struct shape_edge {
-    uint64_t head, head_mask; /* first eight bytes of the literal */
+    uint64_t head, head_mask; /* first eight bytes of the literal, */
+    uint64_t tail;            /* and the last eight, or the same again if it is shorter */
     const char *literal;
     struct shape_edge *next;  /* of the same node, tried after this one */
     struct shape_edge *first; /* of the node that this one leads to */
     uint32_t literal_len;
+    uint32_t reach;    /* bytes that are read to compare it: eight at least */
     uint32_t template; /* of PLACE_END */
     int32_t limit;     /* the slot's token ends where this field begins (2 * source) or ends (2 * source
                           + 1); LIMIT_NONE: only where token bytes end */
@@ -181,6 +183,10 @@ static void set_literal(struct shape_edge *edge, struct slice literal)
     edge->head = 0;
     memcpy(&edge->head, literal.data, literal.len < 8 ? literal.len : 8);
     edge->head_mask = literal.len >= 8 ? UINT64_MAX : ((uint64_t)1 << (8 * literal.len)) - 1;
+    edge->tail = edge->head;
+    if (literal.len > 8)
+        memcpy(&edge->tail, literal.data + literal.len - 8, 8);
+    edge->reach = literal.len > 8 ? (uint32_t)literal.len : 8;
     edge->marked = literal.len > 0 && (literal.data[literal.len - 1] == '=' ||
                                        literal.data[literal.len - 1] == '@');
 }
@@ -261,23 +267,25 @@ static inline uint64_t load8(const char *at)
     return word;
 }
 
+enum { LITERAL_ENDS_MAX = 16 }; /* of longer ones the first and the last eight bytes are not all */
+
 static inline bool starts_with_literal(struct slice line, uint32_t at,
                                        const struct shape_edge *edge)
 {
-    size_t len = edge->literal_len;
     const char *from = line.data + at;
+    size_t len = edge->literal_len;
 
-    if (at + 8 > line.len)
+    if (at + (size_t)edge->reach > line.len)
         return len == 0 || (len <= line.len - at && memcmp(from, edge->literal, len) == 0);
-    if ((load8(from) & edge->head_mask) != edge->head)
+    if ((load8(from) & edge->head_mask) != edge->head ||
+        (load8(from + edge->reach - 8) & edge->head_mask) != edge->tail)
         return false;
-    if (len <= 8)
+    if (len <= LITERAL_ENDS_MAX)
         return true;
-    if (len > line.len - at)
-        return false;
-    if (len <= 16)
-        return load8(from + len - 8) == load8(edge->literal + len - 8);
-    return memcmp(from + 8, edge->literal + 8, len - 8) == 0;
+    if (len <= 2 * LITERAL_ENDS_MAX)
+        return load8(from + 8) == load8(edge->literal + 8) &&
+               load8(from + len - 16) == load8(edge->literal + len - 16);
+    return memcmp(from + 8, edge->literal + 8, len - LITERAL_ENDS_MAX) == 0;
 }
 
 /* Could stamp_read() find a stamp at or before the token [start, end)? The same questions as in
@@ -326,10 +334,14 @@ static inline uint32_t limit_of(const struct event *event, const struct shape_ed
     return at <= event->bytes.len ? at : 0;
 }
 
-static inline void keep_text(const char *text, uint32_t start, uint32_t len, uint64_t *out)
+/* The text [start, start + len) of the line. */
+__attribute__((always_inline)) static inline void keep_text(struct slice line, uint32_t start, uint32_t len, uint64_t *out)
 {
+    const char *text = line.data + start;
+
     out[0] = text_ref(start, len);
-    out[1] = text_hash(text, len);
+    out[1] = start + (size_t)TEXT_HASH_SHORT_MAX <= line.len ? text_hash_readable(text, len)
+                                                             : text_hash(text, len);
 }
 
 /* Any token that may stand there. */
@@ -359,7 +371,7 @@ static uint32_t read_any(const struct line_shape *shape, const struct event *eve
     if (!slot_expect_bits(edge->kind, edge->unit_len, token, bits, out))
         return 0;
     if (edge->kind.type == SLOT_TEXT) {
-        keep_text(token.data, start, stop - edge->unit_len - start, out);
+        keep_text(event->bytes, start, stop - edge->unit_len - start, out);
     } else if (slot_id_size(edge->kind) > 0) {
         out[edge->words - 1] = 0; /* the id may end inside its last word */
         slot_id_read(edge->kind, token, (uint8_t *)out);
@@ -389,8 +401,9 @@ static inline bool ends_at_limit(const struct event *event, const struct shape_e
            end == field->start + ((edge->limit & 1) != 0 ? field->len : 0);
 }
 
-static inline enum token_found take_token(const struct line_shape *shape, const struct event *event,
-                                          const struct shape_edge *edge, struct short_token *token)
+__attribute__((always_inline)) static inline enum token_found
+take_token(const struct line_shape *shape, const struct event *event, const struct shape_edge *edge,
+           struct short_token *token)
 {
     uint64_t enough = (uint64_t)1 << (SHORT_TOKEN_MAX + 1);
 
@@ -403,12 +416,12 @@ static inline enum token_found take_token(const struct line_shape *shape, const 
     token->at = event->bytes.data + token->start;
     token->used = token->len - edge->rest_len;
     token->digits = shape_short_window(shape->digit, token->start) & (((uint64_t)1 << token->len) - 1);
-    if (edge->place == PLACE_REGION &&
-        ((token->digits == 0 && !edge->marked) ||
-         may_be_stamp(event->bytes, token->start, token->len)))
-        return TOKEN_NONE;
     return TOKEN_SHORT;
 }
+
+/* The readers of short tokens. Most need not ask whether a stamp begins there: the token of a stamp
+ * begins with a digit, and is either up to four digits, before a space or a slash, or has a '-' behind
+ * the fourth. False: look again. */
 
 /* Up to eight digits that end at `end`, which has eight readable bytes before it. */
 static inline uint64_t few_digits(const char *end, uint32_t count)
@@ -416,13 +429,26 @@ static inline uint64_t few_digits(const char *end, uint32_t count)
     return number_of_8(load8(end - 8) & UINT64_MAX << (64 - 8 * count));
 }
 
-static inline bool read_int(const struct shape_edge *edge, const struct short_token *token,
-                            uint64_t *out)
+/* Could a stamp begin with the short number [start, start + len)? What follows decides, which is mostly
+ * the same from line to line, as the length is not. */
+static inline bool may_begin_stamp(struct slice line, uint32_t start, uint32_t len)
+{
+    char next;
+
+    if (start + len >= line.len)
+        return false;
+    next = line.data[start + len];
+    return (next == '/' || next == ' ') && (len == 4 || len <= 2) && is_stamp_like(line, start, len);
+}
+
+static inline bool read_int(const struct shape_edge *edge, struct slice line,
+                            const struct short_token *token, uint64_t *out)
 {
     uint32_t digits = token->used;
     bool padded = token->at[0] == '0' && digits > 1;
 
     if ((uint32_t)__builtin_ctzll(~token->digits) != digits || digits > 16 ||
+        (edge->place == PLACE_REGION && may_begin_stamp(line, token->start, token->len)) ||
         token->start + digits < (digits > 8 ? 16 : 8) ||
         padded != (edge->kind.type == SLOT_PADDED) || (padded && edge->kind.param != digits))
         return false;
@@ -448,14 +474,19 @@ static inline bool read_decimal(const struct shape_edge *edge, const struct shor
     return true;
 }
 
-/* A text that looks neither like a number nor like an id, which begins with eight hex digits. */
-static inline bool read_text(const struct line_shape *shape, const struct short_token *token,
-                             uint64_t *out)
+static inline bool has_trigger(const struct shape_edge *edge, const struct short_token *token)
 {
-    if ((token->digits & 1) != 0 || token->at[0] == '-' || token->at[token->used - 1] == '.' ||
+    return token->digits != 0 || edge->place != PLACE_REGION || edge->marked;
+}
+
+/* A text that looks neither like a number nor like an id, which begins with eight hex digits. */
+static inline bool read_text(const struct line_shape *shape, const struct shape_edge *edge,
+                             struct slice line, const struct short_token *token, uint64_t *out)
+{
+    if (!has_trigger(edge, token) || (token->digits & 1) != 0 || token->at[0] == '-' || token->at[token->used - 1] == '.' ||
         (shape_short_window(shape->hex, token->start) & 0xff) == 0xff)
         return false;
-    keep_text(token->at, token->start, token->used, out);
+    keep_text(line, token->start, token->used, out);
     return true;
 }
 
@@ -466,28 +497,8 @@ static inline bool read_id(const struct line_shape *shape, const struct shape_ed
                               .hex = shape_short_window(shape->hex, token->start),
                               .readable = token->len};
 
-    return slot_id_expect(edge->kind, (struct slice){token->at, token->len}, bits, out);
-}
-
-/* The kinds of which most lines consist, where nothing is odd about the token. False: look again. */
-static inline bool read_short(const struct line_shape *shape, const struct shape_edge *edge,
-                              const struct short_token *token, uint64_t *out)
-{
-    switch ((enum slot_reader)edge->reader) {
-    case READ_INT:
-        return read_int(edge, token, out);
-    case READ_DECIMAL:
-        return read_decimal(edge, token, out);
-    case READ_TEXT:
-        return read_text(shape, token, out);
-    case READ_ID:
-        return read_id(shape, edge, token, out);
-    case READ_ADDRESS:
-        return edge->rest_len == 0 &&
-               slot_ipv4_expect((struct slice){token->at, token->len}, token->digits, out);
-    default:
-        return false;
-    }
+    return has_trigger(edge, token) &&
+           slot_id_expect(edge->kind, (struct slice){token->at, token->len}, bits, out);
 }
 
 static uint32_t read_free(const struct line_shape *shape, const struct event *event,
@@ -498,7 +509,7 @@ static uint32_t read_free(const struct line_shape *shape, const struct event *ev
     if (limit <= start || shape_next_bit(shape->token, UINT64_MAX, start, limit) == limit ||
         is_cut_at(event->bytes, limit))
         return 0;
-    keep_text(event->bytes.data + start, start, limit - start, out);
+    keep_text(event->bytes, start, limit - start, out);
     return limit;
 }
 
@@ -514,39 +525,54 @@ static inline uint32_t read_stamp(struct shape_tree *tree, const struct event *e
     return size == 0 ? 0 : start + (uint32_t)size;
 }
 
+/* Each reader takes the token by itself: what comes of it is foreseen better where the kind is known. */
 static inline uint32_t read_slot(struct shape_tree *tree, const struct line_shape *shape,
                                  const struct event *event, const struct shape_edge *edge,
                                  uint32_t start, uint64_t *out)
 {
     struct short_token token = {.start = start};
+    enum token_found found = TOKEN_LONG;
+    bool fine = false;
 
-    if (edge->reader >= READ_INT) {
-        enum token_found found = take_token(shape, event, edge, &token);
-
-        if (found == TOKEN_NONE)
-            return 0;
-        if (found == TOKEN_SHORT && read_short(shape, edge, &token, out))
-            return start + token.used;
-        return read_any(shape, event, edge, start, out);
-    }
-    if (edge->reader == READ_STAMP)
+    switch ((enum slot_reader)edge->reader) {
+    case READ_STAMP:
         return read_stamp(tree, event, edge, start, out);
-    return edge->reader == READ_FREE ? read_free(shape, event, edge, start, out)
-                                     : read_any(shape, event, edge, start, out);
+    case READ_FREE:
+        return read_free(shape, event, edge, start, out);
+    case READ_INT:
+        found = take_token(shape, event, edge, &token);
+        fine = found == TOKEN_SHORT && read_int(edge, event->bytes, &token, out);
+        break;
+    case READ_DECIMAL:
+        found = take_token(shape, event, edge, &token);
+        fine = found == TOKEN_SHORT && read_decimal(edge, &token, out);
+        break;
+    case READ_TEXT:
+        found = take_token(shape, event, edge, &token);
+        fine = found == TOKEN_SHORT && read_text(shape, edge, event->bytes, &token, out);
+        break;
+    case READ_ID:
+        found = take_token(shape, event, edge, &token);
+        fine = found == TOKEN_SHORT && read_id(shape, edge, &token, out);
+        break;
+    case READ_ADDRESS:
+        found = take_token(shape, event, edge, &token);
+        fine = found == TOKEN_SHORT && edge->rest_len == 0 &&
+               slot_ipv4_expect((struct slice){token.at, token.len}, token.digits, out);
+        break;
+    case READ_ANY:
+    case READ_END:
+        break;
+    }
+    if (fine)
+        return start + token.used;
+    return found == TOKEN_NONE ? 0 : read_any(shape, event, edge, start, out);
 }
 
-static inline uint16_t type_and_unit(const uint8_t *type)
+/* Name, type and unit, which both kinds of fields begin with, as one number. */
+static inline uint64_t name_and_kind(const void *field)
 {
-    uint16_t both;
-
-    memcpy(&both, type, sizeof(both));
-    return both;
-}
-
-static inline bool is_same_field(const struct event_field *field, const struct shape_field *expected)
-{
-    return field->field == expected->field &&
-           type_and_unit(&field->type) == type_and_unit(&expected->type);
+    return load8(field) << 16;
 }
 
 /* Are the event's fields those of the template, at the same places? The words of computed ones go to
@@ -555,26 +581,27 @@ static uint64_t *fields_agree(const uint32_t *gap_starts, const struct event *ev
                               const struct template *template, uint64_t *out)
 {
     const struct shape_field *expected = template->fields, *end = expected + template->field_count;
+    uint64_t differences = 0;
 
     if (template->field_count != event->field_count || template->format != event->format)
         return NULL;
     for (end -= template->computed_count; expected < end; expected++) {
         const struct event_field *field = &event->fields[expected->source];
         uint32_t from = gap_starts[expected->begin_gap] + expected->begin_offset;
+        uint32_t to = gap_starts[expected->end_gap] + expected->end_offset;
 
-        if (!is_same_field(field, expected) || field->text.data != NULL || field->start != from ||
-            field->len + from != gap_starts[expected->end_gap] + expected->end_offset)
-            return NULL;
+        differences |= (name_and_kind(field) ^ name_and_kind(expected)) | (field->start ^ from) |
+                       ((field->start + field->len) ^ to) | (uintptr_t)field->text.data;
     }
-    for (end += template->computed_count; expected < end; expected++) {
+    for (end += template->computed_count; expected < end && differences == 0; expected++) {
         const struct event_field *field = &event->fields[expected->source];
 
-        if (!is_same_field(field, expected) || field->text.data == NULL)
+        if (name_and_kind(field) != name_and_kind(expected) || field->text.data == NULL)
             return NULL;
         *out++ = COMPUTED_REF | expected->source;
         *out++ = text_hash(field->text.data, field->text.len);
     }
-    return out;
+    return differences == 0 ? out : NULL;
 }
 
 /* Bitmaps of the line, with a word of no bits behind them. */

@@ -16,6 +16,7 @@
 #include "store/slot.h"
 
 #include <assert.h>
+#include <stddef.h>
 
 enum {
     SHAPE_SIZE_MAX = 65536,  /* longer lines are kept as text: their templates would not repeat */
@@ -30,14 +31,18 @@ struct shape_slot {
 };
 
 struct shape_field {
-    field_id field;
+    field_id field;   /* this and the next two stand as in struct event_field */
+    uint8_t type, unit;
+    uint16_t source;  /* index in event.fields */
     uint32_t begin_offset, end_offset;
     uint16_t begin_gap, end_gap;
-    uint16_t source;  /* index in event.fields */
-    uint8_t type, unit;
     uint8_t computed; /* 1: a text beside the line; begin and end are 0 */
     uint8_t zero[3];
 };
+static_assert(offsetof(struct shape_field, type) == offsetof(struct event_field, type) &&
+                  offsetof(struct shape_field, unit) == offsetof(struct event_field, unit) &&
+                  offsetof(struct shape_field, type) == 4 && offsetof(struct shape_field, unit) == 5,
+              "what a field is called and how it reads is compared as one number");
 static_assert(sizeof(struct shape_field) == 24, "shapes are compared as bytes");
 
 struct line_shape {

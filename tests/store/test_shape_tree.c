@@ -268,9 +268,32 @@ static void test_many_words(void **unused)
     end(ways);
 }
 
+/* The tree hashes texts of which more may be read: whatever stands behind them must not count. And each
+ * byte must: texts of 0 to 40 bytes, and the same with one byte changed. */
+static void test_hashes(void **unused)
+{
+    static const char line[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    enum { LEN_MAX = 40 };
+
+    (void)unused;
+    for (size_t len = 0; len <= LEN_MAX; len++) {
+        char text[LEN_MAX + 1];
+        uint64_t hash = text_hash(memcpy(text, line, len), len);
+
+        print_message("  %zu bytes\n", len);
+        assert_true(text_hash_readable(line, len) == hash);
+        for (size_t i = 0; i < len; i++) {
+            text[i] ^= 1;
+            assert_true(text_hash(text, len) != hash);
+            text[i] ^= 1;
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hashes),
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_many_words),
         cmocka_unit_test(test_corpus),

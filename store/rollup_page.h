@@ -8,7 +8,7 @@
 #include "store/rollup.h"
 #include "store/zstd_context.h"
 
-enum { ROLLUP_LEVEL_OF_ZSTD = 3 };
+enum { ROLLUP_LEVEL_OF_ZSTD = 1 };
 
 /* ---- reading ---- */
 

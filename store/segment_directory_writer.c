@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { POOL_LEVEL = 3 };
+enum { POOL_LEVEL = 1 };
 
 uint32_t segment_field_number(struct segment_writer *writer, field_id field)
 {

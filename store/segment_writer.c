@@ -19,7 +19,9 @@
 
 #include <stdlib.h>
 
-enum { TEXTS_LEVEL = 3, DIRECTORY_LEVEL = 3 };
+/* Of zstd. Strings of a column are short and mostly distinct: there level 3 takes 2.5 times as long and
+ * finds less, since the matches that it prefers are few and far away. */
+enum { TEXTS_LEVEL = 1, LINES_LEVEL = 3, DIRECTORY_LEVEL = 1 };
 
 static enum status no_memory(struct segment_writer *writer)
 {
@@ -270,11 +272,12 @@ static bool put_text_stamp(struct segment_writer *writer, const struct slice *te
 static bool put_text_page(struct segment_writer *writer, const struct slice *texts, uint32_t count)
 {
     struct buf raw = buf_empty(SEGMENT_PAGE_SIZE_MAX), *page = &writer->pages.scratch;
+    int level = writer->gathering.family == NULL ? LINES_LEVEL : TEXTS_LEVEL;
     bool fine;
 
     buf_reset(page);
     fine = text_page_append(texts, count, &writer->pages.encoder, &raw) &&
-           buf_append_varint(page, raw.len) && zstd_append(page, buf_slice(&raw), TEXTS_LEVEL) &&
+           buf_append_varint(page, raw.len) && zstd_append(page, buf_slice(&raw), level) &&
            page_writer_put(&writer->pages, REGION_TEXTS, buf_slice(page), &writer->blocks);
     buf_release(&raw);
     return fine;

@@ -101,7 +101,7 @@ enum status kept_filter_make(void *user, struct store *store, struct slice text,
                              struct store_filter **out, struct error *err)
 {
     struct kept_filter *filter;
-    struct query *query;
+    struct query *query = NULL;
     enum status status = parse(text, store, &query, err);
 
     (void)user;
@@ -125,10 +125,10 @@ enum status kept_filter_make(void *user, struct store *store, struct slice text,
 
 enum status kept_filter_check(struct slice text, struct error *err)
 {
-    struct store_filter *filter;
+    struct store_filter *filter = NULL;
     enum status status = kept_filter_make(NULL, NULL, text, &filter, err);
 
-    if (status == STATUS_OK)
+    if (filter != NULL)
         filter->free(filter);
     return status;
 }

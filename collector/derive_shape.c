@@ -239,61 +239,22 @@ static void start_front(struct shape_front *front, const struct url_set *set, st
     memcpy(front->bytes, bytes.data, bytes.len);
 }
 
-/* NULL: the path has none, or one without a name. */
-static inline const struct shape_front *front_of(struct derive_shapes *shapes,
-                                                 const struct url_set *set, struct slice path)
-{
-    size_t head_len = 0, len = find_front(path, &head_len);
-    struct slice bytes = slice_first(path, len);
-    struct shape_front *front;
-
-    if (len == 0)
-        return NULL;
-    front = &shapes->fronts[hash_of_front(bytes) % SHAPE_FRONTS];
-    if (front->len == len && same_front(front->bytes, bytes.data, len))
-        return front;
-    if (!is_name(slice_sub(bytes, head_len, len - 1 - head_len)))
-        return NULL;
-    start_front(front, set, bytes, head_len);
-    return front;
-}
-
 /* ---- shapes ---- */
 
-/* False: too long. */
-static inline bool make_key(struct derive_shapes *shapes, const struct url_set *set,
-                            struct slice path, struct shape_key *key, size_t *front_len)
+/* The rest of a path, as keys have it. */
+static inline void key_rest(struct shape_key *key, struct slice rest)
 {
-    const struct shape_front *front = front_of(shapes, set, path);
-    struct slice rest = path;
-
-    *front_len = 0;
-    if (front != NULL) {
-        *front_len = front->len;
-        rest = slice_from(path, front->len);
-        key->found = front->found;
-        key->head = front->head;
-        key->row = front->row;
-    } else {
-        struct url_walk walk = url_set_begin(set);
-
-        key->found = walk.found;
-        key->head = 0;
-        key->row = walk.row;
-    }
-    if (rest.len > SHAPE_REST_MAX)
-        return false;
     key->rest_len = (uint32_t)rest.len;
     copy_rest(key->rest, rest);
     key->holes = find_ids(key->rest, rest.len);
     clear_holes(key->rest, key->holes);
-    return true;
 }
 
-/* The products do not wait for each other. */
+/* Of the rest alone: so that it need not wait for the front. Nor do the products wait for each
+ * other. */
 static inline uint32_t hash_of(const struct shape_key *key)
 {
-    uint64_t hash = (key->row ^ key->holes) * FACTOR_4 + key->rest_len;
+    uint64_t hash = key->holes * FACTOR_4 + key->rest_len;
 
     for (size_t at = 0; at < SHAPE_REST_MAX; at += 24) {
         hash += get_le64(key->rest + at) * (FACTOR_1 + 2 * at);
@@ -313,31 +274,29 @@ static inline bool is_same(const struct shape_key *a, const struct shape_key *b)
     return differs == 0;
 }
 
-/* Has the shape been seen often enough? */
+/* Has the shape been seen often enough? Then it starts again, should it be replaced. */
 static bool is_common(struct derive_shapes *shapes, uint32_t hash)
 {
     struct shape_sight *sight = &shapes->seen[hash % SHAPES_SEEN];
 
     if (sight->hash != hash)
         *sight = (struct shape_sight){.hash = hash};
-    return ++sight->count >= SHAPE_SIGHTS;
+    if (++sight->count < SHAPE_SIGHTS)
+        return false;
+    sight->count = 0;
+    return true;
 }
 
-const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
-                                              const struct derive_rules *rules, struct slice path,
-                                              size_t *front_len)
+/* The known shape of the path, which has been cut: `key` is whole. */
+static const struct derive_shape *find(struct derive_shapes *shapes,
+                                       const struct derive_rules *rules, struct slice path,
+                                       size_t front_len, const struct shape_key *key, uint32_t hash)
 {
-    struct derive_shape *ways;
-    struct shape_key key;
-    uint32_t hash, place;
+    uint32_t place = hash % (SHAPES_COUNT / SHAPE_WAYS);
+    struct derive_shape *ways = &shapes->shapes[(size_t)place * SHAPE_WAYS];
 
-    if (!make_key(shapes, rules->set, path, &key, front_len))
-        return NULL;
-    hash = hash_of(&key);
-    place = hash % (SHAPES_COUNT / SHAPE_WAYS);
-    ways = &shapes->shapes[(size_t)place * SHAPE_WAYS];
     for (uint8_t way = 0; way < SHAPE_WAYS; way++)
-        if (ways[way].used && is_same(&ways[way].key, &key)) {
+        if (is_same(&ways[way].key, key)) {
             shapes->last[place] = way;
             return ways[way].known ? &ways[way] : NULL;
         }
@@ -345,9 +304,60 @@ const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
         return NULL;
     shapes->last[place] = (uint8_t)((shapes->last[place] + 1) % SHAPE_WAYS);
     ways += shapes->last[place];
-    *ways = (struct derive_shape){.key = key, .used = true};
-    derive_shape_learn(ways, rules, path, *front_len);
+    *ways = (struct derive_shape){.key = *key};
+    derive_shape_learn(ways, rules, path, front_len);
     return ways->known ? ways : NULL;
+}
+
+/* A path without a front, or one with what is no name: all of it is the rest. */
+static const struct derive_shape *find_plain(struct derive_shapes *shapes,
+                                             const struct derive_rules *rules, struct slice path)
+{
+    struct url_walk walk = url_set_begin(rules->set);
+    struct shape_key key = {.found = walk.found, .row = walk.row};
+
+    if (path.len == 0 || path.len > SHAPE_REST_MAX)
+        return NULL;
+    key_rest(&key, path);
+    return find(shapes, rules, path, 0, &key, hash_of(&key));
+}
+
+/* Both tables are seldom in the nearest cache: their lines are asked for as soon as it is known
+ * which, and there is other work until they are looked at. */
+const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
+                                              const struct derive_rules *rules, struct slice path,
+                                              size_t *front_len)
+{
+    size_t head_len = 0, len = find_front(path, &head_len);
+    struct slice bytes = slice_first(path, len), rest = slice_from(path, len);
+    struct shape_front *front;
+    const struct derive_shape *ways;
+    struct shape_key key;
+    uint32_t hash;
+
+    *front_len = 0;
+    if (len == 0)
+        return find_plain(shapes, rules, path);
+    if (rest.len > SHAPE_REST_MAX)
+        return NULL;
+    front = &shapes->fronts[hash_of_front(bytes) % SHAPE_FRONTS];
+    __builtin_prefetch(front);
+    key_rest(&key, rest);
+    hash = hash_of(&key);
+    ways = &shapes->shapes[(size_t)(hash % (SHAPES_COUNT / SHAPE_WAYS)) * SHAPE_WAYS];
+    __builtin_prefetch(ways->key.rest);
+    __builtin_prefetch(&ways->key.holes);
+    __builtin_prefetch(&ways->known);
+    if (front->len != len || !same_front(front->bytes, bytes.data, len)) {
+        if (!is_name(slice_sub(bytes, head_len, len - 1 - head_len)))
+            return find_plain(shapes, rules, path);
+        start_front(front, rules->set, bytes, head_len);
+    }
+    key.found = front->found;
+    key.head = front->head;
+    key.row = front->row;
+    *front_len = len;
+    return find(shapes, rules, path, len, &key, hash);
 }
 
 void derive_shapes_forget(struct derive_shapes *shapes)

@@ -27,11 +27,11 @@ enum {
     SHAPE_HOLES_MAX = 1 + SHAPE_IDS_MAX / SHAPE_ID_MIN,
     SHAPE_GROUP_MAX = 64, /* of a path without ids */
     SHAPE_FIELDS = 3,     /* of the derived ones: tenant, url_group, route; and path_group */
-    SHAPES_COUNT = 512,   /* 110 KB per worker, of which few shapes are most used */
+    SHAPES_COUNT = 1024,  /* 230 KB per worker, of which few shapes are most used */
     SHAPE_WAYS = 2,       /* places that a shape can have */
     SHAPE_FRONTS = 1024,  /* 64 KB: names of the tenants that are active */
     SHAPES_SEEN = 1024,
-    SHAPE_SIGHTS = 4, /* before a shape is learned, which takes as long as some fifty paths */
+    SHAPE_SIGHTS = 8, /* before a shape is learned, which takes as long as some fifty paths */
 };
 
 enum shape_answer_type {
@@ -66,8 +66,8 @@ struct shape_key {
 };
 
 struct derive_shape {
-    struct shape_key key;
-    bool used, known; /* used and not known: nothing can be said of it */
+    struct shape_key key; /* zeros: an empty place */
+    bool known;           /* else nothing can be said of the shape */
     uint8_t group_type, group_len;
     struct shape_answer answers[SHAPE_FIELDS];
     uint64_t matches; /* url_set_match() of the path */

@@ -3,7 +3,12 @@
 
 #include <stdlib.h>
 
-enum { PLACES_FIRST = 4096, COUNT_MAX = 1 << 26 };
+enum {
+    PLACES_FIRST = 4096,
+    COUNT_MAX = 1 << 26,
+    ID_WORDS_MAX = HEX_BYTES_MAX / 8,
+    AHEAD = 12, /* ids whose bytes are fetched before they are compared */
+};
 
 void id_pool_init(struct id_pool *pool, struct slot_kind kind)
 {
@@ -89,29 +94,28 @@ uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id)
     return reserve(pool, 1) ? number_of(pool, place_of(pool, id), id) : ID_NONE;
 }
 
-enum { ID_WORDS_MAX = HEX_BYTES_MAX / 8, AHEAD = 12 };
-
 bool id_pool_add_many(struct id_pool *pool, const uint64_t *const *words, uint32_t count,
                       int64_t *numbers)
 {
-    uint64_t ids[ID_BATCH_MAX][ID_WORDS_MAX];
+    uint64_t ids[ID_BATCH_MAX * ID_WORDS_MAX], *id = ids;
     uint32_t places[ID_BATCH_MAX];
     unsigned word_count = (pool->size + 7) / 8;
 
     if (!reserve(pool, count))
         return false;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++, id += word_count) {
         for (unsigned word = 0; word < word_count; word++)
-            ids[i][word] = words[word][i];
-        places[i] = place_of(pool, (const uint8_t *)ids[i]);
+            id[word] = words[word][i];
+        places[i] = place_of(pool, (const uint8_t *)id);
         __builtin_prefetch(&pool->places[places[i]]);
     }
-    for (uint32_t i = 0; i < count; i++) {
+    id = ids;
+    for (uint32_t i = 0; i < count; i++, id += word_count) {
         uint32_t next = i + AHEAD < count ? pool->places[places[i + AHEAD]] : ID_NONE;
 
         if (next != ID_NONE)
             __builtin_prefetch(pool->bytes + (size_t)next * pool->size);
-        numbers[i] = number_of(pool, places[i], (const uint8_t *)ids[i]);
+        numbers[i] = number_of(pool, places[i], (const uint8_t *)id);
     }
     return true;
 }

@@ -10,25 +10,24 @@ static uint64_t run_bit(size_t len)
 
 void text_stamp_make(const struct slice *texts, uint32_t count, uint8_t out[TEXT_STAMP_SIZE])
 {
+    bool seen[256] = {false}; /* bits that are set one after the other would wait for each other */
     uint64_t runs = 0;
 
-    memset(out, 0, TEXT_STAMP_SIZE);
     for (uint32_t i = 0; i < count; i++) {
-        size_t run = 0;
+        size_t start = 0, k = 0;
 
-        for (size_t k = 0; k < texts[i].len; k++) {
-            unsigned char byte = (unsigned char)texts[i].data[k];
-
-            out[byte / 8] |= (uint8_t)(1u << (byte % 8));
-            if (is_word_byte(texts[i].data[k])) {
-                run++;
+        for (; k < texts[i].len; k++) {
+            seen[(unsigned char)texts[i].data[k]] = true;
+            if (is_word_byte(texts[i].data[k]))
                 continue;
-            }
-            runs |= run_bit(run);
-            run = 0;
+            runs |= run_bit(k - start);
+            start = k + 1;
         }
-        runs |= run_bit(run);
+        runs |= run_bit(k - start);
     }
+    memset(out, 0, TEXT_STAMP_SIZE);
+    for (unsigned byte = 0; byte < sizeof(seen); byte++)
+        out[byte / 8] |= (uint8_t)(seen[byte] << (byte % 8));
     put_le64(out + TEXT_STAMP_BYTES_SIZE, runs & ~(uint64_t)1); /* what is between two others is no run */
 }
 

@@ -14,7 +14,6 @@
  * row of every template, and of each section one of so many. */
 enum { FIELD_CHECK_STEP = 64 };
 #define CHECK_ARENA_MAX ((size_t)1 << 30) /* for all ids of the segment */
-#define FIELD_SIZE_MAX ((size_t)1 << 30)  /* of one: a line has less */
 
 struct check {
     struct segment *segment;
@@ -25,7 +24,7 @@ struct check {
     struct rollup_recount rollup;
     struct arena arena;
     struct id_cache ids;
-    struct buf field_text; /* of the field at hand */
+    struct field_order field_order;
     struct error *err;
 };
 
@@ -92,7 +91,7 @@ static enum status check_section_fields(struct check *check, struct segment_bloc
         bit_set(check->templates_seen, templates[i]);
         status = segment_fields_equal(block, number, section->first_row + i, row->event,
                                       segment_row_fields(check->content, row, room),
-                                      &check->field_text, &equal, check->err);
+                                      &check->field_order, &equal, check->err);
     }
     return status == STATUS_OK && !equal ? differs(check, "field") : status;
 }
@@ -203,7 +202,6 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
         .writer = writer,
         .content = content,
         .arena = arena_empty(CHECK_ARENA_MAX),
-        .field_text = buf_empty(FIELD_SIZE_MAX),
         .err = err == NULL ? &local : err,
     };
     enum status status =
@@ -230,7 +228,6 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
     free(check.next);
     free(check.templates_seen);
     rollup_recount_release(&check.rollup);
-    buf_release(&check.field_text);
     arena_release(&check.arena);
     segment_close(check.segment);
     return status;

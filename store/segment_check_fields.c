@@ -5,6 +5,7 @@
 #include "store/segment_check_fields.h"
 
 #include "store/segment_fields.h"
+#include "store/slot_match.h"
 
 static struct slice text_of(const struct event *event, const struct event_field *field)
 {
@@ -34,32 +35,88 @@ static const struct segment_field *find_field(const struct segment_family *famil
     return found;
 }
 
-/* Text of a computed field, or of the part of the line that the field is. */
-static enum status write_field(struct segment_block *block, uint32_t section, uint32_t row,
-                               const struct segment_field *field, struct buf *out,
-                               struct error *err)
+/* The order that is known, if it is that of these fields in this family. */
+static bool is_known(const struct field_order *order, const struct segment_family *family,
+                     const struct event_field *fields, uint32_t count)
 {
-    const struct segment_family *family = segment_family_of(block, section);
+    bool known = order->family == family && order->count == count;
+
+    for (uint32_t i = 0; i < count && known; i++)
+        known = order->places[i].name == fields[i].field;
+    return known;
+}
+
+static void find_order(struct field_order *order, const struct segment_family *family,
+                       const struct event_field *fields, uint32_t count)
+{
+    if (is_known(order, family, fields, count))
+        return;
+    order->family = family;
+    order->count = count;
+    for (uint32_t i = 0; i < count; i++)
+        order->places[i] = (struct field_place){.name = fields[i].field,
+                                                .found = find_field(family, fields[i].field),
+                                                .repeated = !is_first_place(fields, i)};
+}
+
+/* What the values of a row are looked up by. */
+struct checked_row {
+    struct segment_block *block;
+    const struct segment_family *family;
+    const struct segment_values *values; /* by column */
+    uint32_t section, template;
+    uint32_t index; /* of the row in the section */
+};
+
+/* Where [at, end) goes on behind a part of the row's line, which it should begin with; NULL: it does
+ * not. */
+static const char *match_part(const struct checked_row *row, const struct line_part *part,
+                              const char *at, const char *end)
+{
+    const struct segment_template *template = &row->block->segment->templates[row->template];
+    const uint32_t *ends = template->gap_ends;
+    uint32_t gap = part->begin_gap, from = (gap > 0 ? ends[gap - 1] : 0) + part->begin_offset;
+
+    for (;; gap++) {
+        uint32_t to =
+            gap == part->end_gap ? (gap > 0 ? ends[gap - 1] : 0) + part->end_offset : ends[gap];
+        char room[SLOT_WRITE_MAX];
+        struct slice text;
+
+        at = match_bytes(at, end, template->literals + from, to - from);
+        if (at == NULL || gap == part->end_gap)
+            return at;
+        text = segment_value_text(row->block, &row->family->columns[gap], &row->values[gap],
+                                  row->index, room);
+        at = match_bytes(at, end, text.data, text.len);
+        if (at == NULL)
+            return NULL;
+        from = ends[gap];
+    }
+}
+
+/* The text of a computed field, or of the part of the line that the field is. */
+static enum status field_equal(const struct checked_row *row, const struct segment_field *field,
+                               struct slice expected, bool *equal, struct error *err)
+{
+    const char *begin = expected.len > 0 ? expected.data : "";
     const struct segment_values *values;
     char room[SLOT_WRITE_MAX];
-    struct line_part part;
     enum status status = STATUS_OK;
-    bool fine;
+    struct line_part part;
 
-    buf_reset(out);
     if (field->computed) {
-        status = segment_block_printable(block, section, field->begin_gap, &values, err);
-        if (status != STATUS_OK)
-            return status;
-        row -= block->entry->sections[section].first_row;
-        fine = buf_append_slice(out, segment_value_text(block, &family->columns[field->begin_gap],
-                                                        values, row, room));
+        status = segment_block_printable(row->block, row->section, field->begin_gap, &values, err);
+        *equal = status == STATUS_OK &&
+                 slice_equal(segment_value_text(row->block, &row->family->columns[field->begin_gap],
+                                                values, row->index, room),
+                             expected);
     } else {
-        part = segment_field_part(block, section, block->templates[row],
-                                  (uint32_t)(field - family->fields));
-        fine = segment_append_part(block, section, row, &part, out);
+        part = segment_field_part(row->block, row->section, row->template,
+                                  (uint32_t)(field - row->family->fields));
+        *equal = match_part(row, &part, begin, begin + expected.len) == begin + expected.len;
     }
-    return fine ? STATUS_OK : error_set(err, STATUS_NO_MEMORY, "no memory to check a segment");
+    return status;
 }
 
 /* Lines kept as text have their fields beside them, in the order of the event. */
@@ -93,24 +150,32 @@ static enum status text_row_equal(struct segment_block *block, uint32_t section,
 
 enum status segment_fields_equal(struct segment_block *block, uint32_t section, uint32_t row,
                                  const struct event *event, const struct event_field *fields,
-                                 struct buf *scratch, bool *equal, struct error *err)
+                                 struct field_order *order, bool *equal, struct error *err)
 {
     const struct segment_family *family = segment_family_of(block, section);
+    const struct checked_row checked = {
+        .block = block,
+        .family = family,
+        .values = block->values[section],
+        .section = section,
+        .template = block->templates[row],
+        .index = row - block->entry->sections[section].first_row,
+    };
     enum status status = STATUS_OK;
 
     *equal = true;
     if (family->as_text)
         return text_row_equal(block, section, row, event, fields, equal, err);
+    find_order(order, family, fields, event->field_count);
     *equal = family->field_count == event->field_count;
     for (uint32_t i = 0; i < event->field_count && *equal && status == STATUS_OK; i++) {
-        const struct segment_field *field = find_field(family, fields[i].field);
+        const struct segment_field *field = order->places[i].found;
 
-        if (!is_first_place(fields, i))
+        if (order->places[i].repeated)
             continue;
-        if (field != NULL)
-            status = write_field(block, section, row, field, scratch, err);
-        *equal = field != NULL && field->type == fields[i].type && field->unit == fields[i].unit &&
-                 slice_equal(buf_slice(scratch), text_of(event, &fields[i]));
+        *equal = field != NULL && field->type == fields[i].type && field->unit == fields[i].unit;
+        if (*equal)
+            status = field_equal(&checked, field, text_of(event, &fields[i]), equal, err);
     }
     return status;
 }

@@ -3,9 +3,12 @@
 
 static uint16_t next_size(const struct lane_window *window)
 {
+    const int64_t queue_ns_max = (int64_t)LANE_QUEUE_MS_MAX * 1000000;
     unsigned frames = window->frames;
 
-    if (window->least_ns > (int64_t)LANE_QUEUE_MS_MAX * 1000000)
+    if (window->least_ns > 2 * queue_ns_max)
+        frames /= 2;
+    else if (window->least_ns > queue_ns_max)
         frames -= frames / 4;
     else if (window->most_ns <= (int64_t)LANE_CALM_MS_MAX * 1000000)
         frames += frames / 8 > 0 ? frames / 8 : 1;

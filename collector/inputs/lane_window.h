@@ -3,9 +3,10 @@
  *
  * As CoDel does (Nichols and Jacobson, "Controlling Queue Delay", 2012; RFC 8289), the least time
  * that frames wait here over one window tells whether there is a standing queue: then the window
- * shrinks by a quarter. While any of them waits long it stays, else it grows by an eighth. Time on
- * the link does not count, so a distant shipper keeps the window that its round trip needs; nor does
- * time in the store, so that a slow disk is kept busy: one commit runs while the next one fills.
+ * shrinks by a quarter, or by half if that is long. While any of them waits long it stays, else it
+ * grows by an eighth. Time on the link does not count, so a distant shipper keeps the window that
+ * its round trip needs; nor does time in the store, so that a slow disk is kept busy: one commit
+ * runs while the next one fills.
  * Thread safety: plain data. */
 #ifndef DENDRO_COLLECTOR_INPUTS_LANE_WINDOW_H
 #define DENDRO_COLLECTOR_INPUTS_LANE_WINDOW_H
@@ -18,7 +19,7 @@ enum {
     LANE_FRAMES_MIN = 4,   /* one is decoded, one parsed, one committed, one arrives */
     LANE_FRAMES_START = 16,
     LANE_QUEUE_MS_MAX = 10, /* a standing queue above this costs latency and gains nothing */
-    LANE_CALM_MS_MAX = 25,  /* of the slowest; an ack should take less than 50 ms */
+    LANE_CALM_MS_MAX = 15,  /* of the slowest; an ack should take less than 50 ms */
 };
 
 struct lane_window {

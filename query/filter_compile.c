@@ -283,6 +283,7 @@ static enum status compile_regex(struct filter_compiler *compiler, const struct 
                            err.message);
     regex_belongs_to(compiler->calls->regex, &compiler->query);
     out->superset = regex_superset(filter->text, flags, out->field, compiler->arena, &exact);
+    out->parts = regex_parts(filter->text, flags, compiler->arena);
     if (exact) { /* the store knows such tests, and asks no row where a template has the text */
         field_id field = out->field;
 

@@ -61,5 +61,8 @@ uint64_t regex_over_limit(const struct regex *regex);
  * matches, so that the regex need not be asked (a text, or alternatives that are texts). */
 const struct predicate *regex_superset(struct slice pattern, unsigned flags, field_id field,
                                        struct arena *arena, bool *exact);
+/* What matches of parts of a text say of the text. Nothing, if the pattern says where in a text it stands
+ * (^ $ \b), has possessive quantifiers, or is not understood. */
+enum call_parts regex_parts(struct slice pattern, unsigned flags, struct arena *arena);
 
 #endif

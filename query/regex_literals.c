@@ -14,6 +14,8 @@ struct reader {
     size_t at;
     bool fold_case, gave_up;
     bool weaker; /* something of the pattern is not in the needs */
+    bool placed; /* a match depends on what stands around it */
+    bool choosy; /* something matches some bytes only, or some number of them; .* does not */
     field_id field;
     struct arena *arena;
     unsigned depth;
@@ -99,6 +101,7 @@ static enum occurs read_quantifier(struct reader *reader)
     reader->weaker = true;
     if (!at_end(reader))
         reader->at++;
+    reader->placed |= peek(reader) == '+'; /* what it gives not back in one text, it may in another */
     if (peek(reader) == '?' || peek(reader) == '+') /* lazy, possessive */
         reader->at++;
     return occurs;
@@ -158,6 +161,8 @@ static void read_escape(struct reader *reader, struct needs *needs)
         add_byte(reader, needs, values[found - named]);
     } else if (is_class_escape(c)) {
         reader->weaker = true;
+        reader->placed |= strchr("bBAzZR", c) != NULL;
+        reader->choosy = true;
         end_run(reader, needs);
         (void)read_quantifier(reader);
     } else if (c == '\0' || is_word_byte(c)) {
@@ -250,11 +255,13 @@ static const struct predicate *read_branch(struct reader *reader)
             read_group(reader, &needs);
         } else if (c == '[' || c == '.' || c == '^' || c == '$') {
             reader->weaker = true;
+            reader->placed |= c == '^' || c == '$';
             end_run(reader, &needs);
             if (c == '[')
                 skip_class(reader);
             else
                 reader->at++;
+            reader->choosy |= c != '.' || peek(reader) != '*';
             (void)read_quantifier(reader);
         } else if (c == '*' || c == '+' || c == '?' || c == '{') {
             reader->gave_up = true;
@@ -309,22 +316,30 @@ static void read_options(struct reader *reader)
     reader->at = close + 1;
 }
 
+/* The reader's room is in `arena`; false without memory. */
+static bool start_reading(struct reader *reader, struct slice pattern, unsigned flags,
+                          struct arena *arena)
+{
+    *reader = (struct reader){.pattern = pattern,
+                              .fold_case = (flags & REGEX_FOLD_CASE) != 0,
+                              .arena = arena};
+    if (pattern.len == 0 || pattern.len > REGEX_PATTERN_SIZE_MAX)
+        return false;
+    reader->room = arena_new(arena, char, pattern.len + 1);
+    return reader->room != NULL;
+}
+
 const struct predicate *regex_superset(struct slice pattern, unsigned flags, field_id field,
                                        struct arena *arena, bool *exact)
 {
-    struct reader reader = {.pattern = pattern,
-                            .fold_case = (flags & REGEX_FOLD_CASE) != 0,
-                            .field = field,
-                            .arena = arena};
+    struct reader reader;
     const struct predicate *needs;
 
     if (exact != NULL)
         *exact = false;
-    if (pattern.len == 0 || pattern.len > REGEX_PATTERN_SIZE_MAX)
+    if (!start_reading(&reader, pattern, flags, arena))
         return NULL;
-    reader.room = arena_new(arena, char, pattern.len + 1);
-    if (reader.room == NULL)
-        return NULL;
+    reader.field = field;
     if (flags & REGEX_LITERAL) {
         struct needs whole = {0};
 
@@ -341,4 +356,19 @@ const struct predicate *regex_superset(struct slice pattern, unsigned flags, fie
         *exact = needs != NULL && !reader.weaker &&
                  (flags & (REGEX_ANCHORED | REGEX_WORD)) == 0;
     return needs;
+}
+
+enum call_parts regex_parts(struct slice pattern, unsigned flags, struct arena *arena)
+{
+    struct reader reader;
+
+    if ((flags & (REGEX_ANCHORED | REGEX_WORD | REGEX_LITERAL)) != 0 ||
+        !start_reading(&reader, pattern, flags, arena))
+        return PARTS_SAY_NOTHING;
+    read_options(&reader);
+    (void)read_branches(&reader);
+    if (reader.gave_up || !at_end(&reader) || reader.placed)
+        return PARTS_SAY_NOTHING;
+    return reader.choosy || slice_find_byte(pattern, '\x01') != SIZE_MAX ? PARTS_DECIDE
+                                                                         : PARTS_WITH_GAPS;
 }

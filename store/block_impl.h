@@ -75,6 +75,21 @@ static inline void bit_clear(uint64_t *bits, uint32_t at)
     bits[at >> 6] &= ~((uint64_t)1 << (at & 63));
 }
 
+/* Next set bit at or after `from`; `count` if there is none. */
+static inline uint32_t bits_next(const uint64_t *bits, uint32_t from, uint32_t count)
+{
+    while (from < count) {
+        uint64_t word = bits[from >> 6] >> (from & 63);
+
+        if (word != 0) {
+            from += (uint32_t)__builtin_ctzll(word);
+            return from < count ? from : count;
+        }
+        from = (from | 63) + 1;
+    }
+    return count;
+}
+
 /* Set the first `count` bits, and no others, of bit_words(count) words. */
 void bits_fill(uint64_t *bits, uint32_t count);
 uint32_t bits_count(const uint64_t *bits, uint32_t count);

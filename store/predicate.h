@@ -43,6 +43,14 @@ enum text_match {
 
 enum field_relation { FIELDS_EQUAL, FIELDS_LESS, FIELDS_LESS_EQUAL };
 
+/* What a PRED_CALL says of a text by its parts. */
+enum call_parts {
+    PARTS_SAY_NOTHING,
+    PARTS_DECIDE,    /* a text of which any part passes, passes */
+    PARTS_WITH_GAPS, /* and what passes with bytes 0x01 in it passes with any texts without a newline in
+                        their places */
+};
+
 /* May be called from several threads at once. */
 typedef bool predicate_call(void *user, struct slice text);
 
@@ -63,6 +71,7 @@ struct predicate {
     void *user;
     /* PRED_CALL: a tree that every matching row satisfies (the literals of a regex), or NULL. */
     const struct predicate *superset;
+    enum call_parts parts;
     const struct predicate *const *children;
     uint32_t child_count;
 };

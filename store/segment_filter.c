@@ -9,6 +9,7 @@
 #include "store/kernels/kernels.h"
 #include "store/predicate_eval.h"
 #include "store/sample_plan.h"
+#include "store/segment_render.h"
 #include "store/segment_rollup.h"
 #include "store/slot.h"
 
@@ -39,19 +40,6 @@ static bool any_bit(const uint64_t *bits, uint32_t count)
     for (size_t i = 0; i < bit_words(count); i++)
         any |= bits[i];
     return any != 0;
-}
-
-/* Next set bit at or after `from`; `count` if there is none. */
-static uint32_t next_set(const uint64_t *bits, uint32_t from, uint32_t count)
-{
-    while (from < count) {
-        uint64_t word = bits[from >> 6] >> (from & 63);
-
-        if (word != 0)
-            return from + (uint32_t)__builtin_ctzll(word);
-        from = (from | 63) + 1;
-    }
-    return count;
 }
 
 static void clear_range(uint64_t *bits, uint32_t first, uint32_t end)
@@ -139,8 +127,8 @@ static enum status test_by_text(const struct term_test *test, uint64_t *active, 
         search_texts(test, values->texts, active, scratch);
         return STATUS_OK;
     }
-    for (uint32_t i = next_set(active, 0, test->row_count);
-         i < test->row_count && status == STATUS_OK; i = next_set(active, i + 1, test->row_count))
+    for (uint32_t i = bits_next(active, 0, test->row_count);
+         i < test->row_count && status == STATUS_OK; i = bits_next(active, i + 1, test->row_count))
         if (!needle_term_match(test->needle, test->term,
                                segment_value_text(block, column, values, i, text)))
             bit_clear(active, i);
@@ -269,9 +257,9 @@ static void take_wanted(struct section_bits *bits, const uint64_t *rows)
         return;
     }
     memset(bits->wanted, 0, words * sizeof(*bits->wanted));
-    for (uint32_t row = next_set(rows, bits->first, bits->first + bits->count);
+    for (uint32_t row = bits_next(rows, bits->first, bits->first + bits->count);
          row < bits->first + bits->count;
-         row = next_set(rows, row + 1, bits->first + bits->count))
+         row = bits_next(rows, row + 1, bits->first + bits->count))
         bit_set(bits->wanted, row - bits->first);
 }
 
@@ -282,8 +270,8 @@ static void give_found(const struct section_bits *bits, uint64_t *rows)
         rows[bits->first / 64 + word] &= ~(bits->wanted[word] & ~bits->found[word]);
     if (bits->first % 64 == 0)
         return;
-    for (uint32_t i = next_set(bits->wanted, 0, bits->count); i < bits->count;
-         i = next_set(bits->wanted, i + 1, bits->count))
+    for (uint32_t i = bits_next(bits->wanted, 0, bits->count); i < bits->count;
+         i = bits_next(bits->wanted, i + 1, bits->count))
         if (!bit_get(bits->found, i))
             bit_clear(rows, bits->first + i);
 }
@@ -343,8 +331,8 @@ static enum status render_and_test(const struct filtering *filtering,
     struct buf text = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     enum status status = segment_block_load(block, section, filtering->err);
 
-    for (uint32_t i = next_set(bits->active, 0, bits->count);
-         i < bits->count && status == STATUS_OK; i = next_set(bits->active, i + 1, bits->count)) {
+    for (uint32_t i = bits_next(bits->active, 0, bits->count);
+         i < bits->count && status == STATUS_OK; i = bits_next(bits->active, i + 1, bits->count)) {
         uint32_t row = bits->first + i;
         struct line_part part;
         bool fine;
@@ -442,40 +430,16 @@ static enum status eval_needle(const struct filtering *filtering, const struct p
 
 /* ---- the tree ---- */
 
-/* The lines of one section that are left; its columns are loaded once. */
-static enum status render_section(const struct filtering *filtering, const struct plan_node *node,
-                                  uint32_t section, struct buf *line, uint64_t *rows)
-{
-    struct segment_block *block = filtering->block;
-    const struct segment_section *entry = &block->entry->sections[section];
-    uint32_t end = entry->first_row + entry->row_count;
-    uint32_t row = next_set(rows, entry->first_row, end);
-    enum status status = STATUS_OK;
-
-    if (row < end)
-        status = segment_block_load(block, section, filtering->err);
-    for (; row < end && status == STATUS_OK; row = next_set(rows, row + 1, end)) {
-        buf_reset(line);
-        if (!segment_append_line(block, section, row, line))
-            status = no_memory(filtering);
-        else if (!predicate_match_text(node->predicate, buf_slice(line)))
-            bit_clear(rows, row);
-    }
-    return status;
-}
-
 static enum status eval_render(const struct filtering *filtering, const struct plan_node *node,
                                uint64_t *rows)
 {
-    struct buf line = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     enum status status = STATUS_OK;
 
     if (node->child_count > 0)
         status = eval_node(filtering, node->children[0], rows);
-    for (uint32_t k = 0; k < filtering->block->entry->section_count && status == STATUS_OK; k++)
-        status = render_section(filtering, node, k, &line, rows);
-    buf_release(&line);
-    return status;
+    return status == STATUS_OK ? segment_render_filter(filtering->block, node->predicate, rows,
+                                                       filtering->err)
+                               : status;
 }
 
 static enum status eval_or(const struct filtering *filtering, const struct plan_node *node,
@@ -614,8 +578,8 @@ static enum status drop_answered(struct segment_block *block, const struct rollu
 
         if (!answer->families[section->family])
             continue;
-        for (uint32_t row = next_set(block->base.selected, section->first_row, end); row < end;
-             row = next_set(block->base.selected, row + 1, end))
+        for (uint32_t row = bits_next(block->base.selected, section->first_row, end); row < end;
+             row = bits_next(block->base.selected, row + 1, end))
             if (times == NULL || (times[row] >= answer->time_min_ns &&
                                   times[row] < answer->time_max_ns))
                 bit_clear(block->base.selected, row);

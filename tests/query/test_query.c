@@ -1,5 +1,6 @@
 /* tests/query/test_query.c -- whole queries over a store whose rows the test knows; expected
  * answers are counted from those rows by plain loops. */
+#include "query/regex.h"
 #include "tests/query/query_fixture.h"
 #include "tests/support/random.h"
 
@@ -459,6 +460,38 @@ static void test_context(void **unused)
     }
 }
 
+/* ---- regexes: what templates decide must be what each line says ---- */
+
+static const char *const patterns[] = {
+    "GET.*ms", "ms.*10\\.0\\.", "ms .* 10", "(GET|POST).*ms.*note=", "ms.+error", "m.s", "G.T",
+    "ms .{1,9} ", "\\bms", "ms\\b", "^GET.*ms", "ms.*1$", "(?i)get.*NOTE", "(?i)MS.*10.0", "ms.*?note",
+    "ms.*+note", "(?s)G.*e", "/.*/", "[0-9]ms .*error", "ms.* [a-z]+ 10", "1.*2.*3", "(m|n).*(s|o)",
+    "(ms.*10)+", "(ms.*)?10", "ms(.*) 10", ".*ms.*", ".*", "ms.*zzz", "note=.* .*", " .* .* .* ",
+    "ms  *10", "ms.*\\.0\\..*\\.", "-.*ms", "T.*m?s", "ms.*\n", "\x01", "s.*\x01", "G[E].*ms", "\\dms",
+};
+
+static void test_regexes(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(patterns); i++) {
+        struct answer answer;
+        struct regex *regex;
+        char query[120], expected[40];
+        uint32_t count = 0;
+
+        print_message("  %s\n", patterns[i]);
+        assert_int_equal(regex_new(slice_of(patterns[i]), 0, &regex, NULL, NULL), STATUS_OK);
+        for (uint32_t k = 0; k < fixture.count; k++)
+            count += regex_match(regex, slice_of(fixture.rows[k].line));
+        regex_free(regex);
+        snprintf(query, sizeof(query), "~`%s` | stats count() as n", patterns[i]);
+        snprintf(expected, sizeof(expected), "n=%u", count);
+        answer_of(&fixture, query, NULL, &answer);
+        assert_string_equal(answer.rows[0], expected);
+        answer_free(&answer);
+    }
+}
+
 /* ---- errors and limits of a run ---- */
 
 static void test_problems(void **unused)
@@ -626,7 +659,7 @@ int main(void)
         cmocka_unit_test(test_order), cmocka_unit_test(test_sort_before_limit),
         cmocka_unit_test(test_context_by_field), cmocka_unit_test(test_notice),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
-        cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_context),   cmocka_unit_test(test_problems), cmocka_unit_test(test_late_inside_a_block),  cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_context),   cmocka_unit_test(test_regexes), cmocka_unit_test(test_problems), cmocka_unit_test(test_late_inside_a_block),  cmocka_unit_test(test_scope),
     };
 
     return cmocka_run_group_tests(tests, make, drop);

@@ -213,6 +213,46 @@ static void test_literals(void **unused)
     }
 }
 
+static const struct parts_case {
+    const char *pattern;
+    unsigned flags;
+    enum call_parts parts;
+} parts_cases[] = {
+    {"foo.*bar", 0, PARTS_WITH_GAPS},
+    {"(foo|ba.*r)+x?", 0, PARTS_WITH_GAPS},
+    {"(?i)foo.*?bar", REGEX_FOLD_CASE, PARTS_WITH_GAPS},
+    {"foo.+bar", 0, PARTS_DECIDE}, /* one byte may stand for none */
+    {"foo.bar", 0, PARTS_DECIDE},
+    {"foo.{2}bar", 0, PARTS_DECIDE},
+    {"foo[^x]*bar", 0, PARTS_DECIDE},
+    {"foo\\d", 0, PARTS_DECIDE},
+    {"foo\x01.*bar", 0, PARTS_DECIDE}, /* a byte that stands for a value */
+    {"^foo", 0, PARTS_SAY_NOTHING},
+    {"foo$", 0, PARTS_SAY_NOTHING},
+    {"\\bfoo", 0, PARTS_SAY_NOTHING},
+    {"foo\\Z", 0, PARTS_SAY_NOTHING},
+    {"(?=foo)f", 0, PARTS_SAY_NOTHING},
+    {"(?!foo)f", 0, PARTS_SAY_NOTHING},
+    {"fo*+", 0, PARTS_SAY_NOTHING},
+    {"(?>fo)", 0, PARTS_SAY_NOTHING},
+    {"(foo)\\1", 0, PARTS_SAY_NOTHING},
+    {"foo.*", REGEX_ANCHORED, PARTS_SAY_NOTHING},
+    {"foo.*", REGEX_WORD, PARTS_SAY_NOTHING},
+};
+
+static void test_parts(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(parts_cases); i++) {
+        const struct parts_case *c = &parts_cases[i];
+        struct arena arena = arena_empty(1 << 20);
+
+        print_message("  %s\n", c->pattern);
+        assert_int_equal(regex_parts(slice_of(c->pattern), c->flags, &arena), c->parts);
+        arena_release(&arena);
+    }
+}
+
 static bool needs_pass(const struct predicate *needs, struct slice text)
 {
     if (needs == NULL)
@@ -323,7 +363,7 @@ int main(void)
         cmocka_unit_test(test_match),    cmocka_unit_test(test_bad_patterns),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_groups),
         cmocka_unit_test(test_end_of_query),
-        cmocka_unit_test(test_literals), cmocka_unit_test(test_literals_are_needed),
+        cmocka_unit_test(test_literals), cmocka_unit_test(test_parts), cmocka_unit_test(test_literals_are_needed),
         cmocka_unit_test(test_lines),
     };
 

@@ -13,6 +13,8 @@
 /* Of the labels of samples. */
 #define SEAL_ARENA_SIZE_MAX ((size_t)2 << 30)
 
+enum { MERGE_AHEAD = 4 /* rows of a source that are asked for before their turn */ };
+
 struct gather {
     const struct chunk_tables *tables;
     struct seal_rows *out;
@@ -23,6 +25,7 @@ struct gather {
     uint32_t series_capacity;
     uint32_t *sample_series; /* number of each sample's series */
     struct segment_row *arrived; /* rows in order of arrival */
+    uint32_t *row_sources;       /* of each of them */
     struct source_queue *queues; /* by source */
 };
 
@@ -94,6 +97,7 @@ static void gather_rows(struct gather *gather, uint32_t chunk_index)
 
         chunk_event(chunk, &row, NULL, event);
         event->source = gather->source_index[chunk->source_numbers[row.source]] - 1;
+        gather->row_sources[out->row_count] = event->source;
         event->format = (uint16_t)(gather->format_index[chunk->formats[row.format].number] - 1);
         gather->arrived[out->row_count++] = (struct segment_row){
             .event = event,
@@ -230,7 +234,7 @@ static bool fill_queues(struct gather *gather)
         gather->queues[i].last_order_ns = INT64_MIN;
     for (uint64_t i = 0; i < gather->out->row_count; i++) {
         const struct segment_row *row = &gather->arrived[i];
-        struct source_queue *queue = &gather->queues[row->event->source];
+        struct source_queue *queue = &gather->queues[gather->row_sources[i]];
 
         in_order = in_order && row->order_time_ns >= queue->last_order_ns &&
                    (row->sequence > queue->last_sequence || queue->row_count == 0);
@@ -249,7 +253,7 @@ static void list_rows(struct gather *gather, uint32_t *lists)
         lists += gather->queues[i].row_count;
     }
     for (uint32_t i = 0; i < gather->out->row_count; i++)
-        *gather->queues[gather->arrived[i].event->source].end++ = i;
+        *gather->queues[gather->row_sources[i]].end++ = i;
 }
 
 struct merge_entry {
@@ -295,6 +299,8 @@ static void merge_lists(struct gather *gather, struct merge_entry *heap)
         struct merge_entry entry = heap[0];
 
         *out++ = gather->arrived[*queue->next++];
+        if (queue->end - queue->next > MERGE_AHEAD) /* else each turn of a source waits for memory */
+            __builtin_prefetch(&gather->arrived[queue->next[MERGE_AHEAD]]);
         if (queue->next < queue->end)
             entry.order_ns = gather->arrived[*queue->next].order_time_ns;
         else
@@ -341,10 +347,12 @@ static bool gather_head(struct gather *gather, const struct head *head)
     out->events = spare_take((head->row_count + 1) * sizeof(*out->events));
     out->rows = spare_take((head->row_count + 1) * sizeof(*out->rows));
     gather->arrived = spare_take((head->row_count + 1) * sizeof(*gather->arrived));
+    gather->row_sources = spare_take((head->row_count + 1) * sizeof(*gather->row_sources));
     out->samples = malloc((head->sample_count + 1) * sizeof(*out->samples));
     if (gather->source_index == NULL || gather->format_index == NULL ||
         gather->sample_series == NULL || out->formats == NULL || out->events == NULL ||
-        out->rows == NULL || gather->arrived == NULL || out->samples == NULL)
+        out->rows == NULL || gather->arrived == NULL || gather->row_sources == NULL ||
+        out->samples == NULL)
         return false;
     for (uint32_t i = 0; i < head->count && fine; i++) {
         fine = index_sources(gather, head->chunks[i]);
@@ -364,6 +372,7 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
     *out = (struct seal_rows){.head = head, .arena = arena_empty(SEAL_ARENA_SIZE_MAX)};
     fine = head->row_count < UINT32_MAX && gather_head(&gather, head);
     spare_give(gather.arrived);
+    spare_give(gather.row_sources);
     free(gather.source_index);
     free(gather.format_index);
     free(gather.sample_series);

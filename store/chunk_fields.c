@@ -1,6 +1,8 @@
 /* store/chunk_fields.c -- the fields of a row of a chunk, and the row as an event. */
 #include "store/chunk_impl.h"
 
+#include <stddef.h>
+
 /* A number of the fields section; chunk_check_rows() has read it once, or it is our own. */
 static inline uint64_t next_number(const char **at)
 {
@@ -90,6 +92,11 @@ static inline void next_span(const char **at, uint32_t after, struct event_field
     out->len = (uint32_t)next_number(at);
 }
 
+static_assert(offsetof(struct chunk_binding, type) == offsetof(struct event_field, type) &&
+                  offsetof(struct chunk_binding, unit) == offsetof(struct event_field, unit) &&
+                  sizeof(struct chunk_binding) <= offsetof(struct event_field, start),
+              "a binding is copied as the first bytes of a field");
+
 /* Rows are read one after the other, most often. */
 enum { PREFETCH_FIELDS = 256 };
 
@@ -104,12 +111,13 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
     for (const char *place = places.at; place < end; place += CHUNK_PLACE_SIZE, out++) {
         const struct chunk_binding *binding = chunk_binding_at(chunk, place);
 
-        *out = (struct event_field){
-            .field = binding->field, .type = binding->type, .unit = binding->unit};
+        memcpy(out, binding, sizeof(*binding));
         if (binding->computed) {
+            out->start = out->len = 0;
             out->text = value_at(chunk, next_number(&at));
         } else {
             next_span(&at, span_end, out);
+            out->text = (struct slice){NULL, 0};
             span_end = out->start + out->len;
         }
     }

@@ -86,6 +86,8 @@ static void add_operation(const struct format_context *context, struct slice eve
 {
     size_t view;
 
+    if (rest.len == 0 || rest.data[0] != '_') /* a document, as most are */
+        return;
     for (size_t i = 0; i < COUNT_OF(operations); i++)
         if (slice_starts(rest, operations[i]) &&
             (rest.len == operations[i].len || rest.data[operations[i].len] == '/')) {

@@ -56,7 +56,7 @@ static void take_cache(const struct format_context *context, struct slice event,
     };
 
     for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (slice_starts(*rest, words[i])) {
+        if (rest->len > 0 && rest->data[0] == words[i].data[0] && slice_starts(*rest, words[i])) {
             add_text(out, context->extra[EXTRA_CACHE], event, slice_first(*rest, words[i].len - 1));
             *rest = slice_from(*rest, words[i].len);
             return;

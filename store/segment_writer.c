@@ -1,8 +1,8 @@
 /* store/segment_writer.c -- rows into one segment file, then read back and compared.
  *
- * Two passes: shaped_rows.c splits every row and groups the templates; then family by family the
- * columns are gathered and encoded. Pages collect in memory by region; the directory, with a hash of
- * every page, is written last. Should the file read back differently, it is written once more with
+ * Two passes: shaped_rows.c splits every row and groups the templates; then, family by family, the
+ * columns of a block are gathered and encoded. Pages collect in memory by region; the directory, with a
+ * hash of every page, is written last. Should the file read back differently, it is written once more with
  * all lines kept as text, so that a bug in the engine costs space, never data. */
 #include "store/segment_writer.h"
 

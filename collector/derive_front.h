@@ -60,8 +60,8 @@ void derive_memory_free(struct derive_memory *memory); /* NULL does nothing */
 /* From now on the memory is about the set of rules number `rules` (not 0). */
 void derive_memory_use(struct derive_memory *memory, uint64_t rules);
 
-/* The front of `text` by the set of the rules that the memory is about; NULL: it has none worth keeping.
- * New fronts know their walk and nothing else. */
+/* The front of `text` by the set of the rules that the memory is about; NULL: it has none worth
+ * keeping. New fronts know their walk and nothing else. */
 struct derive_front *derive_memory_front(struct derive_memory *memory, const struct url_set *set,
                                          struct slice text);
 

@@ -1,8 +1,8 @@
 /* collector/derive_shape_learn.c -- ask the rules about a form, once for all paths of a shape.
  *
- * Which rules match is known of all of them if the set is where it was behind the front (that is part
- * of the shape) and goes over ids blindly. Of a rule that matches it must then be known where: the
- * same pass over the pattern, in which a byte of a hole is any byte that may be there. */
+ * Which rules match is known of all of them if the set is where it was behind the front (that is
+ * part of the shape) and goes over ids blindly. Of a rule that matches it must then be known where:
+ * the same pass over the pattern, in which a byte of a hole is any byte that may be there. */
 #include "collector/derive_private.h"
 #include "collector/derive_shape.h"
 #include "collector/derive_text.h"
@@ -14,7 +14,8 @@
 #define BIT(byte) (UINT64_C(1) << ((byte) % 64))
 
 static const struct url_run name_run = {
-    .bytes = {DIGITS | BIT('.') | BIT('-') | BIT(':'), UINT64_C(0x3ffffff) << ('a' - 64) | BIT('_')},
+    .bytes = {DIGITS | BIT('.') | BIT('-') | BIT(':'),
+              UINT64_C(0x3ffffff) << ('a' - 64) | BIT('_')},
     .len_min = 1};
 static const struct url_run id_run = {.bytes = {DIGITS | BIT('-'), UINT64_C(0x3f) << ('a' - 64)},
                                       .len_min = SHAPE_ID_MIN};
@@ -70,7 +71,8 @@ static struct shape_place place_of(size_t front_len, size_t at)
 {
     if (at + 1 < front_len && front_len > 0)
         return (struct shape_place){.at = (int8_t)at};
-    return (struct shape_place){.in_rest = true, .at = (int8_t)((ptrdiff_t)at - (ptrdiff_t)front_len)};
+    return (struct shape_place){.in_rest = true,
+                                .at = (int8_t)((ptrdiff_t)at - (ptrdiff_t)front_len)};
 }
 
 /* The group that is the value of the rule, if it is found and needs no folding: nothing in a hole

@@ -1,5 +1,5 @@
-/* collector/url_hole.c -- a pattern on a text with holes: match_at() of url_pattern.c once more, but a
- * byte of a hole is any byte of its set. Since a simple pattern never goes back, there is one way
+/* collector/url_hole.c -- a pattern on a text with holes: match_at() of url_pattern.c again, but
+ * a byte of a hole is any byte of its set. Since a simple pattern never goes back, there is one way
  * through it; where that way depends on what is in a hole, the answer is "unknown". */
 #include "collector/url_hole.h"
 
@@ -14,8 +14,8 @@ static const struct url_hole *hole_at(const struct url_form *form, size_t at)
     return NULL;
 }
 
-/* `text` against the first bytes of a hole. It does not match if one of the bytes that the hole has in
- * any case cannot be in it. */
+/* `text` against the first bytes of a hole. It does not match if one of the bytes that the hole has
+ * in any case cannot be in it. */
 static enum url_answer match_in_hole(const struct url_run *run, const char *text, size_t len)
 {
     for (size_t i = 0; i < len && i < run->len_min; i++)

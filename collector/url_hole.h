@@ -1,7 +1,8 @@
 /* collector/url_hole.h -- what patterns do with all texts of one form.
  *
  * A form is a text with holes: runs of bytes of which only the set is known that they are of, and
- * how many there are at least. A question about a form has the same answer for every text of that form, or none. */
+ * how many there are at least. A question about a form has the same answer for every text of that
+ * form, or none. */
 #ifndef DENDRO_COLLECTOR_URL_HOLE_H
 #define DENDRO_COLLECTOR_URL_HOLE_H
 
@@ -40,8 +41,8 @@ enum url_answer { URL_NO, URL_YES, URL_UNKNOWN };
 enum url_answer url_form_find(const struct url_pattern *pattern, const struct url_form *form,
                               size_t from, struct url_match *out);
 
-/* True if a walk of the set that stands at `row` finds the same in any such run, and behind it, where
- * a slash or nothing follows, goes on in the same way. */
+/* True if a walk of the set that stands at `row` finds the same in any such run, and goes on behind
+ * it in the same way, where a slash follows or nothing. */
 bool url_set_is_blind(const struct url_set *set, uint32_t row, const struct url_run *run);
 
 #endif

@@ -86,6 +86,17 @@ static struct spare *find_fitting(size_t size)
     return best;
 }
 
+/* The largest with less than `size` bytes: most of its pages need no clearing. */
+static struct spare *find_below(size_t size)
+{
+    struct spare *best = NULL;
+
+    for (struct spare *spare = spares.newest; spare != NULL; spare = spare->older)
+        if (spare->size < size && (best == NULL || spare->size > best->size))
+            best = spare;
+    return best;
+}
+
 static struct spare *find_largest(size_t size)
 {
     struct spare *best = NULL;
@@ -96,7 +107,7 @@ static struct spare *find_largest(size_t size)
     return best;
 }
 
-/* One that waits, for `size` bytes; NULL: none. */
+/* One that waits, for `size` bytes, or with less if what is in it does not matter; NULL: none. */
 static struct spare *find(size_t size, bool growing)
 {
     struct spare *best;
@@ -105,6 +116,8 @@ static struct spare *find(size_t size, bool growing)
         return NULL;
     (void)pthread_mutex_lock(&spares.lock);
     best = growing && size > SPARE_GROWING_MIN ? find_largest(size) : find_fitting(size);
+    if (best == NULL && !growing)
+        best = find_below(size);
     if (best != NULL)
         take_out(best);
     (void)pthread_mutex_unlock(&spares.lock);
@@ -137,14 +150,47 @@ static struct spare *make(size_t size)
     return spare;
 }
 
-void *spare_take(size_t size)
+/* By realloc(), which moves the pages of large pieces and copies nothing. The class that it was charged
+ * to takes the rest, too. */
+static struct spare *enlarge(struct spare *from, size_t size)
 {
-    size_t rounded = round_size(size);
-    struct spare *spare = size > SPARE_SIZE_MAX ? NULL : find(rounded, false);
+    size_t more = size - from->size;
+    struct spare *to;
+
+    if (!memory_budget_try(from->class, more))
+        return NULL;
+    to = realloc(from, sizeof(*to) + size);
+    if (to == NULL)
+        memory_budget_discharge(from->class, more);
+    else
+        to->size = size;
+    return to;
+}
+
+/* One that waits, with at least `size` bytes; NULL: none, or there is no room for the rest of it. */
+static struct spare *reuse(size_t size)
+{
+    struct spare *spare = find(size, false), *large;
 
     if (spare != NULL)
         spare = wake_up(spare);
-    else if (size <= SPARE_SIZE_MAX)
+    if (spare == NULL || spare->size >= size)
+        return spare;
+    large = enlarge(spare, size);
+    if (large == NULL)
+        spare_give(spare->bytes);
+    return large;
+}
+
+void *spare_take(size_t size)
+{
+    size_t rounded = round_size(size);
+    struct spare *spare;
+
+    if (size > SPARE_SIZE_MAX)
+        return NULL;
+    spare = reuse(rounded);
+    if (spare == NULL)
         spare = make(rounded);
     return spare == NULL ? NULL : spare->bytes;
 }
@@ -216,22 +262,6 @@ void spare_give(void *memory)
     old = take_old(spares.kept_max, INT64_MIN);
     (void)pthread_mutex_unlock(&spares.lock);
     free_list(old);
-}
-
-/* By realloc(): the class that it was charged to takes the rest, too. */
-static struct spare *enlarge(struct spare *from, size_t size)
-{
-    size_t more = size - from->size;
-    struct spare *to;
-
-    if (!memory_budget_try(from->class, more))
-        return NULL;
-    to = realloc(from, sizeof(*to) + size);
-    if (to == NULL)
-        memory_budget_discharge(from->class, more);
-    else
-        to->size = size;
-    return to;
 }
 
 void *spare_grow(void *memory, size_t used, size_t size)

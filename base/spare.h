@@ -3,7 +3,7 @@
  * The system clears and maps every page at its first touch, and takes it back when a large piece is
  * freed: for work that takes and frees the same tens of megabytes several times per second (parsing,
  * sealing) that was a quarter of the time of a seal. Here what is given back waits for some seconds
- * for the next one who needs about as much.
+ * for the next one who needs about as much; who finds only smaller ones gets the largest, made larger.
  *
  * All of it is charged to the class of the thread that takes it (base/memory_budget.h). When that has
  * no room, there is none, as without memory. A program must ask by spare_keep() for anything to be

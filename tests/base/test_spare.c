@@ -55,7 +55,6 @@ static void test_who_gets_it(void **unused)
         {"the same size", 2 * MIB, 2 * MIB, true},
         {"half as much again is not too much", 3 * MIB, 2 * MIB, true},
         {"twice as much is", 4 * MIB, 2 * MIB, false},
-        {"too small", MIB, 2 * MIB, false},
         {"small ones are not kept", SPARE_SIZE_MIN - 1, SPARE_SIZE_MIN - 1, false},
     };
 
@@ -71,6 +70,23 @@ static void test_who_gets_it(void **unused)
         if (kept > 0) /* the same piece, or a second one */
             assert_int_equal(spare_kept() == kept, cases[i].same);
     }
+}
+
+static void test_made_larger(void **unused)
+{
+    bool kept = keeps();
+    char *small, *large;
+
+    (void)begin(unused);
+    small = spare_take(MIB);
+    spare_give(spare_take(2 * MIB));
+    spare_give(small);
+    large = spare_take(3 * MIB); /* from that of two, the largest */
+    assert_non_null(large);
+    memset(large, 1, 3 * MIB);
+    if (kept)
+        assert_in_range(spare_kept(), MIB, 2 * MIB - 1);
+    spare_give(large);
 }
 
 static void test_growing(void **unused)
@@ -169,6 +185,7 @@ int main(void)
         cmocka_unit_test_setup(test_limit, begin),      cmocka_unit_test_setup(test_trim, begin),
         cmocka_unit_test_setup(test_grow, begin),       cmocka_unit_test(test_absurd_sizes),
         cmocka_unit_test(test_growing),                 cmocka_unit_test(test_shrinking),
+        cmocka_unit_test_setup(test_made_larger, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

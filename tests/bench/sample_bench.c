@@ -9,6 +9,7 @@
 #include "base/memory_budget.h"
 #include "base/spare.h"
 #include "store/store.h"
+#include "tests/support/random.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ struct bench {
     struct store *store;
     struct host *hosts;
     unsigned host_count, series_count;
-    uint64_t samples, random;
+    uint64_t samples;
+    struct test_random random;
     double append_s, seal_s;
     char metrics[SERIES_MAX][32], devices[SERIES_MAX][16];
     struct label labels[SERIES_MAX][LABELS];
@@ -50,14 +52,6 @@ static double processor_s(void)
 
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &at);
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
-}
-
-static uint64_t next_random(struct bench *bench) /* xorshift64* */
-{
-    bench->random ^= bench->random >> 12;
-    bench->random ^= bench->random << 25;
-    bench->random ^= bench->random >> 27;
-    return bench->random * 2685821657736338717u;
 }
 
 static void name_series(struct bench *bench)
@@ -73,7 +67,7 @@ static void name_series(struct bench *bench)
 
 static double next_value(struct bench *bench, unsigned series, double before)
 {
-    uint64_t random = next_random(bench);
+    uint64_t random = test_random_next(&bench->random);
 
     if (series % 2 == 0)
         return before + (double)(random % (series % 4 == 0 ? 2 : 5000));
@@ -207,7 +201,7 @@ int main(int argc, char **argv)
                                     .shard_count = 1,
                                     .manual = true,
                                     .compact_size = 0};
-    static struct bench bench = {.random = 1};
+    static struct bench bench = {.random = {1}};
     unsigned minutes = argc > 4 ? (unsigned)atoi(argv[4]) : 60;
     struct error err = {0};
     double start;

@@ -14,11 +14,9 @@
 #include <cmocka.h>
 
 enum { ROWS = 60000, SECONDS_FEW = 400, SECONDS_MANY = 5000 };
-/* Sanitizers make a round several times as long. DENDRO_ROUNDS in the environment sets the dose. */
+/* Sanitizers of threads make a round many times as long. DENDRO_ROUNDS in the environment sets the dose. */
 #if defined(__SANITIZE_THREAD__)
 enum { ROUNDS = 12 };
-#elif defined(__SANITIZE_ADDRESS__)
-enum { ROUNDS = 50 };
 #else
 enum { ROUNDS = 150 };
 #endif

@@ -198,26 +198,20 @@ enum status parse_filter(struct parser *parser, const struct filter **out)
     }
 }
 
+static enum status parse_pipe_item(struct parser *parser, void *item)
+{
+    return parse_pipe(parser, item);
+}
+
 static enum status parse_pipes(struct parser *parser, struct query_tree *out)
 {
-    struct pipe *pipes = NULL;
-    uint32_t count = 0;
-    enum status status = STATUS_OK;
+    static const struct list_form pipes = {parse_pipe_item, sizeof(struct pipe), QUERY_PIPES_MAX,
+                                           "pipes", SYMBOL_BAR};
+    struct item_list list = {0};
+    enum status status = parser_list(parser, &pipes, &list);
 
-    while (status == STATUS_OK) {
-        if (count == QUERY_PIPES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u pipes", QUERY_PIPES_MAX);
-        pipes = parser_grow(parser, pipes, count, sizeof(*pipes));
-        if (pipes == NULL)
-            return parser_no_memory(parser);
-        status = parse_pipe(parser, &pipes[count++]);
-        if (status != STATUS_OK || !parser_at(parser, SYMBOL_BAR))
-            break;
-        status = parser_advance(parser);
-    }
-    out->pipes = pipes;
-    out->pipe_count = count;
+    out->pipes = list.items;
+    out->pipe_count = list.count;
     return status;
 }
 

@@ -20,34 +20,23 @@ static enum status check_item(struct parser *parser, const struct filter *filter
     return STATUS_INVALID;
 }
 
+static enum status parse_value(struct parser *parser, void *item)
+{
+    return parser_literal(parser, false, item);
+}
+
 enum status parse_value_list(struct parser *parser, struct filter *filter, bool typed)
 {
-    struct literal *items = NULL;
-    uint32_t count = 0;
-    enum status status;
+    static const struct list_form values = {parse_value, sizeof(struct literal),
+                                            QUERY_IN_VALUES_MAX, "values", SYMBOL_COMMA};
+    struct item_list list = {0};
+    enum status status = parser_list(parser, &values, &list);
 
-    for (;;) {
-        if (count == QUERY_IN_VALUES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u values", QUERY_IN_VALUES_MAX);
-        items = parser_grow(parser, items, count, sizeof(*items));
-        if (items == NULL)
-            return parser_no_memory(parser);
-        status = parser_literal(parser, false, &items[count]);
-        if (status == STATUS_OK && typed)
-            status = check_item(parser, filter, &items[count]);
-        if (status != STATUS_OK)
-            return status;
-        count++;
-        if (!parser_at(parser, SYMBOL_COMMA))
-            break;
-        status = parser_advance(parser);
-        if (status != STATUS_OK)
-            return status;
-    }
-    filter->list = items;
-    filter->list_count = count;
-    return parser_expect(parser, SYMBOL_RIGHT, ", or )");
+    filter->list = list.items;
+    filter->list_count = list.count;
+    for (uint32_t i = 0; status == STATUS_OK && typed && i < list.count; i++)
+        status = check_item(parser, filter, &filter->list[i]);
+    return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ", or )") : status;
 }
 
 /* A list starts with a value that a comma or the closing bracket follows. */

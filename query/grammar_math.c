@@ -188,34 +188,31 @@ static enum status parse_expression(struct parser *parser, unsigned precedence_m
     return status;
 }
 
-/* expression [as] name, ... ; symbols are read in math mode up to the end of the pipe */
+/* expression as name */
+static enum status parse_term(struct parser *parser, void *item)
+{
+    struct math_term *term = item;
+    bool as = false;
+    enum status status = parse_expression(parser, 1, &term->node);
+
+    if (status == STATUS_OK)
+        status = parser_accept_word(parser, "as", &as);
+    if (status == STATUS_OK && !as)
+        return parser_wrong(parser, "operator or as");
+    return status == STATUS_OK ? parser_text(parser, "name of the result", &term->as) : status;
+}
+
+/* expression as name, ... ; symbols are read in math mode up to the end of the pipe */
 enum status parse_math(struct parser *parser, struct pipe *out)
 {
-    struct math_term *terms = NULL;
-    uint32_t count = 0;
-    bool as = false;
+    static const struct list_form terms = {parse_term, sizeof(struct math_term), QUERY_NAMES_MAX,
+                                           "results", SYMBOL_COMMA};
+    struct item_list list = {0};
     enum status status = parser_mode(parser, LEXER_MATH);
 
-    while (status == STATUS_OK) {
-        if (count == QUERY_NAMES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u results", QUERY_NAMES_MAX);
-        terms = parser_grow(parser, terms, count, sizeof(*terms));
-        if (terms == NULL)
-            return parser_no_memory(parser);
-        status = parse_expression(parser, 1, &terms[count].node);
-        if (status == STATUS_OK)
-            status = parser_accept_word(parser, "as", &as);
-        if (status == STATUS_OK && !as)
-            return parser_wrong(parser, "operator or as");
-        if (status == STATUS_OK)
-            status = parser_text(parser, "name of the result", &terms[count].as);
-        count++;
-        if (status != STATUS_OK || !parser_at(parser, SYMBOL_COMMA))
-            break;
-        status = parser_advance(parser);
-    }
-    out->terms = terms;
-    out->term_count = count;
+    if (status == STATUS_OK)
+        status = parser_list(parser, &terms, &list);
+    out->terms = list.items;
+    out->term_count = list.count;
     return status == STATUS_OK ? parser_mode(parser, LEXER_PLAIN) : status;
 }

@@ -50,35 +50,32 @@ static enum status parse_optional_number(struct parser *parser, struct pipe *out
     return parser_at(parser, SYMBOL_TOKEN) ? parser_count(parser, 1, &out->count) : STATUS_OK;
 }
 
-/* a desc, b asc */
+/* a [desc | asc] */
+static enum status parse_sort_key(struct parser *parser, void *item)
+{
+    struct sort_key *key = item;
+    bool ascending = false;
+    enum status status = parser_text(parser, "field name", &key->field);
+
+    if (status == STATUS_OK)
+        status = parser_accept_word(parser, "desc", &key->descending);
+    if (status == STATUS_OK && !key->descending)
+        status = parser_accept_word(parser, "asc", &ascending);
+    return status;
+}
+
+/* (a desc, b asc) */
 static enum status parse_sort_keys(struct parser *parser, struct pipe *out)
 {
-    struct sort_key *keys = NULL;
-    uint32_t count = 0;
+    static const struct list_form sort_keys = {parse_sort_key, sizeof(struct sort_key),
+                                               QUERY_NAMES_MAX, "keys", SYMBOL_COMMA};
+    struct item_list list = {0};
     enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
 
-    while (status == STATUS_OK) {
-        bool found = false;
-
-        if (count == QUERY_NAMES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u keys", QUERY_NAMES_MAX);
-        keys = parser_grow(parser, keys, count, sizeof(*keys));
-        if (keys == NULL)
-            return parser_no_memory(parser);
-        keys[count].descending = false;
-        status = parser_text(parser, "field name", &keys[count].field);
-        if (status == STATUS_OK)
-            status = parser_accept_word(parser, "desc", &keys[count].descending);
-        if (status == STATUS_OK && !keys[count].descending)
-            status = parser_accept_word(parser, "asc", &found);
-        count++;
-        if (status != STATUS_OK || !parser_at(parser, SYMBOL_COMMA))
-            break;
-        status = parser_advance(parser);
-    }
-    out->sort_keys = keys;
-    out->sort_key_count = count;
+    if (status == STATUS_OK)
+        status = parser_list(parser, &sort_keys, &list);
+    out->sort_keys = list.items;
+    out->sort_key_count = list.count;
     return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ", or )") : status;
 }
 
@@ -247,36 +244,46 @@ static enum status parse_format(struct parser *parser, struct pipe *out)
     return status == STATUS_OK ? parser_text(parser, "field name", &out->as) : status;
 }
 
+struct new_name {
+    struct slice from, to;
+};
+
+/* a as b */
+static enum status parse_new_name(struct parser *parser, void *item)
+{
+    struct new_name *name = item;
+    enum status status = parser_text(parser, "field name", &name->from);
+
+    if (status == STATUS_OK && !parser_at_word(parser, "as"))
+        return parser_wrong(parser, "as");
+    if (status == STATUS_OK)
+        status = parser_advance(parser);
+    return status == STATUS_OK ? parser_text(parser, "new name", &name->to) : status;
+}
+
 /* rename a as b, c as d */
 static enum status parse_rename(struct parser *parser, struct pipe *out)
 {
-    struct slice *from = NULL, *to = NULL;
-    uint32_t count = 0;
-    enum status status = STATUS_OK;
+    static const struct list_form new_names = {parse_new_name, sizeof(struct new_name),
+                                               QUERY_NAMES_MAX, "names", SYMBOL_COMMA};
+    struct item_list list = {0};
+    enum status status = parser_list(parser, &new_names, &list);
+    const struct new_name *names = list.items;
+    struct slice *from, *to;
 
-    while (status == STATUS_OK) {
-        if (count == QUERY_NAMES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u names", QUERY_NAMES_MAX);
-        from = parser_grow(parser, from, count, sizeof(*from));
-        to = parser_grow(parser, to, count, sizeof(*to));
-        if (from == NULL || to == NULL)
-            return parser_no_memory(parser);
-        status = parser_text(parser, "field name", &from[count]);
-        if (status == STATUS_OK && !parser_at_word(parser, "as"))
-            return parser_wrong(parser, "as");
-        if (status == STATUS_OK)
-            status = parser_advance(parser);
-        if (status == STATUS_OK)
-            status = parser_text(parser, "new name", &to[count]);
-        count++;
-        if (status != STATUS_OK || !parser_at(parser, SYMBOL_COMMA))
-            break;
-        status = parser_advance(parser);
+    if (status != STATUS_OK)
+        return status;
+    from = arena_new(parser->arena, struct slice, list.count);
+    to = arena_new(parser->arena, struct slice, list.count);
+    if (from == NULL || to == NULL)
+        return parser_no_memory(parser);
+    for (uint32_t i = 0; i < list.count; i++) {
+        from[i] = names[i].from;
+        to[i] = names[i].to;
     }
-    out->fields = (struct name_list){from, count};
-    out->others = (struct name_list){to, count};
-    return status;
+    out->fields = (struct name_list){from, list.count};
+    out->others = (struct name_list){to, list.count};
+    return STATUS_OK;
 }
 
 /* replace ("x", "y") at path */

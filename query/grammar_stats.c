@@ -92,12 +92,11 @@ static enum status parse_bucket(struct parser *parser, struct group_key *key)
     return status == STATUS_OK && found ? parser_duration(parser, &key->offset_ns) : status;
 }
 
-static enum status parse_key(struct parser *parser, struct group_key *key)
+static enum status parse_key(struct parser *parser, void *item)
 {
-    enum status status;
+    struct group_key *key = item;
+    enum status status = parser_text(parser, "field name", &key->field);
 
-    *key = (struct group_key){0};
-    status = parser_text(parser, "field name", &key->field);
     if (status != STATUS_OK || !parser_at(parser, SYMBOL_COLON))
         return status;
     status = parser_advance(parser);
@@ -107,24 +106,15 @@ static enum status parse_key(struct parser *parser, struct group_key *key)
 /* ( key, key ) */
 static enum status parse_keys(struct parser *parser, struct pipe *out)
 {
-    struct group_key *keys = NULL;
-    uint32_t count = 0;
+    static const struct list_form keys = {parse_key, sizeof(struct group_key), QUERY_NAMES_MAX,
+                                          "keys", SYMBOL_COMMA};
+    struct item_list list = {0};
     enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
 
-    while (status == STATUS_OK) {
-        if (count == QUERY_NAMES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u keys", QUERY_NAMES_MAX);
-        keys = parser_grow(parser, keys, count, sizeof(*keys));
-        if (keys == NULL)
-            return parser_no_memory(parser);
-        status = parse_key(parser, &keys[count++]);
-        if (status != STATUS_OK || !parser_at(parser, SYMBOL_COMMA))
-            break;
-        status = parser_advance(parser);
-    }
-    out->keys = keys;
-    out->key_count = count;
+    if (status == STATUS_OK)
+        status = parser_list(parser, &keys, &list);
+    out->keys = list.items;
+    out->key_count = list.count;
     return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ", or )") : status;
 }
 
@@ -215,8 +205,9 @@ static enum status name_call(struct parser *parser, struct stats_call *call)
     return call->as.data == NULL ? parser_no_memory(parser) : STATUS_OK;
 }
 
-static enum status parse_call(struct parser *parser, struct stats_call *call)
+static enum status parse_call(struct parser *parser, void *item)
 {
+    struct stats_call *call = item;
     bool as = false;
     enum status status;
 
@@ -244,26 +235,17 @@ static enum status parse_call(struct parser *parser, struct stats_call *call)
 
 enum status parse_stats(struct parser *parser, struct pipe *out)
 {
-    struct stats_call *calls = NULL;
-    uint32_t count = 0;
+    static const struct list_form calls = {parse_call, sizeof(struct stats_call), QUERY_NAMES_MAX,
+                                           "functions", SYMBOL_COMMA};
+    struct item_list list = {0};
     bool by = false;
     enum status status = parser_accept_word(parser, "by", &by);
 
     if (status == STATUS_OK && (by || parser_at(parser, SYMBOL_LEFT)))
         status = parse_keys(parser, out);
-    while (status == STATUS_OK) {
-        if (count == QUERY_NAMES_MAX)
-            return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u functions", QUERY_NAMES_MAX);
-        calls = parser_grow(parser, calls, count, sizeof(*calls));
-        if (calls == NULL)
-            return parser_no_memory(parser);
-        status = parse_call(parser, &calls[count++]);
-        if (status != STATUS_OK || !parser_at(parser, SYMBOL_COMMA))
-            break;
-        status = parser_advance(parser);
-    }
-    out->calls = calls;
-    out->call_count = count;
+    if (status == STATUS_OK)
+        status = parser_list(parser, &calls, &list);
+    out->calls = list.items;
+    out->call_count = list.count;
     return status;
 }

@@ -102,6 +102,21 @@ static enum status check_operator(struct parser *parser, const struct filter *fi
     return STATUS_INVALID;
 }
 
+/* What was read from `at` on is the text of `filter`. An empty one, "", asks for a field that is not
+ * there, and with a star behind it for one that is. */
+static enum status finish_text(struct parser *parser, struct filter *filter, size_t at, bool star)
+{
+    if (filter->text.len > 0)
+        return star ? STATUS_OK : check_whole(parser, filter, at, parser->eaten_end - at);
+    if (!star)
+        filter->kind = FILTER_EMPTY;
+    else
+        filter->kind = filter->field.len == 0 ? FILTER_ALL : FILTER_EXISTS;
+    filter->quoted = false;
+    filter->match = TEXT_PHRASE;
+    return STATUS_OK;
+}
+
 /* text [ "*" ] */
 enum status parse_words(struct parser *parser, struct filter *filter)
 {
@@ -111,21 +126,10 @@ enum status parse_words(struct parser *parser, struct filter *filter)
 
     if (status == STATUS_OK)
         status = check_operator(parser, filter, at);
-
     if (status == STATUS_OK)
         status = accept_star(parser, &star);
-    if (status != STATUS_OK)
-        return status;
     filter->match = star ? TEXT_PREFIX : TEXT_PHRASE;
-    if (filter->text.len == 0) {
-        bool line = filter->field.len == 0;
-
-        filter->kind = !star ? FILTER_EMPTY : line ? FILTER_ALL : FILTER_EXISTS;
-        filter->quoted = false;
-        filter->match = TEXT_PHRASE;
-        return STATUS_OK;
-    }
-    return star ? STATUS_OK : check_whole(parser, filter, at, parser->eaten_end - at);
+    return status == STATUS_OK ? finish_text(parser, filter, at, star) : status;
 }
 
 /* "*" or "*" text "*"; the first star is eaten. */
@@ -173,18 +177,8 @@ enum status parse_exact(struct parser *parser, struct filter *filter)
 
     if (status == STATUS_OK)
         status = accept_star(parser, &star);
-    if (status != STATUS_OK)
-        return status;
     filter->match = star ? TEXT_EXACT_PREFIX : TEXT_EXACT;
-    if (filter->text.len == 0) {
-        bool line = filter->field.len == 0;
-
-        filter->kind = !star ? FILTER_EMPTY : line ? FILTER_ALL : FILTER_EXISTS;
-        filter->match = TEXT_PHRASE;
-        filter->quoted = false;
-        return STATUS_OK;
-    }
-    return star ? STATUS_OK : check_whole(parser, filter, at, parser->eaten_end - at);
+    return status == STATUS_OK ? finish_text(parser, filter, at, star) : status;
 }
 
 /* A bad pattern is told at its byte, or, where escapes moved the bytes, at the whole string. */
@@ -385,8 +379,9 @@ enum status parse_test(struct parser *parser, struct slice field, size_t at,
 /* ---- selector ---- */
 
 /* Any field may stand in a selector: labels are fields that every row of a stream shares. */
-static enum status parse_label_match(struct parser *parser, const struct filter **out)
+static enum status parse_label_match(struct parser *parser, void *item)
 {
+    const struct filter **out = item;
     struct filter *filter = filter_new(parser, FILTER_TEXT, parser->now.at);
     bool negated = false;
     enum status status;
@@ -426,27 +421,22 @@ static enum status parse_label_match(struct parser *parser, const struct filter 
 
 enum status parse_selector(struct parser *parser, const struct filter **out)
 {
-    const struct filter **children = NULL;
-    uint32_t count = 0;
+    static const struct list_form labels = {parse_label_match, sizeof(struct filter *),
+                                            QUERY_NAMES_MAX, "labels", SYMBOL_COMMA};
+    struct item_list list = {0};
     size_t at = parser->now.at;
     struct filter *filter = filter_new(parser, FILTER_AND, at);
-    enum status status;
+    enum status status = filter == NULL ? parser_no_memory(parser) : parser_advance(parser); /* { */
 
-    do {
-        status = parser_advance(parser); /* { or , */
-        children = parser_grow(parser, children, count, sizeof(struct filter *));
-        if (filter == NULL || children == NULL)
-            return parser_no_memory(parser);
-        if (status == STATUS_OK)
-            status = parse_label_match(parser, &children[count++]);
-    } while (status == STATUS_OK && parser_at(parser, SYMBOL_COMMA));
+    if (status == STATUS_OK)
+        status = parser_list(parser, &labels, &list);
     if (status == STATUS_OK)
         status = parser_expect(parser, SYMBOL_RIGHT_BRACE, ", or }");
     if (status != STATUS_OK)
         return status;
-    filter->children = children;
-    filter->child_count = count;
+    filter->children = list.items;
+    filter->child_count = list.count;
     filter->length = parser->eaten_end - at;
-    *out = count == 1 ? children[0] : filter;
+    *out = list.count == 1 ? filter->children[0] : filter;
     return STATUS_OK;
 }

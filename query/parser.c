@@ -162,31 +162,42 @@ void *parser_grow(struct parser *parser, void *items, uint32_t count, size_t ite
     return grown;
 }
 
-enum status parser_names(struct parser *parser, struct name_list *out)
+enum status parser_list(struct parser *parser, const struct list_form *form, struct item_list *out)
 {
-    struct slice *items = NULL;
+    char *items = NULL;
     uint32_t count = 0;
     enum status status = STATUS_OK;
 
-    for (;;) {
-        if (count == QUERY_NAMES_MAX)
+    while (status == STATUS_OK) {
+        if (count == form->count_max)
             return problem_set(parser->problem, "query_limit", parser->now.at, parser->now.length,
-                               "more than %u names", QUERY_NAMES_MAX);
-        items = parser_grow(parser, items, count, sizeof(*items));
+                               "more than %u %s", form->count_max, form->what);
+        items = parser_grow(parser, items, count, form->item_size);
         if (items == NULL)
             return parser_no_memory(parser);
-        status = parser_text(parser, "field name", &items[count]);
-        if (status != STATUS_OK)
-            return status;
-        count++;
-        if (!parser_at(parser, SYMBOL_COMMA))
+        status = form->parse(parser, items + count++ * form->item_size);
+        if (status != STATUS_OK || !parser_at(parser, form->separator))
             break;
         status = parser_advance(parser);
-        if (status != STATUS_OK)
-            return status;
     }
-    *out = (struct name_list){items, count};
-    return STATUS_OK;
+    *out = (struct item_list){items, count};
+    return status;
+}
+
+static enum status parse_name(struct parser *parser, void *item)
+{
+    return parser_text(parser, "field name", item);
+}
+
+enum status parser_names(struct parser *parser, struct name_list *out)
+{
+    static const struct list_form names = {parse_name, sizeof(struct slice), QUERY_NAMES_MAX,
+                                           "names", SYMBOL_COMMA};
+    struct item_list list = {0};
+    enum status status = parser_list(parser, &names, &list);
+
+    *out = (struct name_list){list.items, list.count};
+    return status;
 }
 
 enum status parser_names_in_brackets(struct parser *parser, struct name_list *out)

@@ -51,12 +51,28 @@ enum status parser_literal(struct parser *parser, bool instant, struct literal *
 enum status parser_count(struct parser *parser, uint64_t least, uint64_t *out) WARN_UNUSED;
 /* A duration with its unit. */
 enum status parser_duration(struct parser *parser, int64_t *out_ns) WARN_UNUSED;
-/* a, b, c -- and the same in brackets, which may be left out if `bare`. */
+/* a, b, c -- and the same in brackets. */
 enum status parser_names(struct parser *parser, struct name_list *out) WARN_UNUSED;
 enum status parser_names_in_brackets(struct parser *parser, struct name_list *out) WARN_UNUSED;
 
-/* Lists grow by doubling in the arena: `items` has room for a power of two. Gives the place of
- * a new item, or NULL. */
+/* A list such as a, b, c: what one item is, how many there may be, what stands between them. */
+struct list_form {
+    enum status (*parse)(struct parser *parser, void *item); /* `item` is zeroed memory */
+    size_t item_size;
+    uint32_t count_max;
+    const char *what; /* "keys": more than 256 keys */
+    enum symbol_kind separator;
+};
+struct item_list {
+    void *items; /* in the arena */
+    uint32_t count;
+};
+
+/* One item or more. */
+enum status parser_list(struct parser *parser, const struct list_form *form,
+                        struct item_list *out) WARN_UNUSED;
+/* Lists grow by doubling in the arena: `items` has room for a power of two. Gives the list with
+ * room for a new item, zeroed, or NULL. */
 void *parser_grow(struct parser *parser, void *items, uint32_t count, size_t item_size);
 
 /* grammar.c */

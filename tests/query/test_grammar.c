@@ -411,12 +411,40 @@ static void test_limits(void **unused)
     assert_int_equal(parse_repeated("* | math ", "-", 65, "a as b", &problem), STATUS_TOO_LARGE);
 }
 
+/* Lists take as many items as limits.h says, 256 and 64 pipes, and not one more. */
+static void test_list_limits(void **unused)
+{
+    static const struct {
+        const char *before, *piece, *behind, *message; /* the first item is in `before` */
+    } lists[] = {
+        {"* | fields a", ",a", "", "more than 256 names"},
+        {"* | sort by (a", ",a desc", ")", "more than 256 keys"},
+        {"* | rename a as b", ",a as b", "", "more than 256 names"},
+        {"* | stats by (a", ",a:5", ") count()", "more than 256 keys"},
+        {"* | stats count()", ",sum(a) as b", "", "more than 256 functions"},
+        {"* | math a as b", ",a + 1 as b", "", "more than 256 results"},
+        {"{a=b", ",a=~\"b\"", "}", "more than 256 labels"},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct query_problem problem = {0};
+
+        print_message("  %s\n", lists[i].before);
+        assert_int_equal(parse_repeated(lists[i].before, lists[i].piece, 255, lists[i].behind, &problem),
+                         STATUS_OK);
+        assert_int_equal(parse_repeated(lists[i].before, lists[i].piece, 256, lists[i].behind, &problem),
+                         STATUS_TOO_LARGE);
+        assert_string_equal(problem.message, lists[i].message);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),  cmocka_unit_test(test_examples),
         cmocka_unit_test(test_errors), cmocka_unit_test(test_line_of_error),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits), cmocka_unit_test(test_list_limits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,11 +2,13 @@
  *
  * This is done for every path. Fronts are remembered as they are, so that names are walked over by
  * the set only once; of the rest, slashes and bytes of ids become bits, among which whole segments
- * of id bytes are found. */
+ * of id bytes are found. Mostly that is not needed: a rest has the shape of one that began with the
+ * same bytes and was as long if it differs from it within ids only, and there by bytes of ids. */
 #include "collector/derive_shape.h"
 
 #include "base/byteorder.h"
 #include "collector/derive_private.h"
+#include "collector/formats/scan.h"
 
 #include <string.h>
 
@@ -31,6 +33,12 @@ static inline __m128i in_range(__m128i bytes, char first, char span)
     return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(span)), above);
 }
 
+static inline __m128i are_id_bytes(__m128i bytes)
+{
+    return _mm_or_si128(_mm_or_si128(in_range(bytes, '0', 9), in_range(bytes, 'a', 5)),
+                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+}
+
 static inline struct rest_bits find_bits(const char rest[SHAPE_REST_MAX])
 {
     struct rest_bits bits = {0, 0};
@@ -38,9 +46,7 @@ static inline struct rest_bits find_bits(const char rest[SHAPE_REST_MAX])
     for (size_t at = 0; at < SHAPE_IDS_MAX; at += 16) {
         const __m128i part = _mm_loadu_si128((const void *)(rest + at));
         const __m128i slashes = _mm_cmpeq_epi8(part, _mm_set1_epi8('/'));
-        const __m128i ids =
-            _mm_or_si128(_mm_or_si128(in_range(part, '0', 9), in_range(part, 'a', 5)),
-                         _mm_cmpeq_epi8(part, _mm_set1_epi8('-')));
+        const __m128i ids = are_id_bytes(part);
 
         bits.slashes |= (uint64_t)(unsigned)_mm_movemask_epi8(slashes) << at;
         bits.ids |= (uint64_t)(unsigned)_mm_movemask_epi8(ids) << at;
@@ -196,7 +202,7 @@ static inline size_t find_front(struct slice path, size_t *head_len)
     if (at == SHAPE_HEAD_MAX)
         return 0;
     *head_len = at + 1;
-    slash = slice_find_byte(slice_sub(path, at + 1, SHAPE_NAME_MAX + 1), '/');
+    slash = find_byte(slice_sub(path, at + 1, SHAPE_NAME_MAX + 1), '/');
     return slash == SIZE_MAX || slash == 0 || at + slash + 2 < FRONT_LEN_MIN ? 0 : at + slash + 2;
 }
 
@@ -287,14 +293,91 @@ static bool is_common(struct derive_shapes *shapes, uint32_t hash)
     return true;
 }
 
-/* The known shape of the path, which has been cut: `key` is whole. */
-static const struct derive_shape *find(struct derive_shapes *shapes,
-                                       const struct derive_rules *rules, struct slice path,
-                                       size_t front_len, const struct shape_key *key, uint32_t hash)
-{
-    uint32_t place = hash % (SHAPES_COUNT / SHAPE_WAYS);
-    struct derive_shape *ways = &shapes->shapes[(size_t)place * SHAPE_WAYS];
+/* ---- the likely shape ---- */
 
+enum { LIKELY_LEN_MIN = 8 }; /* of a rest: a word */
+
+/* Where the likely shape of a rest is noted: by its length, how it begins, and how it ends if not in
+ * an id, since names of pages stand there. */
+static inline uint16_t *likely_of(struct derive_shapes *shapes, struct slice rest)
+{
+    const char *end = rest.data + rest.len;
+    uint64_t tail = end[-1] > 'f' ? get_le64(end - 8) : (unsigned char)end[-2];
+
+    return &shapes->likely[mix(get_le64(rest.data) * FACTOR_1 + tail * FACTOR_2 +
+                               rest.len * FACTOR_3) %
+                           SHAPES_LIKELY];
+}
+
+#ifdef __SSE2__
+/* Which of sixteen bytes are those of the key, or of an id where the key has one. */
+static inline __m128i fit_key(__m128i text, __m128i key)
+{
+    const __m128i in_id = _mm_cmpeq_epi8(key, _mm_setzero_si128());
+
+    return _mm_or_si128(_mm_andnot_si128(in_id, _mm_cmpeq_epi8(text, key)),
+                        _mm_and_si128(in_id, are_id_bytes(text)));
+}
+
+/* The first and the last eight of `len` bytes, 8 to 16. */
+static inline __m128i load_ends(const char *bytes, size_t len)
+{
+    return _mm_set_epi64x((long long)get_le64(bytes + len - 8), (long long)get_le64(bytes));
+}
+
+/* Would key_rest() make this key of the rest? True only if so: the same segments are ids, since the
+ * bytes around them are the same. The rest is LIKELY_LEN_MIN long or longer. */
+static inline bool has_key(struct slice rest, const struct shape_key *key)
+{
+    __m128i fits;
+
+    if (rest.len != key->rest_len)
+        return false;
+    if (rest.len < 16) {
+        fits = fit_key(load_ends(rest.data, rest.len), load_ends(key->rest, rest.len));
+    } else {
+        size_t last = rest.len - 16;
+
+        fits = fit_key(load16(rest.data + last), load16(key->rest + last));
+        for (size_t at = 0; at < last; at += 16)
+            fits = _mm_and_si128(fits, fit_key(load16(rest.data + at), load16(key->rest + at)));
+    }
+    return _mm_movemask_epi8(fits) == 0xffff;
+}
+#else
+static bool has_key(struct slice rest, const struct shape_key *key)
+{
+    (void)rest;
+    (void)key;
+    return false; /* it is found in the usual way */
+}
+#endif
+
+/* Is this the shape of the path? `key` says of the front what a shape has of it. */
+static inline bool is_likely(const struct derive_shape *shape, const struct shape_key *key,
+                             struct slice rest)
+{
+    return shape->known && !shape->has_zero && shape->key.row == key->row &&
+           shape->key.found == key->found && shape->key.head == key->head &&
+           has_key(rest, &shape->key);
+}
+
+/* ---- look up ---- */
+
+/* The known shape of a path that is cut here; what its front is stands in `key`. Not part of its
+ * caller, which seldom comes here. */
+static __attribute__((noinline)) const struct derive_shape *
+cut_and_find(struct derive_shapes *shapes, const struct derive_rules *rules, struct slice path,
+             size_t front_len, struct shape_key *key)
+{
+    struct slice rest = slice_from(path, front_len);
+    struct derive_shape *ways;
+    uint32_t hash, place;
+
+    key_rest(key, rest);
+    hash = hash_of(key);
+    place = hash % (SHAPES_COUNT / SHAPE_WAYS);
+    ways = &shapes->shapes[(size_t)place * SHAPE_WAYS];
     for (uint8_t way = 0; way < SHAPE_WAYS; way++)
         if (is_same(&ways[way].key, key)) {
             shapes->last[place] = way;
@@ -304,9 +387,33 @@ static const struct derive_shape *find(struct derive_shapes *shapes,
         return NULL;
     shapes->last[place] = (uint8_t)((shapes->last[place] + 1) % SHAPE_WAYS);
     ways += shapes->last[place];
-    *ways = (struct derive_shape){.key = *key};
+    *ways = (struct derive_shape){.key = *key,
+                                  .has_zero = slice_find_byte(rest, '\0') != SIZE_MAX};
     derive_shape_learn(ways, rules, path, front_len);
     return ways->known ? ways : NULL;
+}
+
+/* The likely shape first. */
+static inline const struct derive_shape *find(struct derive_shapes *shapes,
+                                              const struct derive_rules *rules, struct slice path,
+                                              size_t front_len, struct shape_key *key)
+{
+    struct slice rest = slice_from(path, front_len);
+    const struct derive_shape *shape;
+    uint16_t *likely;
+
+    if (rest.len < LIKELY_LEN_MIN)
+        return cut_and_find(shapes, rules, path, front_len, key);
+    likely = likely_of(shapes, rest);
+    shape = &shapes->shapes[*likely];
+    if (is_likely(shape, key, rest)) {
+        shapes->last[*likely / SHAPE_WAYS] = *likely % SHAPE_WAYS;
+        return shape;
+    }
+    shape = cut_and_find(shapes, rules, path, front_len, key);
+    if (shape != NULL)
+        *likely = (uint16_t)(shape - shapes->shapes);
+    return shape;
 }
 
 /* A path without a front, or one with what is no name: all of it is the rest. */
@@ -314,40 +421,31 @@ static const struct derive_shape *find_plain(struct derive_shapes *shapes,
                                              const struct derive_rules *rules, struct slice path)
 {
     struct url_walk walk = url_set_begin(rules->set);
-    struct shape_key key = {.found = walk.found, .row = walk.row};
+    struct shape_key key;
 
     if (path.len == 0 || path.len > SHAPE_REST_MAX)
         return NULL;
-    key_rest(&key, path);
-    return find(shapes, rules, path, 0, &key, hash_of(&key));
+    key.found = walk.found;
+    key.head = 0;
+    key.row = walk.row;
+    return find(shapes, rules, path, 0, &key);
 }
 
-/* Both tables are seldom in the nearest cache: their lines are asked for as soon as it is known
- * which, and there is other work until they are looked at. */
 const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
                                               const struct derive_rules *rules, struct slice path,
                                               size_t *front_len)
 {
     size_t head_len = 0, len = find_front(path, &head_len);
-    struct slice bytes = slice_first(path, len), rest = slice_from(path, len);
+    struct slice bytes = slice_first(path, len);
     struct shape_front *front;
-    const struct derive_shape *ways;
     struct shape_key key;
-    uint32_t hash;
 
     *front_len = 0;
     if (len == 0)
         return find_plain(shapes, rules, path);
-    if (rest.len > SHAPE_REST_MAX)
+    if (path.len - len > SHAPE_REST_MAX)
         return NULL;
     front = &shapes->fronts[hash_of_front(bytes) % SHAPE_FRONTS];
-    __builtin_prefetch(front);
-    key_rest(&key, rest);
-    hash = hash_of(&key);
-    ways = &shapes->shapes[(size_t)(hash % (SHAPES_COUNT / SHAPE_WAYS)) * SHAPE_WAYS];
-    __builtin_prefetch(ways->key.rest);
-    __builtin_prefetch(&ways->key.holes);
-    __builtin_prefetch(&ways->known);
     if (front->len != len || !same_front(front->bytes, bytes.data, len)) {
         if (!is_name(slice_sub(bytes, head_len, len - 1 - head_len)))
             return find_plain(shapes, rules, path);
@@ -357,7 +455,7 @@ const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
     key.head = front->head;
     key.row = front->row;
     *front_len = len;
-    return find(shapes, rules, path, len, &key, hash);
+    return find(shapes, rules, path, len, &key);
 }
 
 void derive_shapes_forget(struct derive_shapes *shapes)

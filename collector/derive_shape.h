@@ -31,6 +31,7 @@ enum {
     SHAPE_WAYS = 2,       /* places that a shape can have */
     SHAPE_FRONTS = 1024,  /* 64 KB: names of the tenants that are active */
     SHAPES_SEEN = 1024,
+    SHAPES_LIKELY = 2048, /* beginnings and lengths of rests */
     SHAPE_SIGHTS = 8, /* before a shape is learned, which takes as long as some fifty paths */
 };
 
@@ -68,6 +69,7 @@ struct shape_key {
 struct derive_shape {
     struct shape_key key; /* zeros: an empty place */
     bool known;           /* else nothing can be said of the shape */
+    bool has_zero;        /* the rest has a byte that looks like one of an id in the key */
     uint8_t group_type, group_len;
     struct shape_answer answers[SHAPE_FIELDS];
     uint64_t matches; /* url_set_match() of the path */
@@ -88,6 +90,8 @@ struct derive_shapes {
     struct shape_sight {
         uint32_t hash, count;
     } seen[SHAPES_SEEN]; /* shapes that are not known */
+    /* The shape that the last rest with such a beginning and length had: compared before others. */
+    uint16_t likely[SHAPES_LIKELY];
 };
 
 struct derive_rules;

@@ -535,7 +535,8 @@ static size_t random_shaped(uint64_t *state, char *out)
                                         "a-name-that-is-longer-than-others-are"};
     static const char *const segments[] = {"#", "#", "#", "phone", "api", "receiver", "modules-2",
                                            "form_data", "apps", "a", "0123456789a", "12345",
-                                           "multimedia", "file", "odata", "uuid:0123", "%x", ""};
+                                           "multimedia", "file", "odata", "uuid:0123", "%x", "",
+                                           "receiver/$$p", "receiver/01p"};
     const char *head = heads[next_random(state) % COUNT_OF(heads)];
     size_t len = strlen(head), count = next_random(state) % 4;
 
@@ -547,6 +548,9 @@ static size_t random_shaped(uint64_t *state, char *out)
     }
     if (next_random(state) % 2 == 0)
         out[len++] = '/';
+    for (size_t i = 0; i < len; i++)
+        if (out[i] == '$') /* a zero, which stands for an id in keys of shapes */
+            out[i] = '\0';
     return len;
 }
 

@@ -16,12 +16,10 @@ enum {
 
 struct cli_reader {
     const struct cli *cli;
-    int argc, at; /* argv[at] is being read */
-    char **argv;
-    void *base;
+    struct cli_words words;
+    int at; /* this word is being read */
     struct option_seen seen;
-    struct text_list *arguments;
-    struct arena *arena;
+    struct cli_target *target;
 };
 
 static enum status usage_error(const struct cli *cli, struct error *err)
@@ -95,11 +93,11 @@ static enum status value_of(struct cli_reader *reader, const struct option *opti
         *out = slice_of(attached);
         return STATUS_OK;
     }
-    if (reader->at + 1 >= reader->argc)
+    if (reader->at + 1 >= reader->words.count)
         return error_set(err, STATUS_INVALID, "option %s needs a value%s%s",
-                         reader->argv[reader->at], option->value_name == NULL ? "" : ": ",
+                         reader->words.items[reader->at], option->value_name == NULL ? "" : ": ",
                          option->value_name == NULL ? "" : option->value_name);
-    *out = slice_of(reader->argv[++reader->at]);
+    *out = slice_of(reader->words.items[++reader->at]);
     return STATUS_OK;
 }
 
@@ -122,9 +120,13 @@ static enum status set_flag(struct cli_reader *reader, const struct option *opti
                             struct slice value, struct error *err)
 {
     struct option_seen none = {0};
-    enum status status = option_set(reader->cli->table, option, reader->base,
-                                    option_is_list(option->type) ? &reader->seen : &none, value,
-                                    reader->arena, err);
+    const struct option_target target = {
+        .table = reader->cli->table,
+        .base = reader->target->settings,
+        .seen = option_is_list(option->type) ? &reader->seen : &none,
+        .arena = reader->target->arena,
+    };
+    enum status status = option_set(&target, option, value, err);
 
     if (status == STATUS_INVALID)
         as_flag(err);
@@ -186,16 +188,18 @@ static enum status read_short(struct cli_reader *reader, const char *letters, st
 
 static enum status add_argument(struct cli_reader *reader, const char *word, struct error *err)
 {
-    if (reader->arguments->count >= reader->cli->argument_count_max)
+    struct text_list *arguments = &reader->target->arguments;
+
+    if (arguments->count >= reader->cli->argument_count_max)
         return error_set(err, STATUS_INVALID, "unexpected argument \"%.60s\"", word);
-    reader->arguments->items[reader->arguments->count++] = word;
+    arguments->items[arguments->count++] = word;
     return STATUS_OK;
 }
 
 /* One word; *flags becomes false behind "--". */
 static enum status read_word(struct cli_reader *reader, bool *flags, struct error *err)
 {
-    const char *word = reader->argv[reader->at];
+    const char *word = reader->words.items[reader->at];
 
     if (!*flags || word[0] != '-' || word[1] == '\0')
         return add_argument(reader, word, err);
@@ -217,20 +221,20 @@ static enum status read_word(struct cli_reader *reader, bool *flags, struct erro
     return read_long(reader, word + 2, err);
 }
 
-enum status cli_parse(const struct cli *cli, int argc, char **argv, void *base,
-                      struct text_list *arguments, struct arena *arena, struct error *err)
+enum status cli_parse(const struct cli *cli, struct cli_words words, struct cli_target *target,
+                      struct error *err)
 {
-    struct cli_reader reader = {.cli = cli, .argc = argc, .at = 1, .argv = argv, .base = base,
-                                .arguments = arguments, .arena = arena};
+    struct cli_reader reader = {.cli = cli, .words = words, .at = 1, .target = target};
+    size_t room = (size_t)words.count + 1;
     enum status status = STATUS_OK;
     bool flags = true;
 
-    *arguments = (struct text_list){.items = arena_new(arena, const char *, (size_t)argc + 1)};
-    if (arguments->items == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for %d arguments", argc);
-    for (; reader.at < argc && status == STATUS_OK; reader.at++)
+    target->arguments = (struct text_list){.items = arena_new(target->arena, const char *, room)};
+    if (target->arguments.items == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for %d arguments", words.count);
+    for (; reader.at < words.count && status == STATUS_OK; reader.at++)
         status = read_word(&reader, &flags, err);
-    if (status == STATUS_OK && arguments->count < cli->argument_count_min)
+    if (status == STATUS_OK && target->arguments.count < cli->argument_count_min)
         status = error_set(err, STATUS_INVALID, "missing argument: %s %s", cli->program,
                            cli->usage);
     return status == STATUS_INVALID ? usage_error(cli, err) : status;
@@ -238,29 +242,29 @@ enum status cli_parse(const struct cli *cli, int argc, char **argv, void *base,
 
 /* ---- with a file ---- */
 
-enum status cli_parse_with_config(const struct cli *cli, struct io *io, int argc, char **argv,
-                                  void *base, struct text_list *arguments, struct arena *arena,
-                                  struct error *err)
+enum status cli_parse_with_config(const struct cli *cli, struct io *io, struct cli_words words,
+                                  struct cli_target *target, struct error *err)
 {
     const struct option *row = option_find(cli->table, SLICE_LITERAL("config"));
+    void *base = target->settings;
     const char *path;
     bool named;
-    enum status status = option_presets(cli->table, base, arena, err);
+    enum status status = option_presets(cli->table, base, target->arena, err);
 
     assert(row != NULL && row->type == OPTION_TEXT);
     /* Twice: the flags say which file to read, and must then be set over what it says. */
     if (status == STATUS_OK)
-        status = cli_parse(cli, argc, argv, base, arguments, arena, err);
+        status = cli_parse(cli, words, target, err);
     if (status != STATUS_OK)
         return status;
     path = *(const char **)(void *)((char *)base + row->offset);
     named = path != NULL && (row->preset == NULL || strcmp(path, row->preset) != 0);
-    status = option_presets(cli->table, base, arena, err);
+    status = option_presets(cli->table, base, target->arena, err);
     if (status == STATUS_OK && path != NULL)
-        status = config_load(io, path, cli->table, base, arena, err);
+        status = config_load(io, path, cli->table, base, target->arena, err);
     if (status == STATUS_NOT_FOUND && !named)
         status = STATUS_OK;
-    return status == STATUS_OK ? cli_parse(cli, argc, argv, base, arguments, arena, err) : status;
+    return status == STATUS_OK ? cli_parse(cli, words, target, err) : status;
 }
 
 /* ---- help ---- */

@@ -21,22 +21,33 @@ struct cli {
     size_t argument_count_min, argument_count_max; /* what is no flag */
 };
 
-/* Read argv[1..] into the struct at `base`, which has its defaults or a file's values. A list that
- * is given on the command line replaces the one that was there.
- * Gives  OK       `arguments` (borrowed from argv, array in the arena) holds what is no flag
+/* What main() is given: items[0] is the program. */
+struct cli_words {
+    int count;
+    char **items;
+};
+
+/* Where what is read goes. */
+struct cli_target {
+    void *settings;             /* the struct of the table, with its defaults or a file's values */
+    struct arena *arena;        /* of texts and lists */
+    struct text_list arguments; /* result: what is no flag, borrowed from the words */
+};
+
+/* Read the words behind the first. A list that is given on the command line replaces the one that
+ * was there.
+ * Gives  OK
  *        END      --help or --version was asked for, and printed on stdout: exit 0
  *        INVALID  a bad command line; the sentence ends with a hint to --help: exit 2
  *        NO_MEMORY */
-enum status cli_parse(const struct cli *cli, int argc, char **argv, void *base,
-                      struct text_list *arguments, struct arena *arena,
+enum status cli_parse(const struct cli *cli, struct cli_words words, struct cli_target *target,
                       struct error *err) WARN_UNUSED;
 
 /* Defaults, then the file that --config names, then the flags, which win over the file. A file that
  * is only the default of --config may be absent. Gives what cli_parse() gives, or what config_load()
  * does. The table needs a row "config" of OPTION_TEXT with OPTION_CLI_ONLY. */
-enum status cli_parse_with_config(const struct cli *cli, struct io *io, int argc, char **argv,
-                                  void *base, struct text_list *arguments, struct arena *arena,
-                                  struct error *err) WARN_UNUSED;
+enum status cli_parse_with_config(const struct cli *cli, struct io *io, struct cli_words words,
+                                  struct cli_target *target, struct error *err) WARN_UNUSED;
 
 /* The text of --help. */
 enum status cli_help(const struct cli *cli, struct buf *out, struct error *err) WARN_UNUSED;

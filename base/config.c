@@ -117,43 +117,39 @@ static enum status read_mapping(struct config_reader *reader, const struct optio
                                 void *base, struct error *err);
 
 /* The current event is a scalar. */
-static enum status read_scalar(struct config_reader *reader, const struct option_table *table,
-                               const struct option *option, void *base, struct option_seen *seen,
-                               struct error *err)
+static enum status read_scalar(struct config_reader *reader, const struct option_target *target,
+                               const struct option *option, struct error *err)
 {
-    enum status status =
-        option_set(table, option, base, seen, scalar_of(reader), reader->arena, err);
+    enum status status = option_set(target, option, scalar_of(reader), err);
 
     return status == STATUS_OK ? STATUS_OK : here(reader, status, err);
 }
 
-static enum status read_item(struct config_reader *reader, const struct option_table *table,
-                             const struct option *option, void *base, struct option_seen *seen,
-                             struct error *err)
+static enum status read_item(struct config_reader *reader, const struct option_target *target,
+                             const struct option *option, struct error *err)
 {
     enum status status;
     void *item;
 
     if (option->type == OPTION_TEXT_LIST)
         return reader->event.type == YAML_SCALAR_EVENT
-                   ? read_scalar(reader, table, option, base, seen, err)
+                   ? read_scalar(reader, target, option, err)
                    : wrong_kind(reader, option, "a list of values", err);
     if (reader->event.type != YAML_MAPPING_START_EVENT)
         return wrong_kind(reader, option, "a list of sections", err);
-    status = option_add_table(option, base, reader->arena, &item, err);
+    status = option_add_table(option, target->base, reader->arena, &item, err);
     return status == STATUS_OK ? read_mapping(reader, option->table, item, err)
                                : here(reader, status, err);
 }
 
 /* The current event begins a sequence; afterwards it is the end of that sequence. */
-static enum status read_sequence(struct config_reader *reader, const struct option_table *table,
-                                 const struct option *option, void *base, struct option_seen *seen,
-                                 struct error *err)
+static enum status read_sequence(struct config_reader *reader, const struct option_target *target,
+                                 const struct option *option, struct error *err)
 {
     enum status status = next(reader, err);
 
     while (status == STATUS_OK && reader->event.type != YAML_SEQUENCE_END_EVENT) {
-        status = read_item(reader, table, option, base, seen, err);
+        status = read_item(reader, target, option, err);
         if (status == STATUS_OK)
             status = next(reader, err);
     }
@@ -198,55 +194,54 @@ static void clear_list(const struct option *option, void *base)
 }
 
 /* A list: a sequence, one value that stands for a list of one, or nothing. */
-static enum status read_list(struct config_reader *reader, const struct option_table *table,
-                             const struct option *option, void *base, struct option_seen *seen,
-                             struct error *err)
+static enum status read_list(struct config_reader *reader, const struct option_target *target,
+                             const struct option *option, struct error *err)
 {
     yaml_event_type_t type = reader->event.type;
 
-    clear_list(option, base);
-    (void)option_mark(table, option, seen);
+    clear_list(option, target->base);
+    (void)option_mark(target->table, option, target->seen);
     if (type == YAML_SCALAR_EVENT && is_null(reader))
         return STATUS_OK;
     if (option->type == OPTION_TEXT_MAP)
-        return type == YAML_MAPPING_START_EVENT ? read_text_map(reader, option, base, err)
+        return type == YAML_MAPPING_START_EVENT ? read_text_map(reader, option, target->base, err)
                                                 : wrong_kind(reader, option, "key: value lines", err);
     if (type == YAML_SEQUENCE_START_EVENT)
-        return read_sequence(reader, table, option, base, seen, err);
+        return read_sequence(reader, target, option, err);
     if (type == YAML_SCALAR_EVENT && option->type == OPTION_TEXT_LIST)
-        return read_scalar(reader, table, option, base, seen, err);
+        return read_scalar(reader, target, option, err);
     return wrong_kind(reader, option, "a list", err);
 }
 
-static enum status read_value(struct config_reader *reader, const struct option_table *table,
-                              const struct option *option, void *base, struct option_seen *seen,
-                              struct error *err)
+static enum status read_value(struct config_reader *reader, const struct option_target *target,
+                              const struct option *option, struct error *err)
 {
     switch (option->type) {
     case OPTION_TEXT_LIST:
     case OPTION_TEXT_MAP:
     case OPTION_TABLES:
-        return read_list(reader, table, option, base, seen, err);
+        return read_list(reader, target, option, err);
     case OPTION_TABLE:
-        (void)option_mark(table, option, seen);
+        (void)option_mark(target->table, option, target->seen);
         if (reader->event.type == YAML_SCALAR_EVENT && is_null(reader))
             return STATUS_OK;
         if (reader->event.type != YAML_MAPPING_START_EVENT)
             return wrong_kind(reader, option, "a section of keys", err);
-        return read_mapping(reader, option->table, (char *)base + option->offset, err);
+        return read_mapping(reader, option->table, (char *)target->base + option->offset, err);
     default:
         if (reader->event.type != YAML_SCALAR_EVENT)
             return wrong_kind(reader, option, "one value", err);
-        return read_scalar(reader, table, option, base, seen, err);
+        return read_scalar(reader, target, option, err);
     }
 }
 
 /* The current event is the key; afterwards it is the last one of the value. */
-static enum status read_pair(struct config_reader *reader, const struct option_table *table,
-                             void *base, struct option_seen *seen, struct error *err)
+static enum status read_pair(struct config_reader *reader, const struct option_target *target,
+                             struct error *err)
 {
+    const struct option_table *table = target->table;
     const struct option *option;
-    struct option_seen before = *seen;
+    struct option_seen before = *target->seen;
     enum status status;
 
     if (reader->event.type != YAML_SCALAR_EVENT)
@@ -258,7 +253,7 @@ static enum status read_pair(struct config_reader *reader, const struct option_t
         return here(reader, error_set(err, STATUS_INVALID, "key \"%s\" is given twice",
                                       option->name), err);
     status = next(reader, err);
-    return status == STATUS_OK ? read_value(reader, table, option, base, seen, err) : status;
+    return status == STATUS_OK ? read_value(reader, target, option, err) : status;
 }
 
 static void set_line(const struct config_reader *reader, const struct option_table *table,
@@ -275,6 +270,7 @@ static enum status read_mapping(struct config_reader *reader, const struct optio
                                 void *base, struct error *err)
 {
     struct option_seen seen = {0};
+    const struct option_target target = {table, base, &seen, reader->arena};
     yaml_mark_t start = reader->event.start_mark;
     enum status status;
 
@@ -284,7 +280,7 @@ static enum status read_mapping(struct config_reader *reader, const struct optio
     set_line(reader, table, base);
     status = next(reader, err);
     while (status == STATUS_OK && reader->event.type != YAML_MAPPING_END_EVENT) {
-        status = read_pair(reader, table, base, &seen, err);
+        status = read_pair(reader, &target, err);
         if (status == STATUS_OK)
             status = next(reader, err);
     }

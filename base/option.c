@@ -374,18 +374,17 @@ static enum status set_any(const struct option *option, void *base, struct slice
     }
 }
 
-enum status option_set(const struct option_table *table, const struct option *option, void *base,
-                       struct option_seen *seen, struct slice text, struct arena *arena,
-                       struct error *err)
+enum status option_set(const struct option_target *target, const struct option *option,
+                       struct slice text, struct error *err)
 {
-    bool first = option_mark(table, option, seen);
+    bool first = option_mark(target->table, option, target->seen);
     enum status status;
 
     if (!first && !option_is_list(option->type))
         return error_set(err, STATUS_INVALID, "%s is given twice", option->name);
     if (first && option_is_list(option->type))
-        memset(field_of(option, base), 0, list_size(option->type));
-    status = set_any(option, base, text, arena, err);
+        memset(field_of(option, target->base), 0, list_size(option->type));
+    status = set_any(option, target->base, text, target->arena, err);
     if (status == STATUS_INVALID && (option->flags & OPTION_SECRET))
         error_context(err, "%s", option->name);
     else if (status == STATUS_INVALID && option->type != OPTION_TABLES)
@@ -400,6 +399,7 @@ enum status option_presets(const struct option_table *table, void *base, struct 
                            struct error *err)
 {
     struct option_seen seen = {0};
+    const struct option_target target = {table, base, &seen, arena};
 
     assert(table->count <= OPTION_ROWS_MAX);
     memset(base, 0, table->size);
@@ -410,7 +410,7 @@ enum status option_presets(const struct option_table *table, void *base, struct 
         if (option->type == OPTION_TABLE)
             status = option_presets(option->table, field_of(option, base), arena, err);
         else if (option->preset != NULL)
-            status = option_set(table, option, base, &seen, slice_of(option->preset), arena, err);
+            status = option_set(&target, option, slice_of(option->preset), err);
         if (status == STATUS_INVALID) {
             (void)fprintf(stderr, "bug: default of %s: %s\n", option->name,
                           err == NULL ? "invalid" : err->message);
@@ -455,6 +455,7 @@ enum status option_set_pairs(const struct option_table *table, void *base, struc
                              struct arena *arena, struct error *err)
 {
     struct option_seen seen = {0};
+    const struct option_target target = {table, base, &seen, arena};
     struct slice rest = text;
 
     do {
@@ -470,7 +471,7 @@ enum status option_set_pairs(const struct option_table *table, void *base, struc
             return option_unknown(table, slice_first(rest, key_len), err);
         rest = slice_from(rest, key_len + 1);
         len = value_len(table, rest);
-        status = option_set(table, option, base, &seen, slice_first(rest, len), arena, err);
+        status = option_set(&target, option, slice_first(rest, len), err);
         if (status != STATUS_OK)
             return status;
         rest = slice_from(rest, len + 1);

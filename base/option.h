@@ -123,12 +123,19 @@ const struct option *option_find(const struct option_table *table, struct slice 
 enum status option_unknown(const struct option_table *table, struct slice name,
                            struct error *err) WARN_UNUSED;
 
+/* A struct that is being filled. */
+struct option_target {
+    const struct option_table *table;
+    void *base; /* the struct */
+    struct option_seen *seen;
+    struct arena *arena;
+};
+
 /* Check `text` and store it. The first value of a list in one `seen` replaces what was there, the
  * next ones are appended; a second value of anything else is an error. OPTION_TABLES takes a
  * key=value list: option_set_pairs(). */
-enum status option_set(const struct option_table *table, const struct option *option, void *base,
-                       struct option_seen *seen, struct slice text, struct arena *arena,
-                       struct error *err) WARN_UNUSED;
+enum status option_set(const struct option_target *target, const struct option *option,
+                       struct slice text, struct error *err) WARN_UNUSED;
 
 /* Add one struct, with its defaults, to the list of an OPTION_TABLES row. */
 enum status option_add_table(const struct option *option, void *base, struct arena *arena,

@@ -255,7 +255,7 @@ static enum status finish(struct collector_config *config, struct arena *arena, 
     return status == STATUS_OK ? make_overrides(config, arena, err) : status;
 }
 
-enum status collector_config_load(struct io *io, int argc, char **argv, const char *version,
+enum status collector_config_load(struct io *io, struct cli_words words, const char *version,
                                   struct collector_config *out, struct arena *arena,
                                   struct error *err)
 {
@@ -267,9 +267,8 @@ enum status collector_config_load(struct io *io, int argc, char **argv, const ch
         .version = version,
         .table = &collector_options,
     };
-    struct text_list arguments;
-    enum status status =
-        cli_parse_with_config(&cli, io, argc, argv, out, &arguments, arena, err);
+    struct cli_target target = {.settings = out, .arena = arena};
+    enum status status = cli_parse_with_config(&cli, io, words, &target, err);
 
     return status == STATUS_OK ? finish(out, arena, err) : status;
 }

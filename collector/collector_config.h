@@ -44,7 +44,7 @@ struct collector_config {
 
 /* Read flags, and the file that --config names. Texts and lists live in `arena`.
  * Gives OK, END (--help or --version was printed), or INVALID and others with a sentence. */
-enum status collector_config_load(struct io *io, int argc, char **argv, const char *version,
+enum status collector_config_load(struct io *io, struct cli_words words, const char *version,
                                   struct collector_config *out, struct arena *arena,
                                   struct error *err) WARN_UNUSED;
 /* The same checks for a file alone: `dendro config check`. */

@@ -257,8 +257,8 @@ int main(int argc, char **argv)
     bound_allocator();
     (void)umask(027);
     diag_init("dendro-collector", DIAG_INFO);
-    status = collector_config_load(io_system(), argc, argv, DENDRO_VERSION, &program.config, &arena,
-                                   &err);
+    status = collector_config_load(io_system(), (struct cli_words){argc, argv}, DENDRO_VERSION,
+                                   &program.config, &arena, &err);
     if (status == STATUS_OK)
         status = check_rules(&program.config, &err);
     if (status == STATUS_OK)

@@ -207,7 +207,8 @@ int main(int argc, char **argv)
     enum status status;
 
     diag_init("dendro-shipper", DIAG_INFO);
-    status = shipper_options_read(io_system(), argc, argv, &arena, &options, &err);
+    status = shipper_options_read(io_system(), (struct cli_words){argc, argv}, &arena, &options,
+                                  &err);
     if (status == STATUS_OK && !options.check) {
         status = options.command == COMMAND_RUN ? run(io_system(), &options.settings, &err)
                                                 : ask(&options, &err);

@@ -283,15 +283,14 @@ static enum status take_command(struct shipper_options *out, const struct text_l
     return STATUS_OK;
 }
 
-enum status shipper_options_read(struct io *io, int argc, char **argv, struct arena *arena,
+enum status shipper_options_read(struct io *io, struct cli_words words, struct arena *arena,
                                  struct shipper_options *out, struct error *err)
 {
-    struct text_list arguments = {NULL, 0};
-    enum status status;
+    struct cli_target target = {.settings = out, .arena = arena};
+    enum status status = cli_parse_with_config(&cli, io, words, &target, err);
 
-    status = cli_parse_with_config(&cli, io, argc, argv, out, &arguments, arena, err);
     if (status == STATUS_OK)
-        status = take_command(out, &arguments, err);
+        status = take_command(out, &target.arguments, err);
     if (status == STATUS_OK && out->command == COMMAND_RUN)
         status = shipper_settings_finish(&out->settings, arena, err);
     return status;

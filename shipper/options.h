@@ -20,7 +20,7 @@ struct shipper_options {
 
 /* Defaults, file, flags; then everything is checked. All texts live in `arena`.
  * END: --help or --version was printed. INVALID: exit status 2. */
-enum status shipper_options_read(struct io *io, int argc, char **argv, struct arena *arena,
+enum status shipper_options_read(struct io *io, struct cli_words words, struct arena *arena,
                                  struct shipper_options *out, struct error *err) WARN_UNUSED;
 
 /* Defaults only, for tests. */

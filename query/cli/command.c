@@ -1,7 +1,6 @@
 /* query/cli/command.c -- the table of commands, common options and the user's client.yaml. */
 #include "query/cli/command.h"
 
-#include "base/cli.h"
 #include "base/config.h"
 #include "base/io.h"
 #include "base/units.h"
@@ -16,6 +15,8 @@
 #ifndef DENDRO_BUILD
 #define DENDRO_BUILD "unknown"
 #endif
+
+enum { COMMAND_ARENA_SIZE_MAX = 64 << 20 };
 
 #define SERVER_DEFAULT "http://127.0.0.1:7600"
 
@@ -119,16 +120,8 @@ static enum status check_range(const struct client_options *client, struct error
     return status;
 }
 
-static bool fail(const struct error *err, int *exit_code)
-{
-    command_say("%s", err->message);
-    *exit_code = DENDRO_ERROR;
-    return false;
-}
-
 static enum status parse(const struct command_line *line, const struct option_table *table,
-                         int argc, char **argv, void *settings, struct text_list *arguments,
-                         struct arena *arena, struct error *err)
+                         struct cli_words words, struct cli_target *target, struct error *err)
 {
     const struct cli cli = {.program = line->program,
                             .usage = line->usage,
@@ -138,16 +131,16 @@ static enum status parse(const struct command_line *line, const struct option_ta
                             .table = table,
                             .argument_count_min = line->argument_count_min,
                             .argument_count_max = line->argument_count_max};
-    struct client_options *client = settings;
+    struct client_options *client = target->settings;
     const char *server = NULL;
-    enum status status = option_presets(table, settings, arena, err);
+    enum status status = option_presets(table, client, target->arena, err);
 
     if (status == STATUS_OK && !line->offline) {
-        status = load_client_file(client, arena, err);
+        status = load_client_file(client, target->arena, err);
         server = client->server;
     }
     if (status == STATUS_OK)
-        status = cli_parse(&cli, argc, argv, settings, arguments, arena, err);
+        status = cli_parse(&cli, words, target, err);
     if (status == STATUS_OK) {
         client->server_named = client->server != server;
         if (client->server == NULL)
@@ -157,16 +150,14 @@ static enum status parse(const struct command_line *line, const struct option_ta
     return status;
 }
 
-bool command_parse(const struct command_line *line, int argc, char **argv, void *settings,
-                   struct text_list *arguments, struct arena *arena, int *exit_code)
+/* The options of the command, then those that all have. */
+static enum status read_line(const struct command_line *line, struct cli_words words,
+                             struct cli_target *target, struct error *err)
 {
     struct option rows[OPTION_ROWS_MAX];
-    struct option_table table = {rows, 0, line->settings_size};
-    struct error err = {0};
-    enum status status;
+    struct option_table table = {rows, line->row_count, line->settings_size};
 
     memcpy(rows, line->rows, line->row_count * sizeof(rows[0]));
-    table.count = line->row_count;
     for (size_t i = 0; i < COUNT_OF(common_rows); i++) {
         struct option row = common_rows[i];
 
@@ -174,11 +165,10 @@ bool command_parse(const struct command_line *line, int argc, char **argv, void 
         if (!line->offline || row.type != OPTION_GROUP)
             rows[table.count++] = row;
     }
-    status = parse(line, &table, argc, argv, settings, arguments, arena, &err);
-    if (status == STATUS_OK)
-        return true;
-    *exit_code = DENDRO_FOUND;
-    return status == STATUS_END ? false : fail(&err, exit_code);
+    target->settings = arena_alloc(target->arena, line->settings_size, _Alignof(max_align_t), 1);
+    if (target->settings == NULL || (line->rewrite != NULL && !line->rewrite(line, &words, target->arena)))
+        return error_set(err, STATUS_NO_MEMORY, "no memory for the command line");
+    return parse(line, &table, words, target, err);
 }
 
 void command_say(const char *format, ...)
@@ -194,6 +184,24 @@ void command_say(const char *format, ...)
 }
 
 /* ---- the program ---- */
+
+static int run_command(const struct command *command, struct cli_words words)
+{
+    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
+    struct cli_target target = {.arena = &arena};
+    struct error err = {0};
+    enum status status = read_line(command->line, words, &target, &err);
+    int exit_code = DENDRO_FOUND;
+
+    if (status == STATUS_OK) {
+        exit_code = command->run(&target);
+    } else if (status != STATUS_END) { /* END: help was printed */
+        command_say("%s", err.message);
+        exit_code = DENDRO_ERROR;
+    }
+    arena_release(&arena);
+    return exit_code;
+}
 
 static void print_help(void)
 {
@@ -240,6 +248,6 @@ int dendro_main(int argc, char **argv)
     }
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         if (strcmp(argv[1], commands[i]->name) == 0)
-            return commands[i]->run(argc - 1, argv + 1);
+            return run_command(commands[i], (struct cli_words){argc - 1, argv + 1});
     return unknown_command(argv[1]);
 }

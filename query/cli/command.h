@@ -3,14 +3,18 @@
 #ifndef DENDRO_QUERY_CLI_COMMAND_H
 #define DENDRO_QUERY_CLI_COMMAND_H
 
-#include "base/arena.h"
-#include "base/option.h"
+#include "base/cli.h"
 #include "query/cli/exit_code.h"
+
+struct command_line;
 
 struct command {
     const char *name;
-    const char *summary;               /* one line of `dendro --help` */
-    int (*run)(int argc, char **argv); /* argv[0] is the command's name; gives the exit code */
+    const char *summary; /* one line of `dendro --help` */
+    const struct command_line *line;
+    /* `call` is what was typed: settings, which begin with struct client_options, arguments, and an
+     * arena that lives as long as the command. Gives the exit code. */
+    int (*run)(struct cli_target *call);
 };
 
 extern const struct command patterns_command, grep_command, query_command, tail_command, status_command,
@@ -22,7 +26,7 @@ int dendro_main(int argc, char **argv);
 /* What all commands that ask a server have; the first member of their settings. From the flags, or
  * else from ~/.config/dendro/client.yaml. */
 struct client_options {
-    const char *server;     /* URL; never NULL after command_parse() */
+    const char *server;     /* URL; never NULL in a call */
     const char *geo;        /* "in,us"; NULL: that of the server */
     const char *token_file; /* NULL: no token */
     const char *tz;         /* IANA name; NULL: UTC */
@@ -42,14 +46,9 @@ struct command_line {
     size_t argument_count_min, argument_count_max;
     bool offline; /* asks no server: common options are taken, so that an alias serves all commands, but
                      not shown, and client.yaml is not read */
+    /* Says what the rows cannot with words that they can read. May be NULL. False: no memory. */
+    bool (*rewrite)(const struct command_line *line, struct cli_words *words, struct arena *arena);
 };
-
-enum { COMMAND_ARENA_SIZE_MAX = 64 << 20 };
-
-/* Read the command line into `settings`. True: go on. False: end with *exit_code (help was printed,
- * or a mistake reported). */
-bool command_parse(const struct command_line *line, int argc, char **argv, void *settings,
-                   struct text_list *arguments, struct arena *arena, int *exit_code);
 
 /* "dendro: " and a sentence on stderr. */
 void command_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

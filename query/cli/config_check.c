@@ -157,17 +157,9 @@ static int check_all(const struct text_list *arguments)
     return exit_code;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct config_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
-
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = check_all(&arguments);
-    arena_release(&arena);
-    return exit_code;
+    return check_all(&call->arguments);
 }
 
-const struct command config_command = {"config", "check settings of collector or shipper", run};
+const struct command config_command = {"config", "check settings of collector or shipper", &line, run};

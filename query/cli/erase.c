@@ -299,17 +299,11 @@ static int erase(const struct erase_settings *settings)
     return number == 0 ? DENDRO_ERROR : wait_for(settings, number);
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct erase_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
+    const struct erase_settings *settings = call->settings;
 
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = settings.list ? show_list(&settings) : erase(&settings);
-    arena_release(&arena);
-    return exit_code;
+    return settings->list ? show_list(settings) : erase(settings);
 }
 
-const struct command erase_command = {"erase", "erase rows for good, with a receipt", run};
+const struct command erase_command = {"erase", "erase rows for good, with a receipt", &line, run};

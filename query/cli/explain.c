@@ -56,26 +56,21 @@ static int show(const struct explain_settings *settings, struct slice body)
     return exit_code;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
+    const struct explain_settings *settings = call->settings;
     struct buf body = buf_empty(EXPLAIN_SIZE_MAX);
-    struct explain_settings settings;
-    struct text_list arguments;
     struct request request;
     int exit_code = DENDRO_ERROR;
 
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code)) {
-        request_init(&request, &settings.client, "/dendro/v1/explain");
-        request.text = slice_of(arguments.items[0]);
-        request_add(&request, "query", request.text);
-        exit_code = request_fetch(&request, &body) == STATUS_OK ? show(&settings, buf_slice(&body))
-                                                                : DENDRO_ERROR;
-        request_release(&request);
-    }
+    request_init(&request, &settings->client, "/dendro/v1/explain");
+    request.text = slice_of(call->arguments.items[0]);
+    request_add(&request, "query", request.text);
+    if (request_fetch(&request, &body) == STATUS_OK)
+        exit_code = show(settings, buf_slice(&body));
+    request_release(&request);
     buf_release(&body);
-    arena_release(&arena);
     return exit_code;
 }
 
-const struct command explain_command = {"explain", "the plan of a query", run};
+const struct command explain_command = {"explain", "the plan of a query", &line, run};

@@ -62,17 +62,9 @@ static int ask(const struct fields_settings *settings, const char *query)
     return exit_code;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct fields_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
-
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = ask(&settings, arguments.count > 0 ? arguments.items[0] : "*");
-    arena_release(&arena);
-    return exit_code;
+    return ask(call->settings, call->arguments.count > 0 ? call->arguments.items[0] : "*");
 }
 
-const struct command fields_command = {"fields", "which fields, or the values of one", run};
+const struct command fields_command = {"fields", "which fields, or the values of one", &line, run};

@@ -236,6 +236,7 @@ static const struct command_line line = {
     .row_count = COUNT_OF(rows),
     .settings_size = sizeof(struct grep_settings),
     .argument_count_max = 1u << 20,
+    .rewrite = grep_args,
 };
 
 /* ---- patterns ---- */
@@ -435,20 +436,9 @@ static int run_mode(struct grep_settings *settings, struct text_list *arguments,
     return check_server_mode(settings) ? grep_server(settings, &pattern) : DENDRO_ERROR;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct grep_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
-    char **words = grep_args(rows, COUNT_OF(rows), &argc, argv, &arena);
-
-    if (words == NULL)
-        command_say("no memory for the command line");
-    else if (command_parse(&line, argc, words, &settings, &arguments, &arena, &exit_code))
-        exit_code = run_mode(&settings, &arguments, &arena);
-    arena_release(&arena);
-    return exit_code;
+    return run_mode(call->settings, &call->arguments, call->arena);
 }
 
-const struct command grep_command = {"grep", "search lines, as grep does", run};
+const struct command grep_command = {"grep", "search lines, as grep does", &line, run};

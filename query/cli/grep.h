@@ -23,9 +23,8 @@ struct grep_settings {
 };
 
 /* Rewrite what an option table cannot say: -5 as -C 5, a bare --color as --color=auto. The result
- * is in the arena; *argc is set. NULL: no memory. */
-char **grep_args(const struct option *rows, size_t row_count, int *argc, char **argv,
-                 struct arena *arena);
+ * is in the arena. False: no memory. */
+bool grep_args(const struct command_line *line, struct cli_words *words, struct arena *arena);
 
 /* Search what the collector keeps. Gives the exit code. */
 int grep_server(const struct grep_settings *settings, const struct grep_pattern *pattern);

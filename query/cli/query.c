@@ -287,17 +287,9 @@ int query_answer(const struct query_settings *settings, const char *query)
     return exit_code;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct query_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
-
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = query_answer(&settings, arguments.items[0]);
-    arena_release(&arena);
-    return exit_code;
+    return query_answer(call->settings, call->arguments.items[0]);
 }
 
-const struct command query_command = {"query", "run a query of the native language", run};
+const struct command query_command = {"query", "run a query of the native language", &line, run};

@@ -316,17 +316,9 @@ static int ask(const struct status_settings *settings)
     return exit_code;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct status_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
-
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = ask(&settings);
-    arena_release(&arena);
-    return exit_code;
+    return ask(call->settings);
 }
 
-const struct command status_command = {"status", "the collector, its shippers and sources", run};
+const struct command status_command = {"status", "the collector, its shippers and sources", &line, run};

@@ -195,17 +195,9 @@ static int run_words(const struct store_settings *settings, const struct text_li
     return DENDRO_ERROR;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct store_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
-
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = run_words(&settings, &arguments);
-    arena_release(&arena);
-    return exit_code;
+    return run_words(call->settings, &call->arguments);
 }
 
-const struct command store_command = {"store", "inspect a store, copy it, restore it", run};
+const struct command store_command = {"store", "inspect a store, copy it, restore it", &line, run};

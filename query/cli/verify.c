@@ -101,17 +101,9 @@ static int verify(const char *named)
     return fflush(stdout) != 0 ? DENDRO_ERROR : problems > 0 ? DENDRO_NOT_FOUND : DENDRO_FOUND;
 }
 
-static int run(int argc, char **argv)
+static int run(struct cli_target *call)
 {
-    struct arena arena = arena_empty(COMMAND_ARENA_SIZE_MAX);
-    struct verify_settings settings;
-    struct text_list arguments;
-    int exit_code = DENDRO_ERROR;
-
-    if (command_parse(&line, argc, argv, &settings, &arguments, &arena, &exit_code))
-        exit_code = verify(arguments.items[0]);
-    arena_release(&arena);
-    return exit_code;
+    return verify(call->arguments.items[0]);
 }
 
-const struct command verify_command = {"verify", "check a data directory offline", run};
+const struct command verify_command = {"verify", "check a data directory offline", &line, run};

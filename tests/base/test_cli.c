@@ -23,13 +23,13 @@ static const struct cli cli = {
     .argument_count_max = 2,
 };
 
-static int count_words(const char *const *words)
+static struct cli_words words_of(const char *const *items)
 {
     int count = 0;
 
-    while (count < WORDS_MAX && words[count] != NULL)
+    while (items[count] != NULL)
         count++;
-    return count;
+    return (struct cli_words){count, (char **)(uintptr_t)items};
 }
 
 static const struct mistake_case {
@@ -60,13 +60,12 @@ static void test_mistakes(void **unused)
     for (size_t i = 0; i < COUNT_OF(mistake_cases); i++) {
         const struct mistake_case *c = &mistake_cases[i];
         struct arena arena = arena_empty(1 << 20);
-        struct text_list arguments;
         struct settings got;
+        struct cli_target target = {.settings = &got, .arena = &arena};
         struct error err = {0};
 
         assert_int_equal(option_presets(&settings_table, &got, &arena, &err), STATUS_OK);
-        assert_int_equal(cli_parse(&cli, count_words(c->words), (char **)(uintptr_t)c->words, &got,
-                                   &arguments, &arena, &err), STATUS_INVALID);
+        assert_int_equal(cli_parse(&cli, words_of(c->words), &target, &err), STATUS_INVALID);
         assert_string_equal(err.message, c->message);
         arena_release(&arena);
     }
@@ -79,14 +78,13 @@ static void test_all_forms(void **unused)
         "--tag", "x", "--tag=", "--label=a=b=c", "--cache", "1", "--cache=2", "--", "-dir", NULL};
     const struct source *source;
     struct arena arena = arena_empty(1 << 20);
-    struct text_list arguments;
     struct settings got;
+    struct cli_target target = {.settings = &got, .arena = &arena};
     struct error err = {0};
 
     (void)unused;
     assert_int_equal(option_presets(&settings_table, &got, &arena, &err), STATUS_OK);
-    assert_int_equal(cli_parse(&cli, COUNT_OF(words) - 1, (char **)(uintptr_t)words, &got,
-                               &arguments, &arena, &err), STATUS_OK);
+    assert_int_equal(cli_parse(&cli, words_of(words), &target, &err), STATUS_OK);
     assert_true(got.verbose && !got.color);
     assert_int_equal(got.mode, MODE_FAST);
     assert_string_equal(got.listen.host, "");
@@ -101,8 +99,8 @@ static void test_all_forms(void **unused)
     assert_string_equal(source->role, "web");
     assert_string_equal(source->format, "auto");
     assert_string_equal(source->path, "/{a,b}"); /* "b}" is no key: the comma belongs to the value */
-    assert_int_equal(arguments.count, 1);
-    assert_string_equal(arguments.items[0], "-dir");
+    assert_int_equal(target.arguments.count, 1);
+    assert_string_equal(target.arguments.items[0], "-dir");
     arena_release(&arena);
 }
 
@@ -114,22 +112,22 @@ static void test_flags_win_over_the_file(void **unused)
     struct sim_io *sim = sim_io_new(1);
     struct io *io = sim_io_table(sim);
     struct arena arena = arena_empty(1 << 20);
-    struct text_list arguments;
     struct settings got;
+    struct cli_target target = {.settings = &got, .arena = &arena};
     struct error err = {0};
 
     (void)unused;
     assert_int_equal(io_replace_file(io, "a.yaml", slice_of("tag: [f, g]\nmode: fast\n"), NULL), STATUS_OK);
-    assert_int_equal(cli_parse_with_config(&cli, io, 6, (char **)(uintptr_t)named, &got, &arguments,
-                                           &arena, &err), STATUS_OK);
+    assert_int_equal(cli_parse_with_config(&cli, io, words_of(named), &target, &err),
+                     STATUS_OK);
     assert_int_equal(got.mode, MODE_FAST);
     assert_int_equal(got.tags.count, 1);
     assert_string_equal(got.tags.items[0], "cli");
-    assert_string_equal(arguments.items[0], "-");
-    assert_int_equal(cli_parse_with_config(&cli, io, 4, (char **)(uintptr_t)absent, &got, &arguments,
-                                           &arena, &err), STATUS_NOT_FOUND);
-    assert_int_equal(cli_parse_with_config(&cli, io, 2, (char **)(uintptr_t)preset, &got, &arguments,
-                                           &arena, &err), STATUS_OK);
+    assert_string_equal(target.arguments.items[0], "-");
+    assert_int_equal(cli_parse_with_config(&cli, io, words_of(absent), &target, &err),
+                     STATUS_NOT_FOUND);
+    assert_int_equal(cli_parse_with_config(&cli, io, words_of(preset), &target, &err),
+                     STATUS_OK);
     assert_int_equal(got.mode, MODE_SAFE);
     arena_release(&arena);
     sim_io_free(sim);

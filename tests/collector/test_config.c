@@ -79,7 +79,8 @@ static void test_flags_and_overrides(void **unused)
     temp_dir_make(&dir);
     temp_dir_join(&dir, "c.yaml", path, sizeof(path));
     temp_dir_put(&dir, "c.yaml", yaml, strlen(yaml));
-    assert_int_equal(collector_config_load(io_system(), 5, argv, "0", &config, &arena, &err),
+    assert_int_equal(collector_config_load(io_system(), (struct cli_words){5, argv}, "0", &config,
+                                           &arena, &err),
                      STATUS_OK);
     assert_int_equal(config.retention_ns, 12 * 3600 * 1000000000LL);
     assert_int_equal(config.wire.port, 7601);

@@ -59,14 +59,13 @@ static void test_settings(void **unused)
         char *flags[] = {
             "dendro-shipper", "--geo", "g", "--source", (char *)(uintptr_t)c->source, NULL};
         char *file[] = {"dendro-shipper", "--config", CONFIG, NULL};
+        struct cli_words words = {c->source != NULL ? 5 : 3, c->source != NULL ? flags : file};
 
         print_message("  %s\n", c->name);
         if (c->config != NULL)
             assert_int_equal(io_replace_file(sim_io_table(sim), CONFIG, slice_of(c->config), &err),
                              STATUS_OK);
-        assert_int_equal(shipper_options_read(sim_io_table(sim), c->source != NULL ? 5 : 3,
-                                              c->source != NULL ? flags : file, &arena, &options,
-                                              &err),
+        assert_int_equal(shipper_options_read(sim_io_table(sim), words, &arena, &options, &err),
                          c->status);
         if (c->said != NULL && strstr(err.message, c->said) == NULL)
             fail_msg("said \"%s\"", err.message);

@@ -177,7 +177,9 @@ void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *
 {
     const struct event_field *fields = parsed->fields;
     uint32_t count = parsed->field_count;
-    uint32_t kind = count == 0 ? 0 : count + fields[0].field + 5 * fields[count / 2].field;
+    uint32_t kind = count == 0 ? 0
+                               : count + fields[0].field + 5 * fields[count / 2].field +
+                                     11 * fields[count / 4].field;
     struct field_order *order = &orders->orders[kind % FIELD_ORDERS];
 
     if (order->count != count || !copy_in_order(parsed, order, out))

@@ -209,11 +209,12 @@ static bool is_plain(struct slice line)
 
 static void set_whole(struct slice line, struct peeled *out)
 {
-    *out = (struct peeled){.text = line,
-                           .time = slice_first(line, 0),
-                           .piece = {0, 0, (uint32_t)line.len},
-                           .piece_count = 1};
+    out->text = line;
+    out->time = slice_first(line, 0);
+    out->partial = false;
+    out->piece = (struct peel_piece){0, 0, (uint32_t)line.len};
     out->pieces = &out->piece;
+    out->piece_count = 1;
 }
 
 void peel_line(struct slice line, struct arena *arena, struct peeled *out)

@@ -116,6 +116,16 @@ static enum status compile_format(struct source_parser *parser, const struct for
     return status;
 }
 
+/* As compile_format(), of a format that the lines asked for. Not part of its caller, which seldom
+ * comes here: an error needs room on the stack. */
+static __attribute__((noinline)) bool compiles(struct source_parser *parser,
+                                               const struct format *format)
+{
+    struct error ignored;
+
+    return compile_format(parser, format, &ignored) == STATUS_OK;
+}
+
 static enum status init(struct source_parser *parser, struct error *err)
 {
     enum status status = STATUS_OK;
@@ -229,10 +239,11 @@ static void set_time(struct source_parser *parser, const struct draft *draft,
                      const struct format_context *context, struct parsed_event *parsed,
                      struct event *event)
 {
-    struct slice wrapper = draft->wrapper_time;
+    if (!parsed->has_time && draft->wrapper_time.len > 0) {
+        struct slice wrapper = draft->wrapper_time;
 
-    if (!parsed->has_time && wrapper.len > 0)
         parsed->has_time = stamp_take(context, stamp_parse_iso, &wrapper, &parsed->time_ns);
+    }
     event->time_ns = parsed->time_ns;
     if (!parsed->has_time) {
         event->time_ns = parser->has_last_time ? parser->last_time_ns : parser->receive_ns;
@@ -335,35 +346,36 @@ static enum status emit(struct source_parser *parser, struct draft *draft, bool 
     return add_event(parser, draft, context, &parsed, remember, sink, err);
 }
 
-static struct draft draft_of_assembler(const struct event_assembler *assembler)
+/* Drafts are filled in where they stay: a copy of one waits for the stores that made it. */
+static void draft_of_assembler(const struct event_assembler *assembler, struct draft *out)
 {
-    return (struct draft){
-        .format = assembler->format,
-        .bytes = event_assembler_bytes(assembler),
-        .text = event_assembler_text(assembler),
-        .pieces = (const struct peel_piece *)(const void *)assembler->pieces.data,
-        .piece_count = (uint32_t)(assembler->pieces.len / sizeof(struct peel_piece)),
-        .wrapper_time = assembler->wrapper_time,
-        .offset = assembler->offset,
-        .source_len = assembler->source_len,
-        .flags = assembler->flags,
-        .copy = !event_assembler_borrows(assembler),
-    };
+    out->format = assembler->format;
+    out->bytes = event_assembler_bytes(assembler);
+    out->text = event_assembler_text(assembler);
+    out->pieces = (const struct peel_piece *)(const void *)assembler->pieces.data;
+    out->piece_count = (uint32_t)(assembler->pieces.len / sizeof(struct peel_piece));
+    out->wrapper_time = assembler->wrapper_time;
+    out->offset = assembler->offset;
+    out->source_len = assembler->source_len;
+    out->flags = assembler->flags;
+    out->copy = !event_assembler_borrows(assembler);
 }
 
-static struct draft draft_of_line(const struct format *format, const struct assembler_line *line)
+static void draft_of_line(const struct format *format, const struct assembler_line *line,
+                          struct draft *out)
 {
-    return (struct draft){
-        .format = format,
-        .bytes = line->bytes,
-        .text = line->peeled->text,
-        .pieces = line->peeled->pieces,
-        .piece_count = line->peeled->piece_count,
-        .wrapper_time = line->peeled->time,
-        .offset = line->offset,
-        .source_len = line->source_len,
-        .flags = line->flags,
-    };
+    const struct peeled *peeled = line->peeled;
+
+    out->format = format;
+    out->bytes = line->bytes;
+    out->text = peeled->text;
+    out->pieces = peeled->pieces;
+    out->piece_count = peeled->piece_count;
+    out->wrapper_time = peeled->time;
+    out->offset = line->offset;
+    out->source_len = line->source_len;
+    out->flags = line->flags;
+    out->copy = false;
 }
 
 static enum status finish_open(struct source_parser *parser, uint8_t flags, struct event_sink *sink,
@@ -374,7 +386,7 @@ static enum status finish_open(struct source_parser *parser, uint8_t flags, stru
 
     if (!event_assembler_is_open(&parser->assembler))
         return STATUS_OK;
-    draft = draft_of_assembler(&parser->assembler);
+    draft_of_assembler(&parser->assembler, &draft);
     draft.flags |= flags;
     status = emit(parser, &draft, true, sink, err);
     if (status == STATUS_OK)
@@ -403,7 +415,7 @@ static enum status start_open(struct source_parser *parser, const struct format 
 
     if (event_assembler_fits(&parser->assembler, line->bytes))
         return event_assembler_begin(&parser->assembler, format, line, err);
-    draft = draft_of_line(format, line);
+    draft_of_line(format, line, &draft);
     draft.flags |= EVENT_BOUNDED;
     return emit(parser, &draft, true, sink, err);
 }
@@ -416,6 +428,17 @@ static bool says_start(struct source_parser *parser, const struct format *format
     return ask(parser, format, slice_first(line->bytes, 0), line->peeled->text) == LINE_STARTS;
 }
 
+/* Can the format be used? Of the one that was asked for last that is known. */
+static inline bool is_usable(struct source_parser *parser, const struct format *format)
+{
+    if (parser->compiled_last == format)
+        return true;
+    if (!compiles(parser, format))
+        return false;
+    parser->compiled_last = format;
+    return true;
+}
+
 /* Try to begin an event of this format. `taken` says whether the line is one; a line that is a
  * whole event by itself is parsed once only, here. */
 static enum status try_format(struct source_parser *parser, const struct format *format,
@@ -425,13 +448,10 @@ static enum status try_format(struct source_parser *parser, const struct format 
     const struct format_context *context;
     struct draft draft;
     struct parsed_event parsed;
-    struct error ignored;
 
-    *taken = parser->compiled_last == format ||
-             compile_format(parser, format, &ignored) == STATUS_OK;
+    *taken = is_usable(parser, format);
     if (!*taken)
         return STATUS_OK;
-    parser->compiled_last = format;
     if (format->multi_line || line->peeled->partial) {
         if (parser->known_start == format) {
             assert(says_start(parser, format, line) &&
@@ -442,7 +462,7 @@ static enum status try_format(struct source_parser *parser, const struct format 
         }
         return *taken ? start_open(parser, format, line, sink, err) : STATUS_OK;
     }
-    draft = draft_of_line(format, line);
+    draft_of_line(format, line, &draft);
     context = context_for(parser, format, sink->arena);
     *taken = parse_draft(parser, &draft, context, sink->memory, &parsed);
     return *taken ? add_event(parser, &draft, context, &parsed, true, sink, err) : STATUS_OK;
@@ -451,8 +471,9 @@ static enum status try_format(struct source_parser *parser, const struct format 
 static enum status emit_raw(struct source_parser *parser, const struct assembler_line *line,
                             struct event_sink *sink, struct error *err)
 {
-    struct draft draft = draft_of_line(&format_raw, line);
+    struct draft draft;
 
+    draft_of_line(&format_raw, line, &draft);
     return emit(parser, &draft, true, sink, err);
 }
 
@@ -692,8 +713,9 @@ enum status source_parser_open(struct source_parser *parser, struct event_sink *
     enum status status = STATUS_OK;
 
     if (event_assembler_is_open(&parser->assembler)) {
-        struct draft draft = draft_of_assembler(&parser->assembler);
+        struct draft draft;
 
+        draft_of_assembler(&parser->assembler, &draft);
         assert(draft.copy); /* the last line was not followed */
         draft.flags |= EVENT_OPEN;
         status = emit(parser, &draft, false, sink, err);
@@ -709,7 +731,7 @@ enum status source_parser_open(struct source_parser *parser, struct event_sink *
         struct draft draft;
 
         peel_line(source.bytes, sink->arena, &peeled);
-        draft = draft_of_line(&format_raw, &line);
+        draft_of_line(&format_raw, &line, &draft);
         draft.copy = true;
         status = emit(parser, &draft, false, sink, err);
     }

@@ -77,19 +77,20 @@ bool chunk_row_has_field(const struct chunk *chunk, const struct chunk_row *row,
     return false;
 }
 
-/* The two bytes that most spans take are read as one number; behind them stand other sections. */
-static inline void next_span(const char **at, uint32_t after, struct event_field *out)
+/* Where the next span begins, and its length; `after`: the end of the one before it. The two bytes that
+ * most take are read as one number; behind them stand other sections. */
+static inline uint32_t next_span(const char **at, uint32_t after, uint32_t *len)
 {
-    uint32_t both = get_le16(*at);
+    uint32_t both = get_le16(*at), start;
 
     if ((both & 0x8080) == 0) {
-        out->start = after + (uint32_t)unzigzag(both & 0x7f);
-        out->len = both >> 8;
+        *len = both >> 8;
         *at += 2;
-        return;
+        return after + (uint32_t)unzigzag(both & 0x7f);
     }
-    out->start = after + (uint32_t)unzigzag(next_number(at));
-    out->len = (uint32_t)next_number(at);
+    start = after + (uint32_t)unzigzag(next_number(at));
+    *len = (uint32_t)next_number(at);
+    return start;
 }
 
 static_assert(offsetof(struct chunk_binding, type) == offsetof(struct event_field, type) &&
@@ -116,12 +117,33 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
             out->start = out->len = 0;
             out->text = value_at(chunk, next_number(&at));
         } else {
-            next_span(&at, span_end, out);
+            out->start = next_span(&at, span_end, &out->len);
             out->text = (struct slice){NULL, 0};
             span_end = out->start + out->len;
         }
     }
     return places.count;
+}
+
+uint32_t chunk_event_spans(const struct chunk *chunk, uint32_t fields_at, struct event_spans *out)
+{
+    const char *at = chunk->fields.data + fields_at;
+    uint32_t shape = (uint32_t)next_number(&at), end = 0, *ends = out->ends;
+    struct chunk_places places = chunk_places_of(chunk, shape);
+
+    __builtin_prefetch(at + PREFETCH_FIELDS);
+    for (uint32_t i = 0; i < places.count; i++, ends += 2) {
+        if (chunk_binding_at(chunk, places.at + (size_t)i * CHUNK_PLACE_SIZE)->computed) {
+            ends[0] = ends[1] = 0;
+            out->texts[i] = value_at(chunk, next_number(&at));
+        } else {
+            uint32_t len;
+
+            ends[0] = next_span(&at, end, &len);
+            ends[1] = end = ends[0] + len;
+        }
+    }
+    return shape;
 }
 
 void chunk_event(const struct chunk *chunk, const struct chunk_row *row, struct event_field *fields,

@@ -133,6 +133,12 @@ enum event_flags {
     EVENT_NUL_RUN = 128,     /* stands for a run of NULs of `len` in the source */
 };
 
+/* Where the fields of an event are, without their names. */
+struct event_spans {
+    uint32_t ends[2 * EVENT_FIELDS_MAX];  /* of each where it begins and where it ends; computed: 0, 0 */
+    struct slice texts[EVENT_FIELDS_MAX]; /* of computed ones; others are not set */
+};
+
 /* Where rows come from: one followed file generation or one input. */
 struct source_id {
     uint8_t shipper[16]; /* authenticated shipper; zero for inputs of the collector itself */

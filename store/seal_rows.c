@@ -6,6 +6,7 @@
 #include "store/seal_rows.h"
 
 #include "base/spare.h"
+#include "store/chunk_impl.h"
 #include "store/segment_order.h"
 
 #include <stdlib.h>
@@ -84,6 +85,15 @@ void seal_row_fields(void *user, const struct segment_row *row, struct event_fie
     const struct seal_rows *rows = user;
 
     (void)chunk_event_fields(rows->head->chunks[row->packed >> 32], (uint32_t)row->packed, out);
+}
+
+uint64_t seal_row_spans(void *user, const struct segment_row *row, struct event_spans *out)
+{
+    const struct seal_rows *rows = user;
+    uint32_t chunk = (uint32_t)(row->packed >> 32);
+
+    return (uint64_t)chunk << 32 |
+           chunk_event_spans(rows->head->chunks[chunk], (uint32_t)row->packed, out);
 }
 
 static void gather_rows(struct gather *gather, uint32_t chunk_index)

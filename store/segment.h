@@ -55,6 +55,9 @@ struct segment_content {
      * `event` and `packed`. */
     void (*fields)(void *user, const struct segment_row *row, struct event_field *out);
     void *fields_user;
+    /* Where the fields of a row are; gives the number of their list: rows with the same one have as many
+     * fields, of the same names, types and units, and the same of them are computed. NULL: not known. */
+    uint64_t (*spans)(void *fields_user, const struct segment_row *row, struct event_spans *out);
 };
 
 /* Fields of a row; `room` has space for EVENT_FIELDS_MAX and may hold them. */

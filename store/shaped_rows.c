@@ -183,6 +183,7 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
 
 enum {
     WINDOW_ROWS = 16384,
+    KNOWN_LISTS = 1024,
     PREFETCH_EVENT = 32, /* rows ahead */
     PREFETCH_LINE = 8,
 };
@@ -199,6 +200,13 @@ struct window_row {
 };
 static_assert(WINDOW_ROWS <= UINT16_MAX + 1, "an index takes two bytes");
 
+/* A list of fields as the rows number it, and as the tree does. */
+struct known_list {
+    uint64_t list;
+    uint32_t format; /* UINT32_MAX: none yet */
+    uint32_t number;
+};
+
 /* What it takes to read one row after the other.
  *
  * Rows are read window by window, and inside a window source by source: the rows of a source were
@@ -208,6 +216,7 @@ static_assert(WINDOW_ROWS <= UINT16_MAX + 1, "an index takes two bytes");
 struct shape_reader {
     struct line_shape shape;
     struct shape_tree tree;
+    struct known_list known[KNOWN_LISTS]; /* by hash: those that were met last */
     struct event_field room[EVENT_FIELDS_MAX];
     uint32_t *next;                        /* by source: the place of its next row in `window` */
     uint32_t source[WINDOW_ROWS];          /* of the rows in their order */
@@ -216,19 +225,61 @@ struct shape_reader {
     uint64_t first_value[WINDOW_ROWS];
 };
 
+/* The row's event with its fields in the open. */
+static struct event open_event(const struct shaped_rows *rows, struct shape_reader *reader,
+                               const struct window_row *row)
+{
+    struct event event = {.time_ns = row->time_ns,
+                          .bytes = row->bytes,
+                          .format = row->format,
+                          .field_count = row->field_count,
+                          .fields = row->fields};
+
+    event.fields = segment_row_fields(
+        rows->content, &(struct segment_row){.event = &event, .packed = row->packed}, reader->room);
+    return event;
+}
+
+/* The number of the row's list of fields; where they are is in tree.spans then. */
+static uint32_t take_list(const struct shaped_rows *rows, struct shape_reader *reader,
+                          const struct window_row *row)
+{
+    const struct segment_content *content = rows->content;
+    struct known_list *known;
+    struct event event;
+    uint64_t list;
+
+    if (row->field_count > SHAPE_FIELDS_MAX)
+        return FIELD_LIST_NONE;
+    if (content->spans == NULL) {
+        event = open_event(rows, reader, row);
+        shape_tree_set_spans(&reader->tree, &event);
+        return shape_tree_list(&reader->tree, &event);
+    }
+    list = content->spans(content->fields_user, &(struct segment_row){.packed = row->packed},
+                          &reader->tree.spans);
+    known = &reader->known[text_hash_fold(list ^ row->format, 0x9e3779b97f4a7c15u) % KNOWN_LISTS];
+    if (known->list != list || known->format != row->format) {
+        event = open_event(rows, reader, row);
+        *known = (struct known_list){list, row->format, shape_tree_list(&reader->tree, &event)};
+    }
+    return known->number;
+}
+
 /* A row that the tree does not know, the long way; then the tree knows its template. */
 static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *reader,
-                                const struct event *event, const struct shape_rules *rules)
+                                const struct window_row *row, const struct shape_rules *rules)
 {
+    struct event event = open_event(rows, reader, row);
     uint32_t number;
 
-    if (!shape_read(&reader->shape, event, rules))
+    if (!shape_read(&reader->shape, &event, rules))
         return TEMPLATE_NONE;
-    number = template_table_get(&rows->table, &reader->shape, event->bytes, event->format);
+    number = template_table_get(&rows->table, &reader->shape, event.bytes, event.format);
     if (number == TEMPLATE_NONE)
         return TEMPLATE_NONE;
-    keep_values(rows, &reader->shape, event);
-    shape_tree_add(&reader->tree, &reader->shape, event, number);
+    keep_values(rows, &reader->shape, &event);
+    shape_tree_add(&reader->tree, &reader->shape, &event, number);
     return number;
 }
 
@@ -237,11 +288,7 @@ static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
                      const struct field_sampler *sampler, uint32_t at)
 {
     const struct window_row *row = &reader->window[at];
-    struct event event = {.time_ns = row->time_ns,
-                          .bytes = row->bytes,
-                          .format = row->format,
-                          .field_count = row->field_count,
-                          .fields = row->fields};
+    struct shape_line line = {.bytes = row->bytes, .time_ns = row->time_ns};
     struct shape_rules rules = {sampler->whole + (size_t)row->format * FIELDS_TRACKED,
                                 FIELDS_TRACKED};
     uint32_t value_count, number;
@@ -249,14 +296,12 @@ static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
     if (!reserve_values(rows, ROW_WORDS_MAX))
         return false;
     reader->first_value[at] = rows->value_count;
-    event.fields = segment_row_fields(
-        rows->content, &(struct segment_row){.event = &event, .packed = row->packed}, reader->room);
-    number = shape_tree_match(&reader->tree, &reader->shape, &event,
-                              rows->values + rows->value_count, &value_count);
+    line.list = take_list(rows, reader, row);
+    number = shape_tree_match(&reader->tree, &line, rows->values + rows->value_count, &value_count);
     if (number != TEMPLATE_NONE)
         rows->value_count += value_count;
     else
-        number = read_unforeseen(rows, reader, &event, &rules);
+        number = read_unforeseen(rows, reader, row, &rules);
     reader->templates[at] = number;
     return true;
 }
@@ -360,8 +405,9 @@ static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sa
 
     if (reader == NULL)
         return false;
+    memset(reader->known, 0xff, sizeof(reader->known));
     reader->next = calloc((size_t)content->source_count + 1, sizeof(*reader->next));
-    fine = shape_tree_init(&reader->tree, &rows->table, content->format_count) &&
+    fine = shape_tree_init(&reader->tree, &rows->table) &&
            reader->next != NULL;
     for (uint64_t row = 0; row < content->row_count && fine; row += WINDOW_ROWS) {
         uint64_t left = content->row_count - row;

@@ -59,21 +59,23 @@ static void check_needle(struct segment *segment, const struct segment_content *
 /* Every row that the tree of the rows before it knows has the template that the tokenizer finds. */
 static void check_tree(const struct segment_content *content)
 {
-    static struct line_shape shape, scratch;
+    static struct line_shape shape;
+    static struct shape_tree tree;
     static uint64_t values[ROW_WORDS_MAX];
     static const uint8_t whole[FIELD_ID_WELL_KNOWN_COUNT] = {[FIELD_ID_PATH] = 1};
     struct shape_rules rules = {whole, FIELD_ID_WELL_KNOWN_COUNT};
     struct template_table table;
-    struct shape_tree tree;
 
     template_table_init(&table);
-    if (!shape_tree_init(&tree, &table, content->format_count))
+    if (!shape_tree_init(&tree, &table))
         abort();
     for (uint64_t i = 0; i < content->row_count; i++) {
         const struct event *event = content->rows[i].event;
-        uint32_t number = TEMPLATE_NONE, value_count = 0, word = 0;
-        uint32_t got = shape_tree_match(&tree, &scratch, event, values, &value_count);
+        struct shape_line line = {event->bytes, event->time_ns, shape_tree_list(&tree, event)};
+        uint32_t number = TEMPLATE_NONE, value_count = 0, word = 0, got;
 
+        shape_tree_set_spans(&tree, event);
+        got = shape_tree_match(&tree, &line, values, &value_count);
         if (shape_read(&shape, event, &rules))
             number = template_table_get(&table, &shape, event->bytes, event->format);
         if (got != TEMPLATE_NONE && got != number)

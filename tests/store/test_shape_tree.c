@@ -16,10 +16,10 @@
 
 #include <cmocka.h>
 
-enum { ROWS = 6000, COPIES = 5, FORMATS = 2, WHOLE_FIELDS = 64 };
+enum { ROWS = 6000, COPIES = 5, WHOLE_FIELDS = 64 };
 
 struct both_ways {
-    struct line_shape shape, scratch;
+    struct line_shape shape;
     struct template_table table;
     struct shape_tree tree;
     uint8_t whole[WHOLE_FIELDS];
@@ -32,7 +32,7 @@ static struct both_ways *begin(void)
 
     assert_non_null(ways);
     template_table_init(&ways->table);
-    assert_true(shape_tree_init(&ways->tree, &ways->table, FORMATS));
+    assert_true(shape_tree_init(&ways->tree, &ways->table));
     return ways;
 }
 
@@ -79,9 +79,11 @@ static bool compare(struct both_ways *ways, const struct event *event)
 {
     static uint64_t values[ROW_WORDS_MAX], expected[ROW_WORDS_MAX];
     struct shape_rules rules = {ways->whole, WHOLE_FIELDS};
+    struct shape_line line = {event->bytes, event->time_ns, shape_tree_list(&ways->tree, event)};
     uint32_t value_count = 0, got, number = TEMPLATE_NONE;
 
-    got = shape_tree_match(&ways->tree, &ways->scratch, event, values, &value_count);
+    shape_tree_set_spans(&ways->tree, event);
+    got = shape_tree_match(&ways->tree, &line, values, &value_count);
     if (shape_read(&ways->shape, event, &rules))
         number = template_table_get(&ways->table, &ways->shape, event->bytes, event->format);
     ways->total++;

@@ -35,10 +35,36 @@ static const char *const known_prefixes[] = {
     "%t ", /* CommCare, beside csvlog */
 };
 
+enum {
+    MATCHES = 2,        /* the event that ends and the line that ends it */
+    MATCHED_MAX = 1024, /* longer lines are matched each time */
+};
+
+/* A first line and its values. A line is looked at when it comes and again when its event is whole;
+ * what is said of it depends on its bytes alone. */
+struct matched {
+    size_t len; /* 0: none */
+    const struct postgres_prefix *prefix;
+    struct prefix_values values; /* parts of `line` */
+    char line[MATCHED_MAX];
+};
+
+struct match_memory {
+    uint32_t next; /* that is replaced */
+    struct matched matches[MATCHES];
+};
+
 struct compiled_prefixes {
     uint32_t count;
     struct postgres_prefix prefixes[COUNT_OF(known_prefixes)];
+    struct match_memory *memory; /* of this source, or NULL */
 };
+
+/* What a prefix says could depend on more than the first line. */
+static bool spans_lines(struct slice prefix)
+{
+    return find_byte(prefix, '\n') != SIZE_MAX;
+}
 
 static enum status compile(const struct format_settings *settings, struct arena *arena,
                            const void **out, struct error *err)
@@ -58,14 +84,67 @@ static enum status compile(const struct format_settings *settings, struct arena 
         if (status != STATUS_OK)
             break;
     }
+    if (!spans_lines(settings->line_prefix))
+        compiled->memory = arena_new(arena, struct match_memory, 1); /* NULL: slower */
     if (status == STATUS_OK)
         *out = compiled;
     return status;
 }
 
+/* The same part of another copy of a text. */
+static inline struct slice part_in(struct slice part, const char *from, const char *to)
+{
+    return slice_make(to + (part.data - from), part.len);
+}
+
+static inline void copy_values(const struct prefix_values *values, const char *from, const char *to,
+                               struct prefix_values *out)
+{
+    out->time_ns = values->time_ns;
+    out->has_time = values->has_time;
+    out->pid = part_in(values->pid, from, to);
+    out->user = part_in(values->user, from, to);
+    out->database = part_in(values->database, from, to);
+    out->app = part_in(values->app, from, to);
+    out->client = part_in(values->client, from, to);
+    out->sqlstate = part_in(values->sqlstate, from, to);
+    out->session = part_in(values->session, from, to);
+    out->severity = part_in(values->severity, from, to);
+    out->message = part_in(values->message, from, to);
+}
+
+static void remember(struct match_memory *memory, const struct postgres_prefix *prefix,
+                     struct slice line, const struct prefix_values *values)
+{
+    struct matched *matched = &memory->matches[memory->next];
+
+    if (line.len > MATCHED_MAX)
+        return;
+    memory->next = (memory->next + 1) % MATCHES;
+    matched->len = line.len;
+    matched->prefix = prefix;
+    memcpy(matched->line, line.data, line.len);
+    copy_values(values, line.data, matched->line, &matched->values);
+}
+
+/* As match_any(), of a text whose first line was matched before. NULL: it was not. */
+static const struct postgres_prefix *recall(const struct match_memory *memory, struct slice text,
+                                            struct slice line, struct prefix_values *out)
+{
+    const struct matched *matched = memory->matches;
+
+    for (; matched < memory->matches + MATCHES; matched++)
+        if (matched->len == line.len && memcmp(matched->line, line.data, line.len) == 0) {
+            copy_values(&matched->values, matched->line, text.data, out);
+            out->message.len = text.len - (size_t)(out->message.data - text.data);
+            return matched->prefix;
+        }
+    return NULL;
+}
+
 /* The first prefix that fits; the message must begin with a word that is a severity. */
-static const struct postgres_prefix *match(const struct format_context *context, struct slice line,
-                                           struct prefix_values *out)
+static const struct postgres_prefix *match_any(const struct format_context *context,
+                                               struct slice line, struct prefix_values *out)
 {
     const struct compiled_prefixes *compiled = context->compiled;
     struct prefix_memo memo = {NULL, 0, 0};
@@ -74,6 +153,27 @@ static const struct postgres_prefix *match(const struct format_context *context,
         if (postgres_prefix_match(&compiled->prefixes[i], context, line, &memo, out))
             return &compiled->prefixes[i];
     return NULL;
+}
+
+/* As match_any(), of a line or of the text of an event. */
+static const struct postgres_prefix *match(const struct format_context *context, struct slice text,
+                                           struct prefix_values *out)
+{
+    const struct compiled_prefixes *compiled = context->compiled;
+    struct match_memory *memory = compiled == NULL ? NULL : compiled->memory;
+    const struct postgres_prefix *prefix;
+    struct slice line;
+
+    if (memory == NULL)
+        return match_any(context, text, out);
+    line = first_line(text, NULL);
+    prefix = line.len == 0 ? NULL : recall(memory, text, line, out);
+    if (prefix != NULL)
+        return prefix;
+    prefix = match_any(context, text, out);
+    if (prefix != NULL)
+        remember(memory, prefix, line, out);
+    return prefix;
 }
 
 static bool is_companion(struct slice severity)

@@ -101,11 +101,55 @@ static enum status add_group(struct grouper *grouper, const struct cell *cells, 
     return status;
 }
 
+/* Not a good hash, but one of a few instructions: the length, the first and the last bytes. */
+static uint64_t rough_hash(const struct cell *cells, uint32_t count)
+{
+    uint64_t hash = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t first = (uint64_t)cells[i].whole, last = 0;
+
+        if (cells[i].kind == CELL_TEXT) {
+            size_t len = cells[i].text.len, size = len < sizeof(last) ? len : sizeof(last);
+
+            first = len;
+            if (size > 0) {
+                memcpy(&last, cells[i].text.data + len - size, size);
+                first += (uint64_t)(unsigned char)cells[i].text.data[0] << 32;
+            }
+        }
+        hash = (hash ^ cells[i].kind ^ first ^ last * 0xff51afd7ed558ccdu) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+/* Are the keys surely equal? Fractions are left to the index. */
+static bool keys_same(const struct cell *a, const struct cell *b, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (a[i].kind != b[i].kind || a[i].kind == CELL_FLOAT)
+            return false;
+        if (a[i].kind == CELL_TEXT ? !slice_equal(a[i].text, b[i].text)
+                                   : a[i].kind == CELL_INT && a[i].whole != b[i].whole)
+            return false;
+    }
+    return true;
+}
+
 enum status grouper_find(struct grouper *grouper, const struct cell *cells, uint32_t *out,
                          struct error *err)
 {
+    uint32_t *recent =
+        &grouper->recent[rough_hash(cells, grouper->key_count) % GROUPER_RECENT_COUNT];
+    enum status status;
     bool ok = true;
 
+    if (*recent != 0 &&
+        keys_same(cells, grouper_cells(grouper, *recent - 1), grouper->key_count)) {
+        *out = *recent - 1;
+        return STATUS_OK;
+    }
     buf_reset(&grouper->key);
     for (uint32_t i = 0; ok && i < grouper->key_count; i++)
         ok = cell_append_key(&cells[i], &grouper->key);
@@ -113,7 +157,10 @@ enum status grouper_find(struct grouper *grouper, const struct cell *cells, uint
         return error_set(err, STATUS_TOO_LARGE, "values of a group key are longer than %d bytes",
                          KEY_SIZE_MAX);
     *out = map_get(&grouper->index, buf_slice(&grouper->key));
-    return *out != MAP_NONE ? STATUS_OK : add_group(grouper, cells, out, err);
+    status = *out != MAP_NONE ? STATUS_OK : add_group(grouper, cells, out, err);
+    if (status == STATUS_OK)
+        *recent = *out + 1;
+    return status;
 }
 
 /* The group of one combination of codes. */

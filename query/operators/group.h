@@ -11,6 +11,10 @@
 #include "base/map.h"
 #include "query/operator.h"
 
+/* Groups that were looked up last, by a few bytes of their keys: most rows are of groups that were seen
+ * not long ago. */
+enum { GROUPER_RECENT_COUNT = 1024 };
+
 struct grouper {
     struct run *run;
     const struct group_key *keys;
@@ -22,6 +26,7 @@ struct grouper {
     struct cell *cells;  /* key_count per group */
     uint32_t cell_capacity, group_count;
     struct buf key;      /* scratch */
+    uint32_t recent[GROUPER_RECENT_COUNT]; /* group + 1; 0: none */
 };
 
 /* Rows of a view and their groups. */

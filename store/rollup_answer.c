@@ -171,7 +171,8 @@ bool rollup_add_item(struct answering *answering, const struct rollup_item *item
     if (answering->item_count == answering->item_capacity) {
         uint32_t capacity = answering->item_capacity == 0 ? 64 : answering->item_capacity * 2;
         struct rollup_item *grown =
-            arena_new(&answering->plan->arena, struct rollup_item, capacity);
+            arena_take(&answering->plan->arena, sizeof(*grown), _Alignof(struct rollup_item),
+                       capacity);
 
         if (grown == NULL)
             return false;

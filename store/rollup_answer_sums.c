@@ -139,6 +139,13 @@ static bool add_values(struct summing *summing, const struct rollup_bunch *bunch
     return true;
 }
 
+/* Does the filter take any row of the bunch? */
+static bool any_rows(const struct summing *summing)
+{
+    return memchr(summing->verdicts, VERDICT_ALL,
+                  summing->answering->plan->segment->source_count) != NULL;
+}
+
 /* Values of one field are of one type here, or their items cannot be told apart. */
 static bool find_types(struct summing *summing, const struct rollup_bunch *bunch)
 {
@@ -273,7 +280,7 @@ static enum status answer_all(struct summing *summing, bool *fine, struct error 
     enum status status = STATUS_OK;
 
     for (uint32_t i = 0; i < sums->bunch_count && *fine && status == STATUS_OK; i++) {
-        if (!settle_bunch(summing, &sums->bunches[i]))
+        if (!settle_bunch(summing, &sums->bunches[i]) || !any_rows(summing))
             continue;
         *fine = add_cells(summing, &sums->bunches[i]);
         if (!apart || !*fine)

@@ -24,8 +24,7 @@ struct place {
     struct field_number number; /* of a run: how its slots make a number, if they do */
 };
 
-/* Is the field exactly one slot in every template of the family? */
-static bool is_one_slot(const struct segment *segment, const struct segment_family *family,
+static bool look_for_one_slot(const struct segment *segment, const struct segment_family *family,
                         uint32_t index)
 {
     const struct segment_field *field = &family->fields[index];
@@ -43,6 +42,21 @@ static bool is_one_slot(const struct segment *segment, const struct segment_fami
             return false;
     }
     return true;
+}
+
+/* Is the field exactly one slot in every template of the family? Threads that ask at once find the
+ * same. */
+static bool is_one_slot(const struct segment *segment, const struct segment_family *family,
+                        uint32_t index)
+{
+    atomic_uchar *known = &family->fields[index].one_slot;
+    unsigned char answer = atomic_load_explicit(known, memory_order_relaxed);
+
+    if (answer == ONE_SLOT_UNKNOWN) {
+        answer = look_for_one_slot(segment, family, index) ? ONE_SLOT_YES : ONE_SLOT_NO;
+        atomic_store_explicit(known, answer, memory_order_relaxed);
+    }
+    return answer == ONE_SLOT_YES;
 }
 
 /* A duration that is more than a slot, but not more than numbers. */

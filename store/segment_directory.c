@@ -633,9 +633,11 @@ enum status segment_directory_parse(struct segment *segment, struct slice direct
         segment->pages = parser.pages;
         segment->page_count = parser.page_count;
         segment->pages_checked = parser_new(&parser, atomic_uchar, parser.page_count);
+        segment->blocks_checked = parser_new(&parser, atomic_uchar, segment->block_count);
         segment->kept_pages = arena_alloc(&segment->arena, sizeof(*segment->kept_pages), 8,
                                           (size_t)parser.page_count + 1);
-        if (segment->pages_checked != NULL && segment->kept_pages != NULL)
+        if (segment->pages_checked != NULL && segment->blocks_checked != NULL &&
+            segment->kept_pages != NULL)
             return STATUS_OK;
     }
     if (parser.no_memory || segment->arena.failed)

@@ -71,6 +71,19 @@ static enum status pick_numbers(struct segment_block *block, const struct page_r
                : segment_corrupt(block->segment, "page of numbers", err);
 }
 
+static enum status pick_kept(struct segment_block *block, const uint32_t *kept,
+                             const uint32_t *places, uint32_t count, uint32_t below, uint32_t *out,
+                             struct error *err)
+{
+    uint32_t largest = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = kept[places[i]];
+        largest = out[i] > largest ? out[i] : largest;
+    }
+    return count > 0 && largest >= below ? segment_corrupt(block->segment, "code", err) : STATUS_OK;
+}
+
 static enum status pick_codes(struct segment_block *block, const struct page_ref *page,
                               uint32_t value_count, const uint32_t *places, uint32_t count,
                               uint32_t below, uint32_t **out, struct error *err)
@@ -83,17 +96,17 @@ static enum status pick_codes(struct segment_block *block, const struct page_ref
 
     if (status != STATUS_OK)
         return status;
+    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t), (size_t)count + 1);
+    if (*out == NULL)
+        return no_memory(err);
+    if (kept != NULL)
+        return pick_kept(block, kept, places, count, below, *out, err);
     numbers = arena_take(&block->base.arena, sizeof(*numbers), _Alignof(int64_t),
                          (size_t)count + 1);
-    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t), (size_t)count + 1);
-    if (*out == NULL || numbers == NULL)
+    if (numbers == NULL)
         return no_memory(err);
-    for (uint32_t i = 0; i < count && kept != NULL; i++)
-        numbers[i] = kept[places[i]];
-    if (kept == NULL)
-        status = read_page(block, page, &bytes, err);
-    if (status == STATUS_OK && kept == NULL &&
-        !int_page_pick(bytes, value_count, places, count, numbers))
+    status = read_page(block, page, &bytes, err);
+    if (status == STATUS_OK && !int_page_pick(bytes, value_count, places, count, numbers))
         return segment_corrupt(block->segment, "page of codes", err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
         if ((uint64_t)numbers[i] >= below)

@@ -496,6 +496,16 @@ static enum status eval_and(const struct filtering *filtering, const struct plan
     return status;
 }
 
+/* Does the node decide about a row of the section that no other node has ruled out? */
+static bool is_asked(const struct segment_block *block, const struct plan_node *node,
+                     uint32_t section, const uint64_t *rows)
+{
+    const struct segment_section *entry = &block->entry->sections[section];
+
+    return node->verdicts[entry->family] == VERDICT_SOME &&
+           bits_any(rows, entry->first_row, entry->row_count);
+}
+
 /* On the numbers of slots if the field is one in all sections that are left. */
 static enum status eval_range(const struct filtering *filtering, const struct plan_node *node,
                               uint64_t *rows)
@@ -505,11 +515,11 @@ static enum status eval_range(const struct filtering *filtering, const struct pl
     enum status status = STATUS_OK;
 
     for (uint32_t k = 0; k < entry->section_count; k++)
-        if (node->verdicts[entry->sections[k].family] == VERDICT_SOME &&
-            node->ranges[entry->sections[k].family].column == RANGE_NO_COLUMN)
+        if (node->ranges[entry->sections[k].family].column == RANGE_NO_COLUMN &&
+            is_asked(block, node, k, rows))
             return predicate_eval(node->predicate, &block->base, rows, filtering->err);
     for (uint32_t k = 0; k < entry->section_count && status == STATUS_OK; k++)
-        if (node->verdicts[entry->sections[k].family] == VERDICT_SOME)
+        if (is_asked(block, node, k, rows))
             status = segment_range_filter(block, k, &node->ranges[entry->sections[k].family], rows,
                                           filtering->err);
     return status;
@@ -578,10 +588,13 @@ static enum status drop_answered(struct segment_block *block, const struct rollu
 
         if (!answer->families[section->family])
             continue;
+        if (times == NULL) {
+            clear_range(block->base.selected, section->first_row, end);
+            continue;
+        }
         for (uint32_t row = bits_next(block->base.selected, section->first_row, end); row < end;
              row = bits_next(block->base.selected, row + 1, end))
-            if (times == NULL || (times[row] >= answer->time_min_ns &&
-                                  times[row] < answer->time_max_ns))
+            if (times[row] >= answer->time_min_ns && times[row] < answer->time_max_ns)
                 bit_clear(block->base.selected, row);
     }
     block->base.selected_count = bits_count(block->base.selected, block->base.row_count);

@@ -139,12 +139,16 @@ struct segment_column {
     struct page_ref list;
 };
 
+/* Is a field exactly one slot in every template of its family? To find out takes a look at each. */
+enum field_one_slot { ONE_SLOT_UNKNOWN, ONE_SLOT_NO, ONE_SLOT_YES };
+
 struct segment_field {
     field_id field; /* of this process */
     uint8_t type, unit;
     bool computed;
     uint16_t begin_gap, end_gap; /* computed: begin_gap is the column */
     uint16_t place;              /* in the event: the first of equal names counts */
+    atomic_uchar one_slot;       /* enum field_one_slot: found when somebody asks */
 };
 
 struct segment_template {
@@ -264,6 +268,7 @@ struct segment {
     struct segment_rollups rollups; /* segment_rollup.h */
     const struct page_ref *pages; /* every page entry once, for segment_verify() */
     atomic_uchar *pages_checked; /* by page entry: 1 if its hash was right once */
+    atomic_uchar *blocks_checked; /* by block: 1 if all its pages were right once */
     struct kept_page **kept_pages; /* by page entry: page_cache.h */
     uint32_t page_count;
     uint32_t field_count, format_count, source_count, family_count, template_count, block_count;

@@ -401,12 +401,17 @@ enum status segment_block_check(struct segment *segment, uint32_t index,
                                 .arena = arena_empty(SEGMENT_PAGE_SIZE_MAX),
                                 .bytes_read = bytes_read,
                                 .err = err};
+    atomic_uchar *checked = &segment->blocks_checked[index];
     enum status status = STATUS_OK;
 
+    if (atomic_load_explicit(checked, memory_order_relaxed) != 0)
+        return STATUS_OK;
     for (unsigned i = 0; i < BLOCK_PAGE_COUNT && status == STATUS_OK; i++)
         status = check_page(&checking, &entry->pages[i]);
     for (uint32_t i = 0; i < entry->section_count && status == STATUS_OK; i++)
         status = check_section(&checking, &entry->sections[i]);
+    if (status == STATUS_OK)
+        atomic_store_explicit(checked, 1, memory_order_relaxed);
     arena_release(&checking.arena);
     return status;
 }

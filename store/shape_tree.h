@@ -14,13 +14,14 @@
 #define DENDRO_STORE_SHAPE_TREE_H
 
 #include "store/field_lists.h"
+#include "store/kernels/kernels.h"
 #include "store/template.h"
 
 enum {
     /* Words of the values of one row: see shaped_rows.values. */
     ROW_WORDS_MAX = SHAPE_SLOTS_MAX * (HEX_BYTES_MAX / 8) + SHAPE_FIELDS_MAX * 2,
     /* Bytes before and behind the line at hand that may be read; those behind it are zero. */
-    SHAPE_LINE_SLACK = 64,
+    SHAPE_LINE_SLACK = BYTE_MASKS_SLACK,
     SHAPE_MASK_WORDS = SHAPE_SIZE_MAX / 64 + 2,
 };
 static_assert((int)FIELD_LIST_LENGTH_MAX == (int)SHAPE_FIELDS_MAX, "no line has more fields");

@@ -393,14 +393,13 @@ static uint64_t *walk_from(const struct walk *walk, struct shape_edge **first, u
 /* A copy of the line, and its bitmaps with no bits behind its end. */
 static void take_line(struct shape_tree *tree, struct slice bytes)
 {
-    char *line = tree->line + SHAPE_LINE_SLACK;
     size_t words = (bytes.len + 63) / 64;
 
-    if (bytes.len > 0)
-        memcpy(line, bytes.data, bytes.len);
-    memset(line + bytes.len, 0, SHAPE_LINE_SLACK);
-    kernels()->byte_masks(line, words * 64,
-                          &(struct byte_masks){.token = tree->token, .digit = tree->digit, .hex = tree->hex});
+    kernels()->byte_masks(bytes.data, bytes.len,
+                          &(struct byte_masks){.token = tree->token,
+                                               .digit = tree->digit,
+                                               .hex = tree->hex,
+                                               .copy = tree->line + SHAPE_LINE_SLACK});
     tree->token[words] = tree->digit[words] = tree->hex[words] = 0;
     tree->token[words + 1] = tree->digit[words + 1] = tree->hex[words + 1] = 0;
 }

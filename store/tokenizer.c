@@ -263,7 +263,10 @@ bool shape_read(struct line_shape *shape, const struct event *event,
         !make_cuts(shape, span_count, (uint32_t)event->bytes.len))
         return false;
     kernels()->byte_masks(event->bytes.data, event->bytes.len,
-                          &(struct byte_masks){shape->token, shape->trigger, shape->digit, shape->hex});
+                          &(struct byte_masks){.token = shape->token,
+                                               .trigger = shape->trigger,
+                                               .digit = shape->digit,
+                                               .hex = shape->hex});
     if (!scan_regions(shape, event, rules))
         return false;
     place_fields(shape, span_count);

@@ -59,9 +59,20 @@ AVX2 static inline struct chunk_masks chunk_masks(__m256i bytes)
     };
 }
 
+/* 32 bytes, put to `copy` unless that is NULL. */
+AVX2 static inline __m256i take_bytes(const char *from, char *copy)
+{
+    __m256i bytes = load_bytes(from);
+
+    if (copy != NULL)
+        _mm256_storeu_si256((__m256i *)(void *)copy, bytes);
+    return bytes;
+}
+
 /* The masks of 1 to 64 bytes at `from`, the end of `before` bytes more. A load may begin in those: bits
  * of bytes that were not asked for are shifted out. */
-AVX2 static inline struct word_masks tail_masks(const char *from, size_t len, size_t before)
+AVX2 static inline __attribute__((always_inline)) struct word_masks
+tail_masks(const char *from, size_t len, size_t before, char *copy)
 {
     struct chunk_masks a, b = {0};
     unsigned skipped = 0, second_at = 32;
@@ -69,16 +80,16 @@ AVX2 static inline struct word_masks tail_masks(const char *from, size_t len, si
 
     if (len + before >= 64) {
         skipped = 64 - (unsigned)len;
-        a = chunk_masks(load_bytes(from - skipped));
-        b = chunk_masks(load_bytes(from - skipped + 32));
+        a = chunk_masks(take_bytes(from - skipped, copy == NULL ? NULL : copy - skipped));
+        b = chunk_masks(take_bytes(from - skipped + 32, copy == NULL ? NULL : copy - skipped + 32));
     } else if (len >= 32) {
         second_at = (unsigned)len - 32;
-        a = chunk_masks(load_bytes(from));
-        b = chunk_masks(load_bytes(from + second_at));
+        a = chunk_masks(take_bytes(from, copy));
+        b = chunk_masks(take_bytes(from + second_at, copy == NULL ? NULL : copy + second_at));
     } else {
         memset(room, 0, sizeof(room)); /* NUL is in no class */
         memcpy(room, from, len);
-        a = chunk_masks(load_bytes(room));
+        a = chunk_masks(take_bytes(room, copy));
     }
     return (struct word_masks){
         .token = (a.token | (uint64_t)b.token << second_at) >> skipped,
@@ -100,35 +111,43 @@ AVX2 static inline void put_masks(const struct byte_masks *out, size_t word, str
     *carry = masks.mark >> 63;
 }
 
-AVX2 static inline __attribute__((always_inline)) void all_masks(const char *data, size_t len,
-                                                                 const struct byte_masks *out,
-                                                                 bool triggers)
+/* `triggers` and `copies`: are they wanted? */
+AVX2 static inline __attribute__((always_inline)) void
+all_masks(const char *data, size_t len, const struct byte_masks *out, bool triggers, bool copies)
 {
     uint64_t carry = 0;
-    size_t word = 0;
+    size_t at = 0;
 
-    for (; word * 64 + 64 <= len; word++) {
-        struct chunk_masks a = chunk_masks(load_bytes(data + word * 64));
-        struct chunk_masks b = chunk_masks(load_bytes(data + word * 64 + 32));
+    for (; at + 64 <= len; at += 64) {
+        struct chunk_masks a = chunk_masks(take_bytes(data + at, copies ? out->copy + at : NULL));
+        struct chunk_masks b =
+            chunk_masks(take_bytes(data + at + 32, copies ? out->copy + at + 32 : NULL));
 
-        put_masks(out, word,
+        put_masks(out, at / 64,
                   (struct word_masks){a.token | (uint64_t)b.token << 32,
                                       a.digit | (uint64_t)b.digit << 32,
                                       a.mark | (uint64_t)b.mark << 32,
                                       a.hex | (uint64_t)b.hex << 32},
                   triggers, &carry);
     }
-    if (word * 64 < len)
-        put_masks(out, word, tail_masks(data + word * 64, len - word * 64, word * 64), triggers,
+    if (at < len)
+        put_masks(out, at / 64,
+                  tail_masks(data + at, len - at, at, copies ? out->copy + at : NULL), triggers,
                   &carry);
+    if (copies)
+        memset(out->copy + len, 0, BYTE_MASKS_SLACK);
 }
 
 AVX2 static void byte_masks(const char *data, size_t len, const struct byte_masks *out)
 {
-    if (out->trigger != NULL)
-        all_masks(data, len, out, true);
+    if (out->trigger == NULL && out->copy != NULL)
+        all_masks(data, len, out, false, true);
+    else if (out->copy != NULL)
+        all_masks(data, len, out, true, true);
+    else if (out->trigger != NULL)
+        all_masks(data, len, out, true, false);
     else
-        all_masks(data, len, out, false);
+        all_masks(data, len, out, false, false);
 }
 
 /* Letters have bit 6, lower case ones bit 5 too, as digits have; shifts bring these to bit 7. */

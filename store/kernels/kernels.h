@@ -16,12 +16,16 @@
 /* Bytes behind its input that unpack() may read. */
 enum { UNPACK_SLACK = 8, UNPACK_WIDTH_MAX = 56 };
 
+/* Zeros that byte_masks() puts behind a copy. */
+enum { BYTE_MASKS_SLACK = 64 };
+
 /* Bitmaps over the bytes of a line, (len + 63) / 64 words each. */
 struct byte_masks {
     uint64_t *token;   /* [A-Za-z0-9_.-] and bytes >= 0x80 */
     uint64_t *trigger; /* digits, and token bytes behind '=' or '@'; NULL: not wanted */
     uint64_t *digit;   /* [0-9] */
     uint64_t *hex;     /* [0-9A-Fa-f] */
+    char *copy;        /* the bytes, and BYTE_MASKS_SLACK zeros behind them; NULL: not wanted */
 };
 
 /* Which of 32 hex digits are letters, and which of these are lower case: bit i for digit i. */

@@ -25,6 +25,11 @@ static void byte_masks(const char *data, size_t len, const struct byte_masks *ou
         out->digit[word] = digit;
         out->hex[word] = hex;
     }
+    if (out->copy == NULL)
+        return;
+    if (len > 0)
+        memcpy(out->copy, data, len);
+    memset(out->copy + len, 0, BYTE_MASKS_SLACK);
 }
 
 static unsigned hex_value(char digit)

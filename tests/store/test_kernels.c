@@ -28,6 +28,30 @@ static void fill(char *bytes, size_t len)
                                               : few[random_below(&rng, sizeof(few) - 1)];
 }
 
+/* With and without what may be left out: the same masks, and a copy with zeros behind it. */
+static void check_masks_and_copy(const struct kernels *table, const char *bytes, size_t len,
+                                 uint64_t expected[4][WORDS])
+{
+    static const char zeros[BYTE_MASKS_SLACK];
+    uint64_t masks[4][WORDS] = {{0}};
+
+    for (int triggers = 0; triggers < 2; triggers++) {
+        char *copy = malloc(len + BYTE_MASKS_SLACK); /* no byte behind these is written */
+
+        assert_non_null(copy);
+        memset(copy, 'x', len + BYTE_MASKS_SLACK);
+        table->byte_masks(bytes, len,
+                          &(struct byte_masks){masks[0], triggers ? masks[1] : NULL, masks[2],
+                                               masks[3], copy});
+        for (int i = 0; i < 4; i++)
+            if (triggers || i != 1)
+                assert_memory_equal(masks[i], expected[i], sizeof(masks[i]));
+        assert_memory_equal(copy, bytes, len);
+        assert_memory_equal(copy + len, zeros, BYTE_MASKS_SLACK);
+        free(copy);
+    }
+}
+
 static void test_byte_masks(void **state)
 {
     (void)state;
@@ -38,12 +62,14 @@ static void test_byte_masks(void **state)
 
         assert_non_null(bytes);
         fill(bytes, len);
-        kernels_scalar.byte_masks(bytes, len, &(struct byte_masks){a[0], a[1], a[2], a[3]});
-        other()->byte_masks(bytes, len, &(struct byte_masks){b[0], b[1], b[2], b[3]});
+        kernels_scalar.byte_masks(bytes, len, &(struct byte_masks){a[0], a[1], a[2], a[3], NULL});
+        other()->byte_masks(bytes, len, &(struct byte_masks){b[0], b[1], b[2], b[3], NULL});
         assert_memory_equal(a, b, sizeof(a));
+        check_masks_and_copy(&kernels_scalar, bytes, len, a);
+        check_masks_and_copy(other(), bytes, len, a);
         memset(a[1], 0, sizeof(a[1]));
         memset(b, 0, sizeof(b));
-        other()->byte_masks(bytes, len, &(struct byte_masks){b[0], NULL, b[2], b[3]});
+        other()->byte_masks(bytes, len, &(struct byte_masks){b[0], NULL, b[2], b[3], NULL});
         assert_memory_equal(a, b, sizeof(a));
         free(bytes);
     }
@@ -219,7 +245,7 @@ static void test_masks_by_hand(void **state)
     uint64_t token, trigger, digit, hex;
 
     (void)state;
-    kernels_scalar.byte_masks("ab=c 1.2@d", 10, &(struct byte_masks){&token, &trigger, &digit, &hex});
+    kernels_scalar.byte_masks("ab=c 1.2@d", 10, &(struct byte_masks){&token, &trigger, &digit, &hex, NULL});
     assert_int_equal(token, 0x2eb);   /* bits 0 1 3 5 6 7 9 */
     assert_int_equal(trigger, 0x2a8); /* bits 3 5 7 9 */
     assert_int_equal(digit, 0x0a0);   /* bits 5 7 */

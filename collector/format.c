@@ -1,7 +1,9 @@
 /* collector/format.c -- the registry of formats, and the small functions that all of them use. */
 #include "collector/format.h"
 
+#include "collector/formats/access_line.h"
 #include "collector/formats/formats.h"
+#include "collector/formats/scan.h"
 
 const char *const extra_field_names[EXTRA_COUNT] = {
     [EXTRA_APP] = "app",
@@ -59,27 +61,36 @@ static bool path_names(struct slice path, const char *format_name)
 
 static unsigned begin_of(struct slice line)
 {
-    if (line.len == 0)
-        return BEGINS_OTHER;
-    if ((unsigned char)(line.data[0] - '0') <= 9)
+    char first = line.len == 0 ? 0 : line.data[0];
+
+    if (is_digit(first))
         return BEGINS_DIGIT;
-    return line.data[0] == '[' ? BEGINS_BRACKET : line.data[0] == '{' ? BEGINS_BRACE : BEGINS_OTHER;
+    if (is_upper(first))
+        return BEGINS_UPPER;
+    return first == '[' ? BEGINS_BRACKET : first == '{' ? BEGINS_BRACE : BEGINS_OTHER;
+}
+
+static bool begins_so(const struct format *format, unsigned begin)
+{
+    return format->begins == 0 || (format->begins & begin) != 0;
 }
 
 bool format_may_begin(const struct format *format, struct slice line)
 {
-    return format->begins == 0 || (format->begins & begin_of(line)) != 0;
+    return begins_so(format, begin_of(line)) &&
+           (!format->with_access_time || access_line_detect(line) > 0);
 }
 
 const struct format *format_detect(struct slice line, struct slice path, unsigned score_min)
 {
     const struct format *best = NULL;
     unsigned best_score = 0, begin = begin_of(line);
+    bool has_access_time = access_line_detect(line) > 0;
 
     for (uint32_t i = 0; i < format_count; i++) {
         unsigned score = 0;
 
-        if (formats[i]->begins == 0 || (formats[i]->begins & begin) != 0)
+        if (begins_so(formats[i], begin) && (!formats[i]->with_access_time || has_access_time))
             score = formats[i]->detect(line);
         if (score == 0 || score < score_min)
             continue;

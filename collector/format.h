@@ -115,7 +115,8 @@ enum begin {
     BEGINS_DIGIT = 1,
     BEGINS_BRACKET = 2, /* [ */
     BEGINS_BRACE = 4,   /* { */
-    BEGINS_OTHER = 8,   /* or nothing: an empty line */
+    BEGINS_UPPER = 8,   /* A to Z */
+    BEGINS_OTHER = 16,  /* or nothing: an empty line */
 };
 
 struct format {
@@ -136,6 +137,7 @@ struct format {
     /* Kinds of first bytes (enum begin) of the lines for which detect() does not say 0; 0: any. So
      * most formats are not asked about most lines. */
     unsigned begins;
+    bool with_access_time; /* detect() says 0 of all lines of which access_line_detect() does, too */
     /* How surely the first line of an event is of this format: 0 no .. 100 certain. */
     unsigned (*detect)(struct slice line);
     /* Optional: turn settings into something faster (a prefix parser), kept in the arena for the
@@ -223,7 +225,7 @@ void extra_fields_resolve(const struct field_names *names, field_id out[EXTRA_CO
 /* All formats, in the order in which equal detection scores win. */
 extern const struct format *const formats[];
 extern const uint32_t format_count;
-/* False: detect() of the format says 0 by the first byte of the line. */
+/* False: detect() of the format need not be asked, it says 0. */
 bool format_may_begin(const struct format *format, struct slice line);
 /* By name; NULL if there is none. */
 const struct format *format_find(struct slice name);

@@ -42,8 +42,10 @@ struct source_parser {
     struct field_orders orders;
     struct stamp_memory stamps;
     struct format_context context; /* of the format that was asked for last, */
-    const struct format *numbered; /* this one, and its number */
-    uint32_t number;
+    struct {
+        const struct format *format;
+        uint32_t number;
+    } numbered[2]; /* this one, and the one before: lines of one in those of another take turns */
     const void **compiled; /* by index in formats[] */
     bool *is_compiled;
     const struct format *compiled_last; /* one of which that is known */
@@ -78,19 +80,31 @@ static enum status load_zone(struct source_parser *parser, struct error *err)
     return zone_load(io_system(), name, &parser->zone, err);
 }
 
-/* Its index in formats[], and the context is its. A source asks for the same one line after line. */
-static uint32_t format_number(struct source_parser *parser, const struct format *format)
+/* Another than the one that was asked for last. */
+static __attribute__((noinline)) uint32_t number_again(struct source_parser *parser,
+                                                       const struct format *format)
 {
     uint32_t i = 0;
 
-    if (parser->numbered == format)
-        return parser->number;
-    while (formats[i] != format)
-        i++;
-    parser->numbered = format;
-    parser->number = i;
+    if (parser->numbered[1].format == format) {
+        i = parser->numbered[1].number;
+    } else {
+        while (formats[i] != format)
+            i++;
+    }
+    parser->numbered[1] = parser->numbered[0];
+    parser->numbered[0].format = format;
+    parser->numbered[0].number = i;
     parser->context.compiled = parser->compiled[i];
     return i;
+}
+
+/* Its index in formats[], and the context is its. A source asks for the same one line after line. */
+static inline uint32_t format_number(struct source_parser *parser, const struct format *format)
+{
+    if (parser->numbered[0].format == format)
+        return parser->numbered[0].number;
+    return number_again(parser, format);
 }
 
 /* Compiled settings of a format, made when it is first used. A configured format's must compile;

@@ -77,6 +77,7 @@ const struct format format_apache_access = {
         "client peer user method path params url_group status bytes bytes_in duration referer "
         "agent request_id server tenant",
     .parse = parse,
+    .with_access_time = true,
     .detect = detect,
     .compile = log_pattern_compile_apache,
 };

@@ -61,5 +61,6 @@ const struct format format_gunicorn_access = {
     .fields = "client peer user method path params url_group status bytes duration referer agent "
               "pid tenant",
     .parse = parse,
+    .with_access_time = true,
     .detect = detect,
 };

@@ -289,6 +289,7 @@ const struct format format_journald = {
     .multi_line = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_BRACE | BEGINS_OTHER,
     .detect = detect,
     .compile = compile,
 };

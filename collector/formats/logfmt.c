@@ -138,5 +138,6 @@ const struct format format_logfmt = {
     .names_in_lines = true,
     .fields = "keys that bear our names, the rest as they are",
     .parse = parse,
+    .begins = BEGINS_OTHER,
     .detect = detect,
 };

@@ -172,5 +172,6 @@ const struct format format_memcached = {
     .name = "memcached",
     .fields = "fd method path status bytes",
     .parse = parse,
+    .begins = BEGINS_DIGIT | BEGINS_OTHER,
     .detect = detect,
 };

@@ -51,6 +51,7 @@ const struct format format_nginx_access = {
               "upstream upstream_duration upstream_status cache referer agent request_id server "
               "tenant",
     .parse = parse,
+    .with_access_time = true,
     .detect = detect,
     .compile = log_pattern_compile_nginx,
 };

@@ -87,5 +87,6 @@ const struct format format_nginx_rt_cache = {
     .fields = "client peer user method path params url_group status bytes_in bytes cache referer "
               "referer_group agent route tenant",
     .parse = parse,
+    .with_access_time = true,
     .detect = detect,
 };

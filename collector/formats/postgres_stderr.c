@@ -309,6 +309,7 @@ const struct format format_postgres_stderr = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT | BEGINS_OTHER,
     .detect = detect,
     .compile = compile,
 };

@@ -189,5 +189,6 @@ const struct format format_rabbitmq = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT | BEGINS_BRACE | BEGINS_OTHER,
     .detect = detect,
 };

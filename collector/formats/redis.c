@@ -190,5 +190,6 @@ const struct format format_redis = {
     .starts_alone = true,
     .line_kind = line_kind,
     .parse = parse,
+    .begins = BEGINS_DIGIT | BEGINS_BRACKET | BEGINS_OTHER,
     .detect = detect,
 };

@@ -12,12 +12,22 @@ enum { LOCAL_LEN = sizeof("2026-04-02 09:20:11") - 1 };
 
 /* ---- the same minute again ---- */
 
-/* Bytes in front of the seconds, in the forms that always have a year; 0: another form. */
+/* Bytes in front of the seconds; 0: another form. */
 static size_t minute_len_of(stamp_parser *parser)
 {
     if (parser == stamp_parse_iso || parser == stamp_parse_slashed)
         return sizeof("2026-04-02 09:20:") - 1;
+    if (parser == stamp_parse_redis)
+        return sizeof("02 Apr 2026 09:20:") - 1;
+    if (parser == stamp_parse_syslog)
+        return sizeof("Apr  2 09:20:") - 1;
     return parser == stamp_parse_clf ? sizeof("02/Apr/2026:09:20:") - 1 : 0;
+}
+
+/* Is a zone looked for behind the stamp? */
+static inline bool may_have_zone(stamp_parser *parser, bool local)
+{
+    return !local && parser != stamp_parse_redis && parser != stamp_parse_syslog;
 }
 
 /* SS[.,fraction] in nanoseconds, and the bytes eaten; 0 if it is anything unusual. */
@@ -54,35 +64,52 @@ static inline bool is_no_zone(struct slice text)
     return !is_upper(first) && first != '+' && first != '-' && (blank > 0 || first != 'z');
 }
 
-/* Both begin with the same `len` bytes, 16 to 24. */
+/* Both begin with the same `len` bytes, 8 to 24. */
 static inline bool same_minute(const char *a, const char *b, size_t len)
 {
-    return get_le64(a) == get_le64(b) && get_le64(a + 8) == get_le64(b + 8) &&
+    size_t middle = len < 16 ? 0 : 8;
+
+    return get_le64(a) == get_le64(b) && get_le64(a + middle) == get_le64(b + middle) &&
            get_le64(a + len - 8) == get_le64(b + len - 8);
 }
 
+static inline struct stamp_minute *minute_of(struct stamp_memory *memory, stamp_parser *parser)
+{
+    return &memory->minutes[parser == stamp_parse_syslog];
+}
+
 /* The stamp from what is remembered; the bytes eaten, or 0: it must be read. */
-static inline size_t recall(const struct stamp_memory *memory, stamp_parser *parser, bool local,
-                            struct slice text, int64_t *out)
+static inline size_t recall(const struct stamp_minute *memory, const struct format_context *context,
+                            stamp_parser *parser, bool local, struct slice text, int64_t *out)
 {
     size_t len = memory->minute_len, seconds_len;
     struct slice zone;
     int64_t seconds_ns;
 
     if (memory->parser != parser || memory->local != local || text.len <= len ||
-        !same_minute(text.data, memory->minute, len))
+        !same_minute(text.data, memory->minute, len) ||
+        (!memory->has_year && memory->receive_ns != context->receive_ns))
         return 0;
     seconds_len = read_seconds(slice_from(text, len), &seconds_ns);
     if (seconds_len == 0)
         return 0;
     zone = slice_from(text, len + seconds_len);
-    if (!local &&
+    if (memory->may_have_zone &&
         !(zone.len >= sizeof(memory->zone) &&
           memcmp(zone.data, memory->zone, sizeof(memory->zone)) == 0) &&
         !(memory->zone_len == 0 && is_no_zone(zone)))
         return 0;
     *out = memory->minute_ns + seconds_ns;
     return len + seconds_len + memory->zone_len;
+}
+
+/* Have all seconds of the minute the year that was given to one of them? Certain if the time is far
+ * from a day behind the receipt, and from a year before that. */
+static bool has_sure_year(int64_t minute_ns, int64_t receive_ns)
+{
+    static const int64_t past_max = 300 * NS_PER_DAY, future_max = 23 * 60 * NS_PER_MINUTE;
+
+    return minute_ns > receive_ns - past_max && minute_ns < receive_ns + future_max;
 }
 
 /* Is the whole minute at one distance from UTC? */
@@ -95,7 +122,7 @@ static bool is_even(const struct zone *zone, int64_t local_ns, int64_t utc_ns)
 }
 
 /* Remember a stamp of `eaten` bytes that was resolved to `time_ns`. */
-static void remember(struct stamp_memory *memory, const struct format_context *context,
+static void remember(struct stamp_minute *memory, const struct format_context *context,
                      stamp_parser *parser, bool local, struct slice text, const struct stamp *stamp,
                      size_t eaten, int64_t time_ns)
 {
@@ -104,18 +131,22 @@ static void remember(struct stamp_memory *memory, const struct format_context *c
     int64_t seconds_ns;
 
     memory->parser = NULL;
-    if (len == 0 || stamp->zone_name.len > 0)
+    if (len == 0 || stamp->zone_name.len > 0 || stamp->has_year != (parser != stamp_parse_syslog))
         return;
     seconds_len = read_seconds(slice_from(text, len), &seconds_ns);
-    if (seconds_len == 0 ||
+    if (seconds_len == 0 || eaten < len + seconds_len ||
         (!stamp->has_zone && context->zone != NULL &&
-         !is_even(context->zone, stamp->time_ns - seconds_ns, time_ns - seconds_ns)))
+         (!stamp->has_year ||
+          !is_even(context->zone, stamp->time_ns - seconds_ns, time_ns - seconds_ns))) ||
+        (!stamp->has_year && !has_sure_year(time_ns - seconds_ns, context->receive_ns)))
         return;
     behind = slice_from(text, len + seconds_len);
-    if (eaten < len + seconds_len || (eaten > len + seconds_len && behind.len < 8))
+    if (eaten > len + seconds_len && (behind.len < 8 || !may_have_zone(parser, local)))
         return;
     memory->parser = parser;
     memory->local = local;
+    memory->may_have_zone = may_have_zone(parser, local);
+    memory->has_year = stamp->has_year;
     memory->minute_len = (uint8_t)len;
     memory->zone_len = (uint8_t)(eaten - len - seconds_len);
     memcpy(memory->minute, text.data, len);
@@ -123,6 +154,7 @@ static void remember(struct stamp_memory *memory, const struct format_context *c
     if (behind.len >= sizeof(memory->zone))
         memcpy(memory->zone, behind.data, sizeof(memory->zone));
     memory->minute_ns = time_ns - seconds_ns;
+    memory->receive_ns = context->receive_ns;
 }
 
 /* ---- eat ---- */
@@ -138,16 +170,19 @@ static __attribute__((noinline)) size_t read_stamp(const struct format_context *
     if (len == 0)
         return 0;
     *out = stamp_resolve(&stamp, context->zone, context->receive_ns);
-    if (context->stamps != NULL && stamp.has_year)
-        remember(context->stamps, context, parser, local, text, &stamp, len, *out);
+    if (context->stamps != NULL)
+        remember(minute_of(context->stamps, parser), context, parser, local, text, &stamp, len,
+                 *out);
     return len;
 }
 
 static inline bool take(const struct format_context *context, stamp_parser *parser, bool local,
                         struct slice *rest, int64_t *out)
 {
-    size_t len = context->stamps == NULL ? 0 : recall(context->stamps, parser, local, *rest, out);
+    size_t len = 0;
 
+    if (context->stamps != NULL)
+        len = recall(minute_of(context->stamps, parser), context, parser, local, *rest, out);
     if (len == 0)
         len = read_stamp(context, parser, local, *rest, out);
     if (len == 0)

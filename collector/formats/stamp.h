@@ -7,16 +7,21 @@
 #include "base/time_stamp.h"
 #include "collector/format.h"
 
-/* The minute of a source's last stamp with a year. Lines follow each other closely: of most stamps
- * only the seconds are new. Start with {0}; results do not depend on it. One per source. */
+/* The minutes of a source's last stamps. Lines follow each other closely: of most stamps only the
+ * seconds are new. Start with {0}; results do not depend on it. One per source. */
 struct stamp_memory {
-    stamp_parser *parser; /* NULL: nothing yet */
-    bool local;           /* of stamp_take_local() */
-    uint8_t minute_len;   /* bytes up to the seconds */
-    uint8_t zone_len;     /* bytes that the zone took behind them */
-    char minute[20];
-    char zone[8];         /* what stood behind the seconds: more bytes decide over no zone */
-    int64_t minute_ns;    /* since the epoch, UTC */
+    struct stamp_minute {
+        stamp_parser *parser; /* NULL: nothing yet */
+        bool local;           /* of stamp_take_local() */
+        bool may_have_zone;   /* a zone is looked for behind the seconds */
+        bool has_year;        /* else it comes from `receive_ns` */
+        uint8_t minute_len;   /* bytes up to the seconds */
+        uint8_t zone_len;     /* bytes that the zone took behind them */
+        char minute[20];
+        char zone[8];         /* what stood behind the seconds: more bytes decide over no zone */
+        int64_t minute_ns;    /* since the epoch, UTC */
+        int64_t receive_ns;
+    } minutes[2];             /* with a year; without, as a relay writes them in front of others */
 };
 
 /* Eat a stamp of the parser's kind; false leaves `rest` and `out` alone. */

@@ -308,6 +308,7 @@ const struct format format_syslog = {
     .name = "syslog",
     .fields = "hostname app pid facility, and those of the inner format",
     .parse = parse,
+    .begins = BEGINS_DIGIT | BEGINS_UPPER | BEGINS_OTHER,
     .detect = detect,
     .compile = compile,
 };

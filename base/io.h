@@ -51,6 +51,7 @@ enum io_open_flags {
 struct io_file_ops { /* all answer -errno on failure; fd is the table's own number */
     int (*open)(struct io *io, const char *path, int flags);
     int (*close)(struct io *io, int fd);
+    /* Of a pipe: what comes next, wherever `offset` is. */
     ssize_t (*read_at)(struct io *io, int fd, void *data, size_t len, uint64_t offset);
     ssize_t (*write_at)(struct io *io, int fd, const struct iovec *parts, int count,
                         uint64_t offset);

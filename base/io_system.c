@@ -100,6 +100,10 @@ static ssize_t system_read_at(struct io *io, int fd, void *data, size_t len, uin
     do
         got = pread(fd, data, len, (off_t)offset);
     while (got < 0 && errno == EINTR);
+    if (got < 0 && errno == ESPIPE)
+        do
+            got = read(fd, data, len);
+        while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
 }
 

@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHOWN_SIZE_MAX = 60 }; /* of a bad value in a message */
+enum {
+    SHOWN_SIZE_MAX = 60, /* of a bad value in a message */
+    KEYS_SIZE_MAX = 96,  /* of a list of keys, so that file, line and column fit beside it */
+};
 
 static enum status no_memory(struct error *err)
 {
@@ -34,6 +37,11 @@ const struct option *option_find(const struct option_table *table, struct slice 
     return NULL;
 }
 
+static bool is_key(const struct option *row)
+{
+    return row->name != NULL && !(row->flags & OPTION_CLI_ONLY);
+}
+
 /* The key that was probably meant, or NULL. */
 static const char *nearest_key(const struct option_table *table, struct slice name)
 {
@@ -41,19 +49,41 @@ static const char *nearest_key(const struct option_table *table, struct slice na
     size_t count = 0;
 
     for (size_t i = 0; i < table->count; i++)
-        if (table->rows[i].name != NULL && !(table->rows[i].flags & OPTION_CLI_ONLY))
+        if (is_key(&table->rows[i]))
             names[count++] = table->rows[i].name;
     return suggest(name, names, count);
 }
 
+/* The keys of a small section, "a, b, c"; "" if they are too many for a message. */
+static void list_keys(const struct option_table *table, char out[KEYS_SIZE_MAX])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < table->count; i++) {
+        if (!is_key(&table->rows[i]) || (table->rows[i].flags & OPTION_HIDDEN))
+            continue;
+        len += (size_t)snprintf(out + len, KEYS_SIZE_MAX - len, "%s%s", len == 0 ? "" : ", ",
+                                table->rows[i].name);
+        if (len >= KEYS_SIZE_MAX) {
+            len = 0;
+            break;
+        }
+    }
+    out[len] = '\0';
+}
+
 enum status option_unknown(const struct option_table *table, struct slice name, struct error *err)
 {
+    struct slice shown = slice_first(name, SHOWN_SIZE_MAX);
     const char *near = nearest_key(table, name);
+    char keys[KEYS_SIZE_MAX];
 
-    return error_set(err, STATUS_INVALID, "unknown key \"%.*s\"%s%s%s",
-                     SLICE_ARG(slice_first(name, SHOWN_SIZE_MAX)),
-                     near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
-                     near == NULL ? "" : "\"?");
+    if (near != NULL)
+        return error_set(err, STATUS_INVALID, "unknown key \"%.*s\"; did you mean \"%s\"?",
+                         SLICE_ARG(shown), near);
+    list_keys(table, keys);
+    return error_set(err, STATUS_INVALID, "unknown key \"%.*s\"%s%s", SLICE_ARG(shown),
+                     keys[0] == '\0' ? "" : "; the keys here are ", keys);
 }
 
 /* ---- which rows were given ---- */
@@ -102,18 +132,33 @@ static enum status list_full(size_t count, struct error *err)
     return error_set(err, STATUS_TOO_LARGE, "more than %d values", OPTION_LIST_MAX);
 }
 
+/* What is read is kept as C strings: a zero byte would hide what stands behind it. */
+static enum status copy_text(struct slice text, const char **out, struct arena *arena,
+                             struct error *err)
+{
+    const char *copy = arena_copy_text(arena, text);
+
+    if (copy == NULL)
+        return no_memory(err);
+    if (memchr(copy, '\0', text.len) != NULL)
+        return error_set(err, STATUS_INVALID, "a text may not contain a zero byte");
+    *out = copy;
+    return STATUS_OK;
+}
+
 static enum status add_text(struct text_list *list, struct slice text, struct arena *arena,
                             struct error *err)
 {
     enum status status = list_full(list->count, err);
+    const char *copy = NULL;
     const char **items;
-    char *copy;
 
+    if (status == STATUS_OK)
+        status = copy_text(text, &copy, arena, err);
     if (status != STATUS_OK)
         return status;
     items = list_grow(arena, list->items, list->count, sizeof(*items));
-    copy = arena_copy_text(arena, text);
-    if (items == NULL || copy == NULL)
+    if (items == NULL)
         return no_memory(err);
     items[list->count++] = copy;
     list->items = items;
@@ -131,16 +176,19 @@ enum status option_add_pair(const struct option *option, void *base, struct slic
     struct text_map *map = field_of(option, base);
     enum status status = list_full(map->count, err);
     struct text_pair *items;
-    struct text_pair pair;
+    struct text_pair pair = {0};
 
+    if (status == STATUS_OK)
+        status = copy_text(key, &pair.key, arena, err);
+    if (status == STATUS_OK)
+        status = copy_text(value, &pair.value, arena, err);
     if (status != STATUS_OK)
         return status;
     for (size_t i = 0; i < map->count; i++)
         if (slice_is(key, map->items[i].key))
             return error_set(err, STATUS_INVALID, "key \"%s\" is given twice", map->items[i].key);
     items = list_grow(arena, map->items, map->count, sizeof(*items));
-    pair = (struct text_pair){arena_copy_text(arena, key), arena_copy_text(arena, value)};
-    if (items == NULL || pair.key == NULL || pair.value == NULL)
+    if (items == NULL)
         return no_memory(err);
     items[map->count++] = pair;
     map->items = items;
@@ -173,15 +221,8 @@ typedef enum status value_setter(const struct option *option, void *field, struc
 static enum status set_text(const struct option *option, void *field, struct slice text,
                             struct arena *arena, struct error *err)
 {
-    const char *copy = arena_copy_text(arena, text);
-
     (void)option;
-    if (copy == NULL)
-        return no_memory(err);
-    if (memchr(copy, '\0', text.len) != NULL)
-        return error_set(err, STATUS_INVALID, "a text may not contain a zero byte");
-    *(const char **)field = copy;
-    return STATUS_OK;
+    return copy_text(text, field, arena, err);
 }
 
 /* The lines are read elsewhere, where there may be another tzdata: without one here any name will do. */

@@ -22,8 +22,8 @@ static enum status check_address(const char *key, const char *host, bool insecur
     if (insecure || !is_remote(host))
         return STATUS_OK;
     return error_set(err, STATUS_INVALID,
-                     "%s: %s is not a loopback address, and there is no TLS: insecure_i_understand "
-                     "allows it",
+                     "%s: %s is not a loopback address, and there is no TLS: \"insecure_i_understand: "
+                     "yes\" (--insecure-i-understand) allows it",
                      key, *host == '\0' ? "every address of the machine" : host);
 }
 

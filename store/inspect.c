@@ -330,7 +330,10 @@ enum status store_inspect(struct io *io, const char *path, struct inspection *ou
         path_join(at.folder, path, "segments");
         done = io->path->list(io, at.folder, visit_day, &at);
         if (done < 0)
-            at.status = error_set_errno(at.err, -done, "cannot list %s", at.folder);
+            at.status = error_set_errno(at.err, -done,
+                                        "neither a segment (*.seg) nor a collector's data "
+                                        "directory: cannot list %s",
+                                        at.folder);
     }
     if (out->part_count > 0)
         qsort(out->parts, out->part_count, sizeof(*out->parts), compare_parts);

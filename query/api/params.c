@@ -120,8 +120,12 @@ static bool parse_u64(const char *name, struct slice value, uint64_t max, uint64
 
     if (slice_to_u64(value, out) && *out <= max)
         return true;
-    reply_bad_request(problem, "", "parameter %s: \"%s\" is not a number from 0 to %llu", name,
-                      shown(value, text), (unsigned long long)max);
+    if (max == UINT64_MAX)
+        reply_bad_request(problem, "", "parameter %s: \"%s\" is not a whole number", name,
+                          shown(value, text));
+    else
+        reply_bad_request(problem, "", "parameter %s: \"%s\" is not a number from 0 to %llu", name,
+                          shown(value, text), (unsigned long long)max);
     return false;
 }
 

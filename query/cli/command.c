@@ -166,7 +166,8 @@ static enum status read_line(const struct command_line *line, struct cli_words w
             rows[table.count++] = row;
     }
     target->settings = arena_alloc(target->arena, line->settings_size, _Alignof(max_align_t), 1);
-    if (target->settings == NULL || (line->rewrite != NULL && !line->rewrite(line, &words, target->arena)))
+    if (target->settings == NULL ||
+        (line->rewrite != NULL && !line->rewrite(line, &words, target->arena)))
         return error_set(err, STATUS_NO_MEMORY, "no memory for the command line");
     return parse(line, &table, words, target, err);
 }

@@ -249,7 +249,7 @@ static bool read_pattern_file(const char *path, struct arena *arena, struct slic
                              &err) == STATUS_OK;
 
     if (!read)
-        command_say("%s", err.message);
+        command_say("grep: patterns (-f): %s", err.message);
     *empty = text.len == 0;
     if (text.len > 0 && text.data[text.len - 1] == '\n')
         text.len--;

@@ -91,7 +91,8 @@ bool grep_args(const struct command_line *line, struct cli_words *words, struct 
     bool flags = true, ok = out.words != NULL;
 
     for (int i = 0; ok && i < words->count; i++) {
-        const char *word = words->items[i], *next = i + 1 < words->count ? words->items[i + 1] : NULL;
+        const char *word = words->items[i];
+        const char *next = i + 1 < words->count ? words->items[i + 1] : NULL;
         bool eaten = false;
 
         if (i == 0 || !flags || word[0] != '-' || word[1] == '\0') {

@@ -59,6 +59,8 @@ static enum status read_token(const char *path, struct buf *out, struct error *e
 {
     enum status status = io_read_file(io_system(), path, out, err);
 
+    if (status != STATUS_OK)
+        error_context(err, "token (--token-file)");
     while (out->len > 0 && (unsigned char)out->data[out->len - 1] <= ' ')
         out->len--;
     buf_append_byte(out, '\0');

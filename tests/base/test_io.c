@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -206,6 +207,24 @@ static void test_real_disk(void **unused)
     temp_dir_remove(&dir);
 }
 
+/* --config <(program) names a pipe: it has no places, and its end is where the writer closes it. */
+static void test_pipe(void **unused)
+{
+    struct buf text = buf_empty(100);
+    char path[32];
+    int ends[2];
+
+    (void)unused;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "geo: fr\n", 8), 8);
+    assert_int_equal(close(ends[1]), 0);
+    (void)snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+    assert_int_equal(io_read_file(io_system(), path, &text, NULL), STATUS_OK);
+    assert_true(slice_is(buf_slice(&text), "geo: fr\n"));
+    assert_int_equal(close(ends[0]), 0);
+    buf_release(&text);
+}
+
 static void test_simulated_disk(void **unused)
 {
     struct sim_io *sim = sim_io_new(1);
@@ -224,7 +243,7 @@ static void test_simulated_disk(void **unused)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_real_disk),
+        cmocka_unit_test(test_real_disk), cmocka_unit_test(test_pipe),
         cmocka_unit_test(test_simulated_disk),
     };
 

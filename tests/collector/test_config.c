@@ -24,6 +24,9 @@ static const struct config_case {
     { "geo with a slash", "geo: fr/paris\n", "expected letters" },
     { "misspelt key", "geo: fr\nretension: 3d\n", "c.yaml:2:1: unknown key \"retension\"; did you "
                                                   "mean \"retention\"?" },
+    { "unknown key of a small section", "geo: fr\nsources:\n  - {path: /x, colour: red}\n",
+      "c.yaml:3:16: unknown key \"colour\"; the keys here are path, format" },
+    { "unknown key among many", "geo: fr\nlisten: 5\n", "c.yaml:2:1: unknown key \"listen\"" },
     { "misspelt format", "geo: fr\nsources:\n  - path: /x\n    format: ngnix_access\n",
       "c.yaml:3: sources \"/x\": unknown format \"ngnix_access\"; did you mean \"nginx_access\"?" },
     { "unit that is none", "geo: fr\nsources:\n  - {path: /x, duration_unit: hours}\n",

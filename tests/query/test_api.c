@@ -275,7 +275,7 @@ static const struct error_case {
     {"duration without unit", "query", "duration:>500", "\"code\":\"query_type\""},
     {"unknown parameter", "qurey", "x",
      "\"code\":\"bad_request\",\"message\":\"unknown parameter \\\"qurey\\\"\",\"hint\":\"query\""},
-    {"limit", "limit", "many", "parameter limit: \\\"many\\\" is not a number"},
+    {"limit", "limit", "many", "parameter limit: \\\"many\\\" is not a whole number"},
     {"order", "order", "up", "is not asc, desc or any"},
     {"format", "format", "cvs", "\"hint\":\"csv\""},
     {"time", "start", "yesterday-ish", "parameter start: "},

@@ -96,6 +96,7 @@ def all_cases(compare, sample):
         compare.check([*flags, "foo", "-", "words"], stdin=FILES["words"])
         compare.check([*flags, "-f", "patterns", "words"])
         compare.check([*flags, "-f", "empty", "words"])
+        compare.check([*flags, "-f", "-", "words"], stdin=b"foo\nb.r\n")
 
 
 def special_cases(compare):

@@ -19,7 +19,7 @@ enum { NUMBER_DIGITS = 10, GENERATIONS_KEPT = 2, PATH_SIZE = 4096 };
 struct checkpoint {
     struct io *io;
     char *directory;
-    uint64_t number;        /* of the current file, or of the last one given up */
+    uint64_t number;        /* of the current file, or of the one being made */
     uint64_t seq;           /* of the last record */
     uint64_t offset;        /* where the next record goes */
     uint64_t snapshot_size; /* bytes of the current file's first part */
@@ -199,7 +199,7 @@ enum status checkpoint_snapshot(struct checkpoint *checkpoint, const struct chec
                                 struct error *err)
 {
     io_close(checkpoint->io, &checkpoint->fd);
-    checkpoint->number++;
+    checkpoint->number += !checkpoint->snapshot_open; /* else the one before was not written */
     checkpoint->seq = 0;
     checkpoint->offset = 0;
     checkpoint->snapshot_open = true;
@@ -235,6 +235,25 @@ static void remove_older(struct checkpoint *checkpoint)
         (void)checkpoint->io->path->unlink(checkpoint->io, path);
 }
 
+/* A half-written file does not stay: on a full disk every attempt would leave one more. */
+static enum status write_temporary(struct checkpoint *checkpoint, const char *path,
+                                   struct error *err)
+{
+    const struct buf *pending = &checkpoint->pending;
+    struct io *io = checkpoint->io;
+    enum status status =
+        io_open(io, path, IO_WRITE | IO_CREATE | IO_TRUNCATE, &checkpoint->fd, err);
+
+    if (status != STATUS_OK)
+        return status;
+    status = io_write_all(io, checkpoint->fd, pending->data, pending->len, 0, path, err);
+    if (status == STATUS_OK)
+        status = io_sync(io, checkpoint->fd, path, err);
+    if (status != STATUS_OK)
+        (void)io->path->unlink(io, path);
+    return status;
+}
+
 static enum status commit_snapshot(struct checkpoint *checkpoint, struct error *err)
 {
     char path[PATH_SIZE], temporary[PATH_SIZE + 4];
@@ -247,13 +266,7 @@ static enum status commit_snapshot(struct checkpoint *checkpoint, struct error *
     if (!file_path(path, checkpoint->directory, checkpoint->number))
         return error_set(err, STATUS_INVALID, "path of the state directory is too long");
     (void)snprintf(temporary, sizeof(temporary), "%s.tmp", path);
-    status = io_open(checkpoint->io, temporary, IO_WRITE | IO_CREATE | IO_TRUNCATE, &checkpoint->fd,
-                     err);
-    if (status == STATUS_OK)
-        status = io_write_all(checkpoint->io, checkpoint->fd, checkpoint->pending.data,
-                              checkpoint->pending.len, 0, temporary, err);
-    if (status == STATUS_OK)
-        status = io_sync(checkpoint->io, checkpoint->fd, temporary, err);
+    status = write_temporary(checkpoint, temporary, err);
     if (status == STATUS_OK)
         status = io_rename(checkpoint->io, temporary, path, err);
     if (status == STATUS_OK)
@@ -280,16 +293,18 @@ static enum status commit_changes(struct checkpoint *checkpoint, struct error *e
 
 enum status checkpoint_commit(struct checkpoint *checkpoint, struct error *err)
 {
+    bool snapshot = checkpoint->snapshot_open;
     enum status status;
 
     if (checkpoint->pending.len == 0)
         return STATUS_OK;
-    status = checkpoint->snapshot_open ? commit_snapshot(checkpoint, err)
-                                       : commit_changes(checkpoint, err);
+    status = snapshot ? commit_snapshot(checkpoint, err) : commit_changes(checkpoint, err);
     checkpoint->offset += checkpoint->pending.len;
     checkpoint->snapshot_open = false;
     buf_reset(&checkpoint->pending);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         io_close(checkpoint->io, &checkpoint->fd);
+        checkpoint->number -= snapshot; /* the next attempt makes the same file */
+    }
     return status;
 }

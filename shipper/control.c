@@ -36,11 +36,19 @@ struct client {
     char question[QUESTION_SIZE_MAX];
 };
 
-static void socket_path(const char *state, struct sockaddr_un *address)
+/* A path that is cut would be another one, whose file we would remove. */
+static enum status socket_path(const char *state, struct sockaddr_un *address, struct error *err)
 {
-    memset(address, 0, sizeof(*address));
-    address->sun_family = AF_UNIX;
-    (void)snprintf(address->sun_path, sizeof(address->sun_path), "%s/control", state);
+    int len;
+
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    len = snprintf(address->sun_path, sizeof(address->sun_path), "%s/control", state);
+    if (len >= 0 && (size_t)len < sizeof(address->sun_path))
+        return STATUS_OK;
+    return error_set(err, STATUS_TOO_LARGE,
+                     "the state directory %s is too long for a socket in it (at most %zu bytes): "
+                     "status and explain cannot be asked",
+                     state, sizeof(address->sun_path) - sizeof("/control"));
 }
 
 static void control_unref(struct control *control)
@@ -73,14 +81,16 @@ static void on_answered(uv_write_t *request, int code)
 
 static void answer(struct client *client)
 {
-    struct slice question = slice_trim(slice_make(client->question, client->len));
+    struct slice question = slice_make(client->question, client->len);
+    size_t end = slice_find_byte(question, '\n'); /* it is there */
     uv_buf_t part;
 
     if (client->control->closed) {
         client_close(client);
         return;
     }
-    client->question[question.len] = '\0'; /* the newline was there */
+    client->question[end] = '\0';
+    question.len = end;
     if (slice_is(question, "status"))
         shipper_status(client->control->shipper, &client->answer);
     else if (slice_starts(question, SLICE_LITERAL("explain ")))
@@ -147,14 +157,17 @@ static void on_control_closed(uv_handle_t *handle)
 enum status control_new(uv_loop_t *loop, const char *state, struct shipper *shipper,
                         struct control **out, struct error *err)
 {
-    struct control *control = calloc(1, sizeof(*control));
     struct sockaddr_un address;
+    enum status status = socket_path(state, &address, err);
+    struct control *control;
     mode_t mask;
     int code;
 
+    if (status != STATUS_OK)
+        return status;
+    control = calloc(1, sizeof(*control));
     if (control == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for the control socket");
-    socket_path(state, &address);
     control->shipper = shipper;
     code = uv_pipe_init(loop, &control->pipe, 0);
     control->pipe.data = control;
@@ -205,12 +218,14 @@ enum status control_ask(const char *state, const char *question, struct buf *out
     struct timeval timeout = {.tv_sec = CLIENT_TIMEOUT_S};
     struct sockaddr_un address;
     size_t len = strlen(question);
-    enum status status;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    enum status status = socket_path(state, &address, err);
+    int fd;
 
+    if (status != STATUS_OK)
+        return status;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot make a socket");
-    socket_path(state, &address);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0)
         status =

@@ -41,8 +41,9 @@ enum answer { ANSWER_MORE, ANSWER_DONE, ANSWER_FAILED };
 static enum answer count_states(const struct nlmsghdr *message, size_t len,
                                 uint64_t counts[TCP_STATES])
 {
-    for (; NLMSG_OK(message, len); message = NLMSG_NEXT(message, len)) {
+    while (NLMSG_OK(message, len)) {
         const struct inet_diag_msg *found = NLMSG_DATA(message);
+        size_t step = NLMSG_ALIGN(message->nlmsg_len);
 
         if (message->nlmsg_type == NLMSG_DONE)
             return ANSWER_DONE;
@@ -50,6 +51,10 @@ static enum answer count_states(const struct nlmsghdr *message, size_t len,
             return ANSWER_FAILED;
         if (found->idiag_state < TCP_STATES)
             counts[found->idiag_state]++;
+        if (step >= len)
+            break;
+        len -= step;
+        message = (const struct nlmsghdr *)(const void *)((const char *)message + step);
     }
     return ANSWER_MORE;
 }

@@ -191,7 +191,8 @@ static enum status ask(const struct shipper_options *options, struct error *err)
         status = control_ask(options->settings.state, question.data, &answer, err);
     if (status == STATUS_NOT_FOUND && options->command == COMMAND_STATUS)
         status = saved_status(io_system(), options->settings.state, &answer, err);
-    if (status == STATUS_OK && fwrite(answer.data, 1, answer.len, stdout) != answer.len)
+    if (status == STATUS_OK &&
+        (fwrite(answer.data, 1, answer.len, stdout) != answer.len || fflush(stdout) != 0))
         status = error_set(err, STATUS_IO, "cannot write to stdout");
     buf_release(&question);
     buf_release(&answer);

@@ -100,8 +100,7 @@ void session_send_control(struct session *session, enum frame_type type, struct 
     buf_release(&frame);
 }
 
-/* Make a control message in `output` and send it. */
-static void send_output(struct session *session, enum frame_type type)
+void session_send_output(struct session *session, enum frame_type type)
 {
     struct error err = {0};
 
@@ -143,7 +142,7 @@ static void send_hello(struct session *session)
     hello.lanes[LANE_NORMAL] = lane_state(&session->lines, session->backlog_size);
     hello_append(&session->output, &hello);
     session_enter(session, SESSION_GREETING);
-    send_output(session, FRAME_HELLO);
+    session_send_output(session, FRAME_HELLO);
 }
 
 bool session_ask(struct session *session, const struct source_query *query)
@@ -152,7 +151,7 @@ bool session_ask(struct session *session, const struct source_query *query)
         return false;
     session->asking = true;
     source_query_append(&session->output, query);
-    send_output(session, FRAME_SOURCE_QUERY);
+    session_send_output(session, FRAME_SOURCE_QUERY);
     return session->state == SESSION_OPEN;
 }
 
@@ -226,7 +225,7 @@ static void keep_alive(struct session *session)
 
         session->pinged_ns = session->now_ns;
         ping_append(&session->output, &ping);
-        send_output(session, FRAME_PING);
+        session_send_output(session, FRAME_PING);
     }
 }
 
@@ -263,7 +262,7 @@ void session_stop(struct session *session, const char *reason)
     session->stopping = true;
     if (session->state == SESSION_OPEN) {
         bye_append(&session->output, slice_of(reason));
-        send_output(session, FRAME_BYE);
+        session_send_output(session, FRAME_BYE);
     }
 }
 

@@ -227,8 +227,7 @@ static enum status take_ping(struct session *session, struct slice body, struct 
         return status;
     pong = (struct pong){ping.send_ns, now, now};
     pong_append(&session->output, &pong);
-    session_send_control(session, FRAME_PONG, buf_slice(&session->output));
-    buf_reset(&session->output);
+    session_send_output(session, FRAME_PONG);
     return STATUS_OK;
 }
 
@@ -244,7 +243,8 @@ static enum status take_pong(struct session *session, struct slice body, struct 
     if (status != STATUS_OK)
         return status;
     rtt = (int64_t)(now - pong.ping_ns - (pong.send_ns - pong.receive_ns));
-    session->rtt_ns += session->rtt_ns / 8;
+    if (session->rtt_ns < DEAD_AFTER_NS)
+        session->rtt_ns += session->rtt_ns / 8;
     if (rtt > 0 && rtt < DEAD_AFTER_NS && (session->rtt_ns == 0 || rtt <= session->rtt_ns)) {
         session->rtt_ns = rtt;
         session->clock_offset_ns =

@@ -28,7 +28,9 @@ struct connection {
     uv_getaddrinfo_t resolve;
     uv_connect_t connect;
     uv_tcp_t tcp;
-    bool resolving, tcp_open; /* what still has a callback to come */
+    struct addrinfo *found;      /* addresses of the name, in the order to try them (RFC 6724) */
+    const struct addrinfo *next; /* NULL: the last one is being tried */
+    bool resolving, tcp_open;    /* what still has a callback to come */
 };
 
 struct write {
@@ -43,16 +45,23 @@ static struct transport_tcp *tcp_of(struct transport *transport)
 
 static void connection_unref(struct connection *connection)
 {
-    if (!connection->resolving && !connection->tcp_open)
-        free(connection);
+    if (connection->resolving || connection->tcp_open)
+        return;
+    uv_freeaddrinfo(connection->found);
+    free(connection);
 }
+
+static void connect_next(struct connection *connection);
 
 static void on_tcp_closed(uv_handle_t *handle)
 {
     struct connection *connection = handle->data;
 
     connection->tcp_open = false;
-    connection_unref(connection);
+    if (connection->owner != NULL)
+        connect_next(connection);
+    else
+        connection_unref(connection);
 }
 
 static void tcp_close(struct transport *transport)
@@ -117,6 +126,17 @@ static void set_options(uv_tcp_t *tcp)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof(timeout));
 }
 
+/* An address did not answer: the name may have another, as localhost has ::1 and 127.0.0.1. */
+static void try_another(struct connection *connection, int code)
+{
+    if (connection->next != NULL && connection->tcp_open) {
+        uv_close((uv_handle_t *)&connection->tcp, on_tcp_closed);
+        return;
+    }
+    give_up(connection, "cannot connect", code);
+    connection_unref(connection);
+}
+
 static void on_connect(uv_connect_t *request, int code)
 {
     struct connection *connection = request->data;
@@ -127,11 +147,27 @@ static void on_connect(uv_connect_t *request, int code)
     if (code == 0)
         code = uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read);
     if (code != 0) {
-        give_up(connection, "cannot connect", code);
+        try_another(connection, code);
         return;
     }
     set_options(&connection->tcp);
     tcp->base.events->connected(tcp->base.user);
+}
+
+static void connect_next(struct connection *connection)
+{
+    const struct addrinfo *address = connection->next;
+    int code = uv_tcp_init(connection->owner->loop, &connection->tcp);
+
+    if (code == 0) {
+        connection->next = address->ai_next;
+        connection->tcp.data = connection;
+        connection->tcp_open = true;
+        connection->connect.data = connection;
+        code = uv_tcp_connect(&connection->connect, &connection->tcp, address->ai_addr, on_connect);
+    }
+    if (code != 0)
+        try_another(connection, code);
 }
 
 static void on_resolved(uv_getaddrinfo_t *request, int code, struct addrinfo *found)
@@ -139,24 +175,14 @@ static void on_resolved(uv_getaddrinfo_t *request, int code, struct addrinfo *fo
     struct connection *connection = request->data;
 
     connection->resolving = false;
-    if (connection->owner == NULL) {
-        uv_freeaddrinfo(found);
+    connection->found = found;
+    connection->next = found;
+    if (connection->owner == NULL)
         connection_unref(connection);
-        return;
-    }
-    if (code == 0)
-        code = uv_tcp_init(connection->owner->loop, &connection->tcp);
-    if (code == 0) {
-        connection->tcp.data = connection;
-        connection->tcp_open = true;
-        connection->connect.data = connection;
-        code = uv_tcp_connect(&connection->connect, &connection->tcp, found->ai_addr, on_connect);
-    }
-    uv_freeaddrinfo(found);
-    if (code == 0)
-        return;
-    give_up(connection, "cannot connect", code);
-    connection_unref(connection);
+    else if (code == 0)
+        connect_next(connection);
+    else
+        try_another(connection, code);
 }
 
 static enum status tcp_connect(struct transport *transport, struct error *err)

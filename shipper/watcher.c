@@ -99,9 +99,22 @@ void watcher_keep(struct watcher *watcher, const char *directory)
         watcher->watches[watcher->count++] = watch;
 }
 
+/* Links can lead to one directory by two paths, which the kernel gives one watch. */
+static bool is_shared(const struct watcher *watcher, const struct watch *watch)
+{
+    for (size_t i = 0; i < watcher->count; i++)
+        if (watcher->watches[i].id == watch->id && watcher->watches[i].kept)
+            return true;
+    return false;
+}
+
 void watcher_end(struct watcher *watcher)
 {
     size_t left = 0;
+
+    for (size_t i = 0; i < watcher->count; i++)
+        if (!watcher->watches[i].kept && !is_shared(watcher, &watcher->watches[i]))
+            (void)inotify_rm_watch(watcher->fd, watcher->watches[i].id);
 
     for (size_t i = 0; i < watcher->count; i++) {
         struct watch *watch = &watcher->watches[i];
@@ -110,7 +123,6 @@ void watcher_end(struct watcher *watcher)
             watcher->watches[left++] = *watch;
             continue;
         }
-        (void)inotify_rm_watch(watcher->fd, watch->id);
         free(watch->directory);
     }
     watcher->count = left;

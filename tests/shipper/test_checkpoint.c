@@ -293,6 +293,50 @@ static void test_failed_sync_is_final(void **unused)
     sim_io_free(sim);
 }
 
+struct names {
+    char text[512];
+};
+
+static bool add_name(void *user, const char *name)
+{
+    struct names *names = user;
+    size_t len = strlen(names->text);
+
+    (void)snprintf(names->text + len, sizeof(names->text) - len, "%s ", name);
+    return true;
+}
+
+/* On a full disk each attempt fails; none leaves a file, and when there is room again the two newest
+ * files are all that there is. */
+static void test_full_disk(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct io *io = sim_io_table(sim);
+    struct checkpoint_meta meta = {{1}, 1, 1};
+    struct generation generation = generation_of(9, 7);
+    struct checkpoint *checkpoint;
+    struct names names = {""};
+
+    (void)unused;
+    assert_int_equal(io->path->make_dir(io, "/state"), 0);
+    assert_int_equal(checkpoint_new(io, "/state", 0, &checkpoint, NULL), STATUS_OK);
+    for (unsigned round = 0; round < 12; round++) { /* three fit; six do not; three fit again */
+        bool full = round / 3 == 1 || round / 3 == 2;
+
+        sim_io_faults(sim)->disk_size = full ? 1000 : 0; /* two of 290 bytes, not one of 452 */
+        assert_int_equal(checkpoint_snapshot(checkpoint, &meta, NULL), STATUS_OK);
+        for (unsigned i = 0; i < 1 + (unsigned)full; i++)
+            assert_int_equal(checkpoint_put(checkpoint, &generation, NULL), STATUS_OK);
+        assert_int_equal(checkpoint_commit(checkpoint, NULL), full ? STATUS_DISK_FULL : STATUS_OK);
+        assert_true(!full || checkpoint_wants_snapshot(checkpoint));
+    }
+    assert_int_equal(io->path->list(io, "/state", add_name, &names), 0);
+    assert_string_equal(names.text, "positions.0000000005 positions.0000000006 ");
+    checkpoint_free(checkpoint);
+    assert_int_equal(sim_io_open_count(sim), 0);
+    sim_io_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_seen_and_survived),
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_failed_sync_is_final),
+        cmocka_unit_test(test_full_disk),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

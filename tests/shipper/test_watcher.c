@@ -88,6 +88,37 @@ static void test_names_come_and_go(void **unused)
     temp_dir_remove(&dir);
 }
 
+/* By two links to one directory: when one of them is no longer wanted, the other still tells. */
+static void test_two_paths_to_a_directory(void **unused)
+{
+    struct seen seen = {0};
+    struct watcher_handler handler = {on_changed, on_trouble, &seen};
+    struct watcher *watcher = watcher_new(&handler);
+    struct temp_dir dir, links;
+    char a[PATH_MAX], b[PATH_MAX];
+
+    (void)unused;
+    assert_non_null(watcher);
+    temp_dir_make(&dir);
+    temp_dir_make(&links);
+    temp_dir_join(&links, "a", a, sizeof(a));
+    temp_dir_join(&links, "b", b, sizeof(b));
+    assert_int_equal(symlink(dir.path, a), 0);
+    assert_int_equal(symlink(dir.path, b), 0);
+    watcher_begin(watcher);
+    watcher_keep(watcher, a);
+    watcher_keep(watcher, b);
+    watcher_end(watcher);
+    watch(watcher, b);
+    temp_dir_put(&dir, "a.log", "x", 1);
+    read_events(watcher);
+    assert_int_equal(seen.changed, 1);
+    assert_string_equal(seen.last, b);
+    watcher_free(watcher);
+    temp_dir_remove(&links);
+    temp_dir_remove(&dir);
+}
+
 /* More events than the kernel's queue holds: everything must be scanned. */
 static void test_queue_overflow(void **unused)
 {
@@ -126,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_come_and_go),
+        cmocka_unit_test(test_two_paths_to_a_directory),
         cmocka_unit_test(test_queue_overflow),
     };
 

@@ -15,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 
-COMMANDS = ["grep", "query", "tail", "fields", "patterns", "status", "explain", "verify", "config"]
+COMMANDS = ["grep", "query", "tail", "fields", "patterns", "status", "explain", "verify", "config", "erase",
+            "store"]
 MAN = {"dendro": "dendro.1", "dendro grep": "dendro-grep.1", "dendro query": "dendro-query.1",
        "dendro-collector": "dendro-collector.8", "dendro-shipper": "dendro-shipper.8"}
 CONTRACT = ["docs/cli.md", "docs/configuration.md"]
 EXAMPLES = ["README.md", "docs/cli.md", "docs/query.md", "docs/host_counters.md"]
+OTHERS = ["scripts/up"]  # lines about programs that are not ours to ask
 ASKS = {"grep", "query", "fields", "patterns", "status", "explain"}  # those that end by themselves and need no files
 
 
@@ -44,6 +46,20 @@ def undocumented(top: pathlib.Path, programs: dict):
                 yield f"{name}: {option} is neither in docs/cli.md nor in docs/configuration.md"
             if letter and f"`{letter}" not in text:
                 yield f"{name}: {letter} is not documented"
+
+
+def unknown_options(top: pathlib.Path, programs: dict):
+    """Options that the manual names and no program has: every --word of the man pages and of code in docs/."""
+    known = {"--help", "--version"}
+    for words in programs.values():
+        help_text = subprocess.run([*words, "--help"], capture_output=True, text=True, check=True).stdout
+        known |= set(re.findall(r"--[a-z][a-z-]*", help_text))
+    known |= {"--no-" + option[2:] for option in known}
+    for path in [*sorted((top / "docs/man").iterdir()), *(top / name for name in [*CONTRACT, *EXAMPLES])]:
+        for at, line in enumerate(path.read_text().replace("\\-", "-").splitlines()):
+            for option in re.findall(r"(?<![\w-])(--[a-z][a-z-]*[a-z])(?![\w-])", line):
+                if option not in known and not any(word in line for word in OTHERS):
+                    yield f"{path.relative_to(top)}:{at + 1}: no program has {option}"
 
 
 def yaml_keys(top: pathlib.Path):
@@ -106,7 +122,7 @@ def main() -> int:
     top, dendro, collector, shipper = pathlib.Path(sys.argv[1]), *sys.argv[2:5]
     programs = {f"dendro {name}": [dendro, name] for name in COMMANDS}
     programs |= {"dendro-collector": [collector], "dendro-shipper": [shipper]}
-    wrong = [*undocumented(top, programs), *yaml_keys(top), *dead_links(top), *wrong_examples(top, dendro, collector)]
+    wrong = [*undocumented(top, programs), *unknown_options(top, programs), *yaml_keys(top), *dead_links(top), *wrong_examples(top, dendro, collector)]
     print("\n".join(wrong) or "the manual says what the programs do")
     return 1 if wrong else 0
 

@@ -46,7 +46,12 @@ enum io_open_flags {
     /* The path is ROOT/./REST, and with all links resolved it must lead below ROOT: -EXDEV. Nothing
      * is opened before that is known, so that no link can make us open a device. */
     IO_BENEATH = 256,
+    /* Past the page cache: memory, length and offset of what is written are multiples of
+     * IO_DIRECT_ALIGN. EINVAL at open or at the first write: not on this file system. */
+    IO_DIRECT = 512,
 };
+
+enum { IO_DIRECT_ALIGN = 4096 };
 
 struct io_file_ops { /* all answer -errno on failure; fd is the table's own number */
     int (*open)(struct io *io, const char *path, int flags);

@@ -69,6 +69,7 @@ static int system_open(struct io *io, const char *path, int flags)
     static const struct { int ours, theirs; } table[] = {
         {IO_CREATE, O_CREAT},       {IO_EXCLUSIVE, O_EXCL},   {IO_TRUNCATE, O_TRUNC},
         {IO_NO_FOLLOW, O_NOFOLLOW}, {IO_NO_BLOCK, O_NONBLOCK}, {IO_DIRECTORY, O_DIRECTORY},
+        {IO_DIRECT, O_DIRECT},
     };
     int access = flags & (IO_READ | IO_WRITE);
     int mode = access == (IO_READ | IO_WRITE) ? O_RDWR : access == IO_WRITE ? O_WRONLY : O_RDONLY;

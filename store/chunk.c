@@ -71,7 +71,7 @@ static enum status cut_sections(struct chunk *chunk, const struct chunk_sizes *s
 /* Bytes that no piece of base/spare.h accounts for. */
 static size_t charged_by_hand(const struct chunk *chunk)
 {
-    return chunk->memory_size - (chunk->bytes.spare ? chunk->size : 0);
+    return chunk->memory_size - (chunk->bytes.spare ? chunk->bytes.len : 0);
 }
 
 static enum status make_arrays(struct chunk *chunk, struct error *err)
@@ -84,7 +84,7 @@ static enum status make_arrays(struct chunk *chunk, struct error *err)
     if (chunk->source_numbers == NULL || chunk->source_offsets == NULL || chunk->formats == NULL ||
         chunk->bindings == NULL || chunk->series == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
-    chunk->memory_size = sizeof(*chunk) + chunk->size +
+    chunk->memory_size = sizeof(*chunk) + chunk->bytes.len +
                          chunk->source_count * (sizeof(uint32_t) + sizeof(uint64_t)) +
                          chunk->format_count * sizeof(struct chunk_format) +
                          chunk->binding_count * sizeof(struct chunk_binding) +
@@ -272,8 +272,9 @@ static enum status open_chunk(struct chunk *chunk, const struct chunk_tables *ta
     return status;
 }
 
-static enum status make_chunk(struct buf *bytes, const struct chunk_tables *tables, bool check,
-                              struct chunk **out, struct error *err)
+static enum status make_chunk(struct buf *bytes, const struct chunk_frame *frame,
+                              const struct chunk_tables *tables, bool check, struct chunk **out,
+                              struct error *err)
 {
     struct chunk *chunk = calloc(1, sizeof(*chunk));
     enum status status;
@@ -283,8 +284,9 @@ static enum status make_chunk(struct buf *bytes, const struct chunk_tables *tabl
         return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
     }
     chunk->bytes = *bytes;
-    chunk->data = bytes->data;
-    chunk->size = bytes->len;
+    chunk->framed = frame->size > 0;
+    chunk->data = chunk->framed ? bytes->data + frame->at : bytes->data;
+    chunk->size = chunk->framed ? frame->size : bytes->len;
     if (bytes->spare && bytes->data != NULL)
         spare_charge(bytes->data, MEMORY_HEADS);
     *bytes = buf_empty(0);
@@ -299,10 +301,11 @@ static enum status make_chunk(struct buf *bytes, const struct chunk_tables *tabl
     return status;
 }
 
-enum status chunk_new_encoded(struct buf *bytes, const struct chunk_tables *tables,
-                              struct chunk **out, struct error *err)
+enum status chunk_new_encoded(struct buf *bytes, const struct chunk_frame *frame,
+                              const struct chunk_tables *tables, struct chunk **out,
+                              struct error *err)
 {
-    return make_chunk(bytes, tables, false, out, err);
+    return make_chunk(bytes, frame, tables, false, out, err);
 }
 
 static enum status check_version(const struct buf *bytes, struct error *err)
@@ -318,12 +321,13 @@ static enum status check_version(const struct buf *bytes, struct error *err)
 enum status chunk_new(struct buf *bytes, const struct chunk_tables *tables, struct chunk **out,
                       struct error *err)
 {
+    const struct chunk_frame none = {0};
     enum status status = check_version(bytes, err);
 
     if (status == STATUS_OK && get_le32(bytes->data) == CHUNK_V1_VERSION)
         status = chunk_v1_convert(bytes, tables->fields, err);
     if (status == STATUS_OK)
-        return make_chunk(bytes, tables, true, out, err);
+        return make_chunk(bytes, &none, tables, true, out, err);
     buf_release(bytes);
     return status;
 }

@@ -52,6 +52,7 @@ enum {
     CHUNK_VERSION = 2,
     CHUNK_HEADER_SIZE = 80,
     CHUNK_SEQUENCE_AT = 56,
+    CHUNK_FRAMED_MIN = 64 << 10, /* below, two pages more would be more than an eighth */
     CHUNK_SIZE_MAX = 64 << 20, /* a batch: 8 MiB of frame, expanded; see DELIVERY.md 4.1 */
     CHUNK_ROWS_MAX = 1 << 20,
     CHUNK_TABLE_COUNT_MAX = 65536, /* sources, formats, bindings, series, ... of one batch */
@@ -116,6 +117,7 @@ struct chunk {
     struct buf bytes; /* encoded */
     char *data;       /* of them */
     size_t size;
+    bool framed;        /* as wal_record.framed says */
     size_t memory_size; /* all that the chunk takes from the heap */
 
     uint32_t source_count, format_count, binding_count, row_count, open_count;
@@ -143,18 +145,24 @@ struct chunk {
 
 /* Encode a batch; `fields` names its fields. `last_order_ns` has one entry per source of the batch:
  * the highest order time so far, raised by the call; after a failure they mean nothing. On success
- * `out` holds the bytes and belongs to the caller.
+ * `out` holds the bytes and belongs to the caller. With `frame` not NULL a large batch is framed, as the
+ * WAL wants it (struct wal_record): then the bytes are those of `frame`, in the midst of `out`.
  * Errors: INVALID (an index or span out of range), TOO_LARGE, NO_MEMORY. */
+struct chunk_frame {
+    size_t at, size; /* in the buffer; 0, 0: all of it */
+};
 enum status chunk_encode(const struct batch *batch, struct name_table *fields,
-                         int64_t *last_order_ns, struct buf *out, struct error *err) WARN_UNUSED;
+                         int64_t *last_order_ns, struct buf *out, struct chunk_frame *frame,
+                         struct error *err) WARN_UNUSED;
 
 /* Check `bytes` wholly and make a chunk of it, which then owns the memory (also on failure).
  * The chunk has one reference. Errors: CORRUPT, INVALID (newer version), NO_MEMORY. */
 enum status chunk_new(struct buf *bytes, const struct chunk_tables *tables, struct chunk **out,
                       struct error *err) WARN_UNUSED;
 /* As chunk_new(), of bytes that chunk_encode() made a moment ago: their rows are not checked. */
-enum status chunk_new_encoded(struct buf *bytes, const struct chunk_tables *tables,
-                              struct chunk **out, struct error *err) WARN_UNUSED;
+enum status chunk_new_encoded(struct buf *bytes, const struct chunk_frame *frame,
+                              const struct chunk_tables *tables, struct chunk **out,
+                              struct error *err) WARN_UNUSED;
 struct chunk *chunk_ref(struct chunk *chunk);
 void chunk_unref(struct chunk *chunk); /* NULL does nothing */
 

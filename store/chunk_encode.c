@@ -7,6 +7,7 @@
 
 #include "base/spare.h"
 #include "store/chunk_encode_fields.h"
+#include "store/wal.h"
 
 #include <stdlib.h>
 
@@ -510,11 +511,36 @@ static void put_sections(struct encoder *encoder, char *at)
     field_encoder_put_bindings(fields, at + field_encoder_shapes_size(fields));
 }
 
-static enum status encode(struct encoder *encoder, struct buf *out)
+/* Room for `size` bytes, which begin a WAL record if they are many: put_sections() writes to the
+ * answer. NULL: `out` has failed. */
+static char *reserve(struct buf *out, size_t size, struct chunk_frame *frame)
+{
+    size_t pages = (WAL_RECORD_HEADER_SIZE + size + WAL_PAGE_SIZE - 1) / WAL_PAGE_SIZE;
+    size_t framed = pages * WAL_PAGE_SIZE, before;
+
+    if (frame == NULL || size < CHUNK_FRAMED_MIN || framed > CHUNK_SIZE_MAX - WAL_PAGE_SIZE) {
+        if (frame != NULL)
+            *frame = (struct chunk_frame){0};
+        if (!buf_reserve(out, size))
+            return NULL;
+        buf_commit(out, size);
+        return out->data;
+    }
+    if (!buf_reserve(out, WAL_PAGE_SIZE - 1 + framed))
+        return NULL;
+    before = (size_t)(-(uintptr_t)out->data % WAL_PAGE_SIZE);
+    *frame = (struct chunk_frame){before + WAL_RECORD_HEADER_SIZE, size};
+    buf_commit(out, before + framed);
+    memset(out->data + frame->at + size, 0, framed - WAL_RECORD_HEADER_SIZE - size);
+    return out->data + frame->at;
+}
+
+static enum status encode(struct encoder *encoder, struct buf *out, struct chunk_frame *frame)
 {
     const struct field_encoder *fields = &encoder->fields;
     enum status status = check_batch(encoder->batch, encoder->err);
     size_t size;
+    char *at;
 
     if (status == STATUS_OK)
         status = first_pass(encoder);
@@ -527,10 +553,10 @@ static enum status encode(struct encoder *encoder, struct buf *out)
            encoder->tables.len + encoder->columns_size + fields->out.len + encoder->text_size +
            fields->values_size + field_encoder_shapes_size(fields) +
            field_encoder_bindings_size(fields);
-    if (!buf_reserve(out, size))
+    at = reserve(out, size, frame);
+    if (at == NULL)
         return buf_check(out, "a batch", encoder->err);
-    put_sections(encoder, out->data);
-    buf_commit(out, size);
+    put_sections(encoder, at);
     return STATUS_OK;
 }
 
@@ -546,7 +572,8 @@ static void release(struct encoder *encoder)
 }
 
 enum status chunk_encode(const struct batch *batch, struct name_table *fields,
-                         int64_t *last_order_ns, struct buf *out, struct error *err)
+                         int64_t *last_order_ns, struct buf *out, struct chunk_frame *frame,
+                         struct error *err)
 {
     struct encoder encoder = {
         .batch = batch,
@@ -565,7 +592,7 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
     for (size_t i = 0; i < COUNT_OF(encoder.ranges); i++)
         encoder.ranges[i] = (struct range){UINT64_MAX, 0};
     field_encoder_init(&encoder.fields, fields);
-    status = encode(&encoder, out);
+    status = encode(&encoder, out, frame);
     if (status != STATUS_OK)
         buf_release(out);
     release(&encoder);

@@ -323,7 +323,7 @@ enum status chunk_v1_convert(struct buf *bytes, struct name_table *fields, struc
     enum status status = read_batch(&v1, buf_slice(bytes), fields, err);
 
     if (status == STATUS_OK)
-        status = chunk_encode(&v1.batch, fields, v1.orders, &out, err);
+        status = chunk_encode(&v1.batch, fields, v1.orders, &out, NULL, err);
     if (status == STATUS_OK) {
         put_le64(out.data + CHUNK_SEQUENCE_AT, v1.first_sequence);
         buf_release(bytes);

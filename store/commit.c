@@ -161,6 +161,7 @@ static enum status write_pending(struct store *store, struct pending *const *gro
             .type = WAL_BATCH,
             .shard = (uint16_t)group[i]->chunk->shard,
             .payload = {group[i]->chunk->data, group[i]->chunk->size},
+            .framed = group[i]->chunk->framed,
         };
     status = write_group(store, records, count, err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
@@ -347,15 +348,16 @@ static enum status write_carry(struct store *store, const struct carry *carry, s
     int64_t *orders = calloc((size_t)carry->source_count + 1, sizeof(*orders));
     struct buf bytes = buf_empty(0);
     struct wal_record record = {.type = WAL_BATCH};
+    const struct chunk_frame none = {0};
     struct chunk *chunk;
     enum status status;
 
     if (orders == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory to keep open events");
-    status = chunk_encode(&batch, &store->fields, orders, &bytes, err);
+    status = chunk_encode(&batch, &store->fields, orders, &bytes, NULL, err);
     free(orders);
     if (status == STATUS_OK)
-        status = chunk_new_encoded(&bytes, &store->tables, &chunk, err);
+        status = chunk_new_encoded(&bytes, &none, &store->tables, &chunk, err);
     if (status != STATUS_OK)
         return status;
     (void)pthread_mutex_lock(&store->state_lock);

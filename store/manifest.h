@@ -30,8 +30,8 @@
 
 enum {
     /* Raised also when the WAL changes, so that a program that could not read it refuses the
-     * directory instead of setting its files aside: 4 for WAL version 2. */
-    MANIFEST_VERSION = 4,
+     * directory instead of setting its files aside: 4 for WAL version 2, 5 for 3. */
+    MANIFEST_VERSION = 5,
     MANIFEST_VERSION_OLDEST = 1, /* read, and written again as the newest at the start */
     MANIFEST_HEADER_SIZE = 32,
     MANIFEST_RECORD_HEADER_SIZE = 32,

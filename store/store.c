@@ -393,9 +393,11 @@ static enum status encode(struct store *store, const struct batch *batch, int64_
                           struct chunk **out, struct error *err)
 {
     struct buf bytes;
-    enum status status = chunk_encode(batch, &store->fields, orders, &bytes, err);
+    struct chunk_frame frame;
+    enum status status = chunk_encode(batch, &store->fields, orders, &bytes, &frame, err);
 
-    return status == STATUS_OK ? chunk_new_encoded(&bytes, &store->tables, out, err) : status;
+    return status == STATUS_OK ? chunk_new_encoded(&bytes, &frame, &store->tables, out, err)
+                               : status;
 }
 
 /* The rows are numbered as they stand in the queue, and order times count from here on. */

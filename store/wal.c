@@ -27,6 +27,7 @@ enum status wal_init(struct wal *wal, struct io *io, const char *dir, uint64_t i
         .incarnation = incarnation,
         .file_size = file_size == 0 ? WAL_FILE_SIZE_DEFAULT : file_size,
         .fd = -1,
+        .direct_fd = -1,
         .next_record = 1,
         .next_file = 1,
     };
@@ -36,9 +37,15 @@ enum status wal_init(struct wal *wal, struct io *io, const char *dir, uint64_t i
     return STATUS_OK;
 }
 
-void wal_release(struct wal *wal)
+static void close_file(struct wal *wal)
 {
     io_close(wal->io, &wal->fd);
+    io_close(wal->io, &wal->direct_fd);
+}
+
+void wal_release(struct wal *wal)
+{
+    close_file(wal);
 }
 
 /* Open the file that will carry `number`: a recycled one under its new name, or a new one. */
@@ -89,7 +96,18 @@ static enum status begin_file(struct wal *wal, int fd, uint64_t number, uint64_t
     return STATUS_OK;
 }
 
-static enum status next_file(struct wal *wal, uint64_t group_size, struct error *err)
+/* The file once more, for framed records; that it cannot be had is no error. */
+static void open_direct(struct wal *wal, const char *path)
+{
+    struct error ignored = {0};
+
+    if (!wal->direct_refused &&
+        io_open(wal->io, path, IO_WRITE | IO_DIRECT, &wal->direct_fd, &ignored) != STATUS_OK)
+        wal->direct_fd = -1;
+}
+
+/* A file with room for a group that ends at `group_end` when it is the first. */
+static enum status next_file(struct wal *wal, uint64_t group_end, struct error *err)
 {
     uint64_t number = wal->next_file;
     uint64_t size = wal->size_next;
@@ -102,20 +120,21 @@ static enum status next_file(struct wal *wal, uint64_t group_size, struct error 
                          WAL_FILES_MAX);
     if (wal->spare_count > 0 && wal->spare_sizes[wal->spare_count - 1] > size)
         size = wal->spare_sizes[wal->spare_count - 1]; /* it has the space already */
-    if (size < WAL_FILE_HEADER_SIZE + group_size)
-        size = WAL_FILE_HEADER_SIZE + group_size;
+    if (size < group_end)
+        size = group_end;
     status = open_file(wal, number, &fd, err);
     if (status != STATUS_OK)
         return status;
     status = begin_file(wal, fd, number, size, err);
+    file_path(wal, number, path);
     if (status != STATUS_OK) {
         io_close(wal->io, &fd);
-        file_path(wal, number, path);
         file_remove(wal->io, path);
         return status;
     }
-    io_close(wal->io, &wal->fd);
+    close_file(wal);
     wal->fd = fd;
+    open_direct(wal, path);
     wal->next_file = number + 1;
     wal->size_next = size * 2 < wal->file_size ? size * 2 : wal->file_size;
     wal->live_sizes[wal->live_count] = size;
@@ -123,17 +142,14 @@ static enum status next_file(struct wal *wal, uint64_t group_size, struct error 
     return STATUS_OK;
 }
 
-/* All bytes of the parts, going on after short writes. `parts` is used up. */
-static enum status write_parts(struct wal *wal, struct iovec *parts, int count, struct error *err)
+/* All bytes of the parts, going on after short writes. `parts` is used up. 0 or -errno. */
+static int write_parts(struct wal *wal, int fd, struct iovec *parts, int count, uint64_t offset)
 {
-    uint64_t offset = wal->offset;
-
     while (count > 0) {
-        ssize_t done = wal->io->file->write_at(wal->io, wal->fd, parts, count, offset);
+        ssize_t done = wal->io->file->write_at(wal->io, fd, parts, count, offset);
 
         if (done <= 0)
-            return error_set_errno(err, done == 0 ? EIO : (int)-done,
-                                   "cannot write WAL file %" PRIu64, wal->file_number);
+            return done == 0 ? -EIO : (int)done;
         offset += (uint64_t)done;
         while (count > 0 && (size_t)done >= parts->iov_len) {
             done -= (ssize_t)parts->iov_len;
@@ -145,94 +161,160 @@ static enum status write_parts(struct wal *wal, struct iovec *parts, int count, 
             parts->iov_len -= (size_t)done;
         }
     }
-    return STATUS_OK;
+    return 0;
 }
 
-struct group_parts {
+/* A group on its way to the file. Parts are collected as long as one call can write them. */
+struct group {
     char headers[WAL_GROUP_RECORDS_MAX][WAL_RECORD_HEADER_SIZE];
     struct iovec parts[WAL_GROUP_RECORDS_MAX * 3];
     int count;
-    uint64_t size, last_checksum;
+    bool direct;       /* the parts are */
+    uint64_t from, at; /* in the file: of the first part, behind the last */
+    uint64_t previous; /* checksum of the last record */
 };
 
-static void make_parts(struct wal *wal, struct wal_record *records, uint32_t count,
-                       struct group_parts *out)
+static uint64_t page_end(uint64_t at)
 {
-    static const char zeros[8];
-    uint64_t previous = wal->previous;
-
-    out->count = 0;
-    out->size = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        struct slice payload = records[i].payload;
-        struct wal_record_header header = {
-            .length = (uint32_t)payload.len,
-            .type = records[i].type,
-            .shard = records[i].shard,
-            .file_number = wal->file_number,
-            .record_number = wal->next_record + i,
-            .group = wal->next_record,
-            .previous = previous,
-        };
-        size_t padding = wal_padded(payload.len) - payload.len;
-
-        wal_record_header_put(out->headers[i], &header, payload, wal->salt);
-        previous = header.checksum;
-        records[i].record_number = header.record_number;
-        records[i].file_number = wal->file_number;
-        out->parts[out->count++] = (struct iovec){out->headers[i], WAL_RECORD_HEADER_SIZE};
-        out->parts[out->count++] = (struct iovec){(void *)(uintptr_t)payload.data, payload.len};
-        if (padding > 0)
-            out->parts[out->count++] = (struct iovec){(void *)(uintptr_t)zeros, padding};
-        out->size += WAL_RECORD_HEADER_SIZE + payload.len + padding;
-    }
-    out->last_checksum = previous;
+    return (at + WAL_PAGE_SIZE - 1) & ~(uint64_t)(WAL_PAGE_SIZE - 1);
 }
 
-static uint64_t group_size(const struct wal_record *records, uint32_t count)
+/* Write the parts. A file system may let a file be opened for direct writes and then refuse them. */
+static enum status write_run(struct wal *wal, struct group *group, struct error *err)
 {
-    uint64_t size = 0;
+    struct iovec parts[COUNT_OF(group->parts)];
+    int done = 0;
 
-    for (uint32_t i = 0; i < count; i++)
-        size += WAL_RECORD_HEADER_SIZE + wal_padded(records[i].payload.len);
-    return size;
+    if (group->count > 0 && group->direct) {
+        memcpy(parts, group->parts, (size_t)group->count * sizeof(*parts));
+        done = write_parts(wal, wal->direct_fd, parts, group->count, group->from);
+        if (done == -EINVAL) {
+            wal->direct_refused = true;
+            io_close(wal->io, &wal->direct_fd);
+            group->direct = false;
+        }
+    }
+    if (group->count > 0 && !group->direct)
+        done = write_parts(wal, wal->fd, group->parts, group->count, group->from);
+    group->count = 0;
+    return done == 0 ? STATUS_OK
+                     : error_set_errno(err, -done, "cannot write WAL file %" PRIu64,
+                                       wal->file_number);
+}
+
+static void add_part(struct group *group, const char *bytes, size_t len)
+{
+    if (len > 0)
+        group->parts[group->count++] = (struct iovec){(void *)(uintptr_t)bytes, len};
+    group->at += len;
+}
+
+static void put_header(struct wal *wal, struct group *group, struct wal_record *record,
+                       uint32_t index, char *to)
+{
+    struct wal_record_header header = {
+        .length = (uint32_t)record->payload.len,
+        .type = record->type,
+        .shard = record->shard,
+        .file_number = wal->file_number,
+        .record_number = wal->next_record + index,
+        .group = wal->next_record,
+        .previous = group->previous,
+    };
+
+    wal_record_header_put(to, &header, record->payload, wal->salt);
+    group->previous = header.checksum;
+    record->record_number = header.record_number;
+    record->file_number = wal->file_number;
+}
+
+/* Add a record, after writing those that the same call cannot write. */
+static enum status add_record(struct wal *wal, struct group *group, struct wal_record *record,
+                              uint32_t index, struct error *err)
+{
+    static const char zeros[8];
+    size_t len = record->payload.len;
+    bool direct = record->framed && wal->direct_fd >= 0;
+    enum status status = direct == group->direct ? STATUS_OK : write_run(wal, group, err);
+
+    if (status != STATUS_OK)
+        return status;
+    direct = record->framed && wal->direct_fd >= 0; /* that may have ended just now */
+    if (group->count == 0) {
+        group->direct = direct;
+        group->from = group->at = direct ? page_end(group->at) : group->at;
+    }
+    if (direct) {
+        char *frame = (char *)(uintptr_t)record->payload.data - WAL_RECORD_HEADER_SIZE;
+
+        put_header(wal, group, record, index, frame);
+        add_part(group, frame, (size_t)page_end(WAL_RECORD_HEADER_SIZE + len));
+        return STATUS_OK;
+    }
+    put_header(wal, group, record, index, group->headers[index]);
+    add_part(group, group->headers[index], WAL_RECORD_HEADER_SIZE);
+    add_part(group, record->payload.data, len);
+    add_part(group, zeros, wal_padded(len) - len);
+    return STATUS_OK;
+}
+
+static enum status write_records(struct wal *wal, struct wal_record *records, uint32_t count,
+                                 struct error *err)
+{
+    struct group *group = malloc(sizeof(*group));
+    enum status status = STATUS_OK;
+
+    if (group == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a WAL group");
+    group->count = 0;
+    group->direct = false;
+    group->from = group->at = wal->offset;
+    group->previous = wal->previous;
+    wal->written = true;
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
+        status = add_record(wal, group, &records[i], i, err);
+    if (status == STATUS_OK)
+        status = write_run(wal, group, err);
+    if (status == STATUS_OK)
+        status = io_sync(wal->io, wal->fd, "the WAL", err);
+    if (status == STATUS_OK) {
+        wal->offset = group->at;
+        wal->previous = group->previous;
+        wal->next_record += count;
+        wal->acked = wal->next_record - 1;
+        wal->written = false;
+    }
+    free(group);
+    return status;
+}
+
+/* Where a group ends that begins at `at`, at the latest. */
+static uint64_t end_of_group(const struct wal_record *records, uint32_t count, uint64_t at)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t size = WAL_RECORD_HEADER_SIZE + wal_padded(records[i].payload.len);
+
+        at = records[i].framed ? page_end(page_end(at) + size) : at + size;
+    }
+    return at;
 }
 
 enum status wal_write_group(struct wal *wal, struct wal_record *records, uint32_t count,
                             struct error *err)
 {
-    uint64_t size = group_size(records, count);
-    struct group_parts *parts;
     enum status status = STATUS_OK;
 
     if (count == 0 || count > WAL_GROUP_RECORDS_MAX)
         return error_set(err, STATUS_TOO_LARGE, "a WAL group of %u records", count);
-    if (wal->fd < 0 || wal->offset + size > wal->size_now)
-        status = next_file(wal, size, err); /* a group is never split over two files */
-    if (status != STATUS_OK)
-        return status;
-    parts = malloc(sizeof(*parts));
-    if (parts == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory for a WAL group");
-    make_parts(wal, records, count, parts);
-    wal->written = true;
-    status = write_parts(wal, parts->parts, parts->count, err);
-    if (status == STATUS_OK)
-        status = io_sync(wal->io, wal->fd, "the WAL", err);
-    if (status == STATUS_OK) {
-        wal->offset += parts->size;
-        wal->previous = parts->last_checksum;
-        wal->next_record += count;
-        wal->acked = wal->next_record - 1;
-        wal->written = false;
-    }
-    free(parts);
-    return status;
+    /* A group is never split over two files. */
+    if (wal->fd < 0 || end_of_group(records, count, wal->offset) > wal->size_now)
+        status = next_file(wal, end_of_group(records, count, WAL_FILE_HEADER_SIZE), err);
+    return status == STATUS_OK ? write_records(wal, records, count, err) : status;
 }
 
 void wal_fence(struct wal *wal)
 {
-    io_close(wal->io, &wal->fd);
+    close_file(wal);
 }
 
 void wal_give_up(struct wal *wal, uint32_t count)

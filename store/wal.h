@@ -4,14 +4,15 @@
  * File, integers little-endian:
  *   offset  size  field
  *        0     8  magic         "DNWAL\r\n\0"
- *        8     4  version       2: batches of chunk version 2 (chunk.h); 1 is read, too
+ *        8     4  version       3; 2 has no gaps, 1 batches of chunk version 1 (chunk.h): both are read
  *       12     4  reserved      0
  *       16     8  file_number   as in the name; a recycled file that was not begun yet differs
  *       24     8  incarnation   of the store
  *       32     8  salt          random per use of the file: seeds every checksum below
  *       40     8  acked         number of the last record that was acknowledged before this file
  *       48     8  checksum      XXH3-64 of bytes 0..47
- *       56        records, each padded with zeros to a multiple of 8
+ *       56        records; a next one begins at the next multiple of 8, or at the next multiple of
+ *                 4096: `previous` tells. Nothing is said of the bytes between.
  * Record:
  *        0     4  length        of the payload
  *        4     2  type          WAL_BATCH
@@ -26,6 +27,11 @@
  * Why a group number: of a group that was never synced any part may survive a power cut. A valid
  * record behind a bad one is therefore only then proof of damage when its group began later;
  * otherwise the bad record and all behind it were never acknowledged, and are cut.
+ *
+ * Large records are written from where they are in memory, past the page cache, which would cost a
+ * copy of each byte and the upkeep of a page for each 4096: such a record is *framed*, and
+ * shares no page of the file with another. Small ones go through the page cache as they come, and so do
+ * all where the file system cannot write directly.
  *
  * A failed sync is final for its file: wal_fence() leaves it, and the group is written again, with
  * the same record numbers, to a new file. Replay skips numbers that it has seen. When a group is
@@ -42,10 +48,11 @@
 #include <stdint.h>
 
 enum {
-    WAL_VERSION = 2,
+    WAL_VERSION = 3,
     WAL_VERSION_OLDEST = 1,
     WAL_FILE_HEADER_SIZE = 56,
     WAL_RECORD_HEADER_SIZE = 48,
+    WAL_PAGE_SIZE = IO_DIRECT_ALIGN,
     WAL_GROUP_RECORDS_MAX = 256, /* three parts each: under IOV_MAX, 1024 */
     WAL_FILES_MAX = 4096,
     WAL_SPARES_MAX = 2,
@@ -63,6 +70,9 @@ struct wal_record {
     uint64_t record_number; /* set by wal_write_group() */
     uint64_t file_number;   /* as above */
     struct slice payload;
+    /* The WAL_RECORD_HEADER_SIZE bytes before the payload are the WAL's to write, they begin a page
+     * of memory, and zeros stand behind the payload up to the end of its last page. */
+    bool framed;
 };
 
 struct wal {
@@ -70,6 +80,8 @@ struct wal {
     char dir[512];
     uint64_t incarnation, file_size;
     int fd; /* -1: the next group opens a file */
+    int direct_fd; /* the same file for framed records; -1: they go the way of all others */
+    bool direct_refused; /* by the file system */
     uint64_t file_number, offset, salt, previous;
     uint64_t next_record, next_file, acked;
     bool written; /* bytes of a group may be on the disk that was not acknowledged */

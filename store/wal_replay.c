@@ -172,6 +172,25 @@ static void cut_tail(struct replay *replay, uint64_t at)
         damage(replay, at, replay->size, "the tail behind the last record cannot be cut");
 }
 
+/* The record that follows, at `at` or at the page behind it, where only one that names the record
+ * before it counts: that nothing is missing between is not said by its place. */
+static bool read_next(struct replay *replay, uint64_t *at, uint64_t previous,
+                      struct wal_record_header *header, struct buf *payload)
+{
+    uint64_t page = (*at + WAL_PAGE_SIZE - 1) & ~(uint64_t)(WAL_PAGE_SIZE - 1);
+
+    if (read_record(replay, *at, header, payload))
+        return true;
+    if (page == *at || !read_record(replay, page, header, payload))
+        return false;
+    if (header->previous != previous) {
+        buf_release(payload);
+        return false;
+    }
+    *at = page;
+    return true;
+}
+
 static void replay_records(struct replay *replay, uint64_t previous)
 {
     uint64_t at = WAL_FILE_HEADER_SIZE;
@@ -183,7 +202,7 @@ static void replay_records(struct replay *replay, uint64_t previous)
     for (;;) {
         uint64_t resume;
 
-        if (read_record(replay, at, &header, &payload)) {
+        if (read_next(replay, &at, previous, &header, &payload)) {
             if (header.previous != previous)
                 damage(replay, at, at, "the chain of checksums is broken");
             previous = header.checksum;

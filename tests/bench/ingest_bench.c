@@ -139,7 +139,7 @@ static void flush(struct bench *bench, struct event_sink *sink, struct totals *t
     int64_t order = 0;
     double start = now_s();
 
-    check(chunk_encode(&batch, &bench->names, &order, &bytes, &err), &err);
+    check(chunk_encode(&batch, &bench->names, &order, &bytes, NULL, &err), &err);
     totals->encode_s += now_s() - start;
     for (uint32_t i = 0; i < sink->count; i++)
         totals->digest = digest_event(bench, &sink->events[i], totals->digest);

@@ -165,7 +165,7 @@ static void encode(struct tables *tables, const struct batch *batch, struct buf 
     int64_t orders[2] = {INT64_MIN, INT64_MIN};
     struct error err = {0};
 
-    if (chunk_encode(batch, &tables->fields, orders, out, &err) != STATUS_OK)
+    if (chunk_encode(batch, &tables->fields, orders, out, NULL, &err) != STATUS_OK)
         fail_msg("encode: %s", err.message);
     put_le64(out->data + CHUNK_SEQUENCE_AT, FIRST_SEQUENCE);
 }
@@ -328,13 +328,14 @@ static void check_all(struct buf *bytes, bool from_disk)
     struct tables tables;
     struct chunk *chunk = NULL;
     struct error err = {0};
+    const struct chunk_frame none = {0};
     enum status status;
 
     assert_non_null(made);
     make(made);
     tables_init(&tables);
     status = from_disk ? chunk_new(bytes, &tables.chunk, &chunk, &err)
-                       : chunk_new_encoded(bytes, &tables.chunk, &chunk, &err);
+                       : chunk_new_encoded(bytes, &none, &tables.chunk, &chunk, &err);
     if (status != STATUS_OK)
         fail_msg("%s", err.message);
     check_totals(chunk, made);
@@ -523,7 +524,7 @@ static void test_bad_events(void **unused)
         made->events[1].level = c->level;
         made->events[1].source = c->source;
         made->events[1].format = c->format;
-        assert_int_equal(chunk_encode(&made->batch, &tables.fields, orders, &bytes, &err),
+        assert_int_equal(chunk_encode(&made->batch, &tables.fields, orders, &bytes, NULL, &err),
                          STATUS_INVALID);
         tables_release(&tables);
         free(made);

@@ -43,6 +43,7 @@ struct sim_faults {
     size_t read_size_max;    /* longer reads are short */
     uint64_t info_size_max;  /* larger files are said to have this size: what a server said before */
     bool remote;             /* the disk is a server's */
+    bool no_direct_open, no_direct_write; /* IO_DIRECT answers -EINVAL, as some file systems do */
     int64_t call_ns;         /* every call moves both clocks on by this */
 };
 

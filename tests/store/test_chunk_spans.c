@@ -100,7 +100,7 @@ static void test_spans(void **unused)
     assert_int_equal(source_table_init(&sources, &err), STATUS_OK);
     for (uint32_t i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
         (void)name_table_get(&fields, slice_of(well_known_field_names[i]));
-    assert_int_equal(chunk_encode(&made->batch, &fields, &order, &bytes, &err), STATUS_OK);
+    assert_int_equal(chunk_encode(&made->batch, &fields, &order, &bytes, NULL, &err), STATUS_OK);
     assert_int_equal(chunk_new(&bytes, &tables, &chunk, &err), STATUS_OK);
     for (uint32_t i = 0; i < ROWS; i++) {
         struct chunk_row row = chunk_row_at(chunk, i);

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { ITEMS_MIN = 64 };
+
 static enum status no_memory(struct error *err)
 {
     return error_set(err, STATUS_NO_MEMORY, "no memory for an answer from rollups");
@@ -166,21 +168,31 @@ static void settle_families(struct answering *answering)
 
 /* ---- items ---- */
 
+bool rollup_reserve_items(struct answering *answering, uint32_t more)
+{
+    uint32_t capacity = answering->item_capacity * 2;
+    struct rollup_item *grown;
+
+    if (more <= answering->item_capacity - answering->item_count)
+        return true;
+    if (capacity < answering->item_count + more)
+        capacity = answering->item_count + more;
+    grown = arena_take(&answering->plan->arena, sizeof(*grown), _Alignof(struct rollup_item),
+                       capacity);
+    if (grown == NULL)
+        return false;
+    if (answering->item_count > 0)
+        memcpy(grown, answering->items, answering->item_count * sizeof(*grown));
+    answering->items = grown;
+    answering->item_capacity = capacity;
+    return true;
+}
+
 bool rollup_add_item(struct answering *answering, const struct rollup_item *item)
 {
-    if (answering->item_count == answering->item_capacity) {
-        uint32_t capacity = answering->item_capacity == 0 ? 64 : answering->item_capacity * 2;
-        struct rollup_item *grown =
-            arena_take(&answering->plan->arena, sizeof(*grown), _Alignof(struct rollup_item),
-                       capacity);
-
-        if (grown == NULL)
-            return false;
-        if (answering->item_count > 0)
-            memcpy(grown, answering->items, answering->item_count * sizeof(*grown));
-        answering->items = grown;
-        answering->item_capacity = capacity;
-    }
+    if (answering->item_count == answering->item_capacity &&
+        !rollup_reserve_items(answering, ITEMS_MIN))
+        return false;
     answering->items[answering->item_count++] = *item;
     return true;
 }

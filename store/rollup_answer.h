@@ -32,14 +32,15 @@ struct rollup_wish {
  * all that they are to be grouped by? */
 bool rollup_wish_fits(const struct rollup_wish *wish);
 
-/* A number of rows, or values of one field. What the wish does not ask for is not set. */
+/* A number of rows, or values of one field, or by tenant both. What the wish does not ask for is not
+ * set. */
 struct rollup_item {
     const struct event_source *source; /* its geo, host and role */
     struct slice format;
     struct slice tenant;               /* NULL data: none */
     uint32_t level;
     int64_t time_ns;                   /* begin of a group of time */
-    uint64_t rows;
+    uint64_t rows; /* 0: only values */
     /* NULL: only rows. By tenant: no buckets, smallest or largest value. */
     const struct rollup_value *value;
     const struct rollup_bucket *buckets; /* value->bucket_count of them */

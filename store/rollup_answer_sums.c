@@ -20,6 +20,7 @@ struct summing {
     int64_t first_group;                                 /* of time */
     struct rollup_tally rows;                            /* by key */
     struct rollup_value *values[ROLLUP_WISH_VALUES_MAX]; /* by number of the key */
+    const struct rollup_sum *sums[ROLLUP_WISH_VALUES_MAX]; /* of the bunch at hand; NULL: none */
     uint8_t types[ROLLUP_WISH_VALUES_MAX];               /* FIELD_TEXT: not seen yet */
     uint32_t room;
 };
@@ -118,22 +119,16 @@ static bool make_room(struct summing *summing)
 }
 
 /* False: sums that only rows can add up, or no memory. */
-static bool add_values(struct summing *summing, const struct rollup_bunch *bunch, uint32_t cell,
-                       uint32_t number)
+static bool add_values(struct summing *summing, uint32_t cell, uint32_t number)
 {
-    const struct rollup_sums *sums = &summing->kept->sums;
-    const struct rollup_wish *wish = summing->answering->wish;
-
-    for (uint32_t i = 0; i < wish->value_count; i++) {
-        uint32_t k = field_of(sums, bunch, wish->values[i]);
-        const struct rollup_sum *from =
-            sums->sums + bunch->first_sum + k * bunch->cell_count + cell;
+    for (uint32_t i = 0; i < summing->answering->wish->value_count; i++) {
+        const struct rollup_sum *from = summing->sums[i];
         struct rollup_value *to = &summing->values[i][number];
 
-        if (k == bunch->field_count)
+        if (from == NULL)
             continue;
-        to->values += from->values;
-        if (__builtin_add_overflow(to->sum, from->sum, &to->sum))
+        to->values += from[cell].values;
+        if (__builtin_add_overflow(to->sum, from[cell].sum, &to->sum))
             return false;
     }
     return true;
@@ -146,8 +141,8 @@ static bool any_rows(const struct summing *summing)
                   summing->answering->plan->segment->source_count) != NULL;
 }
 
-/* Values of one field are of one type here, or their items cannot be told apart. */
-static bool find_types(struct summing *summing, const struct rollup_bunch *bunch)
+/* Sums of the bunch. Values of one field are of one type here, or their items cannot be told apart. */
+static bool find_sums(struct summing *summing, const struct rollup_bunch *bunch)
 {
     const struct segment *segment = summing->answering->plan->segment;
     const struct rollup_wish *wish = summing->answering->wish;
@@ -156,9 +151,13 @@ static bool find_types(struct summing *summing, const struct rollup_bunch *bunch
         const struct segment_family *family =
             &segment->families[summing->kept->sums.families[bunch->first_family]];
         uint32_t field = segment_find_field(family, wish->values[i]);
+        uint32_t place = field_of(&summing->kept->sums, bunch, wish->values[i]);
 
-        if (field_of(&summing->kept->sums, bunch, wish->values[i]) == bunch->field_count)
+        summing->sums[i] = NULL;
+        if (place == bunch->field_count)
             continue;
+        summing->sums[i] =
+            summing->kept->sums.sums + bunch->first_sum + (size_t)place * bunch->cell_count;
         if (field == UINT32_MAX ||
             (summing->types[i] != FIELD_TEXT && summing->types[i] != family->fields[field].type))
             return false; /* the pages do not agree, or names mean several things */
@@ -173,7 +172,7 @@ static bool add_cells(struct summing *summing, const struct rollup_bunch *bunch)
     const struct rollup_wish *wish = answering->wish;
     const struct rollup_sums *sums = &summing->kept->sums;
 
-    if (bunch->family_count == 0 || !find_types(summing, bunch))
+    if (bunch->family_count == 0 || !find_sums(summing, bunch))
         return false;
     for (uint32_t i = 0; i < bunch->cell_count; i++) {
         const struct rollup_sum_cell *cell = &sums->cells[bunch->first_cell + i];
@@ -195,7 +194,7 @@ static bool add_cells(struct summing *summing, const struct rollup_bunch *bunch)
             return false;
         summing->rows.sums[number] += cell->rows;
         answering->answer->row_count += cell->rows;
-        if (!add_values(summing, bunch, i, number))
+        if (!add_values(summing, i, number))
             return false;
     }
     return true;
@@ -203,27 +202,55 @@ static bool add_cells(struct summing *summing, const struct rollup_bunch *bunch)
 
 /* ---- items ---- */
 
-static bool put_values(struct summing *summing, uint32_t number, struct rollup_item *item)
+/* What was added up, where items can point to. False without memory. */
+static bool keep_values(const struct summing *summing, struct rollup_value **out)
+{
+    uint32_t count = summing->rows.count;
+
+    for (uint32_t i = 0; i < summing->answering->wish->value_count; i++) {
+        out[i] = arena_take(&summing->answering->plan->arena, sizeof(*out[i]),
+                            _Alignof(struct rollup_value), (size_t)count + 1);
+        if (out[i] == NULL)
+            return false;
+        if (count > 0)
+            memcpy(out[i], summing->values[i], count * sizeof(*out[i]));
+    }
+    return true;
+}
+
+/* The rows of a group go with the first of its values. */
+static bool put_item(struct summing *summing, struct rollup_value *const *values, uint32_t number,
+                     struct rollup_item *item)
 {
     struct answering *answering = summing->answering;
 
-    item->rows = 0;
     for (uint32_t i = 0; i < answering->wish->value_count; i++) {
-        struct rollup_value *value;
-
-        if (summing->values[i][number].values == 0)
+        if (values[i][number].values == 0)
             continue;
-        value = arena_new(&answering->plan->arena, struct rollup_value, 1);
-        if (value == NULL)
-            return false;
-        *value = summing->values[i][number];
-        item->value = value;
+        item->value = &values[i][number];
         item->field = answering->wish->values[i];
         item->type = summing->types[i];
         if (!rollup_add_item(answering, item))
             return false;
+        item->rows = 0;
     }
-    return true;
+    return item->value != NULL || rollup_add_item(answering, item);
+}
+
+/* The text of a tenant; strings of the pool live as long as the plan holds their pages. */
+static enum status find_tenant(struct summing *summing, uint32_t tenant, struct slice *out,
+                               struct error *err)
+{
+    struct segment_plan *plan = summing->answering->plan;
+    enum status status;
+
+    *out = (struct slice){0};
+    if (tenant == ROLLUP_NO_TENANT)
+        return STATUS_OK;
+    status = segment_pool_string(plan->segment, tenant - 1, &plan->hold, out, err);
+    if (status == STATUS_OK && out->len == 0)
+        *out = SLICE_LITERAL("");
+    return status;
 }
 
 static enum status put_items(struct summing *summing, const struct rollup_bunch *bunch, bool *fine,
@@ -231,9 +258,10 @@ static enum status put_items(struct summing *summing, const struct rollup_bunch 
 {
     struct answering *answering = summing->answering;
     struct segment *segment = answering->plan->segment;
-    struct pool_hold hold = {0};
+    struct rollup_value *values[ROLLUP_WISH_VALUES_MAX];
     enum status status = STATUS_OK;
 
+    *fine = keep_values(summing, values) && rollup_reserve_items(answering, summing->rows.count);
     for (uint32_t i = 0; i < summing->rows.count && status == STATUS_OK && *fine; i++) {
         uint64_t key = summing->rows.keys[i];
         uint32_t tenant = (uint32_t)(key & (((uint64_t)1 << TENANT_BITS) - 1));
@@ -245,18 +273,9 @@ static enum status put_items(struct summing *summing, const struct rollup_bunch 
 
         if (answering->wish->by_time)
             item.time_ns = group_begin(answering->wish, summing->first_group + (int64_t)time);
-        if (tenant != ROLLUP_NO_TENANT) {
-            status = segment_pool_string(segment, tenant - 1, &hold, &item.tenant, err);
-            if (status == STATUS_OK)
-                item.tenant = item.tenant.len == 0
-                                  ? SLICE_LITERAL("")
-                                  : arena_copy(&answering->plan->arena, item.tenant);
-            *fine = item.tenant.data != NULL;
-        }
-        *fine = *fine && status == STATUS_OK && rollup_add_item(answering, &item) &&
-                put_values(summing, i, &item);
+        status = find_tenant(summing, tenant, &item.tenant, err);
+        *fine = status == STATUS_OK && put_item(summing, values, i, &item);
     }
-    pool_hold_release(&hold);
     if (status == STATUS_CORRUPT) { /* the rows are looked at instead */
         *fine = false;
         return STATUS_OK;

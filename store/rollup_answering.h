@@ -55,6 +55,8 @@ static inline int64_t group_begin(const struct rollup_wish *wish, int64_t group)
     return (int64_t)((uint64_t)group * (uint64_t)wish->step_ns + (uint64_t)wish->anchor_ns);
 }
 
+/* Room for as many items at once. False without memory. */
+bool rollup_reserve_items(struct answering *answering, uint32_t more);
 /* False without memory. */
 bool rollup_add_item(struct answering *answering, const struct rollup_item *item);
 

@@ -102,23 +102,35 @@ static enum status add_group(struct grouper *grouper, const struct cell *cells, 
 }
 
 /* Not a good hash, but one of a few instructions: the length, the first and the last bytes. */
+static uint64_t rough_text_hash(struct slice text)
+{
+    uint64_t first = 0, last = 0;
+    uint32_t begin, end;
+
+    if (text.len >= sizeof(first)) {
+        memcpy(&first, text.data, sizeof(first));
+        memcpy(&last, text.data + text.len - sizeof(last), sizeof(last));
+    } else if (text.len >= sizeof(begin)) {
+        memcpy(&begin, text.data, sizeof(begin));
+        memcpy(&end, text.data + text.len - sizeof(end), sizeof(end));
+        first = begin;
+        last = end;
+    } else {
+        for (size_t i = 0; i < text.len; i++)
+            last = last << 8 | (unsigned char)text.data[i];
+    }
+    return (first ^ last * 0xff51afd7ed558ccdu) + text.len;
+}
+
 static uint64_t rough_hash(const struct cell *cells, uint32_t count)
 {
     uint64_t hash = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t first = (uint64_t)cells[i].whole, last = 0;
+        uint64_t bits = cells[i].kind == CELL_TEXT ? rough_text_hash(cells[i].text)
+                                                   : (uint64_t)cells[i].whole;
 
-        if (cells[i].kind == CELL_TEXT) {
-            size_t len = cells[i].text.len, size = len < sizeof(last) ? len : sizeof(last);
-
-            first = len;
-            if (size > 0) {
-                memcpy(&last, cells[i].text.data + len - size, size);
-                first += (uint64_t)(unsigned char)cells[i].text.data[0] << 32;
-            }
-        }
-        hash = (hash ^ cells[i].kind ^ first ^ last * 0xff51afd7ed558ccdu) * 0x9e3779b97f4a7c15u;
+        hash = (hash ^ cells[i].kind ^ bits) * 0x9e3779b97f4a7c15u;
         hash ^= hash >> 32;
     }
     return hash;

@@ -113,8 +113,8 @@ enum status stats_add_item(struct operator *op, const struct rollup_item *item, 
     for (uint32_t i = 0; status == STATUS_OK && i < stats->aggregate_count; i++) {
         struct aggregate *aggregate = &stats->aggregates[i];
 
-        if (item->value == NULL ||
-            (aggregate->call->fields.count > 0 && aggregate->fields[0] == item->field))
+        if (item->value == NULL || aggregate->call->fields.count == 0 ||
+            aggregate->fields[0] == item->field)
             status = aggregate_add_item(aggregate, group, item, err);
     }
     return status;

@@ -1,12 +1,13 @@
 /* store/encoding/int_page_cost.c -- count bytes, then sum up their logarithms. */
 #include "store/encoding/int_page_cost.h"
 
+#include <pthread.h>
 #include <string.h>
 
-enum { BYTE_VALUES = 256 };
+enum { BYTE_VALUES = 256, WEIGHT_COUNT = 1024 /* 8 KB: stays in the cache */ };
 
 /* count * log2(count), to within count / 1000. The exponent of a double is the whole part of its
- * logarithm; the rest is a cubic through 0 and 1. Called for every byte value of every plane. */
+ * logarithm; the rest is a cubic through 0 and 1. */
 static double weighted_log2(uint32_t count)
 {
     double number = count, whole, part;
@@ -22,22 +23,39 @@ static double weighted_log2(uint32_t count)
     return number * (whole + part + part * (1 - part) * (0.42739 - 0.1751 * part));
 }
 
-/* Of `count` bytes, none of which is above `largest`. */
+/* Of counts that most byte values have. */
+static double weights[WEIGHT_COUNT];
+static pthread_once_t weights_once = PTHREAD_ONCE_INIT;
+
+static void make_weights(void)
+{
+    for (uint32_t count = 0; count < WEIGHT_COUNT; count++)
+        weights[count] = weighted_log2(count);
+}
+
+static inline double weight_of(uint32_t count)
+{
+    return count < WEIGHT_COUNT ? weights[count] : weighted_log2(count);
+}
+
+/* Of `count` bytes, none of which is above `largest`. Bytes that do not occur weigh nothing; which ones
+ * do no processor foresees, so none is left out. Four sums do not wait for each other. */
 static double entropy(const uint32_t even[BYTE_VALUES], const uint32_t odd[BYTE_VALUES],
                       unsigned largest, size_t count, unsigned *distinct)
 {
-    double bits = weighted_log2((uint32_t)count);
+    double sums[4] = {0};
+    unsigned occur = 0;
 
-    *distinct = 0;
-    for (unsigned i = 0; i <= largest; i++) {
-        uint32_t occurs = even[i] + odd[i];
+    (void)pthread_once(&weights_once, make_weights);
+    for (unsigned i = 0; i <= largest; i += 4) /* largest | 3 is below BYTE_VALUES */
+        for (unsigned k = 0; k < 4; k++) {
+            uint32_t occurs = even[i + k] + odd[i + k];
 
-        if (occurs == 0)
-            continue;
-        ++*distinct;
-        bits -= weighted_log2(occurs);
-    }
-    return bits / 8;
+            occur += occurs != 0;
+            sums[k] += weight_of(occurs);
+        }
+    *distinct = occur;
+    return (weight_of((uint32_t)count) - (sums[0] + sums[1] + sums[2] + sums[3])) / 8;
 }
 
 /* Equal neighbours do not wait for each other in two tables. */

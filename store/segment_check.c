@@ -1,5 +1,5 @@
 /* store/segment_check.c -- the check at seal: every row is read back through the ordinary reader and
- * compared with what was to be stored (STORE.md section 7). */
+ * compared with what was to be stored. */
 #include "store/segment_check.h"
 
 #include "base/cpu_pace.h"
@@ -124,7 +124,7 @@ static enum status check_events(struct check *check, struct segment_block *block
             return differs(check, "count of rows");
         status = segment_block_load(block, k, check->err);
         if (status == STATUS_OK)
-            what = segment_rows_differ(block, k, &expected, rows);
+            status = segment_rows_compare(block, k, &expected, rows, &what, check->err);
         if (what != NULL)
             return differs(check, what);
         if (status == STATUS_OK)

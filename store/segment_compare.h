@@ -15,10 +15,11 @@ struct segment_rows_expected {
     const uint32_t *sources;
 };
 
-/* Compare the section, whose columns are loaded, with rows[0], rows[1], ... of the content. NULL: all
- * is equal; else the name of a part that differs. */
-const char *segment_rows_differ(struct segment_block *block, uint32_t section,
-                                const struct segment_rows_expected *expected,
-                                const uint32_t *rows);
+/* Compare the section, whose columns are loaded, with rows[0], rows[1], ... of the content. `differs`:
+ * NULL if all is equal; else the name of a part that differs. Errors: NO_MEMORY. */
+enum status segment_rows_compare(struct segment_block *block, uint32_t section,
+                                 const struct segment_rows_expected *expected,
+                                 const uint32_t *rows, const char **differs,
+                                 struct error *err) WARN_UNUSED;
 
 #endif

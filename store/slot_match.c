@@ -5,9 +5,7 @@
 
 enum { UUID_TEXT_SIZE = 36 };
 
-#include <assert.h>
-
-enum { SHORT_DIGITS = 8, SHORT_READABLE = 2 * SHORT_DIGITS };
+enum { SHORT_DIGITS = 8, SHORT_READABLE = 2 * SHORT_DIGITS, LONG_DIGITS = 16 };
 
 /* Up to eight digits in all, of which `scale` (1 to 7) stand behind the point: they are made once.
  * SHORT_READABLE bytes at `at` may be read. */
@@ -25,6 +23,24 @@ static const char *match_short_decimal(const char *at, uint32_t mantissa, unsign
     return (first | last) == 0 && at[whole] == '.' ? at + whole + 1 + scale : NULL;
 }
 
+/* Up to sixteen digits in all, of which `scale` (1 to 15) stand behind the point. */
+static const char *match_long_decimal(const char *at, const char *end, uint64_t mantissa,
+                                      unsigned scale)
+{
+    const uint64_t words[] = {eight_digits((uint32_t)(mantissa / 100000000)),
+                              eight_digits((uint32_t)(mantissa % 100000000))};
+    char digits[LONG_DIGITS];
+    unsigned begin = 0, point = LONG_DIGITS - scale;
+
+    memcpy(digits, words, sizeof(digits));
+    while (begin + 1 < point && digits[begin] == '0')
+        begin++;
+    if (end - at <= LONG_DIGITS - (ptrdiff_t)begin || memcmp(at, digits + begin, point - begin) != 0)
+        return NULL;
+    at += point - begin;
+    return *at == '.' && memcmp(at + 1, digits + point, scale) == 0 ? at + 1 + scale : NULL;
+}
+
 const char *match_decimal(const char *at, const char *end, uint64_t value, unsigned padded)
 {
     unsigned scale = decimal_scale(value);
@@ -40,6 +56,8 @@ const char *match_decimal(const char *at, const char *end, uint64_t value, unsig
         stop = match_short_decimal(room, (uint32_t)mantissa, scale);
         return stop == NULL || stop - room > end - at ? NULL : at + (stop - room);
     }
+    if (padded == 0 && mantissa < 10000000000000000 && scale - 1 < LONG_DIGITS - 1)
+        return match_long_decimal(at, end, mantissa, scale);
     if (scale >= POWERS_OF_TEN_COUNT) /* only in a damaged page */
         return NULL;
     at = padded > 0 ? match_padded(at, end, mantissa / powers_of_ten[scale], padded)
@@ -49,11 +67,6 @@ const char *match_decimal(const char *at, const char *end, uint64_t value, unsig
     return match_padded(at + 1, end, mantissa % powers_of_ten[scale], scale);
 }
 
-/* One part of an address with the point behind it. */
-struct octet {
-    char text[4];
-    uint32_t len; /* of the digits */
-};
 /* Casts, since clang also looks at the branch that is not taken. */
 #define OCTET(n)                                                                              \
     {                                                                                         \
@@ -65,38 +78,53 @@ struct octet {
 #define OCTETS_4(n)  OCTET(n), OCTET((n) + 1), OCTET((n) + 2), OCTET((n) + 3)
 #define OCTETS_16(n) OCTETS_4(n), OCTETS_4((n) + 4), OCTETS_4((n) + 8), OCTETS_4((n) + 12)
 #define OCTETS_64(n) OCTETS_16(n), OCTETS_16((n) + 16), OCTETS_16((n) + 32), OCTETS_16((n) + 48)
-static const struct octet octets[256] = {OCTETS_64(0), OCTETS_64(64), OCTETS_64(128), OCTETS_64(192)};
+const struct octet octets[256] = {OCTETS_64(0), OCTETS_64(64), OCTETS_64(128), OCTETS_64(192)};
+
+static uint32_t load4(const char *at)
+{
+    uint32_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static uint64_t load8(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
 
 const char *match_ipv4(const char *at, const char *end, uint32_t value)
 {
-    char text[32]; /* an address has 15 bytes; match_bytes() may look at more */
-    size_t len = 0;
+    char room[ADDRESS_READABLE] = {0};
+    const char *from = at, *stop;
+    uint64_t difference = 0;
 
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        const struct octet *octet = &octets[value >> shift & 255];
-
-        memcpy(text + len, octet->text, sizeof(octet->text));
-        len += octet->len + 1;
+    if (end - at < ADDRESS_READABLE) {
+        memcpy(room, at, (size_t)(end - at));
+        from = room;
     }
-    assert(len > 0 && len <= 16); /* else the compiler sees match_bytes() read behind `text` */
-    return match_bytes(at, end, text, len - 1);
+    stop = pass_octets(from, value, &difference);
+    return difference != 0 || stop - from > end - at ? NULL : at + (stop - from);
 }
 
 /* 8-4-4-4-12 */
 static const char *match_uuid(const char *at, const char *end, const char *digits)
 {
-    char text[UUID_TEXT_SIZE];
+    uint64_t difference;
 
-    memcpy(text, digits, 8);
-    memcpy(text + 9, digits + 8, 4);
-    memcpy(text + 14, digits + 12, 4);
-    memcpy(text + 19, digits + 16, 4);
-    memcpy(text + 24, digits + 20, 12);
-    text[8] = text[13] = text[18] = text[23] = '-';
-    return end - at >= UUID_TEXT_SIZE && match_16(at, text) && match_16(at + 16, text + 16) &&
-                   match_same(at + 32, text + 32, 4)
-               ? at + UUID_TEXT_SIZE
-               : NULL;
+    if (end - at < UUID_TEXT_SIZE)
+        return NULL;
+    difference = load8(at) ^ load8(digits);
+    difference |= load4(at + 9) ^ load4(digits + 8);
+    difference |= load4(at + 14) ^ load4(digits + 12);
+    difference |= load4(at + 19) ^ load4(digits + 16);
+    difference |= load8(at + 24) ^ load8(digits + 20);
+    difference |= load4(at + 32) ^ load4(digits + 28);
+    difference |= (uint64_t)((at[8] ^ '-') | (at[13] ^ '-') | (at[18] ^ '-') | (at[23] ^ '-'));
+    return difference == 0 ? at + UUID_TEXT_SIZE : NULL;
 }
 
 const char *match_id_digits(const char *at, const char *end, struct slot_kind kind,

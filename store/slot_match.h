@@ -120,6 +120,30 @@ static inline const char *match_int(const char *at, const char *end, int64_t val
     return at < end && *at == '-' ? match_digits(at + 1, end, -(uint64_t)value) : NULL;
 }
 
+/* One part of an address with the point behind it. */
+struct octet {
+    char text[4];
+    uint32_t len; /* of the digits */
+};
+extern const struct octet octets[256];
+enum { ADDRESS_READABLE = 16 };
+
+/* Behind an address. Bits that differ are added; ADDRESS_READABLE bytes at `at` may be read. */
+static inline const char *pass_octets(const char *at, uint32_t value, uint64_t *difference)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        const struct octet *octet = &octets[value >> shift & 255];
+        unsigned size = octet->len + (shift > 0); /* no point behind the last */
+        uint32_t got, text;
+
+        memcpy(&got, at, sizeof(got));
+        memcpy(&text, octet->text, sizeof(text));
+        *difference |= (uint64_t)(got ^ text) << (64 - 8 * size);
+        at += size;
+    }
+    return at;
+}
+
 const char *match_decimal(const char *at, const char *end, uint64_t value, unsigned padded);
 const char *match_ipv4(const char *at, const char *end, uint32_t value);
 /* UUID and HEX, from the bytes of the id or from its hex digits. */

@@ -7,7 +7,7 @@
  * low-level date algorithms"). */
 #include "store/stamp.h"
 
-#include "store/slot_match.h"
+#include "store/stamp_match.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -513,6 +513,15 @@ static void mask_text(struct stamp_cache *cache, const struct layout *layout)
     memcpy(cache->mask, mask, sizeof(mask));
 }
 
+/* Division by multiplication: exact below 10^9, since the factor is less than 1 too large and unit * 10^9
+ * less than 2^shift (Granlund and Montgomery, 1994). */
+static void set_factor(struct stamp_cache *cache, int64_t unit)
+{
+    cache->fraction_shift = unit == 1 ? 0 : unit == 1000 ? 40 : 50;
+    cache->fraction_factor = (uint32_t)(((uint64_t)1 << cache->fraction_shift) / (uint64_t)unit) +
+                             (unit > 1);
+}
+
 static __attribute__((noinline)) uint32_t renew_second(struct stamp_cache *cache,
                                                        uint8_t layout_number, int64_t value)
 {
@@ -524,9 +533,11 @@ static __attribute__((noinline)) uint32_t renew_second(struct stamp_cache *cache
         mask_text(cache, layout);
     cache->layout = layout_number;
     cache->size = layout->size;
-    cache->fraction_at = (uint8_t)(layout->fraction < 0 ? 0 : layout->fraction);
     cache->fraction_digits = layout->fraction_digits;
-    cache->fraction_unit = (uint32_t)layout->fraction_unit;
+    cache->fraction_end = layout->fraction_digits > 0
+                              ? (uint8_t)(layout->fraction + layout->fraction_digits)
+                              : STAMP_SIZE_MAX;
+    set_factor(cache, layout->fraction_unit);
     cache->second_ns = (uint64_t)second * SECOND;
     cache->has_text = true;
     return (uint32_t)((uint64_t)value - cache->second_ns);
@@ -555,33 +566,14 @@ void stamp_write(struct stamp_cache *cache, uint8_t layout_number, int64_t value
         out[layout->fraction + (int)i - 1] = (char)('0' + fraction % 10);
 }
 
-/* Does `text`, which has STAMP_SIZE_MAX bytes, begin like the stamp of the cache, but for its fraction? */
-static inline bool is_cached(const struct stamp_cache *cache, const char *text)
+const char *stamp_match_any(struct stamp_cache *cache, uint8_t layout_number, int64_t value,
+                            const char *at, const char *end)
 {
-    uint64_t difference = 0;
-
-    for (size_t i = 0; i < STAMP_SIZE_MAX; i += 8)
-        difference |= (load8(text + i) ^ load8(cache->text + i)) & cache->mask[i / 8];
-    return difference == 0;
-}
-
-const char *stamp_match(struct stamp_cache *cache, uint8_t layout_number, int64_t value,
-                        const char *at, const char *end)
-{
-    uint32_t fraction = cache_second(cache, layout_number, value);
     char room[STAMP_SIZE_MAX] = {0};
-    const char *from = at;
 
-    if (end - at < STAMP_SIZE_MAX) {
-        if (end - at < cache->size)
-            return NULL;
-        memcpy(room, at, cache->size);
-        from = room;
-    }
-    if (!is_cached(cache, from) ||
-        (cache->fraction_digits > 0 &&
-         match_padded(from + cache->fraction_at, from + STAMP_SIZE_MAX,
-                      fraction / cache->fraction_unit, cache->fraction_digits) == NULL))
+    (void)cache_second(cache, layout_number, value);
+    if (end - at < cache->size)
         return NULL;
-    return at + cache->size;
+    memcpy(room, at, cache->size);
+    return stamp_begins(cache, value, room) ? at + cache->size : NULL;
 }

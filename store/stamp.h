@@ -54,8 +54,9 @@ struct stamp_cache {
     bool valid;
     bool has_text;
     uint8_t layout;             /* of `text`, as all that follows */
-    uint8_t size, fraction_at, fraction_digits;
-    uint32_t fraction_unit;     /* ns of the last digit */
+    uint8_t size, fraction_end, fraction_digits;
+    uint8_t fraction_shift;     /* ns * factor >> shift: units of the last digit */
+    uint32_t fraction_factor;
     uint64_t second_ns;         /* since the epoch */
     uint64_t mask[STAMP_SIZE_MAX / 8]; /* bytes that are not the fraction */
     char text[STAMP_SIZE_MAX];
@@ -65,8 +66,5 @@ unsigned stamp_layout_count(void);
 size_t stamp_size(uint8_t layout);
 /* Write stamp_size(layout) bytes. Any value is fine: hostile ones give digits, not overflows. */
 void stamp_write(struct stamp_cache *cache, uint8_t layout, int64_t value, char *out);
-/* Is that what [at, end) begins with? Gives the place behind it; NULL: no. */
-const char *stamp_match(struct stamp_cache *cache, uint8_t layout, int64_t value, const char *at,
-                        const char *end);
 
 #endif

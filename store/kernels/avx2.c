@@ -456,6 +456,40 @@ AVX2 static void hex(const uint8_t *bytes, size_t count, bool upper, char *out)
     kernels_scalar.hex(bytes + i, count - i, upper, out + 2 * i);
 }
 
+/* Four numbers below 10^8: halves of four digits, of which each gives pairs, of which each gives digits.
+ * Division is multiplication by the inverse (Granlund and Montgomery, 1994). */
+AVX2 static inline __m256i eight_digits(__m256i values)
+{
+    __m256i upper = _mm256_srli_epi64(_mm256_mul_epu32(values, _mm256_set1_epi64x(3518437209)), 45);
+    __m256i lower = _mm256_sub_epi64(values, _mm256_mul_epu32(upper, _mm256_set1_epi64x(10000)));
+    __m256i fours = _mm256_or_si256(upper, _mm256_slli_epi64(lower, 32));
+    __m256i hundreds =
+        _mm256_srli_epi32(_mm256_madd_epi16(fours, _mm256_set1_epi32(10486)), 20);
+    __m256i below = _mm256_sub_epi32(fours, _mm256_madd_epi16(hundreds, _mm256_set1_epi32(100)));
+    __m256i pairs = _mm256_or_si256(hundreds, _mm256_slli_epi32(below, 16));
+    __m256i tens = _mm256_srli_epi16(_mm256_mullo_epi16(pairs, _mm256_set1_epi16(103)), 10);
+    __m256i ones = _mm256_sub_epi16(pairs, _mm256_mullo_epi16(tens, _mm256_set1_epi16(10)));
+
+    return _mm256_or_si256(tens, _mm256_slli_epi16(ones, 8));
+}
+
+/* A number that is negative or too large has its highest bit set, or what it leaves of the largest. */
+AVX2 static bool digits8(const int64_t *values, size_t count, uint64_t *out)
+{
+    const __m256i largest = _mm256_set1_epi64x(99999999);
+    __m256i bad = _mm256_setzero_si256();
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        __m256i here = _mm256_loadu_si256((const __m256i *)(const void *)(values + i));
+
+        bad = _mm256_or_si256(bad, _mm256_or_si256(here, _mm256_sub_epi64(largest, here)));
+        _mm256_storeu_si256((__m256i *)(void *)(out + i), eight_digits(here));
+    }
+    return kernels_scalar.digits8(values + i, count - i, out + i) &&
+           _mm256_movemask_pd(_mm256_castsi256_pd(bad)) == 0;
+}
+
 /* Byte `byte` of the two numbers of each half, at places 2 * pair and 2 * pair + 1 of that half. */
 AVX2 static inline __m256i bytes_of_four(const uint64_t *values, unsigned byte, unsigned pair)
 {
@@ -518,6 +552,7 @@ const struct kernels kernels_avx2 = {
     .subtract = subtract,
     .differences = differences,
     .hex = hex,
+    .digits8 = digits8,
     .take_plane = take_plane,
     .put_plane = put_plane,
     .equal32 = equal32,

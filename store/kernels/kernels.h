@@ -59,6 +59,9 @@ struct kernels {
     void (*differences)(const int64_t *values, size_t count, int64_t base, uint64_t *out);
     /* Two hex digits for each byte. */
     void (*hex)(const uint8_t *bytes, size_t count, bool upper, char *out);
+    /* Eight decimal digits of each number, as values 0 to 9, the first in the lowest byte. False: not all
+     * numbers are from 0 to 10^8 - 1, and `out` says nothing. */
+    bool (*digits8)(const int64_t *values, size_t count, uint64_t *out);
     /* Bits 8 * byte .. 8 * byte + 7 of each number; and back: byte 0 sets the numbers, the others
      * add to them. */
     void (*take_plane)(const uint64_t *values, size_t count, unsigned byte, uint8_t *plane);

@@ -177,6 +177,21 @@ static void hex(const uint8_t *bytes, size_t count, bool upper, char *out)
     }
 }
 
+static bool digits8(const int64_t *values, size_t count, uint64_t *out)
+{
+    bool fits = true;
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t value = (uint64_t)values[i], digits = 0;
+
+        fits &= value < 100000000;
+        for (unsigned k = 0; k < 8; k++, value /= 10)
+            digits = digits << 8 | value % 10;
+        out[i] = digits;
+    }
+    return fits;
+}
+
 static void take_plane(const uint64_t *values, size_t count, unsigned byte, uint8_t *plane)
 {
     for (size_t i = 0; i < count; i++)
@@ -201,6 +216,7 @@ const struct kernels kernels_scalar = {
     .subtract = subtract,
     .differences = differences,
     .hex = hex,
+    .digits8 = digits8,
     .take_plane = take_plane,
     .put_plane = put_plane,
     .equal32 = equal32,

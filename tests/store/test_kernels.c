@@ -107,6 +107,48 @@ static void test_hex_by_hand(void **state)
     assert_int_equal(letters.lower, 0x80006930); /* of these not 6, 7, 9 and 10 */
 }
 
+static int64_t some_number(void)
+{
+    static const int64_t few[] = {0, 9, 10, 99, 100, 9999, 10000, 12345678, 99999999};
+
+    return random_below(&rng, 4) == 0 ? few[random_below(&rng, 9)]
+                                      : (int64_t)random_below(&rng, 100000000);
+}
+
+static void test_digits(void **state)
+{
+    static const int64_t bad[] = {100000000, -1, INT64_MIN, INT64_MAX, (int64_t)1 << 32, -99999999};
+
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t values[32];
+        uint64_t a[32] = {0}, b[32] = {0};
+        size_t count = random_below(&rng, 33);
+
+        for (size_t i = 0; i < count; i++)
+            values[i] = some_number();
+        assert_true(kernels_scalar.digits8(values, count, a));
+        assert_true(other()->digits8(values, count, b));
+        assert_memory_equal(a, b, sizeof(a));
+        if (count == 0)
+            continue;
+        values[random_below(&rng, (uint32_t)count)] = bad[random_below(&rng, 6)];
+        assert_false(kernels_scalar.digits8(values, count, a));
+        assert_false(other()->digits8(values, count, b));
+    }
+}
+
+static void test_digits_by_hand(void **state)
+{
+    static const int64_t values[] = {0, 7, 12345678, 90000001};
+    static const uint64_t expected[] = {0, (uint64_t)7 << 56, 0x0807060504030201, 0x0100000000000009};
+    uint64_t out[4];
+
+    (void)state;
+    assert_true(kernels_scalar.digits8(values, 4, out));
+    assert_memory_equal(out, expected, sizeof(out));
+}
+
 static void test_find(void **state)
 {
     (void)state;
@@ -256,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_masks_by_hand), cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_digits), cmocka_unit_test(test_digits_by_hand),
         cmocka_unit_test(test_hex_by_hand), cmocka_unit_test(test_byte_masks),
         cmocka_unit_test(test_find),          cmocka_unit_test(test_unpack),
         cmocka_unit_test(test_filters),       cmocka_unit_test(test_numbers),

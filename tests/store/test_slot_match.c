@@ -1,5 +1,5 @@
 /* tests/store/test_slot_match.c -- comparing a text with a value agrees with writing the value. */
-#include "store/slot_match.h"
+#include "store/stamp_match.h"
 
 #include "tests/bench/corpus_random.h"
 
@@ -22,7 +22,11 @@ static size_t write_value(struct slot_kind kind, uint64_t value, const uint8_t *
 static const char *match(struct slot_kind kind, uint64_t value, const uint8_t *id, const char *at,
                          const char *end)
 {
+    static struct stamp_cache cache; /* of the calls before */
+
     switch (kind.type) {
+    case SLOT_STAMP:
+        return stamp_match(&cache, kind.param, (int64_t)value, at, end);
     case SLOT_INT:
         return match_int(at, end, (int64_t)value);
     case SLOT_PADDED:
@@ -95,6 +99,8 @@ static struct slot_kind random_kind(struct corpus_random *rng)
         {SLOT_UUID, 0},    {SLOT_UUID, SLOT_UPPER},
     };
 
+    if (random_below(rng, 4) == 0)
+        return (struct slot_kind){SLOT_STAMP, (uint8_t)random_below(rng, stamp_layout_count())};
     if (random_below(rng, 3) > 0)
         return kinds[random_below(rng, COUNT_OF(kinds))];
     return (struct slot_kind){
@@ -108,6 +114,8 @@ static uint64_t random_value(struct corpus_random *rng, struct slot_kind kind)
     uint64_t value = ((uint64_t)random_below(rng, UINT32_MAX) << 32 | random_below(rng, UINT32_MAX)) >>
                      random_below(rng, 64);
 
+    if (kind.type == SLOT_STAMP && random_below(rng, 2) == 0) /* of a few seconds */
+        return 1700000000000000000 + value % 3000000000;
     if (kind.type == SLOT_DECIMAL)
         return decimal_make(value % (power / 10), random_below(rng, POWERS_OF_TEN_COUNT));
     if (kind.type == SLOT_INT && random_below(rng, 4) == 0)
@@ -125,8 +133,8 @@ static void test_agrees_with_writing(void **unused)
         struct slot_kind kind = random_kind(&rng);
         uint64_t value = random_value(&rng, kind);
         uint8_t id[HEX_BYTES_MAX];
-        char text[SLOT_WRITE_MAX + 8], *exact;
-        size_t len, extra = random_below(&rng, 9), at;
+        char text[SLOT_WRITE_MAX + 40], *exact;
+        size_t len, extra = random_below(&rng, random_below(&rng, 2) ? 9 : 41), at;
         const char *end;
 
         for (size_t i = 0; i < sizeof(id); i++)

@@ -1,0 +1,218 @@
+/* tests/store/test_segment_compare.c -- rows are compared whole: any byte of a line that is another one, and
+ * any number beside it, is found, in lines of every kind.
+ *
+ * The lines that a segment should have are written from its values, which is another way than the one
+ * that compares them; each lies in memory of its own size, so that a look behind its end is seen. */
+#include "store/segment_compare.h"
+
+#include "tests/store/segment_rows.h"
+#include "tests/support/sim_io.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { ROWS_MAX = 400, KINDS = 19, TILE_AND_MORE = 70 /* rows that are compared in two pieces */ };
+
+/* A section and the rows that it should have. */
+struct expected {
+    struct segment_block *block;
+    uint32_t section, count;
+    struct segment_rows_expected sides;
+    struct row_facts facts[ROWS_MAX];
+    uint32_t rows[ROWS_MAX];
+};
+
+static const char *compare(const struct expected *expected)
+{
+    const char *differs;
+    struct error err = {0};
+
+    assert_int_equal(segment_rows_compare(expected->block, expected->section, &expected->sides,
+                                          expected->rows, &differs, &err),
+                     STATUS_OK);
+    return differs;
+}
+
+static void load_sides(struct segment_block *block, struct segment_rows_expected *out)
+{
+    struct error err = {0};
+
+    assert_int_equal(segment_block_page(block, PAGE_TIME, &out->times, &err), STATUS_OK);
+    assert_int_equal(segment_block_page(block, PAGE_ORDER, &out->orders, &err), STATUS_OK);
+    assert_int_equal(segment_block_page(block, PAGE_LEVEL, &out->levels, &err), STATUS_OK);
+    assert_int_equal(segment_block_page(block, PAGE_FLAGS, &out->flags, &err), STATUS_OK);
+    assert_int_equal(segment_block_sources(block, &out->sources, &err), STATUS_OK);
+    out->sequences = block_sequences(&block->base, &err);
+    assert_non_null(out->sequences);
+}
+
+/* The rows of the content lie in the reverse order of those of the section. */
+static void expect(struct expected *out, struct segment_block *block, uint32_t section)
+{
+    const struct segment_section *entry = &block->entry->sections[section];
+    struct buf line = buf_empty(1 << 20);
+    struct error err = {0};
+
+    *out = (struct expected){.block = block, .section = section, .count = entry->row_count};
+    assert_in_range(out->count, 1, ROWS_MAX);
+    load_sides(block, &out->sides);
+    assert_int_equal(segment_block_load(block, section, &err), STATUS_OK);
+    for (uint32_t i = 0; i < out->count; i++) {
+        uint32_t at = entry->first_row + i;
+        struct row_facts *row = &out->facts[out->count - 1 - i];
+        char *bytes;
+
+        buf_reset(&line);
+        assert_true(segment_append_line(block, section, at, &line));
+        bytes = malloc(line.len);
+        assert_true(bytes != NULL || line.len == 0);
+        if (line.len > 0)
+            memcpy(bytes, line.data, line.len);
+        *row = (struct row_facts){
+            .time_ns = out->sides.times[at],
+            .order_distance_ns = out->sides.orders[at] - out->sides.times[at],
+            .sequence = out->sides.sequences[at],
+            .bytes = bytes,
+            .size = (uint32_t)line.len,
+            .source = out->sides.sources[at],
+            .level = (uint8_t)out->sides.levels[at],
+            .flags = (uint8_t)out->sides.flags[at],
+        };
+        out->rows[i] = out->count - 1 - i;
+    }
+    out->sides.facts = out->facts;
+    buf_release(&line);
+}
+
+static void unexpect(struct expected *expected)
+{
+    for (uint32_t i = 0; i < expected->count; i++)
+        free((char *)(uintptr_t)expected->facts[i].bytes);
+}
+
+/* One bit of one byte, not always the same one: a digit becomes another, a letter one of the other case. */
+static void check_bytes(struct expected *expected, uint32_t row)
+{
+    static unsigned turn;
+    char *bytes = (char *)(uintptr_t)expected->facts[row].bytes;
+
+    for (uint32_t at = 0; at < expected->facts[row].size; at++) {
+        unsigned bit = at % 2 == 0 ? 0 : turn++ % 8;
+        char kept = bytes[at];
+
+        bytes[at] = (char)((unsigned char)kept ^ 1u << bit);
+        if (compare(expected) == NULL)
+            fail_msg("row %u: another byte %u of %u is not seen", row, at, expected->facts[row].size);
+        bytes[at] = kept;
+    }
+}
+
+static void check_lengths(struct expected *expected, uint32_t row)
+{
+    struct row_facts *facts = &expected->facts[row];
+    const char *bytes = facts->bytes;
+    char *longer = calloc(1, facts->size + 1u);
+
+    assert_non_null(longer);
+    if (facts->size > 0) {
+        memcpy(longer, bytes, facts->size);
+        facts->size--;
+        assert_string_equal(compare(expected), "text");
+        facts->size++;
+    }
+    facts->bytes = longer;
+    facts->size++;
+    assert_string_equal(compare(expected), "text");
+    facts->size--;
+    facts->bytes = bytes;
+    free(longer);
+}
+
+static void check_numbers(struct expected *expected, uint32_t row)
+{
+    struct row_facts *facts = &expected->facts[row], kept = *facts;
+    unsigned bit = row % 64;
+
+    facts->time_ns = (int64_t)((uint64_t)kept.time_ns ^ (uint64_t)1 << bit);
+    assert_string_equal(compare(expected), "time");
+    *facts = kept;
+    facts->order_distance_ns ^= 1;
+    assert_string_equal(compare(expected), "time");
+    *facts = kept;
+    facts->sequence ^= (uint64_t)1 << bit;
+    assert_string_equal(compare(expected), "position");
+    *facts = kept;
+    facts->source ^= 1u << bit % 32;
+    assert_string_equal(compare(expected), "position");
+    *facts = kept;
+    facts->level ^= (uint8_t)(1u << bit % 8);
+    assert_string_equal(compare(expected), "level or flags");
+    *facts = kept;
+    facts->flags ^= (uint8_t)(1u << bit % 8);
+    assert_string_equal(compare(expected), "level or flags");
+    *facts = kept;
+}
+
+static void check_section(struct segment_block *block, uint32_t section)
+{
+    static struct expected expected;
+
+    expect(&expected, block, section);
+    assert_null(compare(&expected));
+    for (uint32_t i = 0; i < expected.count; i++) {
+        check_bytes(&expected, i);
+        check_lengths(&expected, i);
+        check_numbers(&expected, i);
+    }
+    assert_null(compare(&expected)); /* all is as it was */
+    unexpect(&expected);
+}
+
+static void check_rows(const struct segment_rows_options *options)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct segment_rows rows;
+    struct segment_summary summary;
+    struct segment *segment;
+    struct error err = {0};
+
+    segment_rows_init(&rows, options);
+    assert_int_equal(segment_write(sim_io_table(sim), "/a.seg", &rows.content, &summary, &err),
+                     STATUS_OK);
+    assert_int_equal(
+        segment_open(sim_io_table(sim), "/a.seg", &rows.names.segment, &segment, &err), STATUS_OK);
+    for (uint32_t i = 0; i < segment_block_count(segment); i++) {
+        struct segment_block *block;
+
+        assert_int_equal(segment_block_new(segment, i, &block, &err), STATUS_OK);
+        for (uint32_t k = 0; k < block->entry->section_count; k++)
+            check_section(block, k);
+        block_release(&block->base);
+    }
+    segment_close(segment);
+    segment_rows_release(&rows);
+    sim_io_free(sim);
+}
+
+static void test_every_byte(void **unused)
+{
+    static const struct segment_rows_options kinds[] = {
+        {.seed = 4, .count = 400, .first_kind = 0, .kind_count = KINDS},
+        {.seed = 5, .count = 400, .first_kind = 0, .kind_count = KINDS, .faults = true},
+        {.seed = 6, .count = TILE_AND_MORE, .first_kind = 0, .kind_count = 1},
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+        check_rows(&kinds[i]);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_byte)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -261,6 +261,8 @@ static size_t string_prefix_len(struct slice rest)
 {
     char letter = rest.data[0] | 0x20;
 
+    if (letter != 'u' && letter != 'e' && letter != 'b' && letter != 'x' && letter != 'n')
+        return 0; /* most words */
     if (rest.len >= 2 && rest.data[1] == '\'' &&
         (letter == 'e' || letter == 'b' || letter == 'x' || letter == 'n'))
         return 1;
@@ -271,6 +273,10 @@ static size_t string_prefix_len(struct slice rest)
 
 static bool is_boolean(struct slice word)
 {
+    char letter = word.len == 0 ? 0 : word.data[0] | 0x20;
+
+    if (letter != 't' && letter != 'f')
+        return false;
     return (word.len == 4 && slice_equal_fold(word, SLICE_LITERAL("true"))) ||
            (word.len == 5 && slice_equal_fold(word, SLICE_LITERAL("false")));
 }
@@ -379,6 +385,7 @@ static bool is_sign(const struct fingerprint *out)
             before == '[' || before == 0);
 }
 
+/* Anything but an identifier. */
 static void take_token(struct fingerprint *out)
 {
     char c = out->rest.data[0];
@@ -408,8 +415,6 @@ static void take_token(struct fingerprint *out)
         skip(out, c == '-' ? 1 : 0);
         skip(out, number_len(out->rest));
         put_value(out);
-    } else if (is_word_byte(c)) {
-        take_identifier(out);
     } else if (c == '(' || c == '[') {
         take_open(out);
     } else if (c == ')' || c == ']') {
@@ -453,8 +458,18 @@ struct slice fingerprint_sql(struct slice sql, struct arena *arena, struct slice
     out.depth = out.list_depth = out.values_depth = 0;
     out.row_start = out.last_row_start = out.last_row_len = 0;
     *hint = task_hint(sql);
-    while (out.rest.len > 0 && out.len < FINGERPRINT_SIZE_MAX)
-        take_token(&out);
+    while (out.rest.len > 0 && out.len < FINGERPRINT_SIZE_MAX) {
+        char c = out.rest.data[0];
+
+        if (is_letter((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80) {
+            take_identifier(&out); /* most tokens are words and blanks */
+        } else if (c == ' ') {
+            out.blank = true;
+            skip(&out, 1);
+        } else {
+            take_token(&out);
+        }
+    }
     while (out.len > 0 && (out.text[out.len - 1] == ';' || out.text[out.len - 1] == ' '))
         out.len--;
     return arena_copy(arena, (struct slice){out.text, out.len});

@@ -200,8 +200,15 @@ bool stamp_take(const struct format_context *context, stamp_parser *parser, stru
 bool stamp_take_local(const struct format_context *context, struct slice *rest, int64_t *out)
 {
     struct slice stamp = *rest;
-    size_t len = LOCAL_LEN;
+    size_t len = 0;
 
+    if (context->stamps != NULL) /* what may follow the seconds is not looked at */
+        len = recall(&context->stamps->minutes[0], context, stamp_parse_iso, true, stamp, out);
+    if (len > 0) {
+        *rest = slice_from(stamp, len);
+        return true;
+    }
+    len = LOCAL_LEN;
     if (len < stamp.len && (stamp.data[len] == ',' || stamp.data[len] == '.'))
         len += 1 + count_digits(slice_from(stamp, len + 1));
     stamp = slice_first(stamp, len);

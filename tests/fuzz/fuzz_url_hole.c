@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,7 +15,7 @@ enum {
     HOLES_MAX = 6,
     FILL_SIZE_MAX = 24,
     TEXT_SIZE_MAX = FORM_SIZE_MAX + HOLES_MAX * FILL_SIZE_MAX,
-    TEXTS = 6, /* of one form */
+    TEXTS = 12, /* of one form */
 };
 
 #define DIGITS (UINT64_C(0x3ff) << '0')
@@ -39,27 +40,31 @@ static uint64_t next_random(uint64_t *state)
     return *state >> 33;
 }
 
-/* A run that the hole may have; sometimes of one byte only, since patterns look for such. */
-static uint32_t fill(const struct url_run *run, uint64_t *state, char *out)
+/* A run that the hole may have. Some are of one byte, and some end in a piece of the pattern. */
+static uint32_t fill(const struct url_run *run, struct slice pattern, uint64_t *state, char *out)
 {
     uint32_t len = run->len_min + (uint32_t)next_random(state) % (FILL_SIZE_MAX - run->len_min + 1);
-    unsigned kinds = next_random(state) % 3 == 0 ? 1 : 256;
-    char first = 0;
+    uint64_t kind = next_random(state) % 3;
+    size_t from = pattern.len == 0 ? 0 : next_random(state) % pattern.len, piece = 0;
 
     for (uint32_t i = 0; i < len; i++) {
         do
             out[i] = (char)(next_random(state) % 128);
         while (!url_run_has(run, (unsigned char)out[i]));
-        if (i == 0)
-            first = out[0];
-        if (kinds == 1)
-            out[i] = first;
+        if (kind == 0)
+            out[i] = out[0];
     }
+    while (kind == 1 && piece < len && from + piece < pattern.len &&
+           url_run_has(run, (unsigned char)pattern.data[from + piece]))
+        piece++;
+    if (piece > 0)
+        memcpy(out + len - piece, pattern.data + from, piece);
     return len;
 }
 
 /* A text of the form; false if it has too many holes. */
-static bool make_text(struct slice form, uint64_t *state, struct text *out)
+static bool make_text(struct slice form, struct slice pattern, uint64_t *state,
+                      struct text *out)
 {
     size_t len = 0;
 
@@ -75,7 +80,7 @@ static bool make_text(struct slice form, uint64_t *state, struct text *out)
         } else {
             if (out->form.hole_count == HOLES_MAX)
                 return false;
-            filled = fill(run, state, out->bytes + len);
+            filled = fill(run, pattern, state, out->bytes + len);
             out->holes[out->form.hole_count++] = (struct url_hole){(uint32_t)len, filled, run};
         }
         len += filled;
@@ -127,17 +132,22 @@ static void check_walk(const struct url_set *set, const struct text *model, cons
     assert(a.row == b.row && a.found == b.found);
 }
 
-static void compare(const struct url_pattern *pattern, const struct url_set *set, struct slice form,
+static void compare(const struct url_pattern *pattern, struct slice pattern_text, struct slice form,
                     uint64_t state, struct url_scratch *scratch)
 {
+    const struct url_pattern *const patterns[] = {pattern};
+    struct url_set *set = NULL;
+    struct error err;
+
     static struct text model, text;
     struct url_match known, found;
     enum url_answer answer;
 
-    if (!make_text(form, &state, &model))
+    if (!make_text(form, pattern_text, &state, &model))
         return;
+    assert(url_set_new(patterns, 1, &set, &err) == STATUS_OK);
     answer = url_form_find(pattern, &model.form, 0, &known);
-    for (unsigned i = 0; i < TEXTS && make_text(form, &state, &text); i++) {
+    for (unsigned i = 0; i < TEXTS && make_text(form, pattern_text, &state, &text); i++) {
         if (model.form.hole_count > 0)
             check_walk(set, &model, &text);
         if (answer == URL_UNKNOWN)
@@ -147,6 +157,7 @@ static void compare(const struct url_pattern *pattern, const struct url_set *set
         if (answer == URL_YES)
             check_groups(pattern, &model, &known, &text, &found);
     }
+    url_set_free(set);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -154,7 +165,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct url_scratch *scratch;
     struct slice rest = slice_make(data, size), pattern_text, form;
     struct url_pattern *pattern = NULL;
-    struct url_set *set = NULL;
     struct error err;
     uint64_t state = 1;
 
@@ -170,11 +180,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     for (size_t i = 0; i < rest.len; i++)
         state = state * 31 + (unsigned char)rest.data[i];
-    if (!url_pattern_is_pcre(pattern)) {
-        assert(url_set_new((const struct url_pattern *const[]){pattern}, 1, &set, &err) == STATUS_OK);
-        compare(pattern, set, form, state, scratch);
-        url_set_free(set);
-    }
+    if (!url_pattern_is_pcre(pattern))
+        compare(pattern, pattern_text, form, state, scratch);
     url_pattern_free(pattern);
     return 0;
 }

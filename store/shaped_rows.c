@@ -185,19 +185,19 @@ enum {
     WINDOW_ROWS = 16384,
     KNOWN_LISTS = 1024,
     PREFETCH_EVENT = 32, /* rows ahead */
+    PREFETCH_ROW = 16,
     PREFETCH_LINE = 8,
 };
 
 /* What reading takes of a row: a copy, so that all of a window stand together. */
 struct window_row {
-    struct slice bytes;
+    const char *data;
     int64_t time_ns;
-    const struct event_field *fields; /* of the event, or NULL */
     uint64_t packed;
-    uint32_t field_count;
-    uint16_t format;
-    uint16_t index; /* in the window, as content->rows has it */
+    uint32_t len; /* UINT32_MAX: too long to be foreseen */
+    uint16_t format, field_count;
 };
+static_assert(EVENT_FIELDS_MAX <= UINT16_MAX, "a count of fields takes two bytes");
 static_assert(WINDOW_ROWS <= UINT16_MAX + 1, "an index takes two bytes");
 
 /* A list of fields as the rows number it, and as the tree does. */
@@ -218,33 +218,29 @@ struct shape_reader {
     struct shape_tree tree;
     struct known_list known[KNOWN_LISTS]; /* by hash: those that were met last */
     struct event_field room[EVENT_FIELDS_MAX];
-    uint32_t *next;                        /* by source: the place of its next row in `window` */
-    uint32_t source[WINDOW_ROWS];          /* of the rows in their order */
-    struct window_row window[WINDOW_ROWS]; /* by source, as all that follows */
-    uint32_t templates[WINDOW_ROWS];
-    uint64_t first_value[WINDOW_ROWS];
+    uint32_t *next;                        /* by source: the place of its next row in `order` */
+    uint64_t first;                        /* row of the window */
+    struct window_row window[WINDOW_ROWS]; /* its rows in their order */
+    uint32_t source[WINDOW_ROWS];
+    uint16_t order[WINDOW_ROWS];           /* by source: indexes in `window` */
 };
 
-/* The row's event with its fields in the open. */
+/* The event of a row of the window with its fields in the open. */
 static struct event open_event(const struct shaped_rows *rows, struct shape_reader *reader,
-                               const struct window_row *row)
+                               uint32_t index)
 {
-    struct event event = {.time_ns = row->time_ns,
-                          .bytes = row->bytes,
-                          .format = row->format,
-                          .field_count = row->field_count,
-                          .fields = row->fields};
+    const struct segment_row *row = &rows->content->rows[reader->first + index];
+    struct event event = *row->event;
 
-    event.fields = segment_row_fields(
-        rows->content, &(struct segment_row){.event = &event, .packed = row->packed}, reader->room);
+    event.fields = segment_row_fields(rows->content, row, reader->room);
     return event;
 }
 
 /* The number of the row's list of fields; where they are is in tree.spans then. */
-static uint32_t take_list(const struct shaped_rows *rows, struct shape_reader *reader,
-                          const struct window_row *row)
+static uint32_t take_list(const struct shaped_rows *rows, struct shape_reader *reader, uint32_t index)
 {
     const struct segment_content *content = rows->content;
+    const struct window_row *row = &reader->window[index];
     struct known_list *known;
     struct event event;
     uint64_t list;
@@ -252,7 +248,7 @@ static uint32_t take_list(const struct shaped_rows *rows, struct shape_reader *r
     if (row->field_count > SHAPE_FIELDS_MAX)
         return FIELD_LIST_NONE;
     if (content->spans == NULL) {
-        event = open_event(rows, reader, row);
+        event = open_event(rows, reader, index);
         shape_tree_set_spans(&reader->tree, &event);
         return shape_tree_list(&reader->tree, &event);
     }
@@ -260,20 +256,22 @@ static uint32_t take_list(const struct shaped_rows *rows, struct shape_reader *r
                           &reader->tree.spans);
     known = &reader->known[text_hash_fold(list ^ row->format, 0x9e3779b97f4a7c15u) % KNOWN_LISTS];
     if (known->list != list || known->format != row->format) {
-        event = open_event(rows, reader, row);
+        event = open_event(rows, reader, index);
         *known = (struct known_list){list, row->format, shape_tree_list(&reader->tree, &event)};
     }
     return known->number;
 }
 
 /* A row that the tree does not know, the long way; then the tree knows its template. */
-static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *reader,
-                                const struct window_row *row, const struct shape_rules *rules)
+static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *reader, uint32_t index,
+                                const struct field_sampler *sampler)
 {
-    struct event event = open_event(rows, reader, row);
+    struct event event = open_event(rows, reader, index);
+    struct shape_rules rules = {sampler->whole + (size_t)event.format * FIELDS_TRACKED,
+                                FIELDS_TRACKED};
     uint32_t number;
 
-    if (!shape_read(&reader->shape, &event, rules))
+    if (!shape_read(&reader->shape, &event, &rules))
         return TEMPLATE_NONE;
     number = template_table_get(&rows->table, &reader->shape, event.bytes, event.format);
     if (number == TEMPLATE_NONE)
@@ -283,92 +281,85 @@ static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *r
     return number;
 }
 
-/* Row `at` of the window. */
+/* Row `index` of the window. */
 static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
-                     const struct field_sampler *sampler, uint32_t at)
+                     const struct field_sampler *sampler, uint32_t index)
 {
-    const struct window_row *row = &reader->window[at];
-    struct shape_line line = {.bytes = row->bytes, .time_ns = row->time_ns};
-    struct shape_rules rules = {sampler->whole + (size_t)row->format * FIELDS_TRACKED,
-                                FIELDS_TRACKED};
+    const struct window_row *row = &reader->window[index];
+    struct shape_line line = {.bytes = {row->data, row->len}, .time_ns = row->time_ns};
     uint32_t value_count, number;
 
     if (!reserve_values(rows, ROW_WORDS_MAX))
         return false;
-    reader->first_value[at] = rows->value_count;
-    line.list = take_list(rows, reader, row);
+    rows->first_value[reader->first + index] = rows->value_count;
+    line.list = take_list(rows, reader, index);
     number = shape_tree_match(&reader->tree, &line, rows->values + rows->value_count, &value_count);
     if (number != TEMPLATE_NONE)
         rows->value_count += value_count;
     else
-        number = read_unforeseen(rows, reader, row, &rules);
-    reader->templates[at] = number;
+        number = read_unforeseen(rows, reader, index, sampler);
+    rows->templates[reader->first + index] = number;
     return true;
 }
 
-/* Count the rows of each source and give each source a place in the window. */
-static void place_sources(struct shape_reader *reader, struct shaped_rows *rows, uint64_t first,
-                          uint32_t count)
+/* The rows of a window, and how many each source has of them. */
+static void fill_window(struct shape_reader *reader, struct shaped_rows *rows, uint32_t count)
 {
-    const struct segment_row *from = rows->content->rows + first;
-    uint32_t sum = 0, source_count = rows->content->source_count;
+    const struct segment_row *from = rows->content->rows + reader->first;
+    const char **bytes = rows->bytes + reader->first;
 
-    memset(reader->next, 0, source_count * sizeof(*reader->next));
+    memset(reader->next, 0, rows->content->source_count * sizeof(*reader->next));
     for (uint32_t i = 0; i < count; i++) {
         const struct event *event = from[i].event;
 
         if (i + PREFETCH_EVENT < count)
             __builtin_prefetch(from[i + PREFETCH_EVENT].event);
-        rows->bytes[first + i] = event->bytes.data;
+        reader->window[i] = (struct window_row){
+            .data = event->bytes.data,
+            .time_ns = event->time_ns,
+            .packed = from[i].packed,
+            .len = event->bytes.len < UINT32_MAX ? (uint32_t)event->bytes.len : UINT32_MAX,
+            .format = event->format,
+            .field_count = (uint16_t)event->field_count};
+        bytes[i] = event->bytes.data;
         reader->source[i] = event->source;
         reader->next[event->source]++;
     }
+}
+
+/* Their indexes by source, each source's in their order. */
+static void order_window(struct shape_reader *reader, uint32_t source_count, uint32_t count)
+{
+    uint32_t sum = 0;
+
     for (uint32_t i = 0; i < source_count; i++) {
         uint32_t next = sum;
 
         sum += reader->next[i];
         reader->next[i] = next;
     }
+    for (uint32_t i = 0; i < count; i++)
+        reader->order[reader->next[reader->source[i]]++] = (uint16_t)i;
 }
 
-/* The rows of a window by source, each source's in their order. */
-static void fill_window(struct shape_reader *reader, struct shaped_rows *rows, uint64_t first,
-                        uint32_t count)
-{
-    const struct segment_row *from = rows->content->rows + first;
-
-    place_sources(reader, rows, first, count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct event *event = from[i].event;
-
-        if (i + PREFETCH_EVENT < count)
-            __builtin_prefetch(from[i + PREFETCH_EVENT].event);
-        reader->window[reader->next[reader->source[i]]++] =
-            (struct window_row){.bytes = event->bytes,
-                                .time_ns = event->time_ns,
-                                .fields = event->fields,
-                                .packed = from[i].packed,
-                                .field_count = event->field_count,
-                                .format = event->format,
-                                .index = (uint16_t)i};
-    }
-}
-
+/* The window from row reader->first on. */
 static bool read_window(struct shaped_rows *rows, struct shape_reader *reader,
-                        const struct field_sampler *sampler, uint64_t first, uint32_t count)
+                        const struct field_sampler *sampler, uint32_t count)
 {
-    fill_window(reader, rows, first, count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + PREFETCH_LINE < count)
-            __builtin_prefetch(reader->window[i + PREFETCH_LINE].bytes.data);
-        if (!read_row(rows, reader, sampler, i))
-            return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t row = first + reader->window[i].index;
+    const uint16_t *order = reader->order;
 
-        rows->templates[row] = reader->templates[i];
-        rows->first_value[row] = reader->first_value[i];
+    fill_window(reader, rows, count);
+    order_window(reader, rows->content->source_count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + PREFETCH_ROW < count)
+            __builtin_prefetch(&reader->window[order[i + PREFETCH_ROW]]);
+        if (i + PREFETCH_LINE < count) {
+            const struct window_row *row = &reader->window[order[i + PREFETCH_LINE]];
+
+            prefetch_line((struct slice){row->data, row->len});
+        }
+        if (!read_row(rows, reader, sampler, order[i]))
+            return false;
     }
     return true;
 }
@@ -409,11 +400,11 @@ static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sa
     reader->next = calloc((size_t)content->source_count + 1, sizeof(*reader->next));
     fine = shape_tree_init(&reader->tree, &rows->table) &&
            reader->next != NULL;
-    for (uint64_t row = 0; row < content->row_count && fine; row += WINDOW_ROWS) {
-        uint64_t left = content->row_count - row;
+    for (reader->first = 0; reader->first < content->row_count && fine;
+         reader->first += WINDOW_ROWS) {
+        uint64_t left = content->row_count - reader->first;
 
-        fine = read_window(rows, reader, sampler, row,
-                           left < WINDOW_ROWS ? (uint32_t)left : WINDOW_ROWS);
+        fine = read_window(rows, reader, sampler, left < WINDOW_ROWS ? (uint32_t)left : WINDOW_ROWS);
     }
     shape_tree_release(&reader->tree);
     free(reader->next);

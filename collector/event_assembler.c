@@ -106,7 +106,7 @@ static bool follows(struct slice borrowed, struct slice line)
 }
 
 /* Take the line without a copy. False: it must be copied. */
-static bool borrow(struct event_assembler *assembler, const struct assembler_line *line)
+static inline bool borrow(struct event_assembler *assembler, const struct assembler_line *line)
 {
     struct slice *borrowed = &assembler->borrowed;
 
@@ -178,9 +178,11 @@ enum status event_assembler_begin(struct event_assembler *assembler, const struc
     assembler->borrowed = (struct slice){NULL, 0};
     assembler->line_count = 0;
     assembler->joins = false;
-    status = append(assembler, line, err);
-    if (status != STATUS_OK)
-        return status;
+    if (!borrow(assembler, line)) {
+        status = append(assembler, line, err);
+        if (status != STATUS_OK)
+            return status;
+    }
     assembler->format = format;
     assembler->state = state;
     assembler->offset = line->offset;

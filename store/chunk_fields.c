@@ -130,12 +130,13 @@ uint32_t chunk_event_spans(const struct chunk *chunk, uint32_t fields_at, struct
     const char *at = chunk->fields.data + fields_at;
     uint32_t shape = (uint32_t)next_number(&at), end = 0, *ends = out->ends;
     struct chunk_places places = chunk_places_of(chunk, shape);
+    const char *last = places.at + (size_t)places.count * CHUNK_PLACE_SIZE;
 
     __builtin_prefetch(at + PREFETCH_FIELDS);
-    for (uint32_t i = 0; i < places.count; i++, ends += 2) {
-        if (chunk_binding_at(chunk, places.at + (size_t)i * CHUNK_PLACE_SIZE)->computed) {
+    for (const char *place = places.at; place < last; place += CHUNK_PLACE_SIZE, ends += 2) {
+        if (chunk_binding_at(chunk, place)->computed) {
             ends[0] = ends[1] = 0;
-            out->texts[i] = value_at(chunk, next_number(&at));
+            out->texts[(ends - out->ends) / 2] = value_at(chunk, next_number(&at));
         } else {
             uint32_t len;
 

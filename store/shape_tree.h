@@ -40,6 +40,7 @@ struct shape_tree {
     struct shape_edge **roots; /* by list: the first edge */
     struct arena edges;
     uint32_t edge_count;
+    void (*byte_masks)(const char *data, size_t len, const struct byte_masks *out); /* of kernels() */
     struct stamp_day days[STAMP_LAYOUTS_MAX]; /* of the stamps that were read last */
     /* The line at hand: */
     struct event_spans spans; /* set before a match */

@@ -299,33 +299,6 @@ static inline uint32_t read_stamp(const struct walk *walk, const struct shape_ed
     return size == 0 ? 0 : start + (uint32_t)size;
 }
 
-/* Each reader takes the token by itself: what comes of it is foreseen better where the kind is known. */
-static inline uint32_t read_slot(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                                 uint64_t *out)
-{
-    switch ((enum slot_reader)edge->reader) {
-    case READ_STAMP:
-        return read_stamp(walk, edge, start, out);
-    case READ_FREE:
-        return read_free(walk, edge, start, out);
-    case READ_INT:
-        return read_int(walk, edge, start, out);
-    case READ_DECIMAL:
-        return read_decimal(walk, edge, start, out);
-    case READ_TEXT:
-        return read_text(walk, edge, start, out);
-    case READ_ID:
-        return read_id(walk, edge, start, out);
-    case READ_ADDRESS:
-        return read_address(walk, edge, start, out);
-    case READ_ANY:
-        return read_any(walk, edge, start, out);
-    case READ_END:
-        break;
-    }
-    return 0;
-}
-
 /* Are the fields at the places that the template says? The words of computed ones go to `out`; gives the
  * end of these, or NULL if not. */
 static inline uint64_t *take_fields(const struct shape_tree *tree, const struct line_end *end,
@@ -351,43 +324,77 @@ static inline uint64_t *take_fields(const struct shape_tree *tree, const struct 
     return out;
 }
 
+/* The words of the computed fields of a line that ends here go to `out`; gives the end of these, or NULL:
+ * it is not this template. */
+static inline uint64_t *read_end(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
+                                 uint64_t *out, uint32_t *number)
+{
+    if (start != walk->len)
+        return NULL;
+    out = take_fields(walk->tree, edge->end, out);
+    if (out == NULL)
+        return NULL;
+    edge->end->template->row_count++;
+    *number = edge->end->number;
+    return out;
+}
+
+/* Each reader takes the token by itself: what comes of it is foreseen better where the kind is known.
+ * At the end of the line `stop` is set to the end of the words. */
+static inline uint32_t read_slot(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
+                                 uint64_t *out, uint64_t **stop, uint32_t *number)
+{
+    switch ((enum slot_reader)edge->reader) {
+    case READ_END:
+        *stop = read_end(walk, edge, start, out, number);
+        return 0;
+    case READ_STAMP:
+        return read_stamp(walk, edge, start, out);
+    case READ_FREE:
+        return read_free(walk, edge, start, out);
+    case READ_INT:
+        return read_int(walk, edge, start, out);
+    case READ_DECIMAL:
+        return read_decimal(walk, edge, start, out);
+    case READ_TEXT:
+        return read_text(walk, edge, start, out);
+    case READ_ID:
+        return read_id(walk, edge, start, out);
+    case READ_ADDRESS:
+        return read_address(walk, edge, start, out);
+    case READ_ANY:
+        break;
+    }
+    return read_any(walk, edge, start, out);
+}
+
 /* The walk from the root of the list on; words of values go to `out`, whose end is given, or NULL.
  * `number` is the template. */
 static uint64_t *walk_from(const struct walk *walk, struct shape_edge **first, uint64_t *out,
                            uint32_t *number)
 {
-    struct shape_tree *tree = walk->tree;
     struct shape_edge **link = first, *edge;
+    uint64_t *stop = NULL;
     uint32_t at = 0;
 
-    tree->gap_starts[0] = 0;
+    walk->tree->gap_starts[0] = 0;
     while ((edge = *link) != NULL) {
-        uint32_t start = at + edge->literal_len, end = 0;
+        uint32_t end = has_literal(walk, at, edge)
+                           ? read_slot(walk, edge, at + edge->literal_len, out, &stop, number)
+                           : 0;
 
-        if (has_literal(walk, at, edge)) {
-            if (edge->reader != READ_END) {
-                end = read_slot(walk, edge, start, out);
-            } else if (start == walk->len) {
-                uint64_t *stop = take_fields(tree, edge->end, out);
-
-                if (stop != NULL) {
-                    move_to_front(first, link, edge);
-                    edge->end->template->row_count++;
-                    *number = edge->end->number;
-                    return stop;
-                }
-            }
-        }
-        if (end == 0) {
+        if (end == 0 && stop == NULL) {
             link = &edge->next;
             continue;
         }
         move_to_front(first, link, edge);
+        if (stop != NULL)
+            break;
         out += edge->words;
-        tree->gap_starts[edge->depth] = at = end;
+        walk->tree->gap_starts[edge->depth] = at = end;
         link = first = &edge->first;
     }
-    return NULL;
+    return stop;
 }
 
 /* A copy of the line, and its bitmaps with no bits behind its end. */
@@ -395,11 +402,11 @@ static void take_line(struct shape_tree *tree, struct slice bytes)
 {
     size_t words = (bytes.len + 63) / 64;
 
-    kernels()->byte_masks(bytes.data, bytes.len,
-                          &(struct byte_masks){.token = tree->token,
-                                               .digit = tree->digit,
-                                               .hex = tree->hex,
-                                               .copy = tree->line + SHAPE_LINE_SLACK});
+    tree->byte_masks(bytes.data, bytes.len,
+                     &(struct byte_masks){.token = tree->token,
+                                          .digit = tree->digit,
+                                          .hex = tree->hex,
+                                          .copy = tree->line + SHAPE_LINE_SLACK});
     tree->token[words] = tree->digit[words] = tree->hex[words] = 0;
     tree->token[words + 1] = tree->digit[words + 1] = tree->hex[words + 1] = 0;
 }

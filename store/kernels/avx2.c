@@ -69,6 +69,16 @@ AVX2 static inline __m256i take_bytes(const char *from, char *copy)
     return bytes;
 }
 
+/* Fewer than 32 bytes. A call of its own: its room on the stack is not wanted for longer ones. */
+AVX2 static __attribute__((noinline)) __m256i take_few_bytes(const char *from, size_t len, char *copy)
+{
+    char room[32];
+
+    memset(room, 0, sizeof(room)); /* NUL is in no class */
+    memcpy(room, from, len);
+    return take_bytes(room, copy);
+}
+
 /* The masks of 1 to 64 bytes at `from`, the end of `before` bytes more. A load may begin in those: bits
  * of bytes that were not asked for are shifted out. */
 AVX2 static inline __attribute__((always_inline)) struct word_masks
@@ -76,7 +86,6 @@ tail_masks(const char *from, size_t len, size_t before, char *copy)
 {
     struct chunk_masks a, b = {0};
     unsigned skipped = 0, second_at = 32;
-    char room[32];
 
     if (len + before >= 64) {
         skipped = 64 - (unsigned)len;
@@ -87,9 +96,7 @@ tail_masks(const char *from, size_t len, size_t before, char *copy)
         a = chunk_masks(take_bytes(from, copy));
         b = chunk_masks(take_bytes(from + second_at, copy == NULL ? NULL : copy + second_at));
     } else {
-        memset(room, 0, sizeof(room)); /* NUL is in no class */
-        memcpy(room, from, len);
-        a = chunk_masks(take_bytes(room, copy));
+        a = chunk_masks(take_few_bytes(from, len, copy));
     }
     return (struct word_masks){
         .token = (a.token | (uint64_t)b.token << second_at) >> skipped,

@@ -1,4 +1,4 @@
-/* base/frame.h -- the unit of the Dendro wire, version 1 (DELIVERY.md section 4.1). The same bytes
+/* base/frame.h -- the unit of the Dendro wire, version 1 (docs/wire.md). The same bytes
  * lie in the shipper's spool and in Kafka. Integers are little-endian.
  *   offset  size  field      notes
  *        0     4  magic      'DNW1'

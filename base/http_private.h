@@ -19,7 +19,7 @@
 
 /* Limits that are not options: why that number. */
 enum {
-    HTTP_HEADER_SIZE_MAX = 32 * 1024,      /* API.md: longer queries come as a body */
+    HTTP_HEADER_SIZE_MAX = 32 * 1024,      /* docs/api.md: longer queries come as a body */
     HTTP_CONNECTION_POOL_SIZE = 64 * 1024, /* libmicrohttpd: headers, and a chunk on its way out */
     HTTP_CHUNK_SIZE = 32 * 1024,           /* half of the pool */
     HTTP_BODY_SIZE_DEFAULT = 1024 * 1024,

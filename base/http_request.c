@@ -104,7 +104,7 @@ bool http_request_body_is(const struct http_request *request, const char *type)
 
 /* ---- answers ---- */
 
-/* On every answer, unless it brings its own (the web app needs scripts). DELIVERY.md section 9.1:
+/* On every answer, unless it brings its own (the web app needs scripts). SECURITY.md:
  * log text must never run, be framed, or stay in a cache. */
 static const struct http_header default_headers[] = {
     {"X-Content-Type-Options", "nosniff"},

@@ -120,7 +120,7 @@ struct http_answer {
 
 /* Answer as a whole, from the handler. */
 void http_respond(struct http_request *request, const struct http_answer *answer);
-/* As above with the error body of API.md section 1.5; `hint` may be NULL. */
+/* As above with the error body of docs/api.md; `hint` may be NULL. */
 void http_respond_error(struct http_request *request, unsigned status, const char *code,
                         const char *message, const char *hint);
 

@@ -18,7 +18,7 @@ struct memory_class_rule {
     unsigned share; /* 0: no limit of its own */
 };
 
-/* STORE.md section 13, as measured at full ingest on two cores; the sum is more than SHARES. */
+/* As measured at full ingest on two cores; the sum is more than SHARES. */
 static const struct memory_class_rule rules[MEMORY_CLASS_COUNT] = {
     [MEMORY_OTHER] = {"other", 0},
     [MEMORY_HEADS] = {"heads", 112},   /* three of 24 MiB of lines, with their fields */

@@ -1,6 +1,6 @@
 /* Control messages of the wire: fixed fields, then tagged texts. Each decoder is one chain of
  * take_*() calls that stops at the first field that is too short; reading never goes past `body`
- * and every list is bounded before it is walked (DELIVERY.md sections 4.2 and 9). */
+ * and every list is bounded before it is walked (docs/wire.md). */
 #include "base/message.h"
 
 #include "base/byteorder.h"

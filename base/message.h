@@ -1,4 +1,4 @@
-/* base/message.h -- bodies of the control messages (DELIVERY.md section 4.2); BATCH is in
+/* base/message.h -- bodies of the control messages (docs/wire.md); BATCH is in
  * base/batch_message.h. A body is its fixed fields in the order of the struct (integers
  * little-endian, ids as 16 bytes, counts and texts as varint-prefixed), then tagged texts (tag
  * varint, length varint, bytes) up to its end; unknown tags are skipped, so that later versions
@@ -197,7 +197,7 @@ enum status pong_decode(struct slice body, struct pong *out, struct error *err) 
 void bye_append(struct buf *out, struct slice reason);
 enum status bye_decode(struct slice body, struct slice *reason, struct error *err) WARN_UNUSED;
 
-/* First use of a source in an epoch is a question (DELIVERY.md section 4.3). The query lists
+/* First use of a source in an epoch is a question (docs/wire.md). The query lists
  * generations; the answer, in the same order, the watermark with the highest truncation count
  * that the collector knows of each. The shipper compares tail_hash with its own file before it
  * sends, so that new content at old offsets is never trimmed as a duplicate. */

@@ -1,5 +1,5 @@
 /* base/units.h -- durations (1h30m), sizes (64KiB) and instants as people write them in queries,
- * options and configuration (API.md, section 1.1). Whole slices only; nothing is left over.
+ * options and configuration (docs/query.md). Whole slices only; nothing is left over.
  * Thread safety: pure functions. */
 #ifndef DENDRO_BASE_UNITS_H
 #define DENDRO_BASE_UNITS_H

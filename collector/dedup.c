@@ -1,4 +1,4 @@
-/* The two layers of DELIVERY.md section 4.3. Content is never compared, and a number alone never
+/* The two layers of docs/wire.md. Content is never compared, and a number alone never
  * decides: layer 1 only saves the work that layer 2 would do. */
 #include "collector/dedup.h"
 

@@ -1,4 +1,4 @@
-/* collector/dedup.h -- exactly-once effect in two layers (DELIVERY.md section 4.3).
+/* collector/dedup.h -- exactly-once effect in two layers (docs/wire.md).
  *
  * Layer 1, within an epoch: the dense sequence of a lane. Layer 2, across restarts: the position
  * up to which each source is accepted. Pure state machines: no clock, no store, no memory.

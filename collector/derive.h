@@ -1,5 +1,5 @@
 /* collector/derive.h -- fields computed from others by rules that are data: tenant, url_group,
- * referer_group, route, path_group (USERS.md section 3; the key `derive` of collector.yaml).
+ * referer_group, route, path_group (docs/configuration.md; the key `derive` of collector.yaml).
  *
  *     derive:
  *       tenant:

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* FORMATS.md section 2. */
+/* Bounds of an event: at one of them it ends, and the next line begins another. */
 enum {
     EVENT_LINES_MAX = 1000,
     EVENT_SIZE_MAX = 256 << 10,

@@ -9,7 +9,7 @@
 
 enum { FINGERPRINT_SIZE_MAX = 2048 }; /* bytes of text; a longer one is cut: it still groups */
 
-/* SQL as PostgreSQL reads it, FORMATS.md section 7. `hint` gets the task that a leading comment
+/* SQL as PostgreSQL reads it. `hint` gets the task that a leading comment
  * names (`task:x`), a part of `sql`, or the empty slice. A statement may be cut anywhere.
  * The empty slice when the arena is full. */
 struct slice fingerprint_sql(struct slice sql, struct arena *arena, struct slice *hint);

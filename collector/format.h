@@ -2,7 +2,7 @@
  *
  * A format is one file in collector/formats/ that defines one `const struct format`. Its functions
  * are pure: bytes in, spans out; no allocation but in the given arena, no clock, no I/O. They see
- * the event after peeling (FORMATS.md section 2), and spans point into the event's bytes.
+ * the event after peeling, and spans point into the event's bytes.
  * Thread safety: formats are constant; a format_context serves one thread at a time. */
 #ifndef DENDRO_COLLECTOR_FORMAT_H
 #define DENDRO_COLLECTOR_FORMAT_H
@@ -20,7 +20,7 @@ enum {
     FIELD_ORDER_COUNT_MAX = 28, /* of events with no more fields: 512 bytes */
 };
 
-/* Fields beside the well-known ones, FORMATS.md section 3: resolved once per source, so that no
+/* Fields beside the well-known ones: resolved once per source, so that no
  * name is hashed per line. Their texts are extra_field_names[], in this order. */
 enum extra_field {
     EXTRA_APP,

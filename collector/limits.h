@@ -24,7 +24,7 @@ enum {
     WORKER_SOURCES_MAX = 16384,       /* with their parsers in memory; idle ones make room */
     SOURCE_IDLE_S = 600,              /* then a source without open event is forgotten */
     SOURCE_SWEEP_S = 60,
-    NAME_SIZE_MAX = 255,              /* host and role (DELIVERY.md section 9.1) */
+    NAME_SIZE_MAX = 255,              /* host and role */
     AHEAD_WATERMARKS_MAX = 16,        /* told in one ACK */
 
     IDLE_CHECK_MS = 250,              /* of the 2 s after which an open event ends */

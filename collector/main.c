@@ -1,5 +1,5 @@
 /* dendro-collector: puts the collector, the HTTP server and the query API on one loop. Only main.c
- * may include query/ (DESIGN.md section 2), so that neither side knows the other. */
+ * may include query/ (ARCHITECTURE.md), so that neither side knows the other. */
 #include "base/diag.h"
 #include "base/http_server.h"
 #include "base/io.h"

@@ -3,8 +3,8 @@
  * Before a worker parses a range it writes the range into its slot of a small file; the page
  * cache survives the death of the process (a power cut is no parser's fault). At the next start
  * a filled slot makes its range a suspect; a range that overlaps a suspect which was found twice
- * goes to the store unparsed, so no input can keep the collector in a crash loop
- * (STORE.md section 4). A suspect that was parsed well is forgotten.
+ * goes to the store unparsed, so no input can keep the collector in a crash loop.
+ * A suspect that was parsed well is forgotten.
  *
  * Layout, little-endian: a header of 16 bytes {magic "DNGUARD1", u32 slot_count,
  * u32 suspect_count_max}, then slots, then suspects, each a struct guard_record. A record whose

@@ -1,4 +1,4 @@
-/* collector/peel.h -- what stands around a line before any format sees it (FORMATS.md section 2): a
+/* collector/peel.h -- what stands around a line before any format sees it: a
  * byte order mark, a carriage return, terminal colours, and the wrappers of container runtimes:
  *   docker    {"log":"text\n","stream":"stdout","time":"2026-04-02T09:20:11.123456789Z"}
  *   CRI       2026-04-02T09:20:11.123456789Z stdout F text     (P: the next line goes on with this

@@ -27,7 +27,7 @@ enum {
     ZONE_NAME_SIZE = 64,
 };
 
-#define FUTURE_NS_MAX (10 * NS_PER_MINUTE) /* DELIVERY.md section 4.3 */
+#define FUTURE_NS_MAX (10 * NS_PER_MINUTE) /* a stamp later than that is not believed */
 
 struct source_parser {
     const struct format *format; /* that its lines mostly have; NULL: not known yet */

@@ -1,7 +1,7 @@
 /* collector/source_parser.h -- lines of one source in, events out: format detection, assembly of
  * multi-line events, parsing, derived fields (tenant, url_group, ...).
  *
- * Bounds of an event: 1,000 lines, 256 KiB, 2 s without a continuation (FORMATS.md section 2).
+ * Bounds of an event: 1,000 lines, 256 KiB, 2 s without a continuation.
  * The event that the next line may still continue is open: it is listed by source_parser_open(),
  * travels to the store as provisional, and is restored from there after a restart.
  *

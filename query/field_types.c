@@ -1,4 +1,4 @@
-/* query/field_types.c -- the typed fields that formats agree on (FORMATS.md, shared names). */
+/* query/field_types.c -- the typed fields that formats agree on (collector/formats/README.md, shared names). */
 #include "query/field_types.h"
 
 #include "store/value.h"

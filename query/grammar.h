@@ -1,4 +1,4 @@
-/* query/grammar.h -- text to tree, by recursive descent (API.md section 1.2). A bad text gives the
+/* query/grammar.h -- text to tree, by recursive descent (docs/query.md). A bad text gives the
  * smallest wrong piece, what could stand there and, where a name is misspelt, the nearest one.
  * Thread safety: one thread at a time per arena. */
 #ifndef DENDRO_QUERY_GRAMMAR_H

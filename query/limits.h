@@ -2,7 +2,7 @@
 #ifndef DENDRO_QUERY_LIMITS_H
 #define DENDRO_QUERY_LIMITS_H
 
-/* Of the language (API.md section 1.2). */
+/* Of the language (docs/query.md). */
 #define QUERY_TEXT_SIZE_MAX    (64u << 10) /* a long in() list; a page of text is 4 KiB */
 #define QUERY_NESTING_MAX      64          /* recursion of parser and planner stays under 64 KiB */
 #define QUERY_IN_VALUES_MAX    10000u
@@ -18,7 +18,7 @@
 #define REGEX_HEAP_LIMIT_KIB   4096u
 #define REGEX_JIT_STACK_MAX    (512u << 10)
 
-/* Of a run (API.md section 2, "Limits"). */
+/* Of a run (docs/api.md, "Limits"). */
 #define QUERY_MEMORY_MAX       (32u << 20)
 #define QUERY_START_SIZE       (8u << 20)  /* free for all queries together, or none is begun */
 #define QUERY_ADMISSION_NS     10000000000 /* wait for it: then others are many, or long */

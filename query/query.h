@@ -34,7 +34,7 @@ struct query_problem {
     char expected[96]; /* what could stand there, separated by ", ", or "" */
 };
 
-/* Parse the native language (API.md section 1). An empty text is `*`.
+/* Parse the native language (docs/query.md). An empty text is `*`.
  * out     set on success only; end it with query_free().
  * Errors: INVALID (syntax, types), TOO_LARGE (a limit), NO_MEMORY; `problem` is always filled. */
 enum status query_parse(struct slice text, struct query **out,

@@ -109,7 +109,7 @@ enum {
 /* Exactly one per run that gave a head. */
 struct query_end {
     enum status status;         /* not OK: the run failed after its head; `message` says why */
-    const char *code;           /* API.md section 1.5: "timeout", "query_limit", ...; NULL if OK */
+    const char *code;           /* docs/api.md: "timeout", "query_limit", ...; NULL if OK */
     const char *message;
     uint64_t rows;              /* sent */
     uint64_t rows_matched;      /* by the filters, before the pipes */

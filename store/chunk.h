@@ -53,7 +53,7 @@ enum {
     CHUNK_HEADER_SIZE = 80,
     CHUNK_SEQUENCE_AT = 56,
     CHUNK_FRAMED_MIN = 64 << 10, /* below, two pages more would be more than an eighth */
-    CHUNK_SIZE_MAX = 64 << 20, /* a batch: 8 MiB of frame, expanded; see DELIVERY.md 4.1 */
+    CHUNK_SIZE_MAX = 64 << 20, /* a batch: 8 MiB of frame, expanded; see docs/wire.md */
     CHUNK_ROWS_MAX = 1 << 20,
     CHUNK_TABLE_COUNT_MAX = 65536, /* sources, formats, bindings, series, ... of one batch */
     SAMPLE_LABELS_MAX = 128,

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Severity as FORMATS.md section 2 orders it; stored as one byte. */
+/* Most severe first; stored as one byte. */
 enum level {
     LEVEL_EMERG,
     LEVEL_ALERT,
@@ -198,7 +198,7 @@ struct loss {
     uint32_t source; /* index into batch.sources */
     uint64_t from_offset, to_offset;
     int64_t time_ns; /* when it was noticed */
-    struct slice reason; /* DELIVERY.md section 4.2: "TRUNCATED", "DELETED", ... */
+    struct slice reason; /* docs/wire.md: "TRUNCATED", "DELETED", ... */
 };
 
 /* All that becomes durable together. */

@@ -4,7 +4,7 @@
  * it lies inside a literal, inside a value, or across parts; needle_plan_make() walks all ways
  * to lay it over the parts and gives: NONE, ALL (it is in a literal), or SOME: an OR of ANDs of
  * tests of single values. The answer is exact: rows that pass are the rows that match, with the
- * word boundaries of API.md section 1.1. RENDER: too many ways; the row must be written out.
+ * word boundaries of docs/query.md. RENDER: too many ways; the row must be written out.
  *
  * Outside of free slots and stamps a value holds only token bytes and a literal between two slots
  * nearly always begins with another byte, so that few ways survive.

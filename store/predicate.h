@@ -34,7 +34,7 @@ enum predicate_kind {
 };
 
 enum text_match {
-    TEXT_PHRASE,       /* on word boundaries at both ends (API.md section 1.1) */
+    TEXT_PHRASE,       /* on word boundaries at both ends (docs/query.md) */
     TEXT_PREFIX,       /* word boundary at the left end only */
     TEXT_SUBSTRING,
     TEXT_EXACT,        /* the whole value */

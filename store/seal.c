@@ -1,5 +1,5 @@
-/* store/seal.c -- a head becomes segments. The order of steps is what makes it safe (DELIVERY.md
- * section 8): segment in tmp/, sync, verify, rename, sync of the folders, open events carried
+/* store/seal.c -- a head becomes segments. The order of steps is what makes it safe:
+ * segment in tmp/, sync, verify, rename, sync of the folders, open events carried
  * forward in the WAL, one manifest record, and only then the WAL files are recycled. */
 #include "store/seal_rows.h"
 #include "store/store_impl.h"

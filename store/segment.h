@@ -80,7 +80,7 @@ struct segment_summary {
 };
 
 /* Write `path`, sync it, read it back through segment_open() and compare every row with its original
- * bytes (STORE.md section 7). On an error the file is removed.
+ * bytes (store/README.md). On an error the file is removed.
  * Errors: CORRUPT (read back differs), IO, DISK_FULL, NO_MEMORY. */
 enum status segment_write(struct io *io, const char *path, const struct segment_content *content,
                           struct segment_summary *out, struct error *err) WARN_UNUSED;

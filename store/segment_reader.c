@@ -241,7 +241,7 @@ uint64_t segment_quarantine(struct segment *segment)
     return segment->seed;
 }
 
-/* Names of regions, for people: STORE.md section 6. */
+/* Names of regions, for people: store/README.md. */
 static const char *const region_names[] = {"strings", "codes", "numbers", "ids", "texts"};
 
 static const char *region_name(const struct page_ref *page)

@@ -1,4 +1,4 @@
-/* collector/formats/celery.c -- celery worker and beat (FORMATS.md section 6):
+/* collector/formats/celery.c -- celery worker and beat:
  *   [asctime: LEVEL/process] message
  *   [asctime: LEVEL/process] task_name[task_id]: message
  * Task names and ids are arbitrary text, so they are found by the words around them. */

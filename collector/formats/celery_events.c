@@ -1,5 +1,5 @@
-/* collector/formats/celery_events.c -- what `celery events --dump` prints (FORMATS.md section 6;
- * the forms are those of celery 5.2):
+/* collector/formats/celery_events.c -- what `celery events --dump` prints (the forms are
+ * those of celery 5.2):
  *   worker [YYYY-MM-DD HH:MM:SS[.ffffff]] task succeeded: name(id) args=.. kwargs=.. key=value, ...
  *   worker [YYYY-MM-DD HH:MM:SS[.ffffff]] heartbeat: key=value, ...
  * Times are UTC. The task is blank if it was received before the dump began. Values are not quoted,

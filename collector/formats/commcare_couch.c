@@ -1,5 +1,5 @@
 /* collector/formats/commcare_couch.c -- CommCare's record of its CouchDB calls, four generations
- * told apart by the number of words (FORMATS.md section 5): date time [user:tenant] url [task]
+ * told apart by the number of words: date time [user:tenant] url [task]
  * [database] METHOD status [length] path duration A duration of a day or more has two more words:
  * `1 day, 0:00:02`. */
 #include "collector/formats/formats.h"

@@ -1,4 +1,4 @@
-/* collector/formats/commcare_timing.c -- CommCare's small measuring logs (FORMATS.md section 5):
+/* collector/formats/commcare_timing.c -- CommCare's small measuring logs:
  *   asctime TAB tenant TAB config TAB filter_values TAB control TAB candidate
  *                                                                     ucr_timing, ucr_diff
  *   asctime, action, control, candidate                               formplayer_timing

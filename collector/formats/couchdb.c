@@ -1,4 +1,4 @@
-/* collector/formats/couchdb.c -- CouchDB 2 and 3, Cloudant (FORMATS.md section 10):
+/* collector/formats/couchdb.c -- CouchDB 2 and 3, Cloudant:
  *   [level] 2026-04-02T09:20:11.204417Z node@host <0.8813.2> msgid message
  *   <P>node@host <0.8813.2> msgid message                    journald writer, no time
  *   2026-04-02 09:20:11.204 [level] Undefined <0.7.0> message   BigCouch console

@@ -1,5 +1,5 @@
-/* collector/formats/django.c -- python logging as Django, CommCare and pillowtop set it up
- * (FORMATS.md section 5). Layouts, told apart by what stands at the front:
+/* collector/formats/django.c -- python logging as Django, CommCare and pillowtop set it up.
+ * Layouts, told apart by what stands at the front:
  *   LEVEL asctime module pid thread message      verbose
  *   asctime LEVEL [logger] message               simple; older without [logger]
  *   asctime LEVEL module message                 pillowtop (by the name of the file)

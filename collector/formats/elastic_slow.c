@@ -1,4 +1,4 @@
-/* collector/formats/elastic_slow.c -- search and indexing slow logs, plain (FORMATS.md section 9):
+/* collector/formats/elastic_slow.c -- search and indexing slow logs, plain:
  *   [time][LEVEL][logger] [node] [index][shard] took[3.1ms], took_millis[3], ..., source[JSON],
  * id[..] Figures are read from the left by their names; the source holds anything, newlines
  * included, and ends at the last bracket but for a known few names behind it. The level in the line

@@ -1,5 +1,5 @@
 /* collector/formats/formplayer_bodies.c -- formplayer's record of requests and answers, an object
- * per line (FORMATS.md section 14). Its bodies are health data: they stay in the line, no field
+ * per line. Its bodies are health data: they stay in the line, no field
  * repeats them, and the shipper should redact them. */
 #include "collector/formats/formats.h"
 #include "collector/formats/json_fields.h"

@@ -1,5 +1,5 @@
 /* collector/formats/gunicorn_access.c -- gunicorn's --access-logfile: the combined line with the
- * escapes of gunicorn.glogging, and what people put behind it (FORMATS.md section 4). */
+ * escapes of gunicorn.glogging, and what people put behind it. */
 #include "collector/formats/access_line.h"
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"

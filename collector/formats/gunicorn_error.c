@@ -1,4 +1,4 @@
-/* collector/formats/gunicorn_error.c -- gunicorn's --log-file (FORMATS.md section 4):
+/* collector/formats/gunicorn_error.c -- gunicorn's --log-file:
  *   [YYYY-MM-DD HH:MM:SS +zzzz] [pid] [LEVEL] message      since 19
  *   YYYY-MM-DD HH:MM:SS [pid] [LEVEL] message              before
  * What does not start so continues: tracebacks, the configuration dump, bare prints. */

@@ -1,4 +1,4 @@
-/* collector/formats/haproxy.c -- HAProxy's HTTP and TCP lines (FORMATS.md section 15), also in
+/* collector/formats/haproxy.c -- HAProxy's HTTP and TCP lines, also in
  * front of Cloudant: client:port [time] frontend backend/server TR/Tw/Tc/Tr/Ta status bytes cookie
  * cookie tsc4 ac/fc/bc/sc/rc sq/bq [{headers}] [{headers}] "request" client:port [time] frontend
  * backend/server Tw/Tc/Tt bytes ts2 ac/fc/bc/sc/rc sq/bq Times are ms, -1 for a phase that was not

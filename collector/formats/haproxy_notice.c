@@ -1,4 +1,4 @@
-/* collector/formats/haproxy_notice.c -- (FORMATS.md section 15)
+/* collector/formats/haproxy_notice.c -- what HAProxy says of itself:
  *   client:port [time] frontend/bind: SSL handshake failure
  *   Connect from client:port to address:port (frontend/HTTP)
  *   Server backend/server is DOWN, reason: Layer4 timeout, check duration: 2001ms. ...

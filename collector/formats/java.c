@@ -1,5 +1,5 @@
 /* collector/formats/java.c -- log4j, logback, Spring Boot, ZooKeeper, Kafka and formplayer: layouts
- * of one family (FORMATS.md section 14), told apart by what follows the time: time LEVEL [thread]
+ * of one family, told apart by what follows the time: time LEVEL [thread]
  * logger - message                 log4j time [thread] LEVEL logger - message logback time  LEVEL
  * pid --- [thread] logger : message        Spring Boot; 3 has [app] [thread] time [myid:1] - LEVEL
  * [thread:Class@line] - message ZooKeeper [time] LEVEL message (logger) Kafka Traces follow on

@@ -1,4 +1,4 @@
-/* collector/formats/journald.c -- entries of the systemd journal (FORMATS.md section 16; systemd's
+/* collector/formats/journald.c -- entries of the systemd journal (systemd's
  * documents "Journal Export Formats" and systemd.journal-fields(7)):
  *   export   KEY=text lines, an empty line behind the entry. A value with newlines or control bytes
  *            is KEY, a newline, 64 bits of length (little-endian), the bytes, a newline.

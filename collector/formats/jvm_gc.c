@@ -1,4 +1,4 @@
-/* collector/formats/jvm_gc.c -- logs of the JVM's garbage collectors (FORMATS.md section 9):
+/* collector/formats/jvm_gc.c -- logs of the JVM's garbage collectors:
  *   2026-04-02T09:20:11.871+0000: 138.712: [GC (Allocation Failure) ... 0.0061 secs]       JDK 8
  *   [2026-04-02T09:20:11.871+0000][1234][gc          ] GC(12) Pause Young ... 3.456ms      JDK 9+
  * Of JDK 8 one of the stamps may be missing, and one collection spreads over lines. JDK 9+ (JEP

@@ -1,4 +1,4 @@
-/* collector/formats/memcached.c -- memcached -v to -vvv, and its watch streams (FORMATS.md 13):
+/* collector/formats/memcached.c -- memcached -v to -vvv, and its watch streams:
  *   <28 get session:1                     a command, and with > what is answered
  *   >28 sending key session:1             >28 END    >28 STORED
  *   > NOT FOUND key    > FOUND KEY key    28: going from conn_read to conn_write

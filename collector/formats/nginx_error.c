@@ -64,7 +64,7 @@ static void split_tail(struct slice *message, struct slice values[TAIL_KEY_COUNT
     }
 }
 
-/* Classes of USERS.md section 3, by what the message says. */
+/* Classes, by what the message says. */
 static const struct {
     struct slice text, error_class;
 } error_classes[] = {

@@ -1,7 +1,7 @@
 /* collector/formats/nginx_timing.c -- CommCare's `timing` format of nginx:
  *   [time] cache request status duration bytes_in bytes referer
  * The request is not quoted and holds blanks, and older lines lack the cache status, the lengths or
- * the referer, or the time itself (USERS.md section 2). So the line is anchored on ` HTTP/x.y NNN
+ * the referer, or the time itself. So the line is anchored on ` HTTP/x.y NNN
  * S.mmm`. */
 #include "collector/formats/formats.h"
 #include "collector/formats/request_line.h"

@@ -1,4 +1,4 @@
-/* collector/formats/pgbouncer.c -- pgbouncer (FORMATS.md section 8):
+/* collector/formats/pgbouncer.c -- pgbouncer:
  *   YYYY-MM-DD HH:MM:SS.mmm PID LEVEL message            before 1.11
  *   YYYY-MM-DD HH:MM:SS.mmm ZONE [PID] LEVEL message
  * A message about a socket starts `C-0xADDR: db/user@host:port `. */

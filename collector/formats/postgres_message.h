@@ -1,5 +1,5 @@
 /* collector/formats/postgres_message.h -- what PostgreSQL's messages say, the same in all three of
- * its log destinations (FORMATS.md section 7).
+ * its log destinations.
  * Thread safety: pure functions, but for the arena. */
 #ifndef DENDRO_COLLECTOR_FORMATS_POSTGRES_MESSAGE_H
 #define DENDRO_COLLECTOR_FORMATS_POSTGRES_MESSAGE_H

@@ -1,6 +1,6 @@
 /* collector/formats/postgres_stderr.c -- PostgreSQL's plain log: `<prefix>SEVERITY:  message`.
  *
- * The prefix is the configured one, or that of the known ones which fits (FORMATS.md section 7).
+ * The prefix is the configured one, or that of the known ones which fits.
  * DETAIL, STATEMENT and their like that follow their event directly, with the same pid or session,
  * are its lines. When another backend wrote in between they stay events of their own, which the
  * field `pid` links: holding back events of all backends until each is surely complete would delay

@@ -1,4 +1,4 @@
-/* collector/formats/rabbitmq.c -- RabbitMQ, three generations (FORMATS.md section 13):
+/* collector/formats/rabbitmq.c -- RabbitMQ, three generations:
  *   =LEVEL REPORT==== D-Mon-YYYY::HH:MM:SS ===       up to 3.6; the message is on the next lines
  *   YYYY-MM-DD HH:MM:SS.mmm [level] <0.1.0> message  3.7, 3.8
  *   YYYY-MM-DD HH:MM:SS.uuuuuu+00:00 [level] <0.1.0> message

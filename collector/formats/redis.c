@@ -1,4 +1,4 @@
-/* collector/formats/redis.c -- Redis and Valkey (FORMATS.md section 13):
+/* collector/formats/redis.c -- Redis and Valkey:
  *   pid:ROLE DD Mon YYYY HH:MM:SS.mmm C message      5 and later; 3.x and 4.x without the year
  *   [pid] DD Mon HH:MM:SS[.mmm] C message            2.x; the oldest without [pid]
  *   pid:signal-handler (EPOCH) message

@@ -1,6 +1,6 @@
 /* collector/formats/request_line.h -- the HTTP request line as servers log it: `METHOD target
  * PROTO`. The target may hold blanks, quotes and raw bytes; the protocol may be missing or cut; the
- * whole may be "-", empty or the bytes of a TLS greeting (FORMATS.md section 2). Thread safety:
+ * whole may be "-", empty or the bytes of a TLS greeting. Thread safety:
  * pure functions. */
 #ifndef DENDRO_COLLECTOR_FORMATS_REQUEST_LINE_H
 #define DENDRO_COLLECTOR_FORMATS_REQUEST_LINE_H

@@ -1,4 +1,4 @@
-/* collector/formats/supervisor.c -- supervisord's own log (FORMATS.md section 16):
+/* collector/formats/supervisor.c -- supervisord's own log:
  *   YYYY-MM-DD HH:MM:SS,mmm LEVL message       LEVL has four letters: CRIT ERRO WARN INFO DEBG TRAC
  * BLAT */
 #include "collector/formats/formats.h"

@@ -1,4 +1,4 @@
-/* collector/formats/syslog.c -- syslog as files and sockets carry it (FORMATS.md section 16):
+/* collector/formats/syslog.c -- syslog as files and sockets carry it:
  *   [<PRI>]Mon dd HH:MM:SS [host] tag[pid]: message         RFC 3164
  *   [<PRI>]2026-04-02T09:20:11.204417+00:00 host tag[pid]: message    rsyslog's file form
  *   <PRI>1 TIME HOST APP PROCID MSGID SD [BOM]message       RFC 5424

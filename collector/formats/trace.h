@@ -1,5 +1,5 @@
 /* collector/formats/trace.h -- Python tracebacks and Java stack traces inside an event: which
- * lines belong to them, and the type of the exception (FORMATS.md section 2).
+ * lines belong to them, and the type of the exception.
  * Thread safety: pure functions. */
 #ifndef DENDRO_COLLECTOR_FORMATS_TRACE_H
 #define DENDRO_COLLECTOR_FORMATS_TRACE_H

@@ -1,5 +1,5 @@
 /* collector/inputs/native.h -- the Dendro wire as an input: a TCP listener for shippers
- * (DELIVERY.md section 4).
+ * (docs/wire.md).
  *
  *   connection: HELLO -> (id held by another live connection: FENCE) -> OPEN -> CLOSING -> freed
  *

@@ -1,5 +1,5 @@
 /* How a connection begins: what HELLO must say, who may have its shipper id, what WELCOME grants
- * (DELIVERY.md sections 4.2 and 4.5). Refusals are whole sentences: an operator reads them. */
+ * (docs/wire.md). Refusals are whole sentences: an operator reads them. */
 #include "collector/inputs/native_private.h"
 
 #include "base/diag.h"

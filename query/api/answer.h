@@ -1,4 +1,4 @@
-/* query/api/answer.h -- the head and the end record that every answer carries (API.md section 2).
+/* query/api/answer.h -- the head and the end record that every answer carries (docs/api.md).
  * Thread safety: one thread at a time per answer. */
 #ifndef DENDRO_QUERY_API_ANSWER_H
 #define DENDRO_QUERY_API_ANSWER_H

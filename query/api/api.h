@@ -1,4 +1,4 @@
-/* query/api/api.h -- the native HTTP API (API.md section 2) over one store.
+/* query/api/api.h -- the native HTTP API (docs/api.md) over one store.
  *
  *   http_server_new() -> api_new() -> api_metrics_add() ... -> http_server_start()
  *   http_server_close() -> its closed callback -> api_free() -> store_close()

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Upper bounds in ms: the targets of DESIGN.md section 6 lie between 2 and 50. */
+/* Upper bounds in ms: what we aim at lies between 2 and 50. */
 static const unsigned latency_bounds_ms[LATENCY_BUCKETS] = {1,   2,   5,    10,   20,    50,
                                                             100, 250, 1000, 5000, 15000, 60000};
 static const char *const endpoint_names[COUNT_ENDPOINTS] = {

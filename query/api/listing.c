@@ -1,5 +1,5 @@
 /* query/api/listing.c -- endpoints that are a query with one pipe behind it: facets, patterns,
- * fields, values. Their rows are those of the pipe (API.md section 1.4), as one JSON object by default. */
+ * fields, values. Their rows are those of the pipe (docs/query.md), as one JSON object by default. */
 #include "query/api/api_private.h"
 #include "query/api/reply.h"
 

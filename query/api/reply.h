@@ -1,4 +1,4 @@
-/* query/api/reply.h -- errors as API.md section 1.5 says, and whole JSON answers.
+/* query/api/reply.h -- errors as docs/api.md says, and whole JSON answers.
  * Thread safety: the holder of the stream; api_refuse() on the loop thread. */
 #ifndef DENDRO_QUERY_API_REPLY_H
 #define DENDRO_QUERY_API_REPLY_H

@@ -1,4 +1,4 @@
-/* query/api/tail.h -- live tail: rows as they are stored, over server-sent events (API.md, "Live
+/* query/api/tail.h -- live tail: rows as they are stored, over server-sent events (docs/api.md, "Live
  * tail"). One thread serves all tails.
  *
  * A tail's cursor is "<store incarnation>-<sequence>": everything up to the sequence was sent. A

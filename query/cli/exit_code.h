@@ -1,4 +1,4 @@
-/* query/cli/exit_code.h -- how every command ends (DESIGN.md, D11). */
+/* query/cli/exit_code.h -- how every command ends (docs/cli.md). */
 #ifndef DENDRO_QUERY_CLI_EXIT_CODE_H
 #define DENDRO_QUERY_CLI_EXIT_CODE_H
 

@@ -1,4 +1,4 @@
-/* query/cli/live.h -- follow a live tail (API.md section 2, `tail`): resume by itself after a
+/* query/cli/live.h -- follow a live tail (docs/api.md, `tail`): resume by itself after a
  * break, and say what was missed.
  * Thread safety: one thread. */
 #ifndef DENDRO_QUERY_CLI_LIVE_H

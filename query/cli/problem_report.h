@@ -1,4 +1,4 @@
-/* query/cli/problem_report.h -- errors of the server (API.md section 1.5) for people.
+/* query/cli/problem_report.h -- errors of the server (docs/api.md) for people.
  * Thread safety: one thread. */
 #ifndef DENDRO_QUERY_CLI_PROBLEM_REPORT_H
 #define DENDRO_QUERY_CLI_PROBLEM_REPORT_H

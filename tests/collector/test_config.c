@@ -1,4 +1,4 @@
-/* What a wrong collector.yaml or command line is told (DESIGN.md D11): where, what, and what was
+/* What a wrong collector.yaml or command line is told (CONTRIBUTING.md): where, what, and what was
  * probably meant. */
 #include "base/io.h"
 #include "collector/collector_config.h"

@@ -1,6 +1,5 @@
 /* Pipeline and real store on the simulated disk, with power cuts at random calls: what was given
- * back as durable is there after the restart, nothing is there twice, every byte is right
- * (DELIVERY.md section 10.4: I1, I2, I4). */
+ * back as durable is there after the restart, nothing is there twice, every byte is right. */
 #include "base/diag.h"
 #include "collector/pipeline.h"
 #include "store/block.h"

@@ -1,5 +1,5 @@
 /* Exactly-once, as tables: each row is a state and a frame or range, and what must come of it
- * (DELIVERY.md section 4.3). */
+ * (docs/wire.md). */
 #include "collector/dedup.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* tests/collector/test_derive.c -- the derive rules of USERS.md section 3: built in, from a file, and
+/* tests/collector/test_derive.c -- the derive rules of docs/configuration.md: built in, from a file, and
  * their mistakes. Expected values are worked out by hand from the table there. */
 #include "collector/derive.h"
 #include "collector/derive_front.h"

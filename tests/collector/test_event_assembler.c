@@ -1,5 +1,5 @@
 /* tests/collector/test_event_assembler.c -- lines into events: which lines belong together, bounds,
- * wrappers, partial lines, restarts. Rules: FORMATS.md section 2, source_parser.h. */
+ * wrappers, partial lines, restarts. Rules: collector/formats/README.md, source_parser.h. */
 #include "collector/event_assembler.h"
 #include "collector/source_parser.h"
 #include "format_case.h"

@@ -1,5 +1,5 @@
 /* tests/collector/test_format_commcare.c -- CommCare's measuring logs and formplayer's bodies. Values
- * are read off the lines by hand; the rules are FORMATS.md sections 5 and 14. */
+ * are read off the lines by hand; the rules are in collector/formats/README.md. */
 #include "collector/formats/formats.h"
 #include "format_case.h"
 

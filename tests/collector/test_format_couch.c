@@ -1,5 +1,5 @@
 /* tests/collector/test_format_couch.c -- CouchDB 1 to 3, Cloudant. Expected values are read off the
- * lines by hand; the rules are FORMATS.md section 10. */
+ * lines by hand; the rules are in collector/formats/README.md. */
 #include "collector/formats/formats.h"
 #include "format_case.h"
 

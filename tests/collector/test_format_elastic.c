@@ -1,5 +1,5 @@
 /* tests/collector/test_format_elastic.c -- Elasticsearch in plain text and JSON. Expected values are
- * read off the lines by hand; the rules are FORMATS.md section 9. */
+ * read off the lines by hand; the rules are in collector/formats/README.md. */
 #include "collector/formats/formats.h"
 #include "format_case.h"
 

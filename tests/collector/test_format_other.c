@@ -1,5 +1,5 @@
 /* tests/collector/test_format_other.c -- syslog, JSON lines, logfmt. Expected values are read off the
- * lines by hand; the rules are FORMATS.md section 16, RFC 3164 and RFC 5424. */
+ * lines by hand; the rules are in collector/formats/README.md, RFC 3164 and RFC 5424. */
 #include "collector/formats/formats.h"
 #include "format_case.h"
 

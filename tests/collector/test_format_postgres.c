@@ -1,5 +1,5 @@
 /* tests/collector/test_format_postgres.c -- PostgreSQL's three log destinations and the fingerprint of
- * statements. Expected values are read off the lines by hand; the rules are FORMATS.md section 7. */
+ * statements. Expected values are read off the lines by hand; the rules are in collector/formats/README.md. */
 #include "collector/fingerprint.h"
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"

@@ -1,6 +1,5 @@
 /* tests/collector/test_format_proxy.c -- nginx and Apache. Expected values are read off the lines by
- * hand; the rules are FORMATS.md sections 11 and 12, and the list "Cases every parser test has" of
- * USERS.md section 2. */
+ * hand; the rules are in collector/formats/README.md. */
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"
 #include "format_case.h"

@@ -1,5 +1,5 @@
 /* tests/collector/test_format_python.c -- gunicorn, Django, CommCare's couch log, celery. Expected
- * values are read off the lines by hand; the rules are FORMATS.md sections 2 and 4 to 6. */
+ * values are read off the lines by hand; the rules are in collector/formats/README.md. */
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"
 #include "format_case.h"

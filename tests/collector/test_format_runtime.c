@@ -1,6 +1,6 @@
 /* tests/collector/test_format_runtime.c -- celery events, collectors of the JVM, memcached. The lines
  * of celery were printed by celery 5.2's Dumper, those of JDK 9+ by OpenJDK 17, with other names;
- * the values are read off them by hand. The rules are FORMATS.md sections 6, 9 and 13. */
+ * the values are read off them by hand. The rules are in collector/formats/README.md. */
 #include "collector/formats/formats.h"
 #include "format_case.h"
 

@@ -1,6 +1,5 @@
 /* tests/collector/test_format_services.c -- HAProxy, pgbouncer, Redis, RabbitMQ, Java programs,
- * supervisord. Expected values are read off the lines by hand; the rules are FORMATS.md sections 5, 8 and 13
- * to 16. */
+ * supervisord. Expected values are read off the lines by hand; the rules are in collector/formats/README.md. */
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"
 #include "format_case.h"

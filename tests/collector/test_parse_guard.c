@@ -1,4 +1,4 @@
-/* A range that kills the process twice is not parsed a third time (STORE.md section 4). A crash is
+/* A range that kills the process twice is not parsed a third time (store/README.md). A crash is
  * played by opening the file again without leaving the slot. */
 #include "collector/parse_guard.h"
 #include "tests/support/sim_io.h"

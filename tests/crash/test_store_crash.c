@@ -1,4 +1,4 @@
-/* tests/crash/test_store_crash.c -- crash enumeration (DELIVERY.md section 10.2): run a workload, cut
+/* tests/crash/test_store_crash.c -- crash enumeration (tests/README.md): run a workload, cut
  * the power after every I/O call that changes the disk, recover, compare with a model.
  *
  * The model of a source is the list of lines that were sent. After recovery the store must hold a

@@ -1,5 +1,5 @@
 /* tests/query/test_api.c -- the HTTP API on a real store, a real server and real sockets.
- * Expected answers are written by hand from API.md and the rows below. */
+ * Expected answers are written by hand from docs/api.md and the rows below. */
 #include "base/http_client.h"
 #include "tests/query/api_env.h"
 

@@ -1,5 +1,5 @@
 /* tests/query/test_api_output.c -- each output format on the same two rows. Expected texts are
- * written by hand after API.md section 2 ("Formats", "Streaming NDJSON", "Columns"), RFC 4180. */
+ * written by hand after docs/api.md ("Formats", "Streaming NDJSON", "Columns"), RFC 4180. */
 #include "query/api/output.h"
 #include "query/api/pick.h"
 

@@ -1,5 +1,5 @@
 /* Patterns of grep as PCRE2 and as filters of the query language; selectors. The expected texts are
- * written by hand from POSIX.1-2017 chapter 9 and API.md section 1. */
+ * written by hand from POSIX.1-2017 chapter 9 and docs/query.md. */
 #include "query/cli/grep.h"
 #include "query/cli/posix_regex.h"
 

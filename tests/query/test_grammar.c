@@ -176,7 +176,7 @@ static void test_forms(void **unused)
     }
 }
 
-/* The worked examples of API.md section 1.6. */
+/* Worked examples. */
 static const struct example {
     const char *task, *text;
 } examples[] = {

@@ -1,4 +1,4 @@
-/* What the shipper says to settings that cannot work: exit code 2 is for these (DESIGN.md, D11). */
+/* What the shipper says to settings that cannot work: exit code 2 is for these (CONTRIBUTING.md). */
 #include "shipper/options.h"
 #include "tests/support/sim_io.h"
 

@@ -1,4 +1,4 @@
-/* tests/store/test_predicate.c -- what a text test means (API.md sections 1.1 and 1.3), and numbers
+/* tests/store/test_predicate.c -- what a text test means (docs/query.md), and numbers
  * in texts. */
 #include "store/predicate.h"
 #include "store/value.h"

@@ -230,6 +230,17 @@ static enum status bad_instant(struct slice text, struct error *err)
                      SLICE_ARG(slice_first(text, 64)));
 }
 
+/* `5`: what would be understood, and what was meant. */
+static enum status small_number(struct slice text, struct error *err)
+{
+    struct slice shown = slice_first(text, 20);
+
+    return error_set(err, STATUS_INVALID,
+                     "\"%.*s\" would be a Unix time in 1970: a duration needs its unit (%.*ss, %.*sm), "
+                     "a date its dashes (2026-03-02)",
+                     SLICE_ARG(shown), SLICE_ARG(shown), SLICE_ARG(shown));
+}
+
 /* Nanoseconds that one unit of the last of `digits` fraction digits covers. */
 static int64_t precision_ns(unsigned digits)
 {
@@ -388,9 +399,10 @@ enum status instant_parse(struct slice text, const struct zone *zone, int64_t no
 
     if (text.data == NULL)
         return bad_instant(text, err);
-    /* Four digits are a year, any other number is Unix time. */
+    /* Four digits are a year, any other number is Unix time; in 1970 it was not meant as one. */
     if (text.len != YEAR_DIGITS && parse_unix(text, out))
-        return STATUS_OK;
+        return out->from_ns > 0 && out->from_ns < NS_PER_YEAR ? small_number(text, err)
+                                                                   : STATUS_OK;
     if (parse_full(text, zone, out) || parse_prefix(text, zone, out))
         return STATUS_OK;
     return parse_relative(text, now_ns, out, err);

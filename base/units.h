@@ -32,7 +32,7 @@ struct instant {
 };
 
 /* RFC 3339 or a prefix of it (in `zone` if it names none; NULL is UTC), Unix time in s, ms, us or
- * ns by size, "now", "now-1h30m", "now+5m", or a duration alone: that long before now ("1h",
+ * ns by size (not in 1970, but 0), "now", "now-1h30m", "now+5m", or a duration alone: that long before now ("1h",
  * "-1h"). INVALID with a sentence. */
 enum status instant_parse(struct slice text, const struct zone *zone, int64_t now_ns,
                           struct instant *out, struct error *err) WARN_UNUSED;

@@ -7,15 +7,16 @@
 static enum status parse_point(struct parser *parser, struct literal *out)
 {
     struct instant instant;
+    struct error err = {0};
     enum status status;
 
     if (!parser_at(parser, SYMBOL_TOKEN) && !parser_at(parser, SYMBOL_STRING))
         return parser_wrong(parser, "time or duration");
     status = parser_literal(parser, true, out);
     if (status == STATUS_OK && out->kind != LITERAL_DURATION &&
-        instant_parse(out->text, NULL, 0, &instant, NULL) != STATUS_OK) {
-        problem_set(parser->problem, "query_type", out->at, out->length,
-                    "not a time: \"%.*s\"", SLICE_ARG(slice_first(out->text, 64)));
+        instant_parse(out->text, NULL, 0, &instant, &err) != STATUS_OK) {
+        problem_set(parser->problem, "query_type", out->at, out->length, "not a time: %s",
+                    err.message);
         problem_expected(parser->problem, "2026-03-02T14:05, Unix seconds, 5m");
         return STATUS_INVALID;
     }

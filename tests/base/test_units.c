@@ -145,7 +145,11 @@ static const struct instant_case {
     {"now1h", STATUS_INVALID, 0, 0},
     {"now--1h", STATUS_INVALID, 0, 0},
     {"", STATUS_INVALID, 0, 0},
-    {"5", STATUS_OK, 5000, 6000},
+    {"5", STATUS_INVALID, 0, 0}, /* 5s or 5m is meant */
+    {"20260302", STATUS_INVALID, 0, 0}, /* a Unix time in August 1970 */
+    {"31535999", STATUS_INVALID, 0, 0}, /* 1970-12-31T23:59:59Z */
+    {"31536000", STATUS_OK, 31536000000, 31536001000},
+    {"0", STATUS_OK, 0, 1000},
 };
 
 static void test_instant(void **unused)

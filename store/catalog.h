@@ -32,6 +32,8 @@ struct segment_file {
     unsigned pins;
     struct segment_cache_links cache; /* in it while open and not pinned */
     atomic_bool dropped; /* unlink when the last reference goes */
+    bool fresh;             /* made of new rows since the start, and not joined */
+    int64_t sealed_mono_ns; /* when, if it is */
     uint64_t rules_applied; /* rules of retention, a bit each; background thread only */
     uint64_t rule_bytes[RETENTION_RULES_MAX]; /* stored bytes of its rows + 1; 0: not counted yet */
     unsigned compact_failures; /* background thread only */

@@ -3,6 +3,7 @@
 #include "store/store_impl.h"
 
 #include "base/diag.h"
+#include "base/units.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -204,6 +205,42 @@ static int compare_age(const void *a, const void *b)
     return left->entry.number < right->entry.number ? -1 : 1;
 }
 
+/* Rows that were past their time when they came: an import of old logs, which nobody would find again.
+ * State lock held. */
+static uint64_t count_too_old(const struct store *store, struct segment_file *const *files,
+                              uint32_t count, int64_t now)
+{
+    int64_t mono = io_mono_ns(store->io);
+    uint64_t rows = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct segment_summary *summary = &files[i]->entry.summary;
+
+        if (files[i]->fresh &&
+            is_too_old(store, files[i], now - (mono - files[i]->sealed_mono_ns)))
+            rows += summary->rows + summary->samples;
+    }
+    return rows;
+}
+
+static void tell_too_old(struct store *store, struct segment_file *const *files, uint32_t count,
+                         int64_t now)
+{
+    char keep[UNITS_TEXT_SIZE];
+    uint64_t rows;
+
+    (void)pthread_mutex_lock(&store->state_lock);
+    rows = count_too_old(store, files, count, now);
+    store->counters.rows_too_old += rows;
+    (void)pthread_mutex_unlock(&store->state_lock);
+    if (rows == 0)
+        return;
+    (void)duration_print(store->upkeep.drop_ns, keep);
+    diag_warn("store: %" PRIu64 " rows were older than the retention of %s when they came, and are "
+              "gone: to keep old logs, set a longer retention (0 keeps them for ever) and send them "
+              "again", rows, keep);
+}
+
 /* The record first, then the files: they go when their last reader has left. */
 static enum status drop_files(struct store *store, struct segment_file *const *files,
                               uint32_t count, struct error *err)
@@ -257,6 +294,7 @@ static enum status retain_files(struct store *store, struct segment_file **files
     int64_t now = retention_now(store, files, count);
     uint64_t total = 0;
     uint32_t drop = 0;
+    enum status status;
 
     qsort(files, count, sizeof(struct segment_file *), compare_age);
     set_cutoffs(store, files, count, now);
@@ -266,7 +304,12 @@ static enum status retain_files(struct store *store, struct segment_file **files
            (is_too_old(store, files[drop], now) ||
             (store->options.retention_bytes > 0 && total > store->options.retention_bytes)))
         total -= files[drop++]->entry.summary.file_bytes;
-    return drop == 0 ? STATUS_END : drop_files(store, files, drop, err);
+    if (drop == 0)
+        return STATUS_END;
+    status = drop_files(store, files, drop, err);
+    if (status == STATUS_OK)
+        tell_too_old(store, files, drop, now);
+    return status;
 }
 
 enum status store_retain(struct store *store, struct error *err)

@@ -339,7 +339,10 @@ static enum status prepare_catalog(struct seal *seal, struct catalog **out, stru
     for (uint32_t i = 0; i < seal->made_count && status == STATUS_OK; i++) {
         status = segment_file_new(store->io, store->dir, &seal->made[i], &store->names,
                                   &store->open_segments, &files[count], err);
-        count += status == STATUS_OK;
+        if (status != STATUS_OK)
+            break;
+        files[count]->fresh = true;
+        files[count++]->sealed_mono_ns = io_mono_ns(store->io);
     }
     /* The catalog is only swapped under the manifest lock, which is held. */
     *out = status == STATUS_OK ? catalog_new(store->catalog, files, count) : NULL;

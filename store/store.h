@@ -114,6 +114,7 @@ struct store_stats {
     uint64_t segment_bytes, wal_bytes, head_raw_bytes, raw_bytes; /* raw: bytes of all events */
     uint64_t appends, append_errors, commits, commit_ns_total, commit_ns_max;
     uint64_t seals, seal_mismatches, seal_errors;
+    uint64_t rows_too_old; /* dropped by retention as soon as they were sealed; with samples */
     uint64_t compactions, compacted_segments;           /* joins, and how many files went into them */
     uint64_t compaction_bytes_in, compaction_bytes_out; /* stored bytes read and written by them */
     uint64_t quarantined; /* files or ranges set aside */

@@ -67,6 +67,7 @@ static void write_store(const struct api *api, struct json_writer *json)
             {"append_errors", s.append_errors},
             {"seal_errors", s.seal_errors},
             {"seal_mismatches", s.seal_mismatches},
+            {"rows_too_old", s.rows_too_old},
             {"quarantined", s.quarantined},
             {"pages_quarantined", pages.pages},
             {"scrub_bytes", s.scrub.bytes},

@@ -152,6 +152,17 @@ static void put_troubles(struct buf *out, const json_t *store)
         }
 }
 
+/* Not the fault of the store, but mostly not what was meant. */
+static void put_too_old(struct buf *out, const json_t *store)
+{
+    if (json_integer_value(json_object_get(store, "rows_too_old")) <= 0)
+        return;
+    buf_append_text(out, "TOO OLD   ");
+    put_number(out, store, "rows_too_old");
+    buf_append_text(out, " rows were past the retention when they came, and are gone: raise retention "
+                         "(0 keeps all) and send them again\n");
+}
+
 /* Ranges of bytes that will never come, of all that is retained. */
 static void put_gaps(struct buf *out, const json_t *end)
 {
@@ -184,6 +195,7 @@ static bool put_head(struct sink *sink, const json_t *status, const json_t *end)
     put_store(&out, json_object_get(status, "store"));
     put_memory(&out, json_object_get(status, "memory"));
     put_troubles(&out, json_object_get(status, "store"));
+    put_too_old(&out, json_object_get(status, "store"));
     put_gaps(&out, end);
     terminal_escape(&shown, buf_slice(&out));
     more = sink_put(sink, buf_slice(&shown));

@@ -285,6 +285,8 @@ static void test_retention_by_age(void **unused)
     rows = fixture_scan(store, NULL, false);
     fixture_check_lines(&rows, lines + 1, 1);
     fixture_rows_free(&rows);
+    store_stats(store, &stats);
+    assert_int_equal(stats.rows_too_old, 1); /* the row of five days ago */
     sim_io_set_wall(sim, FIXTURE_TIME_NS + 4000 * day); /* a clock that jumped wipes nothing */
     fixture_settle(store);
     store_stats(store, &stats);
@@ -294,6 +296,7 @@ static void test_retention_by_age(void **unused)
     fixture_settle(store);
     store_stats(store, &stats);
     assert_int_equal(stats.rows, 0);
+    assert_int_equal(stats.rows_too_old, 1); /* the other one had its days */
     store_close(store);
     store = fixture_open(sim);
     store_stats(store, &stats);

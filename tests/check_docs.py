@@ -79,6 +79,15 @@ def dead_links(top: pathlib.Path):
                 yield f"{path.relative_to(top)}: nothing is at {target}"
 
 
+def dead_citations(top: pathlib.Path):
+    """Pages that comments name: from the top of the tree, or from the folder of the file."""
+    names = subprocess.run(["git", "ls-files", "*.c", "*.h", "*.py", "*.sh"], cwd=top, capture_output=True, text=True).stdout.split()
+    for path in [top / name for name in names if (top / name).exists()]:
+        for page in set(re.findall(r"(?<![\w./*-])((?:[\w-]+/)*[\w-]+\.md)\b", path.read_text(errors="replace"))):
+            if not (top / page).exists() and not (path.parent / page).exists():
+                yield f"{path.relative_to(top)}: there is no {page}"
+
+
 def examples(top: pathlib.Path):
     for name in EXAMPLES:
         lines = (top / name).read_text().splitlines() + [""]
@@ -122,7 +131,8 @@ def main() -> int:
     top, dendro, collector, shipper = pathlib.Path(sys.argv[1]), *sys.argv[2:5]
     programs = {f"dendro {name}": [dendro, name] for name in COMMANDS}
     programs |= {"dendro-collector": [collector], "dendro-shipper": [shipper]}
-    wrong = [*undocumented(top, programs), *unknown_options(top, programs), *yaml_keys(top), *dead_links(top), *wrong_examples(top, dendro, collector)]
+    wrong = [*undocumented(top, programs), *unknown_options(top, programs), *yaml_keys(top), *dead_links(top), *dead_citations(top),
+             *wrong_examples(top, dendro, collector)]
     print("\n".join(wrong) or "the manual says what the programs do")
     return 1 if wrong else 0
 

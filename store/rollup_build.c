@@ -179,33 +179,42 @@ static uint64_t cell_of(const struct rollup_builder *builder, uint64_t key)
     return key >> 36 << 16 | minute / MINUTES_PER_VALUE_SLOT;
 }
 
+/* One value of the cell; false: the field is given up. */
+static inline bool add_value(struct rollup_value *sums, int64_t value)
+{
+    if (value < 0 || __builtin_add_overflow(sums->sum, value, &sums->sum))
+        return false;
+    sums->values++;
+    sums->min = value < sums->min ? value : sums->min;
+    sums->max = value > sums->max ? value : sums->max;
+    return true;
+}
+
 void rollup_add_values(struct rollup_builder *builder, uint32_t index, const uint64_t *keys,
                        const int64_t *values, uint32_t count)
 {
     struct rollup_field_build *field = &builder->fields[index];
     struct rollup_value *sums = NULL;
-    uint64_t last = 0;
+    uint64_t last = UINT64_MAX;
+    bool prints = builder->prints;
 
-    for (uint32_t i = 0; i < count && !builder->given_up && !field->given_up; i++) {
+    if (builder->given_up || field->given_up)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
         uint64_t cell = cell_of(builder, keys[i]);
-        int64_t value = values[i];
-        uint32_t bucket = 0;
+        uint32_t bucket;
 
-        if (value == ROLLUP_NO_VALUE)
+        if (values[i] == ROLLUP_NO_VALUE)
             continue;
-        if (sums == NULL || cell != last)
+        if (cell != last)
             sums = sums_of(field, cell);
         last = cell;
-        if (sums == NULL || value < 0 || __builtin_add_overflow(sums->sum, value, &sums->sum)) {
+        if (sums == NULL || !add_value(sums, values[i])) {
             field->given_up = true;
             return;
         }
-        sums->values++;
-        sums->min = value < sums->min ? value : sums->min;
-        sums->max = value > sums->max ? value : sums->max;
-        if (value > 0)
-            bucket = (uint32_t)sketch_bucket_of((double)value);
-        if (builder->prints)
+        bucket = (uint32_t)sketch_bucket_of((double)values[i]); /* of 0 it is 0 */
+        if (prints)
             sums->print += rollup_bucket_print(bucket);
         else
             rollup_tally_add(&field->buckets, cell << 16 | bucket, 1);

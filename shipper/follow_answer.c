@@ -9,7 +9,7 @@
  * that truncation, from there the same or a newer    other bytes, or too short   the next
  * truncation, from 0
  *
- * So content that came under old offsets can never be trimmed as a duplicate (DELIVERY 4.3). */
+ * So content that came under old offsets can never be trimmed as a duplicate. */
 #include "shipper/follow_private.h"
 
 #include "base/diag.h"

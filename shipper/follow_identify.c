@@ -1,4 +1,4 @@
-/* shipper/follow_identify.c -- what is this file? The rules of DELIVERY 3.1, in order:
+/* shipper/follow_identify.c -- what is this file? The rules, in order:
  *
  *   1. a known generation (same inode marks) whose bytes before our position are the same goes on;
  *      with other bytes it was truncated: the next truncation begins

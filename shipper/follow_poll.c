@@ -1,6 +1,6 @@
 /* shipper/follow_poll.c -- look at each file when it is due: growth, truncation, its end.
  *
- * Events are hints only (DELIVERY 3.2 row 17): every file is looked at all POLL_COLD_NS, one that
+ * Events are hints only: every file is looked at all POLL_COLD_NS, one that
  * grew lately far more often. The clock is monotonic; mtime only says that something changed. */
 #include "shipper/follow_private.h"
 

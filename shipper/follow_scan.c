@@ -2,7 +2,7 @@
  *
  * One scan: note every file that a source already has; collect the rest; match all of these to
  * known generations first and only then take what is left as new, oldest first (a chain of
- * rotations that happened while we were down, DELIVERY 3.2 row 4). Nothing is read before. */
+ * rotations that happened while we were down). Nothing is read before. */
 #include "shipper/follow_private.h"
 
 #include "base/diag.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 /* Listing a directory of thousands of files may take a fifth of a core at most. More rest would
- * miss files that live shorter than it (row 24: rotated and compressed within moments). */
+ * miss files that live shorter than it (rotated and compressed within moments). */
 enum { SCAN_REST_FACTOR = 4 };
 
 struct found {

@@ -1,4 +1,4 @@
-/* shipper/host_metrics.h -- counters of the host under node_exporter's names (DELIVERY 11).
+/* shipper/host_metrics.h -- counters of the host under node_exporter's names.
  *
  * Values travel raw, as the kernel counts them; rates are the query's business. Files in /proc
  * stay open and are read with pread. What this kernel, or our privilege, does not give is left out.

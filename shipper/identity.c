@@ -1,7 +1,7 @@
 /* shipper/identity.c -- hashes and comparisons; nothing here reads a file.
  *
  * name_to_handle_at(2) gives the inode generation without privilege; three create and delete
- * rounds on ext4 gave the same inode number with three generations (DELIVERY 1). */
+ * rounds on ext4 gave the same inode number with three generations. */
 #include "shipper/identity.h"
 
 #include "base/hash.h"

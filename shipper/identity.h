@@ -1,4 +1,4 @@
-/* shipper/identity.h -- which file is it? One record per generation of a file (DELIVERY 3.1).
+/* shipper/identity.h -- which file is it? One record per generation of a file.
  *
  * A path is no identity: files are renamed, copied and truncated under us. A generation is told
  * by (file system, inode, inode generation or birth time), confirmed by a hash of its first bytes,

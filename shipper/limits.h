@@ -3,7 +3,7 @@
 #define DENDRO_SHIPPER_LIMITS_H
 
 enum shipper_limits {
-    /* Identity (DELIVERY 3.1). */
+    /* Identity. */
     PREFIX_SIZE_MAX = 1024, /* first bytes that tell two files apart; one access line and more */
 
     /* Reading. */
@@ -28,10 +28,10 @@ enum shipper_limits {
     BATCH_SIZE_CEILING = 1024 * 1024,
     BATCH_LINES_TARGET = 16384,        /* short lines: bounds the columns */
     BATCH_SOURCES_MAX = 256,           /* ranges in one batch */
-    WINDOW_SIZE_MAX = 8 * 1024 * 1024, /* compressed bytes sent and not acked (DELIVERY 4.4) */
+    WINDOW_SIZE_MAX = 8 * 1024 * 1024, /* compressed bytes sent and not acked */
     WINDOW_FRAMES_MAX = 256,
 
-    /* Labels travel on the wire: character set and length are checked (DELIVERY 9.1). */
+    /* Labels travel on the wire: character set and length are checked. */
     LABEL_SIZE_MAX = 255,
 
     /* Checkpoint. */
@@ -45,7 +45,7 @@ enum shipper_limits {
 
 #define BATCH_AGE_NS         (200 * MILLISECOND_NS) /* a line waits at most this long for company */
 #define POLL_HOT_NS          (200 * MILLISECOND_NS) /* look at a file that grew lately */
-#define POLL_COLD_NS         (2 * SECOND_NS)        /* and at any other (DELIVERY 3.2 row 17) */
+#define POLL_COLD_NS         (2 * SECOND_NS)        /* and at any other */
 #define POLL_REMOTE_NS       (1 * SECOND_NS)        /* and at any on a network file system */
 #define SHRINK_BELIEVED_NS   (2 * SECOND_NS)        /* there, a smaller size must last so long */
 #define HOT_FOR_NS           (10 * SECOND_NS)       /* "lately" */

@@ -4,7 +4,7 @@
  *
  * What is in flight outlives a connection: within an epoch the frames are sent again, byte by byte
  * the same, from where WELCOME says. What the collector refuses goes back to the files through the
- * handler. Rules: DELIVERY 4.2 to 4.4; what each message means: base/message.h.
+ * handler. What each message means: docs/wire.md.
  * Thread safety: the loop thread only. */
 #ifndef DENDRO_SHIPPER_SESSION_H
 #define DENDRO_SHIPPER_SESSION_H

@@ -75,7 +75,7 @@ struct source {
     bool readable;              /* bytes to read, as far as we know */
     bool final_due, final_sent; /* the range that says "no more" */
     bool unreadable;            /* permission or I/O trouble */
-    bool remote;                /* on a network file system (DELIVERY 3.2 row 16) */
+    bool remote;                /* on a network file system */
     bool follow_link;           /* its name is a symbolic link */
     const char *decision;       /* last identity decision; static text */
 };

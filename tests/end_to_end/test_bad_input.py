@@ -128,7 +128,7 @@ def crc32c(data: bytes) -> int:
 
 
 def frame(kind: int, body: bytes) -> bytes:
-    """A control frame as DELIVERY section 4.1 lays it out."""
+    """A control frame, by docs/wire.md."""
     head = b"DNW1" + struct.pack("<BBBBIIQI", kind, 0, 0, 0, len(body), len(body), 0, crc32c(body))
     return head + struct.pack("<I", crc32c(head)) + body
 

@@ -1,7 +1,7 @@
 /* tests/shipper/fake_collector.h -- a collector in the test's own process, with an oracle.
  *
  * It is a transport: what the shipper sends is decoded at once, checked (sequence, continuity of
- * positions and tail hashes, as DELIVERY 4.3 asks of a collector) and kept line by line. Answers
+ * positions and tail hashes, as docs/wire.md asks of a collector) and kept line by line. Answers
  * wait until fake_collector_run(). Faults are fields to set. */
 #ifndef DENDRO_TESTS_SHIPPER_FAKE_COLLECTOR_H
 #define DENDRO_TESTS_SHIPPER_FAKE_COLLECTOR_H

@@ -1,4 +1,4 @@
-/* Exactly once, over restarts, cut connections and refusals: DELIVERY 4.2 to 4.4 from the shipper's
+/* Exactly once, over restarts, cut connections and refusals, from the shipper's
  * side, on a simulated disk and clock. */
 #include "tests/shipper/rig.h"
 

@@ -1,4 +1,4 @@
-/* Every row of DELIVERY 3.2 that is in scope, by its number, on a simulated disk and clock. */
+/* What can happen to a log file, case by case, on a simulated disk and clock. */
 #include "tests/shipper/rig.h"
 
 #include <setjmp.h>

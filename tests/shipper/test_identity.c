@@ -1,4 +1,4 @@
-/* Identity rules of DELIVERY 3.1 as tables, and the wait between attempts. */
+/* Rules of identity as tables, and the wait between attempts. */
 #include "shipper/identity.h"
 #include "shipper/limits.h"
 #include "shipper/retry.h"

@@ -1,5 +1,5 @@
 /* Symbolic links on the real disk: followed where only root and we can make them, else only to
- * files below the directory in front of the pattern's first wildcard (DELIVERY 9.1). */
+ * files below the directory in front of the pattern's first wildcard. */
 #include "shipper/limits.h"
 #include "shipper/options.h"
 #include "shipper/shipper.h"

@@ -1,4 +1,4 @@
-/* The 11 rotation styles of DELIVERY 10.4 on the real disk, with a real clock, all at once, against
+/* Eleven styles of rotation on the real disk, with a real clock, all at once, against
  * a collector in this process that keeps an oracle. Every line is numbered per writer: each must be
  * stored once; with copytruncate, what is missing must lie in a counted loss. */
 #include "base/compress.h"

@@ -1,4 +1,4 @@
-/* inotify as a hint: names that come and go in a directory, and lost events (rows 17 and 18). */
+/* inotify as a hint: names that come and go in a directory, and lost events. */
 #include "shipper/watcher.h"
 #include "tests/support/temp_dir.h"
 

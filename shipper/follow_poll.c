@@ -156,7 +156,7 @@ static bool is_believed(struct follow *follow, struct source *source)
 static bool look(struct follow *follow, struct source *source, struct io_info *info)
 {
     struct io *io = follow->io;
-    struct file_key key;
+    struct file_key key = {0};
     int failed;
 
     if (source->remote)
@@ -165,7 +165,8 @@ static bool look(struct follow *follow, struct source *source, struct io_info *i
         failed = io->file->info(io, source->content.fd, info);
     } else {
         failed = io->path->info(io, source_path(source), info);
-        key = file_key_of(info);
+        if (failed == 0)
+            key = file_key_of(info);
         if (failed == -ENOENT || (failed == 0 && !file_key_equal(&key, &source->gen.key))) {
             follow_hint(follow, source_path(source));
             return false;

@@ -245,46 +245,58 @@ static __attribute__((noinline)) void try_rules(struct derivation *at, enum deri
 }
 
 /* What is known of the shape of a text. NULL: nothing. */
-static const struct derive_shape *find_shape(struct derivation *at, struct slice text,
+static const struct derive_shape *find_shape(struct derive_memory *memory,
+                                             const struct derive_rules *rules, struct slice text,
                                              size_t *front_len)
 {
     const struct derive_shape *shape = NULL;
 
-    if (at->memory != NULL && at->rules->exact && text.data != NULL)
-        shape = derive_shapes_find(&at->memory->shapes, at->rules, text, front_len);
+    if (memory != NULL && rules->exact && text.data != NULL)
+        shape = derive_shapes_find(&memory->shapes, rules, text, front_len);
     if (shape != NULL)
-        at->memory->shape_hits++;
+        memory->shape_hits++;
     return shape;
 }
 
 /* The path's shape tells what the set would say of it. */
-static void ask_shape(struct derivation *at)
+static void use_shape(struct derivation *at, const struct derive_shape *shape, size_t front_len)
 {
-    at->shape = find_shape(at, at->texts[DERIVE_FROM_PATH], &at->front_len);
-    if (at->shape == NULL)
+    at->shape = shape;
+    at->front_len = front_len;
+    if (shape == NULL)
         return;
     at->asked[DERIVE_FROM_PATH] = true;
-    at->matches[DERIVE_FROM_PATH] = at->shape->matches;
+    at->matches[DERIVE_FROM_PATH] = shape->matches;
 }
 
-/* Add what is known of the field in all paths of this shape. False: the rules must be asked. */
+/* Add what is known of the field in all paths of a shape. A call would pass all of this in memory. */
+static inline __attribute__((always_inline)) void
+tell(const struct derive_rules *rules, const struct derive_shape *shape, enum derived_field kind,
+     field_id field, struct slice path, size_t front_len, struct slice event,
+     struct parsed_event *parsed)
+{
+    const struct shape_answer *answer = &shape->answers[kind];
+
+    if (answer->type == SHAPE_PART) {
+        size_t start = shape_place_in(answer->start, front_len);
+        size_t end = shape_place_in(answer->end, front_len);
+
+        parsed_span(parsed, field, FIELD_TEXT, UNIT_NONE, event,
+                    slice_make(path.data + start, end - start));
+    } else if (answer->type == SHAPE_CONSTANT) {
+        parsed_text(parsed, field, FIELD_TEXT, rules->rules[kind][answer->rule].set);
+    }
+}
+
+/* False: the rules must be asked. */
 static inline bool recall_shape(struct derivation *at, enum derived_field kind, field_id field)
 {
     const struct derive_shape *shape = at->shape;
-    const struct shape_answer *answer;
 
     if (shape == NULL || shape->answers[kind].type == SHAPE_ASK)
         return false;
-    answer = &shape->answers[kind];
-    if (answer->type == SHAPE_PART) {
-        struct slice path = at->texts[DERIVE_FROM_PATH];
-        size_t start = shape_place_in(answer->start, at->front_len);
-        size_t end = shape_place_in(answer->end, at->front_len);
-
-        add_text(at, field, slice_make(path.data + start, end - start));
-    } else if (answer->type == SHAPE_CONSTANT) {
-        add_computed(at, field, at->rules->rules[kind][answer->rule].set);
-    }
+    tell(at->rules, shape, kind, field, at->texts[DERIVE_FROM_PATH], at->front_len, at->event,
+         at->parsed);
     return true;
 }
 
@@ -566,13 +578,14 @@ static void apply_replacements(struct derivation *at, struct slice text, uint64_
 }
 
 /* As apply_replacements(), of a path of this shape. False: the rules must be asked. */
-static bool recall_group(struct derivation *at, const struct derive_shape *shape, struct slice text)
+static inline bool tell_group(const struct derive_shape *shape, struct slice path,
+                              struct arena *arena, struct slice event, struct parsed_event *parsed)
 {
     if (shape->group_type == SHAPE_WHOLE)
-        add_text(at, FIELD_ID_PATH_GROUP, text);
+        parsed_span(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT, UNIT_NONE, event, path);
     else if (shape->group_type == SHAPE_TEXT)
-        add_computed(at, FIELD_ID_PATH_GROUP,
-                     arena_copy(at->arena, slice_make(shape->group, shape->group_len)));
+        parsed_text(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT,
+                    arena_copy(arena, slice_make(shape->group, shape->group_len)));
     return shape->group_type != SHAPE_ASK;
 }
 
@@ -583,8 +596,8 @@ static void group_path(struct derivation *at, struct slice path, bool is_source)
     size_t front_len;
 
     if (!is_source)
-        shape = find_shape(at, path, &front_len);
-    if (shape != NULL && recall_group(at, shape, path))
+        shape = find_shape(at->memory, at->rules, path, &front_len);
+    if (shape != NULL && tell_group(shape, path, at->arena, at->event, at->parsed))
         return;
     if (is_source)
         apply_replacements(at, path, matches_of(at, DERIVE_FROM_PATH),
@@ -650,40 +663,74 @@ static struct slice path_of(struct slice target)
     return path;
 }
 
+/* Ask the rules about what the shape of the path, if it is known, does not tell. Not part of its
+ * caller, which seldom comes here: what rules find out needs room on the stack. */
+static __attribute__((noinline)) void ask_rules(struct derivation *at, struct slice path,
+                                                bool has_tenant, bool of_caller)
+{
+    if (!has_tenant && !recall_shape(at, DERIVED_TENANT, FIELD_ID_TENANT))
+        apply_rules(at, DERIVED_TENANT, -1, FIELD_ID_TENANT);
+    if (at->texts[DERIVE_FROM_PATH].data != NULL) {
+        if (!recall_shape(at, DERIVED_URL_GROUP, FIELD_ID_URL_GROUP))
+            apply_rules(at, DERIVED_URL_GROUP, -1, FIELD_ID_URL_GROUP);
+        if (!recall_shape(at, DERIVED_ROUTE, FIELD_ID_ROUTE))
+            apply_rules(at, DERIVED_ROUTE, -1, FIELD_ID_ROUTE);
+    }
+    if (at->rules->referer_group && at->texts[DERIVE_FROM_REFERER].data != NULL)
+        apply_rules(at, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP);
+    if (path.data != NULL)
+        group_path(at, path, !of_caller);
+}
+
+/* All fields of an event without a referer whose path is of a shape that leaves nothing to rules. */
+static void tell_all(const struct derive_rules *rules, const struct derive_shape *shape,
+                     struct slice path, size_t front_len, bool has_tenant, struct arena *arena,
+                     struct slice event, struct parsed_event *parsed)
+{
+    if (!has_tenant)
+        tell(rules, shape, DERIVED_TENANT, FIELD_ID_TENANT, path, front_len, event, parsed);
+    tell(rules, shape, DERIVED_URL_GROUP, FIELD_ID_URL_GROUP, path, front_len, event, parsed);
+    tell(rules, shape, DERIVED_ROUTE, FIELD_ID_ROUTE, path, front_len, event, parsed);
+    (void)tell_group(shape, path, arena, event, parsed);
+}
+
 void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
                   struct derive_memory *memory, const struct format_context *context,
                   struct slice event, struct parsed_event *parsed)
 {
-    struct derivation at = {.rules = rules,
-                            .scratch = scratch,
-                            .memory = memory,
-                            .arena = context->arena,
-                            .event = event,
-                            .parsed = parsed};
+    const struct derive_shape *shape;
     struct derive_fields found;
-    struct slice path;
+    struct slice path, source, referer;
+    size_t front_len = 0;
     bool of_caller = parsed->derive_from == DERIVE_CALLER;
 
     if (parsed->derive_from == DERIVE_NOTHING)
         return;
     found = find_fields(parsed, context->extra[EXTRA_CALLER], event);
     path = parsed->derive_from == DERIVE_PATH ? found.path : path_of(found.path);
-    at.texts[DERIVE_FROM_PATH] = of_caller ? path_of(found.caller) : path;
-    at.texts[DERIVE_FROM_REFERER] = path_of(found.referer);
-    at.texts[DERIVE_FROM_USER] = found.user;
+    source = of_caller ? path_of(found.caller) : path;
+    referer = path_of(found.referer);
     if (memory != NULL)
         derive_memory_use(memory, rules->number);
-    ask_shape(&at);
-    if (found.tenant.data == NULL && !recall_shape(&at, DERIVED_TENANT, FIELD_ID_TENANT))
-        apply_rules(&at, DERIVED_TENANT, -1, FIELD_ID_TENANT);
-    if (at.texts[DERIVE_FROM_PATH].data != NULL) {
-        if (!recall_shape(&at, DERIVED_URL_GROUP, FIELD_ID_URL_GROUP))
-            apply_rules(&at, DERIVED_URL_GROUP, -1, FIELD_ID_URL_GROUP);
-        if (!recall_shape(&at, DERIVED_ROUTE, FIELD_ID_ROUTE))
-            apply_rules(&at, DERIVED_ROUTE, -1, FIELD_ID_ROUTE);
+    shape = find_shape(memory, rules, source, &front_len);
+    if (shape != NULL && shape->whole && !of_caller &&
+        (referer.data == NULL || !rules->referer_group)) {
+        tell_all(rules, shape, path, front_len, found.tenant.data != NULL, context->arena, event,
+                 parsed);
+    } else {
+        struct derivation at = {
+            .rules = rules,
+            .scratch = scratch,
+            .memory = memory,
+            .arena = context->arena,
+            .event = event,
+            .parsed = parsed,
+            .texts = {[DERIVE_FROM_PATH] = source,
+                      [DERIVE_FROM_REFERER] = referer,
+                      [DERIVE_FROM_USER] = found.user},
+        };
+
+        use_shape(&at, shape, front_len);
+        ask_rules(&at, path, found.tenant.data != NULL, of_caller);
     }
-    if (rules->referer_group && at.texts[DERIVE_FROM_REFERER].data != NULL)
-        apply_rules(&at, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP);
-    if (path.data != NULL)
-        group_path(&at, path, !of_caller);
 }

@@ -69,6 +69,7 @@ struct shape_key {
 struct derive_shape {
     struct shape_key key; /* zeros: an empty place */
     bool known;           /* else nothing can be said of the shape */
+    bool whole;           /* no answer is left to the rules */
     bool has_zero;        /* the rest has a byte that looks like one of an id in the key */
     uint8_t group_type, group_len;
     struct shape_answer answers[SHAPE_FIELDS];

@@ -213,4 +213,7 @@ void derive_shape_learn(struct derive_shape *shape, const struct derive_rules *r
             find_answer(rules, (enum derived_field)kind, shape->matches, &form, front_len);
     if (rules->counts[DERIVED_PATH_GROUP] > 0)
         learn_group(shape, rules, &form);
+    shape->whole = shape->group_type != SHAPE_ASK;
+    for (unsigned kind = 0; kind < SHAPE_FIELDS; kind++)
+        shape->whole = shape->whole && shape->answers[kind].type != SHAPE_ASK;
 }

@@ -111,7 +111,7 @@ static bool foresee(const struct line_shape *shape, struct slice line, uint32_t 
     if (at->kind.type == SLOT_TEXT && at->kind.param == TEXT_FREE) {
         out->place = PLACE_FREE;
         out->limit = limit_at(shape, to);
-        return !is_cut_at(line, to);
+        return out->limit != LIMIT_NONE && !is_cut_at(line, to);
     }
     out->place = PLACE_REGION;
     if (is_field && shape_next_bit(shape->token, UINT64_MAX, from, to) == to)

@@ -1,4 +1,5 @@
-/* store/shape_tree_impl.h -- what shape_tree.c builds and shape_walk.c walks. */
+/* store/shape_tree_impl.h -- what shape_tree.c builds and shape_walk.c walks.
+ * Thread safety: one thread at a time per tree. */
 #ifndef DENDRO_STORE_SHAPE_TREE_IMPL_H
 #define DENDRO_STORE_SHAPE_TREE_IMPL_H
 

@@ -13,6 +13,7 @@
 #include "store/rollup_merge.h"
 #include "store/segment_plan.h"
 #include "store/segment_samples_check.h"
+#include "store/slot_number.h"
 
 #include <stdlib.h>
 
@@ -160,9 +161,49 @@ static int64_t value_at(const struct column *column, uint32_t row)
 struct counted_columns {
     const struct segment_family *family;
     uint32_t first_row;
+    const int64_t *plain[ROLLUP_FIELDS_MAX]; /* by row of the section; NULL: see `values` */
     struct column values[ROLLUP_FIELDS_MAX];
     const uint32_t *codes, *tenants; /* by row of the section; number in the pool by code */
 };
+
+/* A duration or a size that is a number of its own in every row, which most are: the column of a whole
+ * block is not made for it. NULL: it is not, or not in all rows. */
+static enum status plain_values(struct segment_block *block, uint32_t section, field_id field,
+                                const int64_t **out, struct error *err)
+{
+    const struct segment_family *family = segment_family_of(block, section);
+    uint32_t count = block->entry->sections[section].row_count;
+    const struct segment_values *values;
+    const struct segment_column *column;
+    struct field_slot slot;
+    enum status status;
+    int64_t *plain;
+
+    *out = NULL;
+    if (family->as_text || !segment_field_slot(block->segment, family, field, &slot))
+        return STATUS_OK;
+    column = &family->columns[slot.column];
+    if (column->kind.type != SLOT_INT && column->class != CLASS_DECIMALS)
+        return STATUS_OK;
+    status = segment_block_printable(block, section, slot.column, &values, err);
+    if (status != STATUS_OK)
+        return status;
+    plain = arena_take(&block->base.arena, sizeof(*plain), _Alignof(int64_t), (size_t)count + 1);
+    if (plain == NULL)
+        return no_memory(err);
+    for (uint32_t i = 0; i < count; i++) {
+        struct value value;
+
+        if (!(column->class == CLASS_DECIMALS
+                  ? slot_decimal_value(values->numbers[i], values->scales[i], slot.type, slot.unit,
+                                       &value)
+                  : slot_int_value(values->numbers[i], slot.type, slot.unit, &value)))
+            return STATUS_OK;
+        plain[i] = value.whole < 0 ? -1 : value.whole;
+    }
+    *out = plain;
+    return STATUS_OK;
+}
 
 static enum status load_columns(struct rollup_recount *recount, struct segment_block *block,
                                 uint32_t section, struct counted_columns *out, struct error *err)
@@ -172,8 +213,11 @@ static enum status load_columns(struct rollup_recount *recount, struct segment_b
     out->family = segment_family_of(block, section);
     out->first_row = block->entry->sections[section].first_row;
     out->codes = NULL;
-    for (uint32_t k = 0; k < recount->field_count && status == STATUS_OK; k++)
-        status = block_column(&block->base, recount->fields[k], false, &out->values[k], err);
+    for (uint32_t k = 0; k < recount->field_count && status == STATUS_OK; k++) {
+        status = plain_values(block, section, recount->fields[k], &out->plain[k], err);
+        if (status == STATUS_OK && out->plain[k] == NULL)
+            status = block_column(&block->base, recount->fields[k], false, &out->values[k], err);
+    }
     if (status == STATUS_OK && recount->tenant_column != UINT32_MAX) {
         const struct segment_values *values;
 
@@ -204,10 +248,14 @@ static void add_batch(struct rollup_recount *recount, const struct rows *rows,
     rollup_sums_add_rows(&recount->sums, batch->keys,
                          columns->codes != NULL ? batch->tenants : NULL, batch->count);
     for (uint32_t k = 0; k < recount->field_count; k++) {
-        for (uint32_t i = 0; i < batch->count; i++)
+        const int64_t *values = columns->plain[k] == NULL
+                                    ? batch->values
+                                    : columns->plain[k] + (batch->first - columns->first_row);
+
+        for (uint32_t i = 0; i < batch->count && columns->plain[k] == NULL; i++)
             batch->values[i] = value_at(&columns->values[k], batch->first + i);
-        rollup_add_values(&recount->builder, k, batch->keys, batch->values, batch->count);
-        rollup_sums_add_values(&recount->sums, k, batch->values, batch->count);
+        rollup_add_values(&recount->builder, k, batch->keys, values, batch->count);
+        rollup_sums_add_values(&recount->sums, k, values, batch->count);
     }
 }
 

@@ -78,14 +78,16 @@ static enum status make_arrays(struct chunk *chunk, struct error *err)
 {
     chunk->source_numbers = calloc((size_t)chunk->source_count + 1, sizeof(uint32_t));
     chunk->source_offsets = calloc((size_t)chunk->source_count + 1, sizeof(uint64_t));
+    chunk->source_orders = malloc(((size_t)chunk->source_count + 1) * sizeof(int64_t));
     chunk->formats = calloc((size_t)chunk->format_count + 1, sizeof(struct chunk_format));
     chunk->bindings = calloc((size_t)chunk->binding_count + 1, sizeof(struct chunk_binding));
     chunk->series = calloc((size_t)chunk->series_count + 1, sizeof(struct slice));
-    if (chunk->source_numbers == NULL || chunk->source_offsets == NULL || chunk->formats == NULL ||
-        chunk->bindings == NULL || chunk->series == NULL)
+    if (chunk->source_numbers == NULL || chunk->source_offsets == NULL ||
+        chunk->source_orders == NULL || chunk->formats == NULL || chunk->bindings == NULL ||
+        chunk->series == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
     chunk->memory_size = sizeof(*chunk) + chunk->bytes.len +
-                         chunk->source_count * (sizeof(uint32_t) + sizeof(uint64_t)) +
+                         chunk->source_count * (sizeof(uint32_t) + 2 * sizeof(uint64_t)) +
                          chunk->format_count * sizeof(struct chunk_format) +
                          chunk->binding_count * sizeof(struct chunk_binding) +
                          chunk->series_count * sizeof(struct slice);
@@ -222,25 +224,67 @@ static void widen(int64_t value, int64_t *min, int64_t *max)
         *max = value;
 }
 
-/* Totals of the chunk and of the row's format. */
-static void account_row(struct chunk *chunk, const struct chunk_row *row)
+/* Add `rows` to the totals of their format. */
+static void account_format(struct chunk_format *format, const struct chunk_format *rows)
 {
-    struct chunk_format *format = &chunk->formats[row->format];
+    format->row_count += rows->row_count;
+    widen(rows->time_min_ns, &format->time_min_ns, &format->time_max_ns);
+    widen(rows->time_max_ns, &format->time_min_ns, &format->time_max_ns);
+    widen(rows->order_min_ns, &format->order_min_ns, &format->order_max_ns);
+    widen(rows->order_max_ns, &format->order_min_ns, &format->order_max_ns);
+}
 
-    chunk->raw_size += row->text_len;
-    widen(row->time_ns, &chunk->time_min_ns, &chunk->time_max_ns);
-    widen(row->order_ns, &chunk->order_min_ns, &chunk->order_max_ns);
-    format->row_count++;
-    widen(row->time_ns, &format->time_min_ns, &format->time_max_ns);
-    widen(row->order_ns, &format->order_min_ns, &format->order_max_ns);
+/* The row is the first of `rows`, or one more of them. */
+static inline void account_row(struct chunk_format *rows, const struct chunk_row *row)
+{
+    if (rows->row_count++ == 0) {
+        rows->time_min_ns = rows->time_max_ns = row->time_ns;
+        rows->order_min_ns = rows->order_max_ns = row->order_ns;
+        return;
+    }
+    widen(row->time_ns, &rows->time_min_ns, &rows->time_max_ns);
+    widen(row->order_ns, &rows->order_min_ns, &rows->order_max_ns);
+}
+
+/* Totals by source and, run by run of rows, by format. */
+static void account_runs(struct chunk *chunk)
+{
+    struct chunk_format rows = {0};
+    uint16_t format = 0;
+
+    for (uint32_t i = 0; i < chunk->source_count; i++)
+        chunk->source_orders[i] = INT64_MIN;
+    for (uint32_t i = 0; i < chunk->row_count; i++) {
+        struct chunk_row row = chunk_row_at(chunk, i);
+
+        if (row.format != format && rows.row_count > 0) {
+            account_format(&chunk->formats[format], &rows);
+            rows.row_count = 0;
+        }
+        format = row.format;
+        account_row(&rows, &row);
+        if (row.order_ns > chunk->source_orders[row.source])
+            chunk->source_orders[row.source] = row.order_ns;
+    }
+    if (rows.row_count > 0)
+        account_format(&chunk->formats[format], &rows);
 }
 
 static void account_rows(struct chunk *chunk)
 {
-    for (uint32_t i = 0; i < chunk->row_count; i++) {
-        struct chunk_row row = chunk_row_at(chunk, i);
+    const struct chunk_column *texts = &chunk->columns[CHUNK_TEXTS];
 
-        account_row(chunk, &row);
+    account_runs(chunk);
+    chunk->raw_size = chunk_column_at(texts, chunk->row_count) - chunk_column_at(texts, 0);
+    for (uint32_t i = 0; i < chunk->format_count; i++) {
+        const struct chunk_format *format = &chunk->formats[i];
+
+        if (format->row_count == 0)
+            continue;
+        widen(format->time_min_ns, &chunk->time_min_ns, &chunk->time_max_ns);
+        widen(format->time_max_ns, &chunk->time_min_ns, &chunk->time_max_ns);
+        widen(format->order_min_ns, &chunk->order_min_ns, &chunk->order_max_ns);
+        widen(format->order_max_ns, &chunk->order_min_ns, &chunk->order_max_ns);
     }
     for (uint32_t i = 0; i < chunk->sample_count; i++)
         widen(chunk->samples[i].time_ns, &chunk->sample_min_ns, &chunk->sample_max_ns);
@@ -344,6 +388,7 @@ void chunk_unref(struct chunk *chunk)
         return;
     free(chunk->source_numbers);
     free(chunk->source_offsets);
+    free(chunk->source_orders);
     free(chunk->formats);
     free(chunk->bindings);
     free(chunk->series);

@@ -130,7 +130,8 @@ struct chunk {
     struct slice watermarks, losses; /* encoded; see chunk_watermark() */
 
     uint32_t *source_numbers; /* by the chunk's own index, */
-    uint64_t *source_offsets; /* as these, the smallest of each */
+    uint64_t *source_offsets; /* as these, the smallest of each, */
+    int64_t *source_orders;   /* the highest order time of its complete rows; INT64_MIN: none */
     struct chunk_format *formats;
     struct chunk_binding *bindings;
     struct slice *series; /* encoded: see chunk_series_take() */

@@ -184,23 +184,16 @@ static void collect_newest(struct store *store, const struct chunk *chunk, struc
         newest[index].watermark = watermark;
         newest[index].has_watermark = newest[index].used = true;
     }
-    for (uint32_t i = 0; i < chunk->row_count; i++) {
-        uint32_t own = chunk_row_at(chunk, i).source;
+    for (uint32_t i = 0; i < chunk->source_count; i++) {
         const struct event_source *source =
-            source_table_source(&store->sources, chunk->source_numbers[own]);
-        uint32_t index = i > 0 && own == chunk_row_at(chunk, i - 1).source
-                             ? MAP_NONE
-                             : state_index(&store->states, &source->id);
+            source_table_source(&store->sources, chunk->source_numbers[i]);
+        int64_t order = chunk->source_orders[i];
+        uint32_t index = order == INT64_MIN ? MAP_NONE : state_index(&store->states, &source->id);
 
-        /* Order times grow along a source: its last row would do, its first is found cheaply. */
         if (index == MAP_NONE)
             continue;
-        for (uint32_t k = i; k < chunk->row_count && chunk_row_at(chunk, k).source == own; k++) {
-            int64_t order = chunk_row_at(chunk, k).order_ns;
-
-            if (order > newest[index].order_ns)
-                newest[index].order_ns = order;
-        }
+        if (order > newest[index].order_ns)
+            newest[index].order_ns = order;
         newest[index].used = true;
     }
 }

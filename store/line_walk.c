@@ -19,7 +19,9 @@
 enum {
     WORD_SIZE = 8,
     LONG_WORDS_MAX = 8,
-    TEXT_SIZE = 2 * WORD_SIZE,  /* of a string with its literals that is compared without a branch */
+    TWO_WORDS_SIZE = 2 * WORD_SIZE,
+    TEXT_SIZE = TWO_WORDS_SIZE, /* of a string with its literals that is compared without a branch */
+    LONG_TEXT_SIZE = 2 * TEXT_SIZE,
     TEXTS_SIZE_PER_ROW_MAX = 64 /* strings are not copied when that is much work for the rows */
 };
 
@@ -253,7 +255,7 @@ static void pass_joined(struct line_tile *tile, const struct slice *texts, const
         struct slice text = texts[codes[i]];
         const char *at = tile->at[i], *mask;
 
-        if (tile->end[i] - at < 2 * TEXT_SIZE || text.len > 2 * TEXT_SIZE) {
+        if (tile->end[i] - at < LONG_TEXT_SIZE || text.len > LONG_TEXT_SIZE) {
             tile->at[i] = step(at, match_text(at, tile->end[i], text), &difference);
             continue;
         }
@@ -484,7 +486,7 @@ static void pass_decimals(struct line_tile *tile, const struct line_step *step_a
     const int64_t *mantissas = step_at->values->numbers + tile->first;
     const int64_t *scales = step_at->values->scales + tile->first;
     const struct literal lead = step_at->lead;
-    ptrdiff_t size = (ptrdiff_t)lead.text.len + 2 * WORD_SIZE;
+    ptrdiff_t size = (ptrdiff_t)lead.text.len + TWO_WORDS_SIZE;
     struct difference difference = {0};
     uint64_t digits[TILE_ROWS];
 

@@ -210,9 +210,8 @@ static enum status load_columns(struct rollup_recount *recount, struct segment_b
 {
     enum status status = STATUS_OK;
 
-    out->family = segment_family_of(block, section);
-    out->first_row = block->entry->sections[section].first_row;
-    out->codes = NULL;
+    *out = (struct counted_columns){.family = segment_family_of(block, section),
+                                    .first_row = block->entry->sections[section].first_row};
     for (uint32_t k = 0; k < recount->field_count && status == STATUS_OK; k++) {
         status = plain_values(block, section, recount->fields[k], &out->plain[k], err);
         if (status == STATUS_OK && out->plain[k] == NULL)

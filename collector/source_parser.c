@@ -230,24 +230,6 @@ static const struct format_context *context_for(struct source_parser *parser,
     return &parser->context;
 }
 
-/* Room for one more event. */
-static bool sink_reserve(struct event_sink *sink)
-{
-    uint32_t capacity = sink->capacity == 0 ? 64 : sink->capacity * 2;
-    struct event *events;
-
-    if (sink->count < sink->capacity)
-        return true;
-    events = arena_take(sink->arena, sizeof(*events), _Alignof(struct event), capacity);
-    if (events == NULL)
-        return false;
-    if (sink->count > 0)
-        memcpy(events, sink->events, sink->count * sizeof(*events));
-    sink->events = events;
-    sink->capacity = capacity;
-    return true;
-}
-
 /* Its own time, else the wrapper's, else that of the event before, else that of receipt. */
 static void set_time(struct source_parser *parser, const struct draft *draft,
                      const struct format_context *context, struct parsed_event *parsed,
@@ -286,14 +268,6 @@ static bool parse_draft(struct source_parser *parser, const struct draft *draft,
     return true;
 }
 
-static enum status sink_full(const struct event_sink *sink, struct error *err)
-{
-    return error_set(err,
-                     sink->arena->allocated >= sink->arena->size_max / 2 ? STATUS_TOO_LARGE
-                                                                         : STATUS_NO_MEMORY,
-                     "no room for the events of a batch");
-}
-
 /* Computed texts may stand in memory that does not stay (the assembler's, the scratch arena): those
  * that the formats made are in the sink's arena already. */
 static struct event_field *copy_fields(const struct parsed_event *parsed,
@@ -320,9 +294,9 @@ static enum status add_event(struct source_parser *parser, const struct draft *d
         bytes = arena_copy(sink->arena, bytes);
     if (parsed->field_count > 0)
         fields = copy_fields(parsed, &parser->orders, sink->arena);
-    if (sink->arena->failed || !sink_reserve(sink)) {
+    if (sink->arena->failed || !event_sink_reserve(sink)) {
         sink->arena->failed = false;
-        return sink_full(sink, err);
+        return event_sink_refuse(sink, err);
     }
     event = &sink->events[sink->count++];
     *event = (struct event){
@@ -596,7 +570,7 @@ static enum status take_whole(struct source_parser *parser, const struct source_
     peel_line(source->bytes, sink->arena, &peeled);
     if (sink->arena->failed) {
         sink->arena->failed = false;
-        return sink_full(sink, err);
+        return event_sink_refuse(sink, err);
     }
     return take_line(parser, &line, sink, err);
 }
@@ -624,7 +598,7 @@ static enum status finish_pending(struct source_parser *parser, struct event_sin
     line.bytes = arena_copy(sink->arena, line.bytes);
     if (sink->arena->failed) {
         sink->arena->failed = false;
-        return sink_full(sink, err);
+        return event_sink_refuse(sink, err);
     }
     status = take_whole(parser, &line, sink, err);
     if (status != STATUS_OK)

@@ -9,11 +9,8 @@
 #ifndef DENDRO_COLLECTOR_SOURCE_PARSER_H
 #define DENDRO_COLLECTOR_SOURCE_PARSER_H
 
-#include "base/arena.h"
 #include "base/error.h"
-#include "collector/derive.h"
-#include "collector/format.h"
-#include "store/event.h"
+#include "collector/event_sink.h"
 
 #include <stdint.h>
 
@@ -27,20 +24,6 @@ struct source_line {
     /* Before these bytes go away, another line of the source is fed that is not followed, or
      * source_parser_idle() finishes everything: so an open event need not copy them. */
     bool followed;
-};
-
-/* Events of one batch. Bytes and fields are borrowed: from the lines that were fed (these must
- * stay until the sink is used up) or from `arena`. */
-struct event_sink {
-    struct arena *arena;
-    struct event *events; /* grows in the arena */
-    uint32_t count, capacity;
-    uint32_t source;      /* put into each event: index into batch.sources */
-    /* Index for batch.formats of a format name; the caller collects the names. */
-    uint16_t (*format_index)(void *user, const struct format *format);
-    void *user;
-    struct derive_memory *memory; /* of the thread that parses; NULL: none, slower */
-    uint64_t raw_count;   /* events that no format explained */
 };
 
 /* `format` NULL: detect from the lines. The settings' slices and the rules must outlive it. */

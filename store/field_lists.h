@@ -7,26 +7,18 @@
 #define DENDRO_STORE_FIELD_LISTS_H
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "store/event.h"
 
 enum {
     FIELD_LISTS_MAX = 65536,     /* as many as templates: each template has one list */
     FIELD_LIST_LENGTH_MAX = 256, /* SHAPE_FIELDS_MAX */
 };
-#define FIELD_LIST_NONE UINT32_MAX
-
-struct field_list {
-    uint64_t hash;
-    const uint64_t *fields; /* name, type, unit and `computed` of each */
-    uint32_t count;
-    uint16_t format;
-};
+#define FIELD_LIST_NONE MAP_NONE
 
 struct field_lists {
     struct arena arena;
-    struct field_list *lists;
-    uint32_t *places; /* open addressing; FIELD_LIST_NONE: free */
-    uint32_t count, place_count;
+    struct map numbers; /* by the list, as words in the arena */
 };
 
 void field_lists_init(struct field_lists *lists);

@@ -25,7 +25,7 @@ struct place {
 };
 
 static bool look_for_one_slot(const struct segment *segment, const struct segment_family *family,
-                        uint32_t index)
+                              uint32_t index)
 {
     const struct segment_field *field = &family->fields[index];
     uint32_t gap = field->begin_gap;

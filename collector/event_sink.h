@@ -1,0 +1,34 @@
+/* collector/event_sink.h -- where a parser puts finished events.
+ *
+ * Thread safety: one thread at a time per sink. */
+#ifndef DENDRO_COLLECTOR_EVENT_SINK_H
+#define DENDRO_COLLECTOR_EVENT_SINK_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "collector/derive.h"
+#include "collector/format.h"
+#include "store/event.h"
+
+#include <stdint.h>
+
+/* Events of one batch. Bytes and fields are borrowed: from the lines that were fed (these must
+ * stay until the sink is used up) or from `arena`. */
+struct event_sink {
+    struct arena *arena;
+    struct event *events; /* grows in the arena */
+    uint32_t count, capacity;
+    uint32_t source;      /* put into each event: index into batch.sources */
+    /* Index for batch.formats of a format name; the caller collects the names. */
+    uint16_t (*format_index)(void *user, const struct format *format);
+    void *user;
+    struct derive_memory *memory; /* of the thread that parses; NULL: none, slower */
+    uint64_t raw_count;   /* events that no format explained */
+};
+
+/* Room for one more event. False: the arena is full, or no memory. */
+bool event_sink_reserve(struct event_sink *sink);
+/* Why there was no room. Gives TOO_LARGE (the arena is full) or NO_MEMORY. */
+enum status event_sink_refuse(const struct event_sink *sink, struct error *err);
+
+#endif

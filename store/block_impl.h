@@ -75,6 +75,20 @@ static inline void bit_clear(uint64_t *bits, uint32_t at)
     bits[at >> 6] &= ~((uint64_t)1 << (at & 63));
 }
 
+/* Of `bits` stay those that are also in `other`. */
+static inline void bits_keep(uint64_t *bits, const uint64_t *other, uint32_t count)
+{
+    for (size_t i = 0; i < bit_words(count); i++)
+        bits[i] &= other[i];
+}
+
+/* Of `bits` stay those that are not in `other`. */
+static inline void bits_drop(uint64_t *bits, const uint64_t *other, uint32_t count)
+{
+    for (size_t i = 0; i < bit_words(count); i++)
+        bits[i] &= ~other[i];
+}
+
 /* Next set bit at or after `from`; `count` if there is none. */
 static inline uint32_t bits_next(const uint64_t *bits, uint32_t from, uint32_t count)
 {

@@ -11,6 +11,7 @@
 #include "store/sample_plan.h"
 #include "store/segment_render.h"
 #include "store/segment_rollup.h"
+#include "store/segment_term.h"
 #include "store/slot.h"
 
 struct filtering {
@@ -33,15 +34,6 @@ static uint64_t *new_bits(const struct filtering *filtering)
                      bit_words(filtering->block->base.row_count) + 1);
 }
 
-static bool any_bit(const uint64_t *bits, uint32_t count)
-{
-    uint64_t any = 0;
-
-    for (size_t i = 0; i < bit_words(count); i++)
-        any |= bits[i];
-    return any != 0;
-}
-
 static void clear_range(uint64_t *bits, uint32_t first, uint32_t end)
 {
     for (uint32_t at = first; at < end; at = (at | 63) + 1) {
@@ -51,187 +43,6 @@ static void clear_range(uint64_t *bits, uint32_t first, uint32_t end)
             mask &= ((uint64_t)1 << (end & 63)) - 1;
         bits[at >> 6] &= ~mask;
     }
-}
-
-/* ---- one term on one section; `active` has a bit per row of the section ---- */
-
-struct term_test {
-    const struct filtering *filtering;
-    const struct needle *needle;
-    const struct needle_term *term;
-    uint32_t section, row_count;
-};
-
-static void keep_both(uint64_t *active, const uint64_t *bits, uint32_t count)
-{
-    for (size_t i = 0; i < bit_words(count); i++)
-        active[i] &= bits[i];
-}
-
-static void drop(uint64_t *active, const uint64_t *bits, uint32_t count)
-{
-    for (size_t i = 0; i < bit_words(count); i++)
-        active[i] &= ~bits[i];
-}
-
-/* Last row whose text begins at or before `at`. */
-static uint32_t row_at(const struct slice *texts, uint32_t count, const char *at)
-{
-    uint32_t low = 0, high = count;
-
-    while (high - low > 1) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (texts[middle].data <= at)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* The texts of a page stand one behind the other: they are searched as one. */
-static void search_texts(const struct term_test *test, const struct slice *texts,
-                         uint64_t *active, uint64_t *scratch)
-{
-    struct slice wanted = needle_term_text(test->needle, test->term);
-    const struct slice *last = &texts[test->row_count - 1];
-    struct slice all = {texts[0].data, (size_t)(last->data + last->len - texts[0].data)};
-    size_t (*find)(struct slice, struct slice, size_t) =
-        test->needle->fold ? kernels()->find_fold : kernels()->find;
-    size_t at = all.len < wanted.len ? SIZE_MAX : find(all, wanted, 0);
-
-    memset(scratch, 0, bit_words(test->row_count) * sizeof(*scratch));
-    while (at != SIZE_MAX) {
-        uint32_t row = row_at(texts, test->row_count, all.data + at);
-        size_t end = (size_t)(texts[row].data + texts[row].len - all.data);
-
-        if (bit_get(active, row) && needle_term_match(test->needle, test->term, texts[row]))
-            bit_set(scratch, row);
-        at = find(all, wanted, end); /* one match decides on a row */
-    }
-    keep_both(active, scratch, test->row_count);
-}
-
-static enum status test_by_text(const struct term_test *test, uint64_t *active, uint64_t *scratch)
-{
-    struct segment_block *block = test->filtering->block;
-    const struct segment_column *column =
-        &segment_family_of(block, test->section)->columns[test->term->column];
-    const struct segment_values *values;
-    char text[SLOT_WRITE_MAX];
-    enum status status = segment_block_printable(block, test->section, test->term->column, &values,
-                                                test->filtering->err);
-
-    if (status == STATUS_OK && column->class == CLASS_TEXTS && test->term->len > 0) {
-        search_texts(test, values->texts, active, scratch);
-        return STATUS_OK;
-    }
-    for (uint32_t i = bits_next(active, 0, test->row_count);
-         i < test->row_count && status == STATUS_OK; i = bits_next(active, i + 1, test->row_count))
-        if (!needle_term_match(test->needle, test->term,
-                               segment_value_text(block, column, values, i, text)))
-            bit_clear(active, i);
-    return status;
-}
-
-/* A term that only one number can pass, and the number; `none`: no number of the column can. */
-static bool wants_one(const struct term_test *test, struct slot_kind kind, uint64_t *number,
-                      bool *none)
-{
-    struct slice text = needle_term_text(test->needle, test->term);
-    bool whole = test->term->test == TEST_EQUAL;
-
-    if (kind.type == SLOT_IPV4) /* also a whole address between the boundaries of words */
-        whole = whole || (test->term->left != EDGE_ANY && test->term->right != EDGE_ANY &&
-                          slot_fits(kind, text));
-    else if (kind.type != SLOT_INT)
-        return false;
-    *none = whole && !slot_read(kind, text, number);
-    return whole;
-}
-
-/* Numbers that are surely too short, or another number, leave before the others become text. */
-static enum status test_numbers(const struct term_test *test, const struct segment_column *column,
-                                uint64_t *active, uint64_t *scratch)
-{
-    struct slice text = needle_term_text(test->needle, test->term);
-    const struct segment_values *values = NULL;
-    const uint32_t *addresses = NULL;
-    uint64_t number = 0;
-    bool none = false, one = wants_one(test, column->kind, &number, &none);
-    enum status status;
-
-    if (none) {
-        memset(active, 0, bit_words(test->row_count) * sizeof(*active));
-        return STATUS_OK;
-    }
-    if (one && column->kind.type == SLOT_IPV4)
-        status = segment_block_addresses(test->filtering->block, test->section,
-                                         test->term->column, &addresses, test->filtering->err);
-    else
-        status = segment_block_values(test->filtering->block, test->section, test->term->column,
-                                      &values, test->filtering->err);
-    if (status != STATUS_OK)
-        return status;
-    if (one && addresses != NULL) {
-        kernels()->equal32(addresses, test->row_count, (uint32_t)number, scratch);
-        keep_both(active, scratch, test->row_count);
-    } else if (one) {
-        kernels()->range64(values->numbers, test->row_count, (int64_t)number, (int64_t)number,
-                           scratch);
-        keep_both(active, scratch, test->row_count);
-    } else if (column->kind.type == SLOT_INT && text.len > 1 && text.len <= POWERS_OF_TEN_COUNT) {
-        kernels()->range64(values->numbers, test->row_count, 0,
-                           (int64_t)powers_of_ten[text.len - 1] - 1, scratch);
-        drop(active, scratch, test->row_count);
-    }
-    if (one && (test->term->test == TEST_EQUAL ? column->kind.type == SLOT_INT
-                                               : test->term->left == EDGE_GOOD &&
-                                                     test->term->right == EDGE_GOOD))
-        return STATUS_OK;
-    return any_bit(active, test->row_count) ? test_by_text(test, active, scratch) : STATUS_OK;
-}
-
-/* Rows whose number has its bit in `pass`. */
-static void keep_numbers(const int64_t *numbers, const uint64_t *pass, uint64_t *active,
-                         uint32_t count)
-{
-    for (size_t word = 0; word < bit_words(count); word++) {
-        uint64_t kept = 0;
-
-        for (uint64_t left = active[word]; left != 0; left &= left - 1) {
-            int64_t number = numbers[word * 64 + (size_t)__builtin_ctzll(left)];
-
-            kept |= bit_get(pass, (uint32_t)number) ? left & (0 - left) : 0;
-        }
-        active[word] = kept;
-    }
-}
-
-static enum status test_term(const struct term_test *test, const struct term_table *table,
-                             uint64_t *active, uint64_t *scratch)
-{
-    struct segment_block *block = test->filtering->block;
-    const struct segment_column *column =
-        &segment_family_of(block, test->section)->columns[test->term->column];
-    const struct segment_values *values;
-    enum status status;
-
-    if (table->codes == NULL && table->numbers == NULL)
-        return column->class == CLASS_NUMBERS ? test_numbers(test, column, active, scratch)
-                                              : test_by_text(test, active, scratch);
-    status = segment_block_values(block, test->section, test->term->column, &values,
-                                 test->filtering->err);
-    if (status != STATUS_OK)
-        return status;
-    if (table->codes != NULL) {
-        kernels()->table32(values->codes, test->row_count, table->codes, scratch);
-        keep_both(active, scratch, test->row_count);
-        return STATUS_OK;
-    }
-    keep_numbers(values->numbers, table->numbers, active, test->row_count);
-    return STATUS_OK;
 }
 
 /* ---- one needle on one section ---- */
@@ -276,7 +87,8 @@ static void give_found(const struct section_bits *bits, uint64_t *rows)
             bit_clear(rows, bits->first + i);
 }
 
-/* Templates of the rows of a section, counted from the first of the family; `codes` NULL: there is one. */
+/* Templates of the rows of a section, counted from the first of the family; `codes` NULL: there is
+ * one. */
 struct section_templates {
     const uint32_t *codes;
     uint8_t *pass; /* room for a verdict per template */
@@ -358,7 +170,7 @@ static enum status try_way(const struct filtering *filtering, const struct plan_
                            const struct section_templates *templates,
                            const struct section_bits *bits)
 {
-    struct term_test test = {.filtering = filtering,
+    struct term_test test = {.block = filtering->block,
                              .needle = &node->needle,
                              .section = section,
                              .row_count = bits->count};
@@ -366,12 +178,13 @@ static enum status try_way(const struct filtering *filtering, const struct plan_
 
     memset(bits->active, 0, bit_words(bits->count) * sizeof(*bits->active));
     take_verdict(bits, templates, way->templates, 1, bits->active);
-    drop(bits->active, bits->found, bits->count);
+    bits_drop(bits->active, bits->found, bits->count);
     for (uint32_t k = 0; k < way->way.term_count && status == STATUS_OK; k++) {
-        if (!any_bit(bits->active, bits->count))
+        if (!bits_any(bits->active, 0, bits->count))
             return STATUS_OK;
         test.term = &way->way.terms[k];
-        status = test_term(&test, &way->tables[k], bits->active, bits->scratch);
+        status = term_test_rows(&test, &way->tables[k], bits->active, bits->scratch,
+                                filtering->err);
     }
     for (size_t i = 0; i < bit_words(bits->count); i++)
         bits->found[i] |= bits->active[i];
@@ -455,7 +268,7 @@ static enum status eval_or(const struct filtering *filtering, const struct plan_
     memcpy(left, rows, words * sizeof(*rows));
     memset(rows, 0, words * sizeof(*rows));
     for (uint32_t i = 0; i < node->child_count && status == STATUS_OK; i++) {
-        if (!any_bit(left, count))
+        if (!bits_any(left, 0, count))
             break;
         memcpy(found, left, words * sizeof(*rows));
         status = eval_node(filtering, node->children[i], found);
@@ -489,7 +302,7 @@ static enum status eval_and(const struct filtering *filtering, const struct plan
     enum status status = STATUS_OK;
 
     for (uint32_t i = 0; i < node->child_count && status == STATUS_OK; i++) {
-        if (!any_bit(rows, filtering->block->base.row_count))
+        if (!bits_any(rows, 0, filtering->block->base.row_count))
             break;
         status = eval_node(filtering, node->children[i], rows);
     }
@@ -547,7 +360,7 @@ static enum status eval_node(const struct filtering *filtering, const struct pla
                              uint64_t *rows)
 {
     if (!settle_sections(filtering->block, node, rows) ||
-        !any_bit(rows, filtering->block->base.row_count))
+        !bits_any(rows, 0, filtering->block->base.row_count))
         return STATUS_OK;
     switch (node->kind) {
     case NODE_AND:
@@ -601,8 +414,8 @@ static enum status drop_answered(struct segment_block *block, const struct rollu
     return STATUS_OK;
 }
 
-/* Keep the rows that pass the plan's filter. It works on a copy of the bits: columns that it asks for are made for the rows that are
- * selected, and must hold for all branches of the tree. */
+/* Keep the rows that pass the plan's filter. It works on a copy of the bits: columns that it asks for
+ * are made for the rows that are selected, and must hold for all branches of the tree. */
 static enum status filter_block(struct segment_block *block, const struct segment_plan *plan,
                                 struct error *err)
 {
@@ -656,9 +469,8 @@ static bool is_out(const struct segment *segment, const struct segment_plan *pla
     return entry->section_count > 0;
 }
 
-enum status segment_block(struct segment *segment, const struct segment_plan *plan,
-                                 uint32_t index, struct scan_cost *cost, struct block **out,
-                                 struct error *err)
+enum status segment_block(struct segment *segment, const struct segment_plan *plan, uint32_t index,
+                          struct scan_cost *cost, struct block **out, struct error *err)
 {
     const struct segment_block_entry *entry = &segment->blocks[index];
     struct segment_block *block;
@@ -686,84 +498,4 @@ enum status segment_block(struct segment *segment, const struct segment_plan *pl
     else
         block_release(&block->base);
     return status;
-}
-
-/* Every array and column of a block once. */
-static enum status verify_block(struct segment_block *block, struct rollup_recount *rollup,
-                                struct error *err)
-{
-    enum status status = STATUS_OK;
-    uint32_t count;
-    const field_id *fields = block_fields(&block->base, &count);
-
-    if (block_times(&block->base, err) == NULL || block_order_times(&block->base, err) == NULL ||
-        block_source_numbers(&block->base, err) == NULL ||
-        block_sequences(&block->base, err) == NULL || block_offsets(&block->base, err) == NULL ||
-        block_flags(&block->base, err) == NULL)
-        return err->status;
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
-        struct column column;
-
-        status = block_column(&block->base, fields[i], true, &column, err);
-    }
-    if (status == STATUS_OK)
-        status = rollup_recount_block(rollup, block, err);
-    return status;
-}
-
-/* Hash of every page, also of those that no column leads to. */
-static enum status verify_pages(struct segment *segment,
-                                void (*visit)(void *user, const char *line), void *user,
-                                uint64_t *problems)
-{
-    struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
-    enum status status = STATUS_OK;
-
-    for (uint32_t i = 0; i < segment->page_count && status != STATUS_NO_MEMORY; i++) {
-        struct error problem = {0};
-        struct slice bytes;
-
-        arena_reset(&arena);
-        status = segment_page_read(segment, &segment->pages[i], &arena, &bytes, NULL, &problem);
-        if (status == STATUS_CORRUPT) {
-            visit(user, problem.message);
-            ++*problems;
-        }
-    }
-    arena_release(&arena);
-    return status == STATUS_NO_MEMORY ? status : STATUS_OK;
-}
-
-enum status segment_verify(struct segment *segment,
-                                  void (*visit)(void *user, const char *line), void *user,
-                                  uint64_t *problems, struct error *err)
-{
-    uint64_t before = *problems;
-    struct rollup_recount rollup;
-    struct error problem = {0};
-    enum status status;
-
-    if (verify_pages(segment, visit, user, problems) != STATUS_OK)
-        return error_set(err, STATUS_NO_MEMORY, "no memory to verify segment %s", segment->path);
-    status = rollup_recount_init(&rollup, segment, &problem);
-    for (uint32_t i = 0; i < segment->block_count && status == STATUS_OK && *problems == before;
-         i++) {
-        struct segment_block *block;
-
-        status = segment_block_new(segment, i, &block, &problem);
-        if (status != STATUS_OK)
-            break;
-        status = verify_block(block, &rollup, &problem);
-        block_release(&block->base);
-    }
-    if (status == STATUS_OK && *problems == before)
-        status = rollup_recount_compare(&rollup, segment, &problem);
-    rollup_recount_release(&rollup);
-    if (status == STATUS_NO_MEMORY)
-        return error_set(err, status, "%s", problem.message);
-    if (status != STATUS_OK) {
-        visit(user, problem.message);
-        ++*problems;
-    }
-    return STATUS_OK;
 }

@@ -338,32 +338,4 @@ enum status segment_directory_parse(struct segment *segment, struct slice direct
                                    const uint64_t region_size[REGION_COUNT],
                                    struct error *err) WARN_UNUSED;
 
-/* The interface of segment.h. */
-enum status segment_write(struct io *io, const char *path,
-                                 const struct segment_content *content,
-                                 struct segment_summary *out, struct error *err) WARN_UNUSED;
-enum status segment_open(struct io *io, const char *path,
-                                const struct segment_names *names, struct segment **out,
-                                struct error *err) WARN_UNUSED;
-void segment_close(struct segment *segment);
-const struct segment_summary *segment_summary_of(const struct segment *segment);
-uint32_t segment_block_count(const struct segment *segment);
-void segment_block_info(const struct segment *segment, uint32_t index,
-                               struct segment_block_info *out);
-
-struct segment_plan;
-enum status segment_plan_make(struct segment *segment,
-                                     const struct scan_options *options,
-                                     struct segment_plan **out, struct error *err) WARN_UNUSED;
-void segment_plan_free(struct segment_plan *plan);
-enum status segment_block(struct segment *segment, const struct segment_plan *plan,
-                                 uint32_t index, struct scan_cost *cost, struct block **out,
-                                 struct error *err) WARN_UNUSED;
-uint32_t segment_source_count(const struct segment *segment);
-void segment_source(const struct segment *segment, uint32_t index,
-                           struct segment_source *out);
-enum status segment_verify(struct segment *segment,
-                                  void (*visit)(void *user, const char *line), void *user,
-                                  uint64_t *problems, struct error *err) WARN_UNUSED;
-
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/spare.h"
 #include "store/chunk_encode_fields.h"
+#include "store/chunk_encode_samples.h"
 #include "store/wal.h"
 
 #include <stdlib.h>
@@ -47,9 +48,7 @@ struct encoder {
     size_t columns_size;
     uint64_t text_size;
     struct buf tables;
-    struct map series;
-    struct arena series_texts;
-    uint32_t *sample_series;
+    struct sample_encoder samples;
 };
 
 static const struct event *event_at(const struct batch *batch, uint32_t row)
@@ -358,44 +357,7 @@ static void put_rows(struct encoder *encoder, char *columns, char *text)
     put_value_places(encoder);
 }
 
-/* ---- tables and samples ---- */
-
-/* Number of the sample's series in this chunk; its encoding goes to the tables when it is new. */
-static uint32_t series_of(struct encoder *encoder, const struct sample *sample, struct buf *scratch)
-{
-    struct slice key;
-    uint32_t number;
-
-    buf_reset(scratch);
-    if (!series_append(scratch, sample))
-        return MAP_NONE;
-    number = map_get(&encoder->series, buf_slice(scratch));
-    if (number != MAP_NONE)
-        return number;
-    key = arena_copy(&encoder->series_texts, buf_slice(scratch));
-    if (key.len != scratch->len || !map_put(&encoder->series, key, encoder->series.count))
-        return MAP_NONE;
-    if (!buf_append_varint(&encoder->tables, key.len) || !buf_append_slice(&encoder->tables, key))
-        return MAP_NONE;
-    return encoder->series.count - 1;
-}
-
-static bool append_series(struct encoder *encoder)
-{
-    const struct batch *batch = encoder->batch;
-    struct buf scratch = buf_empty(1 << 20);
-    bool fine = true;
-
-    encoder->sample_series = malloc(((size_t)batch->sample_count + 1) * sizeof(uint32_t));
-    if (encoder->sample_series == NULL)
-        return false;
-    for (uint32_t i = 0; i < batch->sample_count && fine; i++) {
-        encoder->sample_series[i] = series_of(encoder, &batch->samples[i], &scratch);
-        fine = encoder->sample_series[i] != MAP_NONE;
-    }
-    buf_release(&scratch);
-    return fine;
-}
+/* ---- tables ---- */
 
 static bool append_source(struct encoder *encoder, uint32_t i)
 {
@@ -434,24 +396,7 @@ static bool append_tables(struct encoder *encoder)
         fine = watermark_append(out, &batch->watermarks[i]);
     for (uint32_t i = 0; i < batch->loss_count && fine; i++)
         fine = loss_append(out, &batch->losses[i]);
-    return fine && append_series(encoder) && append_columns(encoder);
-}
-
-static char *put_samples(const struct encoder *encoder, char *at)
-{
-    const struct batch *batch = encoder->batch;
-
-    for (uint32_t i = 0; i < batch->sample_count; i++, at += sizeof(struct chunk_sample)) {
-        struct chunk_sample row = {
-            .time_ns = batch->samples[i].time_ns,
-            .value = batch->samples[i].value,
-            .source = batch->samples[i].source,
-            .series = encoder->sample_series[i],
-        };
-
-        memcpy(at, &row, sizeof(row));
-    }
-    return at;
+    return fine && sample_encoder_add(&encoder->samples, batch, out) && append_columns(encoder);
 }
 
 /* ---- all of it ---- */
@@ -468,7 +413,7 @@ static void put_header(const struct encoder *encoder, char *at)
         batch->event_count,
         batch->open_event_count,
         batch->sample_count,
-        encoder->series.count,
+        sample_encoder_series_count(&encoder->samples),
         batch->watermark_count,
         batch->loss_count,
         (uint32_t)encoder->tables.len,
@@ -500,7 +445,7 @@ static void put_sections(struct encoder *encoder, char *at)
     char *columns;
 
     put_header(encoder, at);
-    at = put_samples(encoder, at + CHUNK_HEADER_SIZE);
+    at = sample_encoder_put(&encoder->samples, encoder->batch, at + CHUNK_HEADER_SIZE);
     columns = put_slice(at, buf_slice(&encoder->tables));
     at = put_slice(columns + encoder->columns_size, buf_slice(&fields->out));
     put_rows(encoder, columns, at);
@@ -565,10 +510,8 @@ static void release(struct encoder *encoder)
     field_encoder_release(&encoder->fields);
     spare_give(encoder->notes);
     free(encoder->source_offsets);
-    free(encoder->sample_series);
+    sample_encoder_release(&encoder->samples);
     buf_release(&encoder->tables);
-    map_release(&encoder->series);
-    arena_release(&encoder->series_texts);
 }
 
 enum status chunk_encode(const struct batch *batch, struct name_table *fields,
@@ -583,8 +526,6 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
         .time_min_ns = INT64_MAX,
         .time_max_ns = INT64_MIN,
         .tables = buf_empty(CHUNK_SIZE_MAX),
-        .series = map_empty(CHUNK_TABLE_COUNT_MAX),
-        .series_texts = arena_empty(CHUNK_SIZE_MAX),
     };
     enum status status;
 
@@ -592,6 +533,7 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
     for (size_t i = 0; i < COUNT_OF(encoder.ranges); i++)
         encoder.ranges[i] = (struct range){UINT64_MAX, 0};
     field_encoder_init(&encoder.fields, fields);
+    sample_encoder_init(&encoder.samples);
     status = encode(&encoder, out, frame);
     if (status != STATUS_OK)
         buf_release(out);

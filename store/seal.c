@@ -83,11 +83,11 @@ static uint64_t samples_of_day(const struct seal_rows *rows, int64_t after, int6
 {
     uint64_t count = 0;
 
-    for (uint64_t i = 0; i < rows->sample_count; i++) {
-        int64_t of_sample = day_of(rows->samples[i].sample->time_ns);
+    for (uint64_t i = 0; i < rows->samples.count; i++) {
+        int64_t of_sample = day_of(rows->samples.items[i].sample->time_ns);
 
         if (of_sample > after && (all || of_sample <= day))
-            out[count++] = rows->samples[i];
+            out[count++] = rows->samples.items[i];
     }
     return count;
 }
@@ -99,8 +99,8 @@ static int64_t next_day(const struct seal_rows *rows, uint64_t first_row, int64_
 
     if (first_row < rows->row_count)
         day = day_of(rows->rows[first_row].order_time_ns);
-    for (uint64_t i = 0; i < rows->sample_count; i++) {
-        int64_t of_sample = day_of(rows->samples[i].sample->time_ns);
+    for (uint64_t i = 0; i < rows->samples.count; i++) {
+        int64_t of_sample = day_of(rows->samples.items[i].sample->time_ns);
 
         if (of_sample > after && of_sample < day)
             day = of_sample;
@@ -112,7 +112,7 @@ static int64_t next_day(const struct seal_rows *rows, uint64_t first_row, int64_
 static enum status make_segments(struct seal *seal, struct error *err)
 {
     const struct seal_rows *rows = &seal->rows;
-    struct segment_sample *samples = malloc((rows->sample_count + 1) * sizeof(*samples));
+    struct segment_sample *samples = malloc((rows->samples.count + 1) * sizeof(*samples));
     int64_t after = INT64_MIN, day;
     uint64_t first = 0;
     enum status status = STATUS_OK;

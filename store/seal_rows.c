@@ -11,20 +11,12 @@
 
 #include <stdlib.h>
 
-/* Of the labels of samples. */
-#define SEAL_ARENA_SIZE_MAX ((size_t)2 << 30)
-
 enum { MERGE_AHEAD = 4 /* rows of a source that are asked for before their turn */ };
 
 struct gather {
     const struct chunk_tables *tables;
     struct seal_rows *out;
     uint32_t *source_index, *format_index; /* process number -> index + 1 */
-    struct map series;                     /* encoded series -> number */
-    struct slice *series_texts;
-    struct sample *series_decoded; /* metric and labels, once for all samples of a series */
-    uint32_t series_capacity;
-    uint32_t *sample_series; /* number of each sample's series */
     struct segment_row *arrived; /* rows in order of arrival */
     uint32_t *row_sources;       /* of each of them */
     struct source_queue *queues; /* by source */
@@ -116,123 +108,6 @@ static void gather_rows(struct gather *gather, uint32_t chunk_index)
             .packed = pack_place(chunk_index, row.fields_at),
         };
     }
-}
-
-static bool decode_series(struct gather *gather, struct slice encoded, struct sample *out)
-{
-    struct label *labels;
-
-    if (!series_take(&encoded, &out->metric, &out->label_count))
-        return false;
-    labels = arena_new(&gather->out->arena, struct label, (size_t)out->label_count + 1);
-    for (uint32_t i = 0; i < out->label_count && labels != NULL; i++)
-        if (!label_take(&encoded, &labels[i]))
-            return false;
-    out->labels = labels;
-    return labels != NULL;
-}
-
-/* Number of the series over the whole head; MAP_NONE without memory. */
-static uint32_t series_number(struct gather *gather, struct slice encoded)
-{
-    uint32_t number = map_get(&gather->series, encoded);
-
-    if (number != MAP_NONE)
-        return number;
-    number = gather->series.count;
-    if (number == gather->series_capacity) {
-        uint32_t capacity = number == 0 ? 256 : number * 2;
-        struct slice *grown = realloc(gather->series_texts, capacity * sizeof(*grown));
-        struct sample *decoded;
-
-        if (grown == NULL)
-            return MAP_NONE;
-        gather->series_texts = grown;
-        decoded = realloc(gather->series_decoded, capacity * sizeof(*decoded));
-        if (decoded == NULL)
-            return MAP_NONE;
-        gather->series_decoded = decoded;
-        gather->series_capacity = capacity;
-    }
-    gather->series_decoded[number] = (struct sample){0};
-    if (!decode_series(gather, encoded, &gather->series_decoded[number]) ||
-        !map_put(&gather->series, encoded, number))
-        return MAP_NONE;
-    gather->series_texts[number] = encoded;
-    return number;
-}
-
-static bool gather_samples(struct gather *gather, const struct chunk *chunk)
-{
-    struct seal_rows *out = gather->out;
-    struct sample *samples = arena_new(&out->arena, struct sample, (size_t)chunk->sample_count + 1);
-    uint32_t *numbers = calloc((size_t)chunk->series_count + 1, sizeof(*numbers));
-    bool fine = samples != NULL && numbers != NULL;
-
-    for (uint32_t i = 0; i < chunk->series_count && fine; i++) {
-        numbers[i] = series_number(gather, chunk->series[i]);
-        fine = numbers[i] != MAP_NONE;
-    }
-    for (uint32_t i = 0; i < chunk->sample_count && fine; i++) {
-        const struct chunk_sample *from = &chunk->samples[i];
-
-        samples[i] = gather->series_decoded[numbers[from->series]];
-        samples[i].time_ns = from->time_ns;
-        samples[i].value = from->value;
-        samples[i].source = gather->source_index[chunk->source_numbers[from->source]] - 1;
-        gather->sample_series[out->sample_count] = numbers[from->series];
-        out->samples[out->sample_count++] = (struct segment_sample){
-            .sample = &samples[i],
-            .sequence = chunk->first_sequence + chunk->row_count + i,
-        };
-    }
-    free(numbers);
-    return fine;
-}
-
-struct ranked {
-    struct slice text;
-    uint32_t number;
-};
-
-static int compare_ranked(const void *a, const void *b)
-{
-    return slice_compare(((const struct ranked *)a)->text, ((const struct ranked *)b)->text);
-}
-
-/* Place of each series in the order of their encodings. */
-static bool rank_series(const struct gather *gather, uint32_t *ranks)
-{
-    uint32_t count = gather->series.count;
-    struct ranked *order = malloc(((size_t)count + 1) * sizeof(*order));
-
-    if (order == NULL)
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = (struct ranked){gather->series_texts[i], i};
-    qsort(order, count, sizeof(*order), compare_ranked);
-    for (uint32_t i = 0; i < count; i++)
-        ranks[order[i].number] = i;
-    free(order);
-    return true;
-}
-
-static bool sort_samples(struct gather *gather)
-{
-    struct seal_rows *out = gather->out;
-    struct ranked_sample *sorted = malloc((out->sample_count + 1) * sizeof(*sorted));
-    uint32_t *ranks = calloc((size_t)gather->series.count + 1, sizeof(*ranks));
-    bool fine = sorted != NULL && ranks != NULL && rank_series(gather, ranks);
-
-    for (uint64_t i = 0; i < out->sample_count && fine; i++)
-        sorted[i] = (struct ranked_sample){out->samples[i], ranks[gather->sample_series[i]]};
-    if (fine)
-        ranked_samples_sort(sorted, out->sample_count);
-    for (uint64_t i = 0; i < out->sample_count && fine; i++)
-        out->samples[i] = sorted[i].sample;
-    free(sorted);
-    free(ranks);
-    return fine;
 }
 
 /* Count the rows of each source; false if those of one are not in order. */
@@ -351,44 +226,37 @@ static bool gather_head(struct gather *gather, const struct head *head)
                                   sizeof(*gather->source_index));
     gather->format_index = calloc((size_t)name_table_count(gather->tables->formats) + 1,
                                   sizeof(*gather->format_index));
-    gather->sample_series = calloc(head->sample_count + 1, sizeof(*gather->sample_series));
     out->formats = calloc((size_t)name_table_count(gather->tables->formats) + 1,
                           sizeof(*out->formats));
     out->events = spare_take((head->row_count + 1) * sizeof(*out->events));
     out->rows = spare_take((head->row_count + 1) * sizeof(*out->rows));
     gather->arrived = spare_take((head->row_count + 1) * sizeof(*gather->arrived));
     gather->row_sources = spare_take((head->row_count + 1) * sizeof(*gather->row_sources));
-    out->samples = malloc((head->sample_count + 1) * sizeof(*out->samples));
-    if (gather->source_index == NULL || gather->format_index == NULL ||
-        gather->sample_series == NULL || out->formats == NULL || out->events == NULL ||
-        out->rows == NULL || gather->arrived == NULL || gather->row_sources == NULL ||
-        out->samples == NULL)
+    if (gather->source_index == NULL || gather->format_index == NULL || out->formats == NULL ||
+        out->events == NULL || out->rows == NULL || gather->arrived == NULL ||
+        gather->row_sources == NULL)
         return false;
     for (uint32_t i = 0; i < head->count && fine; i++) {
         fine = index_sources(gather, head->chunks[i]);
         if (fine)
             gather_rows(gather, i);
-        fine = fine && gather_samples(gather, head->chunks[i]);
     }
-    return fine && sort_rows(gather) && sort_samples(gather);
+    return fine && sort_rows(gather) &&
+           seal_samples_of(head, gather->source_index, &out->samples);
 }
 
 enum status seal_rows_of(const struct head *head, const struct chunk_tables *tables,
                          struct seal_rows *out, struct error *err)
 {
-    struct gather gather = {.tables = tables, .out = out, .series = map_empty(UINT32_MAX - 1)};
+    struct gather gather = {.tables = tables, .out = out};
     bool fine;
 
-    *out = (struct seal_rows){.head = head, .arena = arena_empty(SEAL_ARENA_SIZE_MAX)};
+    *out = (struct seal_rows){.head = head};
     fine = head->row_count < UINT32_MAX && gather_head(&gather, head);
     spare_give(gather.arrived);
     spare_give(gather.row_sources);
     free(gather.source_index);
     free(gather.format_index);
-    free(gather.sample_series);
-    free(gather.series_texts);
-    free(gather.series_decoded);
-    map_release(&gather.series);
     if (fine)
         return STATUS_OK;
     seal_rows_release(out);
@@ -397,11 +265,10 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
 
 void seal_rows_release(struct seal_rows *rows)
 {
-    arena_release(&rows->arena);
+    seal_samples_release(&rows->samples);
     spare_give(rows->events);
     spare_give(rows->rows);
-    free(rows->samples);
     free(rows->sources);
     free(rows->formats);
-    *rows = (struct seal_rows){.arena = arena_empty(0)};
+    *rows = (struct seal_rows){0};
 }

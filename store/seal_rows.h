@@ -1,18 +1,16 @@
-/* store/seal_rows.h -- the rows of a head in the order and the form in which a segment takes them.
+/* store/seal_rows.h -- the rows and samples of a head in the order and the form in which a segment takes them.
  * Thread safety: plain data; the head must be kept meanwhile. */
 #ifndef DENDRO_STORE_SEAL_ROWS_H
 #define DENDRO_STORE_SEAL_ROWS_H
 
-#include "store/head.h"
-#include "store/segment.h"
+#include "store/seal_samples.h"
 
 struct seal_rows {
     const struct head *head;
-    struct arena arena;              /* of samples */
-    struct event *events;            /* in order of arrival, without their fields */
-    struct segment_row *rows;        /* by (order time, source, sequence) */
-    struct segment_sample *samples;  /* by (metric and labels, time) */
-    uint64_t row_count, sample_count;
+    struct event *events;     /* in order of arrival, without their fields */
+    struct segment_row *rows; /* by (order time, source, sequence) */
+    uint64_t row_count;
+    struct seal_samples samples;
     struct event_source *sources;
     struct slice *formats;
     uint32_t source_count, format_count;

@@ -43,20 +43,31 @@ static bool grow(struct map *map)
     return true;
 }
 
-bool map_put(struct map *map, struct slice key, uint32_t value)
+struct map_entry *map_place(struct map *map, struct slice key)
 {
     uint64_t hash = hash64(key.data, key.len);
     struct map_entry *entry;
 
     if ((uint64_t)(map->count + 1) * 10 > (uint64_t)map->capacity * 7 && !grow(map))
-        return false;
+        return NULL;
     entry = find(map, key, hash);
     if (entry->value == MAP_NONE) {
         if (map->count >= map->count_max)
-            return false;
+            return NULL;
         map->count++;
+        entry->hash = hash;
     }
-    *entry = (struct map_entry){.key = key, .hash = hash, .value = value};
+    return entry;
+}
+
+bool map_put(struct map *map, struct slice key, uint32_t value)
+{
+    struct map_entry *entry = map_place(map, key);
+
+    if (entry == NULL)
+        return false;
+    entry->key = key;
+    entry->value = value;
     return true;
 }
 

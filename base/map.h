@@ -33,6 +33,9 @@ static inline struct map map_empty(uint32_t count_max)
 uint32_t map_get(const struct map *map, struct slice key);
 /* Store `value` (not MAP_NONE) under `key`, replacing an earlier one. False: full or no memory. */
 bool map_put(struct map *map, struct slice key, uint32_t value);
+/* The entry of `key`. If its value is MAP_NONE the key is new and counted: the caller sets `value`, and
+ * `key` to a copy that stays, before anything else is done with the map. NULL: full or no memory. */
+struct map_entry *map_place(struct map *map, struct slice key);
 /* Forget all entries, keep the memory. */
 void map_reset(struct map *map);
 void map_release(struct map *map);

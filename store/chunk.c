@@ -125,9 +125,27 @@ static enum status resolve_tables(struct chunk *chunk, const struct chunk_tables
     return STATUS_OK;
 }
 
+/* Names of labels, by their places, of the series before. */
+struct label_names {
+    uint32_t count;
+    struct slice items[SAMPLE_LABELS_MAX];
+};
+
 /* Labels are fields of samples: queries find them by name. At the limit of names a label only
  * cannot be asked for. */
-static bool series_is_whole(struct slice encoded, const struct chunk_tables *tables)
+static void add_label_name(struct label_names *before, uint32_t place, struct slice name,
+                           const struct chunk_tables *tables)
+{
+    if (place < before->count && slice_equal(before->items[place], name))
+        return;
+    (void)name_table_get(tables->fields, name);
+    before->items[place] = name;
+    if (place == before->count)
+        before->count++;
+}
+
+static bool series_is_whole(struct slice encoded, struct label_names *names,
+                            const struct chunk_tables *tables)
 {
     struct slice metric;
     struct label label;
@@ -138,9 +156,22 @@ static bool series_is_whole(struct slice encoded, const struct chunk_tables *tab
     for (uint32_t i = 0; i < count; i++) {
         if (!label_take(&encoded, &label))
             return false;
-        (void)name_table_get(tables->fields, label.name);
+        add_label_name(names, i, label.name, tables);
     }
     return encoded.len == 0;
+}
+
+static enum status check_series(struct chunk *chunk, const struct chunk_tables *tables,
+                                struct slice *rest, struct error *err)
+{
+    struct label_names names;
+
+    names.count = 0;
+    for (uint32_t i = 0; i < chunk->series_count; i++)
+        if (!take_text(rest, &chunk->series[i]) ||
+            !series_is_whole(chunk->series[i], &names, tables))
+            return chunk_bad(err, "series");
+    return STATUS_OK;
 }
 
 static enum status check_small_tables(struct chunk *chunk, const struct chunk_tables *tables,
@@ -159,10 +190,7 @@ static enum status check_small_tables(struct chunk *chunk, const struct chunk_ta
         if (!loss_take(rest, &loss) || loss.source >= chunk->source_count)
             return chunk_bad(err, "loss");
     chunk->losses = slice_first(start, start.len - rest->len);
-    for (uint32_t i = 0; i < chunk->series_count; i++)
-        if (!take_text(rest, &chunk->series[i]) || !series_is_whole(chunk->series[i], tables))
-            return chunk_bad(err, "series");
-    return STATUS_OK;
+    return check_series(chunk, tables, rest, err);
 }
 
 /* Numbers in a column; 0 rows have a text and the values an end, too. */

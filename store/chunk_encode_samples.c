@@ -20,26 +20,26 @@ void sample_encoder_release(struct sample_encoder *encoder)
 static uint32_t series_of(struct sample_encoder *encoder, const struct sample *sample,
                           struct buf *scratch, struct buf *tables)
 {
-    struct slice key;
-    uint32_t number;
+    struct map_entry *entry;
 
     buf_reset(scratch);
     if (!series_append(scratch, sample))
         return MAP_NONE;
-    number = map_get(&encoder->series, buf_slice(scratch));
-    if (number != MAP_NONE)
-        return number;
-    key = arena_copy(&encoder->texts, buf_slice(scratch));
-    if (key.len != scratch->len || !map_put(&encoder->series, key, encoder->series.count))
+    entry = map_place(&encoder->series, buf_slice(scratch));
+    if (entry == NULL || entry->value != MAP_NONE)
+        return entry == NULL ? MAP_NONE : entry->value;
+    entry->key = arena_copy(&encoder->texts, buf_slice(scratch));
+    if (entry->key.len != scratch->len || !buf_append_varint(tables, scratch->len) ||
+        !buf_append_slice(tables, entry->key))
         return MAP_NONE;
-    if (!buf_append_varint(tables, key.len) || !buf_append_slice(tables, key))
-        return MAP_NONE;
-    return encoder->series.count - 1;
+    entry->value = encoder->series.count - 1;
+    return entry->value;
 }
 
 bool sample_encoder_add(struct sample_encoder *encoder, const struct batch *batch,
                         struct buf *tables)
 {
+    const struct sample *samples = batch->samples;
     struct buf scratch = buf_empty(1 << 20);
     bool fine = true;
 
@@ -47,7 +47,9 @@ bool sample_encoder_add(struct sample_encoder *encoder, const struct batch *batc
     if (encoder->numbers == NULL)
         return false;
     for (uint32_t i = 0; i < batch->sample_count && fine; i++) {
-        encoder->numbers[i] = series_of(encoder, &batch->samples[i], &scratch, tables);
+        encoder->numbers[i] = i > 0 && sample_shares_series(&samples[i - 1], &samples[i])
+                                  ? encoder->numbers[i - 1]
+                                  : series_of(encoder, &samples[i], &scratch, tables);
         fine = encoder->numbers[i] != MAP_NONE;
     }
     buf_release(&scratch);

@@ -1,6 +1,8 @@
 /* store/chunk_tables.c -- entries of the tables of a chunk: watermarks, losses, series. */
 #include "store/chunk.h"
 
+#include "base/byteorder.h"
+
 bool watermark_append(struct buf *out, const struct watermark *watermark)
 {
     return source_id_append(out, &watermark->id) &&
@@ -33,19 +35,35 @@ bool loss_take(struct slice *rest, struct loss *out)
     return true;
 }
 
-static bool text_append(struct buf *out, struct slice text)
+static size_t text_size_max(struct slice text)
 {
-    return buf_append_varint(out, text.len) && buf_append_slice(out, text);
+    return VARINT_SIZE_MAX + text.len;
 }
 
+static char *put_text(char *at, struct slice text)
+{
+    at += put_varint(at, text.len);
+    if (text.len > 0)
+        memcpy(at, text.data, text.len);
+    return at + text.len;
+}
+
+/* All room at once: every sample of a scrape comes through here. */
 bool series_append(struct buf *out, const struct sample *sample)
 {
-    bool fine = text_append(out, sample->metric) && buf_append_varint(out, sample->label_count);
+    size_t size_max = text_size_max(sample->metric) + VARINT_SIZE_MAX;
+    char *at;
 
-    for (uint32_t i = 0; i < sample->label_count && fine; i++)
-        fine =
-            text_append(out, sample->labels[i].name) && text_append(out, sample->labels[i].value);
-    return fine;
+    for (uint32_t i = 0; i < sample->label_count; i++)
+        size_max += text_size_max(sample->labels[i].name) + text_size_max(sample->labels[i].value);
+    if (!buf_reserve(out, size_max))
+        return false;
+    at = put_text(out->data + out->len, sample->metric);
+    at += put_varint(at, sample->label_count);
+    for (uint32_t i = 0; i < sample->label_count; i++)
+        at = put_text(put_text(at, sample->labels[i].name), sample->labels[i].value);
+    buf_commit(out, (size_t)(at - out->data) - out->len);
+    return true;
 }
 
 bool series_take(struct slice *rest, struct slice *metric, uint32_t *label_count)

@@ -186,6 +186,13 @@ struct sample {
     const struct label *labels; /* sorted by name */
 };
 
+/* Are metric and labels the same texts in memory? False says nothing. */
+static inline bool sample_shares_series(const struct sample *a, const struct sample *b)
+{
+    return a->labels == b->labels && a->label_count == b->label_count &&
+           a->metric.data == b->metric.data && a->metric.len == b->metric.len;
+}
+
 /* How far a source is stored. Made durable under the same checksum as the rows. */
 struct watermark {
     struct source_id id;

@@ -58,11 +58,32 @@ static void test_keys_are_bytes(void **unused)
     map_release(&map);
 }
 
+static void test_places(void **unused)
+{
+    struct map map = map_empty(2);
+    char text[] = "a";
+    struct map_entry *entry = map_place(&map, slice_of(text));
+
+    (void)unused;
+    assert_non_null(entry);
+    assert_int_equal(entry->value, MAP_NONE);
+    entry->key = SLICE_LITERAL("a");
+    entry->value = 5;
+    text[0] = 'b'; /* what was asked for need not stay */
+    assert_int_equal(map_get(&map, SLICE_LITERAL("a")), 5);
+    assert_ptr_equal(map_place(&map, SLICE_LITERAL("a")), entry);
+    assert_true(map_put(&map, SLICE_LITERAL("b"), 6));
+    assert_null(map_place(&map, SLICE_LITERAL("one too many")));
+    assert_int_equal(map.count, 2);
+    map_release(&map);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_keys),
         cmocka_unit_test(test_keys_are_bytes),
+        cmocka_unit_test(test_places),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

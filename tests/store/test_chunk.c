@@ -372,6 +372,67 @@ static void test_round_trip(void **unused)
     check_all(&bytes, false);
 }
 
+/* A series is its texts, wherever these are; its number is that of its first sample. */
+static const struct series_case {
+    const char *name, *metric, *labels[2][2];
+    unsigned label_count;
+    bool as_before; /* the very texts of the sample before */
+    uint32_t number;
+} series_cases[] = {
+    {"first", "up", {{"job", "a"}, {"zone", "x"}}, 2, false, 0},
+    {"same memory", "up", {{"job", "a"}, {"zone", "x"}}, 2, true, 0},
+    {"fewer labels", "up", {{"job", "a"}}, 1, false, 1},
+    {"another name at a place", "up", {{"job", "a"}, {"rack", "x"}}, 2, false, 2},
+    {"same texts elsewhere", "up", {{"job", "a"}, {"zone", "x"}}, 2, false, 0},
+    {"other metric, no labels", "upa", {{NULL, NULL}}, 0, false, 3},
+    {"a name between others", "up", {{"core", "0"}, {"job", "a"}}, 2, false, 4},
+};
+
+static void make_series(const struct series_case *c, struct label *labels, struct sample *out)
+{
+    for (unsigned i = 0; i < c->label_count; i++)
+        labels[i] = (struct label){slice_of(c->labels[i][0]), slice_of(c->labels[i][1])};
+    *out = (struct sample){.metric = slice_of(c->metric),
+                           .labels = labels,
+                           .label_count = c->label_count};
+    if (c->as_before)
+        *out = out[-1];
+}
+
+static void test_series(void **unused)
+{
+    static const char *const names[] = {"job", "zone", "rack", "core"};
+    struct label labels[COUNT_OF(series_cases)][2];
+    struct sample samples[COUNT_OF(series_cases)];
+    struct event_source source = {.id = {.generation = "a"}};
+    const struct chunk_frame none = {0};
+    struct chunk *chunk = NULL;
+    struct tables tables;
+    struct error err = {0};
+    struct buf bytes;
+
+    (void)unused;
+    tables_init(&tables);
+    for (uint32_t i = 0; i < COUNT_OF(series_cases); i++)
+        make_series(&series_cases[i], labels[i], &samples[i]);
+    encode(&tables,
+           &(struct batch){.sources = &source,
+                           .samples = samples,
+                           .source_count = 1,
+                           .sample_count = COUNT_OF(series_cases)},
+           &bytes);
+    assert_int_equal(chunk_new_encoded(&bytes, &none, &tables.chunk, &chunk, &err), STATUS_OK);
+    assert_int_equal(chunk->series_count, 5);
+    for (uint32_t i = 0; i < COUNT_OF(series_cases); i++) {
+        print_message("  %s\n", series_cases[i].name);
+        assert_int_equal(chunk->samples[i].series, series_cases[i].number);
+    }
+    for (size_t i = 0; i < COUNT_OF(names); i++) /* queries find labels by name */
+        assert_int_not_equal(name_table_find(&tables.fields, slice_of(names[i])), NAME_TABLE_NONE);
+    chunk_unref(chunk);
+    tables_release(&tables);
+}
+
 static const char *const golden_files[] = {"chunk_v1.bin", "chunk_v2.bin"};
 
 static void test_golden(void **unused)
@@ -581,6 +642,7 @@ int main(void)
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_golden),
         cmocka_unit_test(test_damage),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bad_events), cmocka_unit_test(test_size_of_rows),
+        cmocka_unit_test(test_series),
     };
     const char *write = getenv("GOLDEN_WRITE");
 

@@ -7,7 +7,8 @@
 enum {
     FACTS_AHEAD = 16, /* rows whose facts are asked for before they are needed */
     LINE_BYTES = 64,  /* of the processor's cache */
-    PREFETCH_SIZE_MAX = 512,
+    ASKED_SIZE = 4 * LINE_BYTES, /* of a row's bytes, however few they are */
+    ASKED_SIZE_MAX = 512,
 };
 
 /* What is compared, and the difference that was found. */
@@ -20,6 +21,18 @@ struct comparison {
     uint64_t time, position, level; /* bits that differ in any row */
 };
 
+/* All that the bytes of a row touch, up to the last one. Sizes vary from row to row: most are asked for
+ * without a branch. */
+static inline void ask_for_bytes(const struct row_facts *row)
+{
+    uint32_t last = row->size > 0 ? row->size - 1 : 0;
+
+    for (uint32_t at = 0; at < ASKED_SIZE; at += LINE_BYTES)
+        __builtin_prefetch(row->bytes + (at < last ? at : last));
+    for (uint32_t at = ASKED_SIZE; at <= last && at < ASKED_SIZE_MAX; at += LINE_BYTES)
+        __builtin_prefetch(row->bytes + at);
+}
+
 /* The lines of a family lie anywhere, and so does what is known of them: that, and then the bytes of
  * rows up to `end` are asked for before they are needed, a few at a time between other work: many at
  * once would wait for each other. */
@@ -30,11 +43,9 @@ static void ask_ahead(struct comparison *comparison, uint32_t end)
 
     for (end = end <= last ? end : last + 1; comparison->asked < end; comparison->asked++) {
         uint32_t next = comparison->asked + FACTS_AHEAD;
-        const struct row_facts *row = &facts[comparison->rows[comparison->asked]];
 
         __builtin_prefetch(&facts[comparison->rows[next < last ? next : last]]);
-        for (uint32_t at = 0; at < row->size && at < PREFETCH_SIZE_MAX; at += LINE_BYTES)
-            __builtin_prefetch(row->bytes + at);
+        ask_for_bytes(&facts[comparison->rows[comparison->asked]]);
     }
 }
 

@@ -131,6 +131,7 @@ static enum status make_segments(struct seal *seal, struct error *err)
             .format_count = rows->format_count,
             .fields = seal_row_fields,
             .fields_user = &seal->rows,
+            .ask_fields = seal_row_ask,
             .spans = seal_row_spans,
         };
 

@@ -79,6 +79,13 @@ void seal_row_fields(void *user, const struct segment_row *row, struct event_fie
     (void)chunk_event_fields(rows->head->chunks[row->packed >> 32], (uint32_t)row->packed, out);
 }
 
+void seal_row_ask(void *user, const struct segment_row *row)
+{
+    const struct seal_rows *rows = user;
+
+    __builtin_prefetch(rows->head->chunks[row->packed >> 32]->fields.data + (uint32_t)row->packed);
+}
+
 uint64_t seal_row_spans(void *user, const struct segment_row *row, struct event_spans *out)
 {
     const struct seal_rows *rows = user;

@@ -22,6 +22,8 @@ void seal_rows_release(struct seal_rows *rows);
 
 /* segment_content.fields of these rows, with them as `user`. */
 void seal_row_fields(void *user, const struct segment_row *row, struct event_field *out);
+/* The same of segment_content.ask_fields. */
+void seal_row_ask(void *user, const struct segment_row *row);
 /* The same of segment_content.spans. */
 uint64_t seal_row_spans(void *user, const struct segment_row *row, struct event_spans *out);
 

@@ -55,6 +55,8 @@ struct segment_content {
      * `event` and `packed`. */
     void (*fields)(void *user, const struct segment_row *row, struct event_field *out);
     void *fields_user;
+    /* Have what `fields` reads of a row brought near, some time before it is called. NULL: never mind. */
+    void (*ask_fields)(void *fields_user, const struct segment_row *row);
     /* Where the fields of a row are; gives the number of their list: rows with the same one have as many
      * fields, of the same names, types and units, and the same of them are computed. NULL: not known. */
     uint64_t (*spans)(void *fields_user, const struct segment_row *row, struct event_spans *out);

@@ -12,15 +12,26 @@
 
 /* Fields are cut from bytes that were just compared: they are checked on a sample, which is the first
  * row of every template, and of each section one of so many. */
-enum { FIELD_CHECK_STEP = 64 };
+enum {
+    FIELD_CHECK_STEP = 64,
+    SAMPLES_AHEAD = 4, /* rows whose events are asked for before they are needed; rows: twice as many */
+};
 #define CHECK_ARENA_MAX ((size_t)1 << 30) /* for all ids of the segment */
+
+/* A row of a block whose fields are compared. */
+struct sampled_row {
+    const struct segment_row *row; /* of the content */
+    uint32_t section, at;          /* of the block */
+};
 
 struct check {
     struct segment *segment;
     const struct segment_writer *writer; /* has what each row should be */
     const struct segment_content *content;
     uint32_t *next; /* per family: rows that were read back */
-    uint64_t *templates_seen; /* whose fields were checked */
+    uint64_t *templates_seen; /* whose fields are checked */
+    struct sampled_row *samples; /* of the block at hand: room for BLOCK_ROWS_MAX */
+    uint32_t sample_count;
     struct rollup_recount rollup;
     struct arena arena;
     struct id_cache ids;
@@ -72,24 +83,57 @@ static enum status load(struct segment_block *block, struct segment_rows_expecte
     return status == STATUS_OK && out->sequences == NULL ? err->status : status;
 }
 
-/* Fields of the sampled rows of a section, whose columns are loaded: the first row of each template,
- * since where a field is in a line is the template's business, and each so many rows. */
-static enum status check_section_fields(struct check *check, struct segment_block *block,
-                                        uint32_t number, const uint32_t *rows)
+/* Note the rows of a section that are sampled: the first one of each template, since where a field is in a
+ * line is the template's business, and each so many rows. */
+static void sample_section(struct check *check, const struct segment_block *block, uint32_t number,
+                           const uint32_t *rows)
 {
     const struct segment_section *section = &block->entry->sections[number];
     const uint32_t *templates = block->templates + section->first_row;
+
+    for (uint32_t i = 0; i < section->row_count; i++) {
+        if (i % FIELD_CHECK_STEP != 0 && bit_get(check->templates_seen, templates[i]))
+            continue;
+        bit_set(check->templates_seen, templates[i]);
+        check->samples[check->sample_count++] = (struct sampled_row){
+            .row = &check->content->rows[rows[i]],
+            .section = number,
+            .at = section->first_row + i,
+        };
+    }
+}
+
+/* Sampled rows lie anywhere, and so do their events and what these point to: each is asked for before the
+ * one that points to it is read. */
+static void ask_ahead(const struct check *check, uint32_t index)
+{
+    const struct segment_content *content = check->content;
+    const struct segment_row *row;
+
+    if (index + 2 * SAMPLES_AHEAD < check->sample_count)
+        __builtin_prefetch(check->samples[index + 2 * SAMPLES_AHEAD].row);
+    if (index + SAMPLES_AHEAD >= check->sample_count)
+        return;
+    row = check->samples[index + SAMPLES_AHEAD].row;
+    __builtin_prefetch(&row->event->bytes);
+    __builtin_prefetch(&row->event->field_count);
+    if (content->ask_fields != NULL)
+        content->ask_fields(content->fields_user, row);
+}
+
+/* Fields of the sampled rows of a block, whose columns are loaded. */
+static enum status check_fields(struct check *check, struct segment_block *block)
+{
     struct event_field room[EVENT_FIELDS_MAX];
     enum status status = STATUS_OK;
     bool equal = true;
 
-    for (uint32_t i = 0; i < section->row_count && equal && status == STATUS_OK; i++) {
-        const struct segment_row *row = &check->content->rows[rows[i]];
+    for (uint32_t i = 0; i < check->sample_count && equal && status == STATUS_OK; i++) {
+        const struct sampled_row *sample = &check->samples[i];
+        const struct segment_row *row = sample->row;
 
-        if (bit_get(check->templates_seen, templates[i]) && i % FIELD_CHECK_STEP != 0)
-            continue;
-        bit_set(check->templates_seen, templates[i]);
-        status = segment_fields_equal(block, number, section->first_row + i, row->event,
+        ask_ahead(check, i);
+        status = segment_fields_equal(block, sample->section, sample->at, row->event,
                                       segment_row_fields(check->content, row, room),
                                       &check->field_order, &equal, check->err);
     }
@@ -115,6 +159,7 @@ static enum status check_events(struct check *check, struct segment_block *block
     struct segment_rows_expected expected = {.facts = check->writer->facts};
     enum status status = load(block, &expected, check->err);
 
+    check->sample_count = 0;
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
         const struct segment_section *section = &block->entry->sections[k];
         const uint32_t *rows = expect_rows(check, section);
@@ -128,9 +173,9 @@ static enum status check_events(struct check *check, struct segment_block *block
         if (what != NULL)
             return differs(check, what);
         if (status == STATUS_OK)
-            status = check_section_fields(check, block, k, rows);
+            sample_section(check, block, k, rows);
     }
-    return status;
+    return status == STATUS_OK ? check_fields(check, block) : status;
 }
 
 static enum status check_blocks(struct check *check)
@@ -213,7 +258,8 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
     check.next = calloc(writer->rows.set.family_count + 1, sizeof(*check.next));
     check.templates_seen =
         calloc(bit_words(check.segment->template_count) + 1, sizeof(*check.templates_seen));
-    if (check.next == NULL || check.templates_seen == NULL)
+    check.samples = malloc(BLOCK_ROWS_MAX * sizeof(*check.samples));
+    if (check.next == NULL || check.templates_seen == NULL || check.samples == NULL)
         status = error_set(check.err, STATUS_NO_MEMORY, "no memory to check a segment");
     else if (check.segment->source_count != content->source_count)
         status = differs(&check, "count of sources");
@@ -227,6 +273,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
         status = check_offsets(&check);
     free(check.next);
     free(check.templates_seen);
+    free(check.samples);
     rollup_recount_release(&check.rollup);
     arena_release(&check.arena);
     segment_close(check.segment);

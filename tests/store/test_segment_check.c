@@ -155,14 +155,37 @@ static void change_fields(struct segment_rows *rows)
     }
 }
 
+static void change_types_of(struct event *event)
+{
+    struct event_field *fields = (struct event_field *)(uintptr_t)event->fields;
+
+    for (uint32_t k = 0; k < event->field_count; k++)
+        fields[k].type = fields[k].type == FIELD_TEXT ? FIELD_INT : FIELD_TEXT;
+}
+
 static void change_types(struct segment_rows *rows)
 {
-    for (uint32_t i = 0; i < ROWS; i++) {
-        struct event_field *fields = (struct event_field *)(uintptr_t)rows->events[i].fields;
+    for (uint32_t i = 0; i < ROWS; i++)
+        change_types_of(&rows->events[i]);
+}
 
-        for (uint32_t k = 0; k < rows->events[i].field_count; k++)
-            fields[k].type = fields[k].type == FIELD_TEXT ? FIELD_INT : FIELD_TEXT;
-    }
+/* Rows of the other formats, which share the block, stay as they are. */
+static void change_types_of_first(struct segment_rows *rows)
+{
+    for (uint32_t i = 0; i < ROWS; i++)
+        if (rows->events[i].format == rows->events[0].format)
+            change_types_of(&rows->events[i]);
+}
+
+static void change_types_of_last(struct segment_rows *rows)
+{
+    uint32_t last = ROWS - 1;
+
+    while (last > 0 && rows->events[last].format == rows->events[0].format)
+        last--;
+    for (uint32_t i = 0; i < ROWS; i++)
+        if (rows->events[i].format == rows->events[last].format)
+            change_types_of(&rows->events[i]);
 }
 
 /* The line and the shape stay: nothing but the comparison of fields can find it. */
@@ -200,6 +223,8 @@ static const struct fault {
     {"a row less", drop_row, STATUS_CORRUPT, false},
     {"fields one byte shorter", change_fields, STATUS_CORRUPT, false},
     {"types of fields", change_types, STATUS_CORRUPT, false},
+    {"types of fields of a format", change_types_of_first, STATUS_CORRUPT, false},
+    {"types of fields of another format", change_types_of_last, STATUS_CORRUPT, false},
     {"computed fields", change_computed, STATUS_CORRUPT, true},
 };
 
@@ -255,6 +280,7 @@ static void test_faults(void **unused)
 {
     static const struct segment_rows_options kinds[] = {
         {.seed = 1, .count = ROWS, .first_kind = 0, .kind_count = 1},
+        {.seed = 1, .count = ROWS, .first_kind = 0, .kind_count = 2}, /* none is kept as text */
         {.seed = 2, .count = ROWS, .first_kind = 0, .kind_count = KINDS},
         {.seed = 3, .count = ROWS, .first_kind = 0, .kind_count = KINDS, .faults = true},
     };

@@ -52,40 +52,41 @@ size_t slice_find_last_byte(struct slice a, char byte)
  * is made to match nearly everywhere costs no more than this many steps per byte. */
 enum { SHORT_NEEDLE_MAX = 32 };
 
+/* The needle in a few bytes more than itself. */
+static size_t find_slowly(struct slice a, struct slice needle)
+{
+    for (size_t at = 0; at + needle.len <= a.len; at++)
+        if (a.data[at] == needle.data[0] && memcmp(a.data + at, needle.data, needle.len) == 0)
+            return at;
+    return SIZE_MAX;
+}
+
 #ifdef __SSE2__
 /* Sixteen places at once by the first and last byte of the needle: in short lines memmem() prepares
- * longer than it searches. SIZE_MAX: not in front of `*from`, from where less is left than that. */
-static size_t find_short(struct slice a, struct slice needle, size_t *from)
+ * longer than it searches. The last places are looked at with some that have been. */
+static size_t find_short(struct slice a, struct slice needle)
 {
     const __m128i first = _mm_set1_epi8(needle.data[0]);
     const __m128i last = _mm_set1_epi8(needle.data[needle.len - 1]);
-    size_t at = 0;
+    size_t end = needle.len - 1 + 16; /* of what is looked at from one place on */
 
-    for (; at + needle.len - 1 + 16 <= a.len; at += 16) {
-        const char *text = a.data + at;
+    if (a.len < end)
+        return find_slowly(a, needle);
+    for (size_t at = 0;; at += 16) {
+        const char *text = a.data + (at < a.len - end ? at : a.len - end);
         unsigned both = (unsigned)_mm_movemask_epi8(_mm_and_si128(
             _mm_cmpeq_epi8(_mm_loadu_si128((const void *)text), first),
             _mm_cmpeq_epi8(_mm_loadu_si128((const void *)(text + needle.len - 1)), last)));
 
         for (; both != 0; both &= both - 1) {
-            size_t place = at + (unsigned)__builtin_ctz(both);
+            const char *place = text + __builtin_ctz(both);
 
-            if (memcmp(a.data + place, needle.data, needle.len) == 0)
-                return place;
+            if (memcmp(place, needle.data, needle.len) == 0)
+                return (size_t)(place - a.data);
         }
+        if (at >= a.len - end)
+            return SIZE_MAX;
     }
-    *from = at;
-    return SIZE_MAX;
-}
-
-/* The needle in a few bytes more than itself. */
-static size_t find_slowly(struct slice a, struct slice needle, size_t from)
-{
-    for (; from + needle.len <= a.len; from++)
-        if (a.data[from] == needle.data[0] &&
-            memcmp(a.data + from, needle.data, needle.len) == 0)
-            return from;
-    return SIZE_MAX;
 }
 #endif
 
@@ -96,11 +97,8 @@ size_t slice_find(struct slice a, struct slice needle)
     if (needle.len == 0)
         return 0;
 #ifdef __SSE2__
-    if (needle.len <= SHORT_NEEDLE_MAX) {
-        size_t from = 0, place = find_short(a, needle, &from);
-
-        return place != SIZE_MAX ? place : find_slowly(a, needle, from);
-    }
+    if (needle.len <= SHORT_NEEDLE_MAX)
+        return find_short(a, needle);
 #endif
     at = a.len == 0 ? NULL : memmem(a.data, a.len, needle.data, needle.len);
     return at == NULL ? SIZE_MAX : (size_t)(at - a.data);

@@ -8,6 +8,8 @@
 #include "collector/formats/stamp.h"
 #include "collector/formats/trace.h"
 
+enum { PLAIN_LEN_MAX = 32 }; /* of a number that is surely finite */
+
 static bool starts(struct slice line)
 {
     return stamp_shaped(line, "[0000-00-00 00:00:00,000: ");
@@ -76,15 +78,15 @@ static void add_task(struct slice event, struct slice name, struct slice id,
 /* `succeeded in 0.3184s: None`; the number may have an exponent. */
 static void add_runtime(struct slice event, struct slice rest, struct parsed_event *out)
 {
+    struct slice text;
     double seconds;
-    size_t end;
+    bool fraction;
 
-    if (!take_literal(&rest, "succeeded in "))
+    if (!take_literal(&rest, "succeeded in ") || !cut(&rest, 's', &text))
         return;
-    end = find_byte(rest, 's');
-    if (end != SIZE_MAX && slice_to_double(slice_first(rest, end), &seconds))
-        parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_SECONDS, event,
-                    slice_first(rest, end));
+    if ((text.len <= PLAIN_LEN_MAX && is_number(text, &fraction)) ||
+        slice_to_double(text, &seconds))
+        parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_SECONDS, event, text);
 }
 
 /* Messages of the worker that name a task, by the words around `name[id]`. */
@@ -177,6 +179,27 @@ static struct slice queue_of_path(struct slice path)
     return slice_is(name, "flower") ? slice_first(path, 0) : name;
 }
 
+/* The queue of a source, which all of its events have. */
+static enum status compile(const struct format_settings *settings, struct arena *arena,
+                           const void **out, struct error *err)
+{
+    struct slice *queue = arena_new(arena, struct slice, 1);
+
+    if (queue == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for the name of a queue");
+    *queue = queue_of_path(settings->path);
+    *out = queue;
+    return STATUS_OK;
+}
+
+static void add_queue(const struct format_context *context, struct parsed_event *out)
+{
+    const struct slice *queue = context->compiled;
+
+    parsed_text(out, FIELD_ID_QUEUE, FIELD_TEXT,
+                queue != NULL ? *queue : queue_of_path(context->settings->path));
+}
+
 static enum status parse(const struct format_context *context, struct slice event,
                          struct parsed_event *out)
 {
@@ -188,7 +211,7 @@ static enum status parse(const struct format_context *context, struct slice even
     if (!starts(event)) {
         if (!is_banner(first_line(event, NULL)))
             return STATUS_INVALID;
-        parsed_text(out, FIELD_ID_QUEUE, FIELD_TEXT, queue_of_path(context->settings->path));
+        add_queue(context, out);
         return STATUS_OK;
     }
     rest = slice_from(rest, 1);
@@ -202,7 +225,7 @@ static enum status parse(const struct format_context *context, struct slice even
     if (!cut(&rest, ']', &word))
         return STATUS_INVALID;
     add_text(out, FIELD_ID_THREAD, event, word);
-    parsed_text(out, FIELD_ID_QUEUE, FIELD_TEXT, queue_of_path(context->settings->path));
+    add_queue(context, out);
     (void)take_byte(&rest, ' ');
     message = first_line(rest, NULL);
     add_message(event, message, out);
@@ -225,4 +248,5 @@ const struct format format_celery = {
     .parse = parse,
     .begins = BEGINS_BRACKET,
     .detect = detect,
+    .compile = compile,
 };

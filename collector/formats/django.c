@@ -24,19 +24,32 @@ struct django_line {
     struct slice message; /* to the end of the event */
 };
 
-/* One of python's level names in capitals, and the byte behind it. */
-static bool take_level(struct slice *rest, char behind, enum level *level)
+/* One of python's level names in capitals, and the blank or colon behind it; 0: none. */
+static char take_level_and(struct slice *rest, enum level *level)
 {
     size_t len = 0;
+    char behind;
 
     while (len < rest->len && len < 9 && is_upper(rest->data[len]))
         len++;
-    if (len == rest->len || rest->data[len] != behind)
-        return false;
+    behind = len < rest->len ? rest->data[len] : 0;
+    if (behind != ' ' && behind != ':')
+        return 0;
     *level = level_of_word(slice_first(*rest, len));
     if (*level == LEVEL_COUNT)
-        return false;
+        return 0;
     *rest = slice_from(*rest, len + 1);
+    return behind;
+}
+
+/* The same with a blank behind it. */
+static bool take_level(struct slice *rest, enum level *level)
+{
+    struct slice at = *rest;
+
+    if (take_level_and(&at, level) != ' ')
+        return false;
+    *rest = at;
     return true;
 }
 
@@ -68,11 +81,11 @@ static bool take_simple(const struct format_context *context, struct slice *rest
             return false;
         out->logger = slice_first(at, dash);
         at = slice_from(at, dash + 3);
-        if (!take_level(&at, ' ', &out->level))
+        if (!take_level(&at, &out->level))
             return false;
         (void)take_literal(&at, "- ");
     } else {
-        if (!take_level(&at, ' ', &out->level))
+        if (!take_level(&at, &out->level))
             return false;
         skip_blanks(&at);
         if (take_bracketed(&at, &out->logger))
@@ -95,7 +108,7 @@ static bool split_timed(const struct format_context *context, struct slice line,
     if (!bracket)
         return take_byte(&line, ' ') && take_simple(context, &line, out) &&
                (out->message = line, true);
-    if (!take_literal(&line, "] ") || !take_level(&line, ' ', &out->level))
+    if (!take_literal(&line, "] ") || !take_level(&line, &out->level))
         return false;
     if (take_literal(&line, "in ") && cut(&line, ':', &out->logger))
         (void)take_byte(&line, ' ');
@@ -106,20 +119,22 @@ static bool split_timed(const struct format_context *context, struct slice line,
 static bool split(const struct format_context *context, struct slice line, struct django_line *out)
 {
     struct slice rest = line;
+    char behind;
 
     *out = (struct django_line){.logger = slice_first(line, 0)};
     if (line.len == 0)
         return false;
     if (is_digit(line.data[0]) || line.data[0] == '[')
         return split_timed(context, line, out);
-    if (take_level(&rest, ':', &out->level)) {
+    behind = take_level_and(&rest, &out->level);
+    if (behind == 0)
+        return false;
+    if (behind == ':') {
         if (!cut(&rest, ':', &out->logger))
             return false;
         out->message = rest;
         return true;
     }
-    if (!take_level(&rest, ' ', &out->level))
-        return false;
     if (stamp_shaped(rest, ASCTIME " ")) {
         if (!stamp_take_local(context, &rest, &out->time_ns))
             return false;
@@ -143,7 +158,7 @@ static bool starts(struct slice line)
         return stamp_shaped(line, "[" ASCTIME "] ");
     if (!is_upper(line.data[0]))
         return false;
-    return take_level(&line, ' ', &level) || take_level(&line, ':', &level);
+    return take_level_and(&line, &level) != 0;
 }
 
 static enum line_kind line_kind(const struct format_context *context, struct slice open,
@@ -187,7 +202,8 @@ static void add_request(const struct format_context *context, struct slice event
         struct slice params;
         size_t colon;
 
-        if (!take_prefix(&rest, reasons[i].reason))
+        if (message.len == 0 || message.data[0] != reasons[i].reason.data[0] ||
+            !take_prefix(&rest, reasons[i].reason))
             continue;
         if (starts_with(rest, " (")) { /* `Forbidden (CSRF cookie not set.): /x` */
             size_t close = find_literal(rest, "): ");
@@ -241,15 +257,20 @@ static unsigned detect(struct slice line)
         rest = slice_from(line, sizeof(ASCTIME));
         if (take_literal(&rest, "- "))
             return 70;
-        return take_level(&rest, ' ', &level) ? 70 : 0;
+        return take_level(&rest, &level) ? 70 : 0;
     }
     if (stamp_shaped(line, "[" ASCTIME "] ")) {
         rest = slice_from(line, sizeof("[" ASCTIME "]"));
-        return take_level(&rest, ' ', &level) && starts_with(rest, "in ") ? 90 : 0;
+        return take_level(&rest, &level) && starts_with(rest, "in ") ? 90 : 0;
     }
-    if (take_level(&rest, ' ', &level))
+    switch (take_level_and(&rest, &level)) {
+    case ' ':
         return stamp_shaped(rest, ASCTIME " ") ? 95 : 0;
-    return take_level(&rest, ':', &level) ? 55 : 0;
+    case ':':
+        return 55;
+    default:
+        return 0;
+    }
 }
 
 const struct format format_django = {

@@ -146,6 +146,10 @@ static const struct format_case celery_cases[] = {
               "'x] s: [y]'",
      .time = "2026-04-02T09:20:11.377000Z", .level = LEVEL_INFO,
      .fields = {"thread=MainProcess", "task=a.b", "task_id=id-1", "duration=4.8e-05 s"}},
+    {.name = "task succeeded, a time without an end",
+     .event = "[2026-04-02 09:20:11,377: INFO/MainProcess] Task a.b[id-1] succeeded in 1e999s: None",
+     .time = "2026-04-02T09:20:11.377000Z", .level = LEVEL_INFO,
+     .fields = {"thread=MainProcess", "task=a.b", "task_id=id-1"}},
     {.name = "raised, with traceback",
      .event = "[2026-04-02 09:20:11,402: ERROR/ForkPoolWorker-3] Task demo.build[77f0] raised "
               "unexpected: ValueError('y')\nTraceback (most recent call last):\n  File \"a\"\n"

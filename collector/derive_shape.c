@@ -25,14 +25,6 @@ struct rest_bits {
 };
 
 #ifdef __SSE2__
-/* Bytes from `first` to `first` + `span`. */
-static inline __m128i in_range(__m128i bytes, char first, char span)
-{
-    __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
-
-    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(span)), above);
-}
-
 static inline __m128i are_id_bytes(__m128i bytes)
 {
     return _mm_or_si128(_mm_or_si128(in_range(bytes, '0', 9), in_range(bytes, 'a', 5)),
@@ -317,12 +309,6 @@ static inline __m128i fit_key(__m128i text, __m128i key)
 
     return _mm_or_si128(_mm_andnot_si128(in_id, _mm_cmpeq_epi8(text, key)),
                         _mm_and_si128(in_id, are_id_bytes(text)));
-}
-
-/* The first and the last eight of `len` bytes, 8 to 16. */
-static inline __m128i load_ends(const char *bytes, size_t len)
-{
-    return _mm_set_epi64x((long long)get_le64(bytes + len - 8), (long long)get_le64(bytes));
 }
 
 /* Would key_rest() make this key of the rest? True only if so: the same segments are ids, since the

@@ -64,12 +64,10 @@ static bool take_msgid(struct slice *rest, struct slice *out)
     struct slice at = *rest;
     struct slice word;
 
-    if (!take_word(&at, &word) || (word.len != 10 && !slice_is(word, "--------")))
+    if (!take_word(&at, &word) || (word.len != 10 && !slice_is(word, "--------")) ||
+        !is_hex_or_dashes(word))
         return false;
-    for (size_t i = 0; i < word.len; i++)
-        if (!is_hex(word.data[i]) && word.data[i] != '-')
-            return false;
-    *out = slice_is(word, "--------") ? slice_first(word, 0) : word;
+    *out = word.len == 10 ? word : slice_first(word, 0);
     *rest = at;
     return true;
 }

@@ -3,6 +3,7 @@
 #ifndef DENDRO_COLLECTOR_FORMATS_SCAN_H
 #define DENDRO_COLLECTOR_FORMATS_SCAN_H
 
+#include "base/byteorder.h"
 #include "base/slice.h"
 #include "collector/format.h"
 
@@ -38,8 +39,6 @@ static inline bool is_hex(char c)
     return is_digit(c) || (unsigned char)((c | 0x20) - 'a') <= 5;
 }
 
-/* slice_find_byte() and slice_cut() without a call: several per line and field, and most of what is
- * looked for stands in the next thirty-two bytes. */
 #ifdef __SSE2__
 /* Bit i: byte i of sixteen is `byte`. */
 static inline unsigned byte_mask(const char *text, char byte)
@@ -48,8 +47,24 @@ static inline unsigned byte_mask(const char *text, char byte)
 
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
 }
+
+/* The first and the last eight of `len` bytes, 8 to 16. */
+static inline __m128i load_ends(const char *bytes, size_t len)
+{
+    return _mm_set_epi64x((long long)get_le64(bytes + len - 8), (long long)get_le64(bytes));
+}
+
+/* Bytes from `first` to `first` + `span`. */
+static inline __m128i in_range(__m128i bytes, char first, char span)
+{
+    const __m128i above = _mm_sub_epi8(bytes, _mm_set1_epi8(first));
+
+    return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(span)), above);
+}
 #endif
 
+/* slice_find_byte() and slice_cut() without a call: several per line and field, and most of what is
+ * looked for stands in the next thirty-two bytes. */
 static inline size_t find_byte(struct slice text, char byte)
 {
     size_t from = 0;
@@ -153,6 +168,26 @@ static inline size_t count_digits(struct slice text)
     while (at < text.len && is_digit(text.data[at]))
         at++;
     return at;
+}
+
+/* Is every byte a hexadecimal digit or a dash? In ids, digits and letters take turns at random. */
+static inline bool is_hex_or_dashes(struct slice text)
+{
+    size_t at = 0;
+
+#ifdef __SSE2__
+    if (text.len >= 8 && text.len <= 16) {
+        const __m128i bytes = load_ends(text.data, text.len);
+        const __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+        const __m128i hex = _mm_or_si128(in_range(bytes, '0', 9), in_range(folded, 'a', 5));
+
+        return _mm_movemask_epi8(_mm_or_si128(
+                   hex, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')))) == 0xffff;
+    }
+#endif
+    while (at < text.len && (is_hex(text.data[at]) || text.data[at] == '-'))
+        at++;
+    return at == text.len;
 }
 
 /* One or more digits. */

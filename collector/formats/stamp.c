@@ -30,26 +30,62 @@ static inline bool may_have_zone(stamp_parser *parser, bool local)
     return !local && parser != stamp_parse_redis && parser != stamp_parse_syslog;
 }
 
-/* SS[.,fraction] in nanoseconds, and the bytes eaten; 0 if it is anything unusual. */
-static inline size_t read_seconds(struct slice text, int64_t *out)
+/* The digits at the front as a fraction, in nanoseconds; gives how many there are. More than nine
+ * are counted to the tenth and say nothing. */
+static size_t read_long_fraction(struct slice text, int64_t *out)
 {
     static const int32_t scale[] = {1000000000, 100000000, 10000000, 1000000, 100000,
                                     10000,      1000,      100,      10,      1};
-    size_t at = 2, digits = 0;
+    size_t digits = 0;
     int64_t fraction = 0;
+
+    for (; digits < text.len && digits < COUNT_OF(scale) && is_digit(text.data[digits]); digits++)
+        fraction = fraction * 10 + (text.data[digits] - '0');
+    if (digits < COUNT_OF(scale))
+        *out = fraction * scale[digits];
+    return digits;
+}
+
+/* The same of up to seven digits, as most are, at once: nothing foresees how often a loop goes round.
+ * What is behind the digits becomes zeros; then neighbours are added up to numbers of two, of four
+ * and of eight digits. The first byte is the lowest of the word. */
+static inline size_t read_fraction(struct slice text, int64_t *out)
+{
+    const uint64_t high = UINT64_C(0x8080808080808080), nine = UINT64_C(0x7676767676767676);
+    uint64_t bytes, others;
+    size_t digits;
+
+    if (text.len < sizeof(bytes))
+        return read_long_fraction(text, out);
+    bytes = get_le64(text.data) ^ UINT64_C(0x3030303030303030);
+    others = ((bytes + nine) | bytes) & high; /* right up to the first one: sums carry upwards */
+    if (others == 0)
+        return read_long_fraction(text, out);
+    digits = (size_t)__builtin_ctzll(others) / 8;
+    bytes &= (UINT64_C(1) << 8 * digits) - 1;
+    bytes = (bytes * 10 + (bytes >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
+    bytes = (bytes * 100 + (bytes >> 16)) & UINT64_C(0x0000ffff0000ffff);
+    bytes = (bytes * 10000 + (bytes >> 32)) & UINT32_MAX;
+    *out = (int64_t)bytes * 10;
+    return digits;
+}
+
+/* SS[.,fraction] in nanoseconds, and the bytes eaten; 0 if it is anything unusual. */
+static inline size_t read_seconds(struct slice text, int64_t *out)
+{
+    int64_t fraction_ns = 0;
+    size_t digits;
 
     if (text.len < 2 || (unsigned char)(text.data[0] - '0') > 5 || !is_digit(text.data[1]))
         return 0;
     *out = ((text.data[0] - '0') * 10 + (text.data[1] - '0')) * NS_PER_SECOND;
-    if (text.len < 4 || (text.data[2] != '.' && text.data[2] != ',') || !is_digit(text.data[3]))
-        return at;
-    for (at = 3; at < text.len && is_digit(text.data[at]); at++) {
-        if (++digits == COUNT_OF(scale))
-            return 0;
-        fraction = fraction * 10 + (text.data[at] - '0');
-    }
-    *out += fraction * scale[digits];
-    return at;
+    if (text.len < 4 || (text.data[2] != '.' && text.data[2] != ','))
+        return 2;
+    digits = read_fraction(slice_from(text, 3), &fraction_ns);
+    if (digits == 0)
+        return 2;
+    *out += fraction_ns;
+    return digits > 9 ? 0 : 3 + digits;
 }
 
 /* Can no zone begin here, attached or after a blank? */
@@ -227,10 +263,8 @@ static bool has_shape(char byte, char pattern)
 
 #ifdef __SSE2__
 /* Sixteen bytes at once: the lines of every format pass here. */
-static bool have_shape(const char *bytes, const char *pattern)
+static inline bool have_shape(__m128i text, __m128i shape)
 {
-    const __m128i text = _mm_loadu_si128((const void *)bytes);
-    const __m128i shape = _mm_loadu_si128((const void *)pattern);
     const __m128i value = _mm_sub_epi8(text, _mm_set1_epi8('0'));
     const __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
     const __m128i fits = _mm_or_si128(
@@ -238,6 +272,11 @@ static bool have_shape(const char *bytes, const char *pattern)
         _mm_or_si128(_mm_cmpeq_epi8(shape, _mm_set1_epi8('#')), _mm_cmpeq_epi8(shape, text)));
 
     return _mm_movemask_epi8(fits) == 0xffff;
+}
+
+static inline bool have_shape_at(const char *bytes, const char *pattern)
+{
+    return have_shape(_mm_loadu_si128((const void *)bytes), _mm_loadu_si128((const void *)pattern));
 }
 #endif
 
@@ -252,10 +291,13 @@ bool stamp_has_shape(struct slice text, struct slice pattern)
         size_t last = pattern.len - sizeof(__m128i);
 
         for (; at < last; at += sizeof(__m128i))
-            if (!have_shape(text.data + at, pattern.data + at))
+            if (!have_shape_at(text.data + at, pattern.data + at))
                 return false;
-        return have_shape(text.data + last, pattern.data + last);
+        return have_shape_at(text.data + last, pattern.data + last);
     }
+    if (pattern.len >= 8)
+        return have_shape(load_ends(text.data, pattern.len),
+                          load_ends(pattern.data, pattern.len));
 #endif
     for (; at < pattern.len; at++)
         if (!has_shape(text.data[at], pattern.data[at]))

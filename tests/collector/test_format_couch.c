@@ -60,6 +60,13 @@ static const struct format_case couchdb_cases[] = {
      .event = "[error] 2026-04-02T09:20:11.204417Z couchdb@h emulator -------- Error in process "
               "<0.1.0>\n  last msg: x",
      .time = T11, .level = LEVEL_ERROR, .fields = {"node=couchdb@h", "pid=emulator"}},
+    {.name = "a word as long as an id",
+     .event = "[error] 2026-04-02T09:20:11.204417Z couchdb@h <0.1.0> a91c04e7g2 x",
+     .time = T11, .level = LEVEL_ERROR, .fields = {"node=couchdb@h", "pid=<0.1.0>"}},
+    {.name = "an id with capitals and a dash",
+     .event = "[error] 2026-04-02T09:20:11.204417Z couchdb@h <0.1.0> A91C-4e7d2 x",
+     .time = T11, .level = LEVEL_ERROR,
+     .fields = {"node=couchdb@h", "pid=<0.1.0>", "request_id=A91C-4e7d2"}},
     {.name = "report level",
      .event = "[report] 2026-04-02T09:20:11.204417Z couchdb@h <0.1.0> -------- progress",
      .time = T11, .level = LEVEL_INFO, .fields = {"node=couchdb@h", "pid=<0.1.0>"}},

@@ -20,7 +20,10 @@ static int random_stamp(uint64_t *state, char *out, size_t size, stamp_parser **
     static const char *const months[] = {"Jan", "Dec", "Feb"};
     static const unsigned days[] = {1, 31, 29, 2};
     static const char *const ends[] = {" host",  ".125 x",       " +0100] x", "",
-                                       " EST x", ".1234567890 ", ",5",        " UTC "};
+                                       " EST x", ".1234567890 ", ",5",        " UTC ",
+                                       /* as many digits as are read at once, and others */
+                                       ",076: INFO/Main", ".204417Z a", ".1234567+0100 ", ".12345678",
+                                       ".123456789 UTC x", ".1234567890123 x", ",9, and more", ".Z 000000"};
     const char *month = months[next_random(state) % COUNT_OF(months)];
     const char *end = ends[next_random(state) % COUNT_OF(ends)];
     unsigned day = days[next_random(state) % COUNT_OF(days)];

@@ -67,14 +67,20 @@ static enum status make_segment(struct seal *seal, int64_t day,
     return status;
 }
 
-static uint64_t count_of_day(const struct segment_row *rows, uint64_t count, int64_t day,
-                             bool all)
+/* Rows from `first` on that are not after `day`: they are in order of time. */
+static uint64_t count_of_day(const struct seal_rows *rows, uint64_t first, int64_t day, bool all)
 {
-    uint64_t end = 0;
+    uint64_t low = first, high = rows->row_count;
 
-    while (end < count && (all || day_of(rows[end].order_time_ns) <= day))
-        end++;
-    return end;
+    while (low < high && !all) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (day_of(seal_rows_order_ns(rows, middle)) <= day)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return high - first;
 }
 
 /* The samples up to the end of `day` that no earlier segment took; times are not in order here. */
@@ -98,7 +104,7 @@ static int64_t next_day(const struct seal_rows *rows, uint64_t first_row, int64_
     int64_t day = INT64_MAX;
 
     if (first_row < rows->row_count)
-        day = day_of(rows->rows[first_row].order_time_ns);
+        day = day_of(seal_rows_order_ns(rows, first_row));
     for (uint64_t i = 0; i < rows->samples.count; i++) {
         int64_t of_sample = day_of(rows->samples.items[i].sample->time_ns);
 
@@ -121,24 +127,18 @@ static enum status make_segments(struct seal *seal, struct error *err)
         return error_set(err, STATUS_NO_MEMORY, "no memory to write a segment");
     while (status == STATUS_OK && (day = next_day(rows, first, after)) != INT64_MAX) {
         bool last = seal->made_count == SEAL_DAYS_MAX - 1;
-        struct segment_content content = {
-            .rows = rows->rows + first,
-            .samples = samples,
-            .sources = rows->sources,
-            .formats = rows->formats,
-            .names = &seal->store->names,
-            .source_count = rows->source_count,
-            .format_count = rows->format_count,
-            .fields = seal_row_fields,
-            .fields_user = &seal->rows,
-            .ask_fields = seal_row_ask,
-            .spans = seal_row_spans,
-        };
+        uint64_t count = count_of_day(rows, first, day, last);
+        struct seal_part part;
 
-        content.row_count = count_of_day(rows->rows + first, rows->row_count - first, day, last);
-        content.sample_count = samples_of_day(rows, after, day, last, samples);
-        status = make_segment(seal, day, &content, err);
-        first += content.row_count;
+        status = seal_part_of(rows, first, count, &part, err);
+        if (status != STATUS_OK)
+            break;
+        part.content.names = &seal->store->names;
+        part.content.samples = samples;
+        part.content.sample_count = samples_of_day(rows, after, day, last, samples);
+        status = make_segment(seal, day, &part.content, err);
+        seal_part_release(&part);
+        first += count;
         after = last ? INT64_MAX : day;
     }
     free(samples);

@@ -7,8 +7,11 @@
 
 struct seal_rows {
     const struct head *head;
-    struct event *events;     /* in order of arrival, without their fields */
-    struct segment_row *rows; /* by (order time, source, sequence) */
+    void *facts_memory;       /* before they are aligned */
+    struct row_facts *facts;  /* in order of arrival; `place` is the index here */
+    uint32_t *order;          /* their indexes by (order time, source, sequence) */
+    uint32_t *chunk_rows;     /* of each chunk and the end: rows in the chunks before it */
+    uint32_t *place_chunks;   /* by place / PLACE_STEP: the chunk of the first one */
     uint64_t row_count;
     struct seal_samples samples;
     struct event_source *sources;
@@ -20,11 +23,21 @@ enum status seal_rows_of(const struct head *head, const struct chunk_tables *tab
                          struct seal_rows *out, struct error *err) WARN_UNUSED;
 void seal_rows_release(struct seal_rows *rows);
 
-/* segment_content.fields of these rows, with them as `user`. */
-void seal_row_fields(void *user, const struct segment_row *row, struct event_field *out);
-/* The same of segment_content.ask_fields. */
-void seal_row_ask(void *user, const struct segment_row *row);
-/* The same of segment_content.spans. */
-uint64_t seal_row_spans(void *user, const struct segment_row *row, struct event_spans *out);
+/* The rows [first, first + count) of `order` as those of a segment, which has no samples and names yet. */
+struct seal_part {
+    struct segment_content content;
+    void *facts_memory; /* NULL: all rows are in it */
+    uint32_t *order;
+};
+
+enum status seal_part_of(const struct seal_rows *rows, uint64_t first, uint64_t count,
+                         struct seal_part *out, struct error *err) WARN_UNUSED;
+void seal_part_release(struct seal_part *part);
+
+/* Order time of the row that stands at `at` of the order. */
+static inline int64_t seal_rows_order_ns(const struct seal_rows *rows, uint64_t at)
+{
+    return row_order_ns(&rows->facts[rows->order[at]]);
+}
 
 #endif

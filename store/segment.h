@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "store/block.h"
 #include "store/event.h"
+#include "store/row_facts.h"
 #include "store/scan.h"
 
 #include <stdint.h>
@@ -22,11 +23,13 @@
 struct segment;
 struct segment_plan;
 
+#define SEGMENT_ROWS_MAX (UINT32_MAX / 2)
+
+/* A row with its event in the open. */
 struct segment_row {
     const struct event *event; /* its source and format index the tables of segment_content */
     int64_t order_time_ns;     /* see block.h */
     uint64_t sequence;         /* arrival number */
-    uint64_t packed;           /* for segment_content.fields */
 };
 
 struct segment_sample {
@@ -43,34 +46,46 @@ struct segment_names {
 };
 
 struct segment_content {
-    const struct segment_row *rows; /* in order of (order time, source, sequence) */
+    const struct segment_row *rows; /* in order of (order time, source, sequence); NULL: `facts` */
     const struct segment_sample *samples; /* in order of (metric and labels, source, time) */
     const struct event_source *sources;
     const struct slice *formats;
     const struct segment_names *names;
     uint64_t row_count, sample_count;
     uint32_t source_count, format_count;
-    /* NULL: the events carry their fields. Else those of all rows in the open would take more memory
-     * than the lines: it writes the event->field_count fields of a row to `out`, of which it knows
-     * `event` and `packed`. */
-    void (*fields)(void *user, const struct segment_row *row, struct event_field *out);
+    /* Rows without their fields, which in the open would take more memory than the lines. They stand as
+     * they are best read, but those of one source in the order of `order`, which has their indexes by (order
+     * time, source, sequence). */
+    struct row_facts *facts;
+    const uint32_t *order;
+    /* The fields of the row with this `place`, in `room` (for EVENT_FIELDS_MAX) or where they lie. */
+    const struct event_field *(*fields)(void *user, uint32_t place, struct event_field *room,
+                                        uint32_t *count);
     void *fields_user;
-    /* Have what `fields` reads of a row brought near, some time before it is called. NULL: never mind. */
-    void (*ask_fields)(void *fields_user, const struct segment_row *row);
-    /* Where the fields of a row are; gives the number of their list: rows with the same one have as many
-     * fields, of the same names, types and units, and the same of them are computed. NULL: not known. */
-    uint64_t (*spans)(void *fields_user, const struct segment_row *row, struct event_spans *out);
+    /* Have what `fields` reads brought near, some time before it is called. NULL: never mind. */
+    void (*ask_fields)(void *fields_user, uint32_t place);
+    /* Where they are; gives the number of their list: rows with the same one have as many fields, of the
+     * same names, types and units, and the same of them are computed. NULL: not known. */
+    uint64_t (*spans)(void *fields_user, uint32_t place, struct event_spans *out);
 };
 
-/* Fields of a row; `room` has space for EVENT_FIELDS_MAX and may hold them. */
-static inline const struct event_field *segment_row_fields(const struct segment_content *content,
-                                                           const struct segment_row *row,
-                                                           struct event_field *room)
+/* A row as an event; `room` has space for EVENT_FIELDS_MAX and may hold its fields. */
+static inline struct event segment_row_event(const struct segment_content *content,
+                                             const struct row_facts *row, struct event_field *room)
 {
-    if (content->fields == NULL)
-        return row->event->fields;
-    content->fields(content->fields_user, row, room);
-    return room;
+    struct event event = {
+        .time_ns = row->time_ns,
+        .bytes = {row->bytes, row->size},
+        .offset = row->offset,
+        .source = row->source,
+        .source_len = row->source_len,
+        .format = row->format,
+        .level = row->level,
+        .flags = row->flags,
+    };
+
+    event.fields = content->fields(content->fields_user, row->place, room, &event.field_count);
+    return event;
 }
 
 struct segment_summary {

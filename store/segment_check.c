@@ -20,7 +20,7 @@ enum {
 
 /* A row of a block whose fields are compared. */
 struct sampled_row {
-    const struct segment_row *row; /* of the content */
+    const struct row_facts *row; /* of the content */
     uint32_t section, at;          /* of the block */
 };
 
@@ -96,29 +96,23 @@ static void sample_section(struct check *check, const struct segment_block *bloc
             continue;
         bit_set(check->templates_seen, templates[i]);
         check->samples[check->sample_count++] = (struct sampled_row){
-            .row = &check->content->rows[rows[i]],
+            .row = &check->content->facts[rows[i]],
             .section = number,
             .at = section->first_row + i,
         };
     }
 }
 
-/* Sampled rows lie anywhere, and so do their events and what these point to: each is asked for before the
- * one that points to it is read. */
+/* Sampled rows lie anywhere, and so does what they point to: each is asked for before the one that points
+ * to it is read. */
 static void ask_ahead(const struct check *check, uint32_t index)
 {
     const struct segment_content *content = check->content;
-    const struct segment_row *row;
 
     if (index + 2 * SAMPLES_AHEAD < check->sample_count)
         __builtin_prefetch(check->samples[index + 2 * SAMPLES_AHEAD].row);
-    if (index + SAMPLES_AHEAD >= check->sample_count)
-        return;
-    row = check->samples[index + SAMPLES_AHEAD].row;
-    __builtin_prefetch(&row->event->bytes);
-    __builtin_prefetch(&row->event->field_count);
-    if (content->ask_fields != NULL)
-        content->ask_fields(content->fields_user, row);
+    if (index + SAMPLES_AHEAD < check->sample_count && content->ask_fields != NULL)
+        content->ask_fields(content->fields_user, check->samples[index + SAMPLES_AHEAD].row->place);
 }
 
 /* Fields of the sampled rows of a block, whose columns are loaded. */
@@ -130,11 +124,10 @@ static enum status check_fields(struct check *check, struct segment_block *block
 
     for (uint32_t i = 0; i < check->sample_count && equal && status == STATUS_OK; i++) {
         const struct sampled_row *sample = &check->samples[i];
-        const struct segment_row *row = sample->row;
+        struct event event = segment_row_event(check->content, sample->row, room);
 
         ask_ahead(check, i);
-        status = segment_fields_equal(block, sample->section, sample->at, row->event,
-                                      segment_row_fields(check->content, row, room),
+        status = segment_fields_equal(block, sample->section, sample->at, &event, event.fields,
                                       &check->field_order, &equal, check->err);
     }
     return status == STATUS_OK && !equal ? differs(check, "field") : status;

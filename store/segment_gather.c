@@ -214,7 +214,7 @@ static struct slice computed_text(const struct gathering *gathering, uint32_t ro
     const struct segment_content *content = gathering->rows->content;
     struct event_field room[EVENT_FIELDS_MAX];
 
-    return segment_row_fields(content, &content->rows[row], room)[field].text;
+    return segment_row_event(content, &content->facts[row], room).fields[field].text;
 }
 
 /* Of row `i` of the family. */
@@ -225,7 +225,8 @@ static struct slice text_at(struct gathering *gathering, uint32_t column, uint32
     uint64_t ref;
 
     if (gathering->family == NULL)
-        return column == 1 ? gathering->blobs[i] : rows->content->rows[row].event->bytes;
+        return column == 1 ? gathering->blobs[i]
+                           : slice_make(rows->bytes[row], rows->content->facts[row].size);
     place = map_of(gathering, rows->templates[row])->sources[gathering->first_words[column]].place;
     if (place == WORD_FIXED)
         return rows->set.members[rows->templates[row]].columns[column].word;

@@ -178,12 +178,11 @@ static void begin_family(struct segment_writer *writer, uint32_t family,
 static int64_t number_of_text(const struct segment_writer *writer, const struct rolled_field *field,
                               uint32_t row)
 {
-    const struct segment_row *content = &writer->content->rows[row];
     struct event_field room[EVENT_FIELDS_MAX];
-    const struct event_field *at =
-        &segment_row_fields(writer->content, content, room)[field->shape->source];
+    struct event event = segment_row_event(writer->content, &writer->facts[row], room);
+    const struct event_field *at = &event.fields[field->shape->source];
     struct slice text =
-        at->text.data != NULL ? at->text : slice_sub(content->event->bytes, at->start, at->len);
+        at->text.data != NULL ? at->text : slice_sub(event.bytes, at->start, at->len);
     struct value value;
 
     if (!value_of_text(text, field->shape->type, field->shape->unit, &value))
@@ -203,9 +202,9 @@ struct rolled_batch {
 static void add_values(struct segment_writer *writer, const struct rolled_fields *fields,
                        struct rolled_batch *batch)
 {
-    if (fields->texts) /* events lie anywhere in memory */
+    if (fields->texts) /* rows lie anywhere in memory */
         for (uint32_t i = 0; i < batch->count; i++)
-            __builtin_prefetch(writer->content->rows[batch->rows[i]].event);
+            __builtin_prefetch(&writer->facts[batch->rows[i]]);
     for (uint32_t k = 0; k < fields->count; k++) {
         const struct rolled_field *field = &fields->fields[k];
         bool is_number = field->number.form != FIELD_NUMBER_NONE;

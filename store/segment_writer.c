@@ -11,6 +11,7 @@
 #include "base/diag.h"
 #include "base/hash.h"
 #include "base/spare.h"
+#include "store/event_rows.h"
 #include "store/segment_check.h"
 #include "store/segment_fields.h"
 #include "store/segment_rollup.h"
@@ -45,13 +46,12 @@ static bool end_run(struct source_state *source)
 }
 
 /* Account one row to its source; its rank there is source->info.rows. */
-static bool account_source(struct source_state *source, const struct segment_row *row)
+static bool account_source(struct source_state *source, const struct row_facts *row)
 {
-    const struct event *event = row->event;
     uint64_t rank = source->info.rows++;
 
     if (rank == 0)
-        source->tail = (int64_t)event->source_len - (int64_t)event->bytes.len;
+        source->tail = (int64_t)row->source_len - (int64_t)row->size;
     if (rank == 0 || row->sequence != source->next_sequence) {
         if (!end_run(source))
             return false;
@@ -60,42 +60,23 @@ static bool account_source(struct source_state *source, const struct segment_row
     }
     source->run_rows++;
     source->next_sequence = row->sequence + 1;
-    if (event->offset != source->next_offset || rank == 0) {
+    if (row->offset != source->next_offset || rank == 0) {
         if (!buf_append_varint(&source->anchors, rank - source->anchor_rank) ||
             !buf_append_varint(&source->anchors,
-                               zigzag((int64_t)(event->offset - source->next_offset))))
+                               zigzag((int64_t)(row->offset - source->next_offset))))
             return false;
         source->anchor_rank = rank;
         source->anchor_count++;
     }
-    source->next_offset = event->offset + event->bytes.len + (uint64_t)source->tail;
-    if (event->offset < source->info.from_offset)
-        source->info.from_offset = event->offset;
-    if (event->offset + event->source_len > source->info.to_offset)
-        source->info.to_offset = event->offset + event->source_len;
+    source->next_offset = row->offset + row->size + (uint64_t)source->tail;
+    if (row->offset < source->info.from_offset)
+        source->info.from_offset = row->offset;
+    if (row->offset + row->source_len > source->info.to_offset)
+        source->info.to_offset = row->offset + row->source_len;
     return true;
 }
 
 enum { PREFETCH_ROWS = 24 };
-
-static struct row_facts facts_of(const struct segment_row *row, const struct source_state *source)
-{
-    const struct event *event = row->event;
-
-    return (struct row_facts){
-        .time_ns = event->time_ns,
-        .order_distance_ns = (int64_t)((uint64_t)row->order_time_ns - (uint64_t)event->time_ns),
-        .rank = (int64_t)source->info.rows,
-        .sequence = row->sequence,
-        .offset = event->offset,
-        .bytes = event->bytes.data,
-        .size = (uint32_t)event->bytes.len,
-        .source = event->source,
-        .format = event->format,
-        .level = event->level,
-        .flags = event->flags,
-    };
-}
 
 static enum status account_rows(struct segment_writer *writer)
 {
@@ -109,21 +90,19 @@ static enum status account_rows(struct segment_writer *writer)
         writer->sources[i].anchors = buf_empty(DIRECTORY_PART_MAX);
     }
     for (uint64_t i = 0; i < content->row_count; i++) {
-        const struct segment_row *row = &content->rows[i];
-        struct source_state *source = &writer->sources[row->event->source];
+        struct row_facts *row = &content->facts[i];
+        struct source_state *source = &writer->sources[row->source];
 
-        if (i + PREFETCH_ROWS < content->row_count)
-            __builtin_prefetch(row[PREFETCH_ROWS].event);
-        writer->facts[i] = facts_of(row, source);
+        row->rank = (uint32_t)source->info.rows;
         if (!account_source(source, row))
             return no_memory(writer);
-        widen(row->event->time_ns, &summary->time_min_ns, &summary->time_max_ns);
-        widen(row->order_time_ns, &summary->order_min_ns, &summary->order_max_ns);
+        widen(row->time_ns, &summary->time_min_ns, &summary->time_max_ns);
+        widen(row_order_ns(row), &summary->order_min_ns, &summary->order_max_ns);
         if (row->sequence < summary->sequence_min)
             summary->sequence_min = row->sequence;
         if (row->sequence > summary->sequence_max)
             summary->sequence_max = row->sequence;
-        summary->raw_bytes += row->event->bytes.len;
+        summary->raw_bytes += row->size;
     }
     for (uint32_t i = 0; i < content->source_count; i++)
         if (!end_run(&writer->sources[i]))
@@ -145,13 +124,13 @@ static enum status make_blobs(struct segment_writer *writer)
     if (writer->blobs == NULL)
         return no_memory(writer);
     for (uint64_t i = 0; i < count; i++) {
-        const struct segment_row *row = &writer->content->rows[rows->order[first + i]];
-        const struct event_field *fields = segment_row_fields(writer->content, row, room);
+        struct event event =
+            segment_row_event(writer->content, &writer->facts[rows->order[first + i]], room);
         size_t start = writer->blob_bytes.len;
 
-        for (uint32_t k = 0; k < row->event->field_count; k++)
-            if (!segment_field_append(&writer->blob_bytes, &fields[k],
-                                     segment_field_number(writer, fields[k].field)))
+        for (uint32_t k = 0; k < event.field_count; k++)
+            if (!segment_field_append(&writer->blob_bytes, &event.fields[k],
+                                     segment_field_number(writer, event.fields[k].field)))
                 return no_memory(writer);
         writer->blobs[i].len = writer->blob_bytes.len - start;
     }
@@ -213,10 +192,10 @@ static void fill_part(struct segment_writer *writer, struct block_part *part, ui
         out[PAGE_TIME][i] = row->time_ns;
         out[PAGE_ORDER][i] = row->order_distance_ns;
         out[PAGE_SOURCE][i] = row->source;
-        out[PAGE_RANK][i] = row->rank - *expected;
+        out[PAGE_RANK][i] = (int64_t)row->rank - *expected;
         out[PAGE_LEVEL][i] = row->level;
         out[PAGE_FLAGS][i] = row->flags;
-        *expected = row->rank + 1;
+        *expected = (int64_t)row->rank + 1;
         bytes += row->size;
         widen(row->time_ns, &range->time_min, &range->time_max);
         widen(row_order_ns(row), &range->order_min, &range->order_max);
@@ -492,25 +471,14 @@ static uint64_t seed_of(const struct segment_summary *summary)
     return hash64(parts, sizeof(parts));
 }
 
-static void *aligned(void *memory)
-{
-    uintptr_t at = ((uintptr_t)memory + ROW_FACTS_ALIGN - 1) & ~(uintptr_t)(ROW_FACTS_ALIGN - 1);
-
-    return (void *)at;
-}
-
 static enum status allocate(struct segment_writer *writer)
 {
     const struct segment_content *content = writer->content;
 
     writer->sources = calloc(content->source_count + 1, sizeof(*writer->sources));
     writer->expected_ranks = calloc(content->source_count + 1, sizeof(*writer->expected_ranks));
-    writer->facts_memory =
-        spare_take((content->row_count + 1) * sizeof(*writer->facts) + ROW_FACTS_ALIGN);
-    writer->facts = aligned(writer->facts_memory);
     writer->numbers = spare_take((size_t)BLOCK_PAGE_COUNT * BLOCK_ROWS_MAX * sizeof(*writer->numbers));
-    return writer->sources == NULL || writer->expected_ranks == NULL ||
-                   writer->facts_memory == NULL || writer->numbers == NULL
+    return writer->sources == NULL || writer->expected_ranks == NULL || writer->numbers == NULL
                ? no_memory(writer)
                : STATUS_OK;
 }
@@ -525,7 +493,6 @@ static void release(struct segment_writer *writer)
         gathered_release(&writer->gathered[i]);
     free(writer->gathered);
     free(writer->sources);
-    spare_give(writer->facts_memory);
     free(writer->expected_ranks);
     free(writer->field_numbers);
     free(writer->blobs);
@@ -580,6 +547,7 @@ static enum status write_once(struct io *io, const char *path,
     writer->io = io;
     writer->path = path;
     writer->content = content;
+    writer->facts = content->facts;
     writer->err = err;
     writer->field_names = buf_empty(DIRECTORY_PART_MAX);
     writer->blob_bytes = buf_empty((size_t)1 << 32);
@@ -601,9 +569,9 @@ static enum status write_once(struct io *io, const char *path,
     return status;
 }
 
-enum status segment_write(struct io *io, const char *path,
-                                 const struct segment_content *content,
-                                 struct segment_summary *out, struct error *err)
+/* Once more with all lines kept as text if they read back differently. */
+static enum status write_rows(struct io *io, const char *path, const struct segment_content *content,
+                              struct segment_summary *out, struct error *err)
 {
     struct error ignored;
     enum status status = write_once(io, path, content, false, out, err);
@@ -615,5 +583,21 @@ enum status segment_write(struct io *io, const char *path,
     }
     if (status != STATUS_OK && io_remove(io, path, &ignored) != STATUS_OK)
         diag_warn("store: %s", ignored.message);
+    return status;
+}
+
+enum status segment_write(struct io *io, const char *path, const struct segment_content *content,
+                          struct segment_summary *out, struct error *err)
+{
+    struct event_rows rows;
+    enum status status;
+
+    if (content->rows == NULL)
+        return write_rows(io, path, content, out, err);
+    status = event_rows_make(&rows, content, err);
+    if (status != STATUS_OK)
+        return status;
+    status = write_rows(io, path, &rows.content, out, err);
+    event_rows_release(&rows);
     return status;
 }

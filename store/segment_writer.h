@@ -34,8 +34,7 @@ struct segment_writer {
     struct segment_summary summary;
     struct shaped_rows rows;
     struct source_state *sources;
-    struct row_facts *facts;      /* by row of the content, gathered in one pass */
-    void *facts_memory;           /* before they are aligned */
+    const struct row_facts *facts; /* of the content */
     int64_t *expected_ranks;      /* per source: in the block at hand */
     uint32_t *field_numbers;      /* process number -> number in the file + 1 */
     uint32_t field_capacity;

@@ -90,24 +90,24 @@ static void sample_value(struct field_sampler *sampler, const struct field_value
 
 /* What is read lies apart, row by row and value by value: it is asked for before it is wanted. */
 static void sample_row(struct field_sampler *sampler, const struct segment_content *content,
-                       const struct segment_row *row)
+                       const struct row_facts *row)
 {
     struct event_field room[EVENT_FIELDS_MAX];
     struct field_value values[EVENT_FIELDS_MAX];
-    const struct event_field *fields = segment_row_fields(content, row, room);
+    struct event event = segment_row_event(content, row, room);
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < row->event->field_count; i++)
-        if (hash_field(row->event, &fields[i], &values[count]))
+    for (uint32_t i = 0; i < event.field_count; i++)
+        if (hash_field(&event, &event.fields[i], &values[count]))
             __builtin_prefetch(&sampler->seen[seen_at(values[count++].hash)]);
     for (uint32_t i = 0; i < count; i++)
         sample_value(sampler, &values[i]);
 }
 
-static void prefetch_line(struct slice bytes)
+static void prefetch_line(const struct row_facts *row)
 {
-    for (size_t i = 0; i < bytes.len && i < PREFETCH_LINE_SIZE; i += 64)
-        __builtin_prefetch(bytes.data + i);
+    for (size_t i = 0; i < row->size && i < PREFETCH_LINE_SIZE; i += 64)
+        __builtin_prefetch(row->bytes + i);
 }
 
 static void sample_rows(struct field_sampler *sampler, const struct segment_content *content)
@@ -117,13 +117,16 @@ static void sample_rows(struct field_sampler *sampler, const struct segment_cont
 
     for (uint64_t row = 0; row < content->row_count; row += stride) {
         uint64_t left = content->row_count - row;
-        const struct segment_row *at = &content->rows[row];
+        const uint32_t *at = &content->order[row];
 
         if (left > 4 * stride)
-            __builtin_prefetch(at[4 * stride].event);
-        if (left > 2 * stride)
-            prefetch_line(at[2 * stride].event->bytes);
-        sample_row(sampler, content, at);
+            __builtin_prefetch(&content->facts[at[4 * stride]]);
+        if (left > 2 * stride) {
+            prefetch_line(&content->facts[at[2 * stride]]);
+            if (content->ask_fields != NULL)
+                content->ask_fields(content->fields_user, content->facts[at[2 * stride]].place);
+        }
+        sample_row(sampler, content, &content->facts[at[0]]);
     }
     for (size_t pair = 0; pair < pairs; pair++)
         sampler->whole[pair] = sampler->total[pair] >= WHOLE_SAMPLES_MIN &&
@@ -182,23 +185,9 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
 }
 
 enum {
-    WINDOW_ROWS = 16384,
     KNOWN_LISTS = 1024,
-    PREFETCH_EVENT = 32, /* rows ahead */
-    PREFETCH_ROW = 16,
-    PREFETCH_LINE = 8,
+    PREFETCH_LINE = 8, /* rows ahead */
 };
-
-/* What reading takes of a row: a copy, so that all of a window stand together. */
-struct window_row {
-    const char *data;
-    int64_t time_ns;
-    uint64_t packed;
-    uint32_t len; /* UINT32_MAX: too long to be foreseen */
-    uint16_t format, field_count;
-};
-static_assert(EVENT_FIELDS_MAX <= UINT16_MAX, "a count of fields takes two bytes");
-static_assert(WINDOW_ROWS <= UINT16_MAX + 1, "an index takes two bytes");
 
 /* A list of fields as the rows number it, and as the tree does. */
 struct known_list {
@@ -207,66 +196,55 @@ struct known_list {
     uint32_t number;
 };
 
-/* What it takes to read one row after the other.
- *
- * Rows are read window by window, and inside a window source by source: the rows of a source were
- * written one after the other, look alike, and take the same paths through the tree. In order of time
- * they lie anywhere in memory, and the processor foresees neither what is read next nor where a line
- * branches off: that cost a fifth of the time of this pass. */
+/* What it takes to read one row after the other. */
 struct shape_reader {
     struct line_shape shape;
     struct shape_tree tree;
     struct known_list known[KNOWN_LISTS]; /* by hash: those that were met last */
     struct event_field room[EVENT_FIELDS_MAX];
-    uint32_t *next;                        /* by source: the place of its next row in `order` */
-    uint64_t first;                        /* row of the window */
-    struct window_row window[WINDOW_ROWS]; /* its rows in their order */
-    uint32_t source[WINDOW_ROWS];
-    uint16_t order[WINDOW_ROWS];           /* by source: indexes in `window` */
 };
 
-/* The event of a row of the window with its fields in the open. */
+/* The row with its fields in the open. */
 static struct event open_event(const struct shaped_rows *rows, struct shape_reader *reader,
-                               uint32_t index)
+                               uint32_t row)
 {
-    const struct segment_row *row = &rows->content->rows[reader->first + index];
-    struct event event = *row->event;
+    return segment_row_event(rows->content, &rows->content->facts[row], reader->room);
+}
 
-    event.fields = segment_row_fields(rows->content, row, reader->room);
-    return event;
+static uint32_t list_of(struct shape_reader *reader, const struct event *event)
+{
+    return event->field_count > SHAPE_FIELDS_MAX ? FIELD_LIST_NONE
+                                                 : shape_tree_list(&reader->tree, event);
 }
 
 /* The number of the row's list of fields; where they are is in tree.spans then. */
-static uint32_t take_list(const struct shaped_rows *rows, struct shape_reader *reader, uint32_t index)
+static uint32_t take_list(const struct shaped_rows *rows, struct shape_reader *reader, uint32_t row)
 {
     const struct segment_content *content = rows->content;
-    const struct window_row *row = &reader->window[index];
+    uint16_t format = content->facts[row].format;
     struct known_list *known;
     struct event event;
     uint64_t list;
 
-    if (row->field_count > SHAPE_FIELDS_MAX)
-        return FIELD_LIST_NONE;
     if (content->spans == NULL) {
-        event = open_event(rows, reader, index);
+        event = open_event(rows, reader, row);
         shape_tree_set_spans(&reader->tree, &event);
-        return shape_tree_list(&reader->tree, &event);
+        return list_of(reader, &event);
     }
-    list = content->spans(content->fields_user, &(struct segment_row){.packed = row->packed},
-                          &reader->tree.spans);
-    known = &reader->known[text_hash_fold(list ^ row->format, 0x9e3779b97f4a7c15u) % KNOWN_LISTS];
-    if (known->list != list || known->format != row->format) {
-        event = open_event(rows, reader, index);
-        *known = (struct known_list){list, row->format, shape_tree_list(&reader->tree, &event)};
+    list = content->spans(content->fields_user, content->facts[row].place, &reader->tree.spans);
+    known = &reader->known[text_hash_fold(list ^ format, 0x9e3779b97f4a7c15u) % KNOWN_LISTS];
+    if (known->list != list || known->format != format) {
+        event = open_event(rows, reader, row);
+        *known = (struct known_list){list, format, list_of(reader, &event)};
     }
     return known->number;
 }
 
 /* A row that the tree does not know, the long way; then the tree knows its template. */
-static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *reader, uint32_t index,
+static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *reader, uint32_t row,
                                 const struct field_sampler *sampler)
 {
-    struct event event = open_event(rows, reader, index);
+    struct event event = open_event(rows, reader, row);
     struct shape_rules rules = {sampler->whole + (size_t)event.format * FIELDS_TRACKED,
                                 FIELDS_TRACKED};
     uint32_t number;
@@ -281,91 +259,46 @@ static uint32_t read_unforeseen(struct shaped_rows *rows, struct shape_reader *r
     return number;
 }
 
-/* Row `index` of the window. */
 static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
-                     const struct field_sampler *sampler, uint32_t index)
+                     const struct field_sampler *sampler, uint32_t row)
 {
-    const struct window_row *row = &reader->window[index];
-    struct shape_line line = {.bytes = {row->data, row->len}, .time_ns = row->time_ns};
+    const struct row_facts *facts = &rows->content->facts[row];
+    struct shape_line line = {.bytes = {facts->bytes, facts->size}, .time_ns = facts->time_ns};
     uint32_t value_count, number;
 
     if (!reserve_values(rows, ROW_WORDS_MAX))
         return false;
-    rows->first_value[reader->first + index] = rows->value_count;
-    line.list = take_list(rows, reader, index);
+    rows->bytes[row] = facts->bytes;
+    rows->first_value[row] = rows->value_count;
+    line.list = take_list(rows, reader, row);
     number = shape_tree_match(&reader->tree, &line, rows->values + rows->value_count, &value_count);
     if (number != TEMPLATE_NONE)
         rows->value_count += value_count;
     else
-        number = read_unforeseen(rows, reader, index, sampler);
-    rows->templates[reader->first + index] = number;
+        number = read_unforeseen(rows, reader, row, sampler);
+    rows->templates[row] = number;
     return true;
 }
 
-/* The rows of a window, and how many each source has of them. */
-static void fill_window(struct shape_reader *reader, struct shaped_rows *rows, uint32_t count)
+/* The rows as they stand in the content: those of a source look alike, take the same paths through the
+ * tree, and were written one after the other. In order of time they lie anywhere in memory, and the
+ * processor foresees neither what is read next nor where a line branches off. */
+static bool read_rows(struct shaped_rows *rows, struct shape_reader *reader,
+                      const struct field_sampler *sampler)
 {
-    const struct segment_row *from = rows->content->rows + reader->first;
-    const char **bytes = rows->bytes + reader->first;
+    uint32_t count = (uint32_t)rows->content->row_count;
+    bool fine = true;
 
-    memset(reader->next, 0, rows->content->source_count * sizeof(*reader->next));
-    for (uint32_t i = 0; i < count; i++) {
-        const struct event *event = from[i].event;
-
-        if (i + PREFETCH_EVENT < count)
-            __builtin_prefetch(from[i + PREFETCH_EVENT].event);
-        reader->window[i] = (struct window_row){
-            .data = event->bytes.data,
-            .time_ns = event->time_ns,
-            .packed = from[i].packed,
-            .len = event->bytes.len < UINT32_MAX ? (uint32_t)event->bytes.len : UINT32_MAX,
-            .format = event->format,
-            .field_count = (uint16_t)event->field_count};
-        bytes[i] = event->bytes.data;
-        reader->source[i] = event->source;
-        reader->next[event->source]++;
+    for (uint32_t row = 0; row < count && fine; row++) {
+        if (count - row > PREFETCH_LINE)
+            prefetch_line(&rows->content->facts[row + PREFETCH_LINE]);
+        fine = read_row(rows, reader, sampler, row);
     }
+    return fine;
 }
 
-/* Their indexes by source, each source's in their order. */
-static void order_window(struct shape_reader *reader, uint32_t source_count, uint32_t count)
-{
-    uint32_t sum = 0;
-
-    for (uint32_t i = 0; i < source_count; i++) {
-        uint32_t next = sum;
-
-        sum += reader->next[i];
-        reader->next[i] = next;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        reader->order[reader->next[reader->source[i]]++] = (uint16_t)i;
-}
-
-/* The window from row reader->first on. */
-static bool read_window(struct shaped_rows *rows, struct shape_reader *reader,
-                        const struct field_sampler *sampler, uint32_t count)
-{
-    const uint16_t *order = reader->order;
-
-    fill_window(reader, rows, count);
-    order_window(reader, rows->content->source_count, count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + PREFETCH_ROW < count)
-            __builtin_prefetch(&reader->window[order[i + PREFETCH_ROW]]);
-        if (i + PREFETCH_LINE < count) {
-            const struct window_row *row = &reader->window[order[i + PREFETCH_LINE]];
-
-            prefetch_line((struct slice){row->data, row->len});
-        }
-        if (!read_row(rows, reader, sampler, order[i]))
-            return false;
-    }
-    return true;
-}
-
-/* Number the templates as they come in the order of the rows: what is written does not depend on the
- * order of reading. */
+/* Number the templates as they come in the order of time: what is written does not depend on the order
+ * of reading. */
 static bool number_templates(struct shaped_rows *rows)
 {
     uint32_t *numbers = malloc(((size_t)rows->table.count + 1) * sizeof(*numbers)), count = 0;
@@ -374,14 +307,14 @@ static bool number_templates(struct shaped_rows *rows)
     if (numbers == NULL)
         return false;
     memset(numbers, 0xff, rows->table.count * sizeof(*numbers));
-    for (uint64_t row = 0; row < rows->content->row_count; row++) {
-        uint32_t template = rows->templates[row];
+    for (uint64_t i = 0; i < rows->content->row_count; i++) {
+        uint32_t *template = &rows->templates[rows->content->order[i]];
 
-        if (template == TEMPLATE_NONE)
+        if (*template == TEMPLATE_NONE)
             continue;
-        if (numbers[template] == TEMPLATE_NONE)
-            numbers[template] = count++;
-        rows->templates[row] = numbers[template];
+        if (numbers[*template] == TEMPLATE_NONE)
+            numbers[*template] = count++;
+        *template = numbers[*template];
     }
     fine = template_table_renumber(&rows->table, numbers);
     free(numbers);
@@ -390,29 +323,19 @@ static bool number_templates(struct shaped_rows *rows)
 
 static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sampler)
 {
-    const struct segment_content *content = rows->content;
     struct shape_reader *reader = malloc(sizeof(*reader));
     bool fine;
 
     if (reader == NULL)
         return false;
     memset(reader->known, 0xff, sizeof(reader->known));
-    reader->next = calloc((size_t)content->source_count + 1, sizeof(*reader->next));
-    fine = shape_tree_init(&reader->tree, &rows->table) &&
-           reader->next != NULL;
-    for (reader->first = 0; reader->first < content->row_count && fine;
-         reader->first += WINDOW_ROWS) {
-        uint64_t left = content->row_count - reader->first;
-
-        fine = read_window(rows, reader, sampler, left < WINDOW_ROWS ? (uint32_t)left : WINDOW_ROWS);
-    }
+    fine = shape_tree_init(&reader->tree, &rows->table) && read_rows(rows, reader, sampler);
     shape_tree_release(&reader->tree);
-    free(reader->next);
     free(reader);
     return fine && number_templates(rows);
 }
 
-static uint32_t family_of(const struct shaped_rows *rows, uint64_t row)
+static uint32_t family_of(const struct shaped_rows *rows, uint32_t row)
 {
     uint32_t template = rows->templates[row];
     uint32_t family = template == TEMPLATE_NONE ? FAMILY_NONE : rows->set.members[template].family;
@@ -420,31 +343,30 @@ static uint32_t family_of(const struct shaped_rows *rows, uint64_t row)
     return family == FAMILY_NONE ? rows->set.family_count : family;
 }
 
-/* Counting sort by family; rows keep their order inside each. */
+/* Counting sort by family; rows keep the order of the content inside each. */
 static bool order_rows(struct shaped_rows *rows)
 {
     uint64_t row_count = rows->content->row_count, sum = 0;
-    uint32_t groups = rows->set.family_count + 1;
-    uint64_t *at;
+    uint32_t families = rows->set.family_count;
+    uint64_t *at = calloc((size_t)families + 1, sizeof(*at));
 
     rows->order = spare_take((row_count + 1) * sizeof(*rows->order));
-    rows->family_start = calloc(groups + 1, sizeof(*rows->family_start));
-    at = calloc(groups, sizeof(*at));
+    rows->family_start = calloc((size_t)families + 2, sizeof(*rows->family_start));
     if (rows->order == NULL || rows->family_start == NULL || at == NULL) {
         free(at);
         return false;
     }
-    for (uint64_t row = 0; row < row_count; row++)
-        at[family_of(rows, row)]++;
-    for (uint32_t group = 0; group < groups; group++) {
-        uint64_t count = at[group];
-
-        rows->family_start[group] = at[group] = sum;
-        sum += count;
+    for (uint32_t family = 0; family < families; family++) {
+        rows->family_start[family] = at[family] = sum;
+        sum += rows->set.families[family].row_count;
     }
-    rows->family_start[groups] = sum;
-    for (uint64_t row = 0; row < row_count; row++)
-        rows->order[at[family_of(rows, row)]++] = (uint32_t)row;
+    rows->family_start[families] = at[families] = sum;
+    rows->family_start[families + 1] = row_count;
+    for (uint64_t i = 0; i < row_count; i++) {
+        uint32_t row = rows->content->order[i];
+
+        rows->order[at[family_of(rows, row)]++] = row;
+    }
     free(at);
     return true;
 }
@@ -462,7 +384,7 @@ static bool make(struct shaped_rows *rows, bool plain)
         return false;
     if (plain) {
         for (uint64_t row = 0; row < count; row++)
-            rows->bytes[row] = rows->content->rows[row].event->bytes.data;
+            rows->bytes[row] = rows->content->facts[row].bytes;
         memset(rows->first_value, 0, count * sizeof(*rows->first_value));
         memset(rows->templates, 0xff, count * sizeof(*rows->templates));
         return true;
@@ -483,7 +405,7 @@ enum status shaped_rows_make(struct shaped_rows *rows, const struct segment_cont
 
     *rows = (struct shaped_rows){.content = content};
     template_table_init(&rows->table);
-    if (content->row_count > UINT32_MAX / 2)
+    if (content->row_count > SEGMENT_ROWS_MAX)
         return error_set(err, STATUS_TOO_LARGE, "%llu rows are too many for a segment",
                          (unsigned long long)content->row_count);
     if (!make(rows, plain))

@@ -1,7 +1,8 @@
 /* store/shaped_rows.h -- the rows of a segment to be, split into (template, values).
  *
  * First pass of the writer: decide which fields are one slot, read the shape of every event, group
- * the templates into families, and list the rows of each family in segment order.
+ * the templates into families, and list the rows of each family in segment order. Rows have the index
+ * of their facts in the content.
  * Thread safety: one thread at a time. */
 #ifndef DENDRO_STORE_SHAPED_ROWS_H
 #define DENDRO_STORE_SHAPED_ROWS_H
@@ -23,13 +24,13 @@ struct shaped_rows {
     uint64_t *first_value; /* of each row, in `values` */
     uint64_t *values;      /* slot_words() of each slot of the raw template, then two words of each
                               computed field: COMPUTED_REF | place in the event, and its hash */
-    const char **bytes;    /* event.bytes.data of each row */
+    const char **bytes;    /* the line of each row */
     size_t value_count, value_capacity;
     uint32_t *order;       /* rows by family, those kept as text last */
     uint64_t *family_start; /* family_count + 2: where each family's rows begin in `order` */
 };
 
-/* With `plain` every row is kept as text. Errors: NO_MEMORY, TOO_LARGE (2^32 rows). */
+/* With `plain` every row is kept as text. Errors: NO_MEMORY, TOO_LARGE (SEGMENT_ROWS_MAX). */
 enum status shaped_rows_make(struct shaped_rows *rows, const struct segment_content *content,
                              bool plain, struct error *err) WARN_UNUSED;
 void shaped_rows_release(struct shaped_rows *rows);

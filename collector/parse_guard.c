@@ -1,5 +1,7 @@
-/* A file of fixed records, each written in place by one pwrite (64 bytes, about a microsecond).
- * Never synced: only the death of the process is guarded against. */
+/* A file of fixed records, each written in place by one pwrite (64 bytes, more than a microsecond):
+ * once per range, since the next one takes the place of one that was parsed well. A mapped page
+ * would cost less, but a full or failing disk is then a signal. Never synced: only the death of the
+ * process is guarded against. */
 #include "collector/parse_guard.h"
 
 #include "base/byteorder.h"
@@ -26,6 +28,7 @@ struct parse_guard {
     uint32_t suspect_count;
     struct guard_record suspects[GUARD_SUSPECTS_MAX];
     struct guard_record slots[WORKERS_MAX];
+    bool left[WORKERS_MAX]; /* the slot in the file has a range that was parsed well */
     char path[]; /* for sentences */
 };
 
@@ -145,10 +148,21 @@ enum status parse_guard_open(struct io *io, const char *path, struct parse_guard
     return STATUS_OK;
 }
 
+void parse_guard_rest(struct parse_guard *guard, uint32_t slot)
+{
+    struct guard_record empty = {0};
+
+    if (guard->left[slot])
+        write_record(guard, slot, &empty);
+    guard->left[slot] = false;
+}
+
 void parse_guard_close(struct parse_guard *guard)
 {
     if (guard == NULL)
         return;
+    for (uint32_t i = 0; i < WORKERS_MAX; i++)
+        parse_guard_rest(guard, i);
     io_close(guard->io, &guard->fd);
     (void)pthread_mutex_destroy(&guard->lock);
     free(guard);
@@ -168,26 +182,32 @@ bool parse_guard_enter(struct parse_guard *guard, uint32_t slot, const struct so
     (void)pthread_mutex_unlock(&guard->lock);
     *record = (struct guard_record){.source = *source, .crashes = 1, .start = start, .end = end};
     write_record(guard, slot, record);
+    guard->left[slot] = false;
     return raw;
+}
+
+/* The range was parsed well, and all of its source before it: positions only go on. */
+static bool clears(const struct guard_record *range, const struct guard_record *suspect)
+{
+    return suspect->crashes < GUARD_CRASHES_TO_RAW && suspect->start < range->end &&
+           memcmp(&suspect->source, &range->source, sizeof(range->source)) == 0;
 }
 
 void parse_guard_leave(struct parse_guard *guard, uint32_t slot)
 {
-    struct guard_record *record = &guard->slots[slot];
+    const struct guard_record *record = &guard->slots[slot];
     uint32_t kept = 0, before;
 
     (void)pthread_mutex_lock(&guard->lock);
     before = guard->suspect_count;
     for (uint32_t i = 0; i < before; i++)
-        if (guard->suspects[i].crashes >= GUARD_CRASHES_TO_RAW ||
-            !overlaps(&guard->suspects[i], &record->source, record->start, record->end))
+        if (!clears(record, &guard->suspects[i]))
             guard->suspects[kept++] = guard->suspects[i];
     guard->suspect_count = kept;
     if (kept != before)
         write_suspects(guard);
     (void)pthread_mutex_unlock(&guard->lock);
-    *record = (struct guard_record){0};
-    write_record(guard, slot, record);
+    guard->left[slot] = true;
 }
 
 uint32_t parse_guard_suspects(struct parse_guard *guard)

@@ -4,7 +4,8 @@
  * cache survives the death of the process (a power cut is no parser's fault). At the next start
  * a filled slot makes its range a suspect; a range that overlaps a suspect which was found twice
  * goes to the store unparsed, so no input can keep the collector in a crash loop.
- * A suspect that was parsed well is forgotten.
+ * A suspect is forgotten when it was parsed well, or its source has gone on: a process that is killed
+ * leaves a filled slot, too, if it has just parsed.
  *
  * Layout, little-endian: a header of 16 bytes {magic "DNGUARD1", u32 slot_count,
  * u32 suspect_count_max}, then slots, then suspects, each a struct guard_record. A record whose
@@ -47,8 +48,10 @@ void parse_guard_close(struct parse_guard *guard); /* NULL does nothing */
  * writes are ignored: the guard is lost then, not the data. */
 bool parse_guard_enter(struct parse_guard *guard, uint32_t slot, const struct source_id *source,
                        uint64_t start, uint64_t end);
-/* After it. */
+/* After it. The file shows it until the next range of this worker takes its place. */
 void parse_guard_leave(struct parse_guard *guard, uint32_t slot);
+/* Nothing was to do for the worker: empty its slot if it shows a range that was left. */
+void parse_guard_rest(struct parse_guard *guard, uint32_t slot);
 /* Ranges known to have crashed us (for status). */
 uint32_t parse_guard_suspects(struct parse_guard *guard);
 

@@ -288,10 +288,13 @@ static bool decode_frame(struct worker *worker)
 
 static bool check_idle(struct worker *worker)
 {
+    struct parse_guard *guard = worker->pipeline->options.guard;
     int64_t now = now_ns(worker);
 
     if (now < worker->idle_check_ns)
         return false;
+    if (guard != NULL)
+        parse_guard_rest(guard, worker->index);
     worker->idle_check_ns = now + (int64_t)IDLE_CHECK_MS * 1000000;
     if (now - worker->swept_ns >= (int64_t)SOURCE_SWEEP_S * 1000000000) {
         worker->swept_ns = now;

@@ -70,6 +70,66 @@ static void test_lives(void **unused)
     }
 }
 
+/* Each range takes the place of the one before it: one write for each, and only the one that was
+ * being parsed is suspected. */
+static void test_ranges_in_turn(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct parse_guard *guard;
+    uint64_t changes;
+
+    (void)unused;
+    for (unsigned life = 0; life < 2; life++) {
+        guard = open_guard(sim);
+        assert_false(parse_guard_enter(guard, 3, &source_a, 0, 10));
+        parse_guard_leave(guard, 3);
+        assert_false(parse_guard_enter(guard, 3, &source_b, 0, 10));
+        parse_guard_close(guard);
+    }
+    guard = open_guard(sim);
+    changes = sim_io_counts(sim).changes;
+    assert_false(parse_guard_enter(guard, 3, &source_a, 0, 10));
+    parse_guard_leave(guard, 3);
+    assert_true(parse_guard_enter(guard, 3, &source_b, 0, 10));
+    parse_guard_leave(guard, 3);
+    assert_int_equal(sim_io_counts(sim).changes - changes, 2);
+    parse_guard_rest(guard, 3);
+    parse_guard_rest(guard, 3);
+    assert_int_equal(sim_io_counts(sim).changes - changes, 3);
+    parse_guard_close(guard);
+    guard = open_guard(sim);
+    assert_int_equal(parse_guard_suspects(guard), 1);
+    parse_guard_close(guard);
+    sim_io_free(sim);
+}
+
+/* A kill between two ranges blames the one that was parsed well, until its source goes on: the store
+ * may have it, and then it never comes again. At rest nothing is blamed. */
+static void test_killed_between_ranges(void **unused)
+{
+    struct sim_io *sim = sim_io_new(1);
+    struct parse_guard *killed = open_guard(sim), *guard, *again;
+
+    (void)unused;
+    assert_false(parse_guard_enter(killed, 3, &source_a, 0, 10));
+    parse_guard_leave(killed, 3);
+    guard = open_guard(sim);
+    assert_int_equal(parse_guard_suspects(guard), 1);
+    assert_false(parse_guard_enter(guard, 3, &source_b, 10, 20));
+    parse_guard_leave(guard, 3);
+    assert_int_equal(parse_guard_suspects(guard), 1);
+    assert_false(parse_guard_enter(guard, 3, &source_a, 10, 20));
+    parse_guard_leave(guard, 3);
+    assert_int_equal(parse_guard_suspects(guard), 0);
+    parse_guard_rest(guard, 3);
+    again = open_guard(sim);
+    assert_int_equal(parse_guard_suspects(again), 0);
+    parse_guard_close(again);
+    parse_guard_close(guard);
+    parse_guard_close(killed); /* not before: this empties its slot, too */
+    sim_io_free(sim);
+}
+
 /* Whatever lies there, the collector starts. */
 static void test_damaged_file(void **unused)
 {
@@ -94,6 +154,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lives),
+        cmocka_unit_test(test_ranges_in_turn),
+        cmocka_unit_test(test_killed_between_ranges),
         cmocka_unit_test(test_damaged_file),
     };
 

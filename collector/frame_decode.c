@@ -53,6 +53,7 @@ static uint32_t shards_of(struct worker *worker, const struct pipeline_frame *fr
     while (batch_range_next(&reader, &range)) {
         id = frame_source_id(frame, &range.source);
         shards |= 1u << store_shard_of(store, &id);
+        reader.lines_left = 0; /* only sources matter here */
     }
     return shards;
 }

@@ -10,13 +10,12 @@
 enum {
     ARENA_CHUNK_SIZE_MIN = 4096,
     /* With its header a megabyte. A larger single object gets a chunk of its own size. */
-    ARENA_CHUNK_SIZE_MAX = (1 << 20) - 32,
+    ARENA_CHUNK_SIZE_MAX = (1 << 20) - 16,
 };
 
 struct arena_chunk {
     struct arena_chunk *next;
     size_t size; /* bytes behind this header */
-    size_t used;
     _Alignas(max_align_t) char bytes[];
 };
 static_assert(sizeof(struct arena_chunk) + ARENA_CHUNK_SIZE_MAX == 1 << 20, "a piece of even size");
@@ -33,7 +32,6 @@ static struct arena_chunk *take_spare(struct arena *arena, size_t needed)
         return NULL;
     *at = chunk->next;
     chunk->next = arena->chunks;
-    chunk->used = 0;
     arena->chunks = chunk;
     return chunk;
 }
@@ -62,30 +60,18 @@ static struct arena_chunk *chunk_new(struct arena *arena, size_t needed)
     return chunk;
 }
 
-void *arena_take(struct arena *arena, size_t size, size_t align, size_t count)
+void *arena_take_chunk(struct arena *arena, size_t bytes)
 {
-    struct arena_chunk *chunk = arena->chunks;
-    size_t bytes;
-    size_t at;
-    void *memory;
+    struct arena_chunk *chunk = bytes > SIZE_MAX / 2 ? NULL : chunk_new(arena, bytes);
 
-    if (__builtin_mul_overflow(size, count, &bytes) || bytes > SIZE_MAX / 2) {
+    if (chunk == NULL) {
         arena->failed = true;
         return NULL;
     }
-    at = chunk == NULL ? 0 : (chunk->used + align - 1) & ~(align - 1);
-    if (chunk == NULL || at > chunk->size || bytes > chunk->size - at) {
-        chunk = chunk_new(arena, bytes);
-        at = 0;
-        if (chunk == NULL) {
-            arena->failed = true;
-            return NULL;
-        }
-    }
-    memory = chunk->bytes + at;
-    arena->used += at + bytes - chunk->used;
-    chunk->used = at + bytes;
-    return memory;
+    arena->next = chunk->bytes + bytes;
+    arena->end = chunk->bytes + chunk->size;
+    arena->used += bytes;
+    return chunk->bytes;
 }
 
 void *arena_alloc(struct arena *arena, size_t size, size_t align, size_t count)
@@ -158,6 +144,7 @@ void arena_reset(struct arena *arena)
         arena->allocated += size;
     }
     arena->chunks = NULL;
+    arena->next = arena->end = NULL;
     arena->used = 0;
     arena->failed = false;
 }

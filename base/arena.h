@@ -9,10 +9,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena_chunk;
 
 struct arena {
+    char *next, *end;           /* what is free of the newest chunk */
     struct arena_chunk *chunks; /* newest first */
     struct arena_chunk *spares; /* empty: kept by arena_reset() */
     size_t used;                /* bytes handed out, with alignment */
@@ -32,8 +34,25 @@ void *arena_alloc(struct arena *arena, size_t size, size_t align, size_t count);
 #define arena_new(arena, type, count) \
     ((type *)arena_alloc((arena), sizeof(type), _Alignof(type), (count)))
 
-/* As arena_alloc(), but not zeroed: for what is written whole at once. */
-void *arena_take(struct arena *arena, size_t size, size_t align, size_t count);
+/* arena_take() of bytes for which the newest chunk has no room; for nobody else. */
+void *arena_take_chunk(struct arena *arena, size_t bytes);
+
+/* As arena_alloc(), but not zeroed: for what is written whole at once. Inline: several per line. */
+static inline void *arena_take(struct arena *arena, size_t size, size_t align, size_t count)
+{
+    size_t bytes, pad = -(uintptr_t)arena->next & (align - 1), needed;
+    char *memory;
+
+    if (__builtin_mul_overflow(size, count, &bytes))
+        bytes = SIZE_MAX; /* refused there */
+    if (arena->next == NULL || __builtin_add_overflow(bytes, pad, &needed) ||
+        needed > (size_t)(arena->end - arena->next))
+        return arena_take_chunk(arena, bytes);
+    memory = arena->next + pad;
+    arena->next += needed;
+    arena->used += needed;
+    return memory;
+}
 
 /* A copy that lives as long as the arena; arena_copy_text() adds a NUL behind it.
  * On failure the empty slice / NULL, with `failed` set. */

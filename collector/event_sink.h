@@ -18,6 +18,7 @@ struct event_sink {
     struct arena *arena;
     struct event *events; /* grows in the arena */
     uint32_t count, capacity;
+    uint32_t expected;    /* events there will be room for at once; 0: as few as one likes */
     uint32_t source;      /* put into each event: index into batch.sources */
     /* Index for batch.formats of a format name; the caller collects the names. */
     uint16_t (*format_index)(void *user, const struct format *format);
@@ -27,7 +28,14 @@ struct event_sink {
 };
 
 /* Room for one more event. False: the arena is full, or no memory. */
-bool event_sink_reserve(struct event_sink *sink);
+bool event_sink_grow(struct event_sink *sink);
+static inline bool event_sink_reserve(struct event_sink *sink)
+{
+    return sink->count < sink->capacity || event_sink_grow(sink);
+}
+/* For `expected` of the sink that comes after this one: what it had room for, unless it needed less
+ * than half. */
+uint32_t event_sink_expect(const struct event_sink *sink);
 /* Why there was no room. Gives TOO_LARGE (the arena is full) or NO_MEMORY. */
 enum status event_sink_refuse(const struct event_sink *sink, struct error *err);
 

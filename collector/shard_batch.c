@@ -47,6 +47,7 @@ void shard_batch_reset(struct shard_batch *batch, uint64_t number)
 {
     struct arena arena = batch->arena;
     struct derive_memory *memory = batch->sink.memory;
+    uint32_t expected = event_sink_expect(&batch->sink);
 
     assert(batch->first_part == NULL);
     arena_reset(&arena);
@@ -57,6 +58,7 @@ void shard_batch_reset(struct shard_batch *batch, uint64_t number)
                                       .format_index = format_index,
                                       .user = batch};
     batch->open = batch->sink;
+    batch->sink.expected = expected;
     (void)format_index(batch, &format_raw); /* index 0: what an overflow falls back to */
 }
 
@@ -132,7 +134,7 @@ bool shard_batch_raw_event(struct shard_batch *batch, uint32_t index,
 {
     struct event_sink *sink = &batch->sink;
 
-    if (!grow(batch, &sink->events, sizeof(sink->events[0]), sink->count, &sink->capacity))
+    if (!event_sink_reserve(sink))
         return false;
     sink->events[sink->count++] = (struct event){
         .time_ns = time_ns,

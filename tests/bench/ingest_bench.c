@@ -147,6 +147,7 @@ static void flush(struct bench *bench, struct event_sink *sink, struct totals *t
     totals->encoded += bytes.len;
     buf_release(&bytes);
     arena_reset(sink->arena);
+    sink->expected = event_sink_expect(sink);
     sink->events = NULL;
     sink->count = sink->capacity = 0;
 }

@@ -24,6 +24,14 @@ struct note {
     uint32_t fields_at;
 };
 
+/* The complete events of a batch, or its open ones. */
+struct event_rows {
+    const struct event *events;
+    struct note *notes;
+    uint32_t count;
+    uint8_t flags; /* of all of them */
+};
+
 struct column_plan {
     uint64_t base;
     uint32_t width, scale; /* index in `scales` */
@@ -37,6 +45,7 @@ struct encoder {
     uint32_t row_total;
     struct field_encoder fields;
     struct note *notes;           /* of each row */
+    struct event_rows complete, open;
     struct range *source_offsets; /* of each source */
     struct range ranges[CHUNK_COLUMN_COUNT];
     uint64_t last_same; /* of the row before: format, level and flags, */
@@ -50,12 +59,6 @@ struct encoder {
     struct buf tables;
     struct sample_encoder samples;
 };
-
-static const struct event *event_at(const struct batch *batch, uint32_t row)
-{
-    return row < batch->event_count ? &batch->events[row]
-                                    : &batch->open_events[row - batch->event_count];
-}
 
 /* ---- the batch, checked ---- */
 
@@ -124,10 +127,24 @@ static inline uint64_t scaled(uint64_t value, uint32_t scale)
     }
 }
 
+static inline bool has_scale(uint64_t value, uint32_t scale)
+{
+    switch (scale) {
+    case 0:
+        return value % 1000000000 == 0;
+    case 1:
+        return value % 1000000 == 0;
+    case 2:
+        return value % 1000 == 0;
+    default:
+        return true;
+    }
+}
+
 /* The largest scale from `scale` on that divides the value. */
 static inline uint32_t narrow_scale(uint64_t value, uint32_t scale)
 {
-    while (scaled(value, scale) * scales[scale] != value)
+    while (!has_scale(value, scale))
         scale++;
     return scale;
 }
@@ -138,12 +155,12 @@ static inline void widen(struct range *range, uint64_t value)
     range->max = value > range->max ? value : range->max;
 }
 
-static int64_t order_time(struct encoder *encoder, const struct event *event, bool open)
+static inline int64_t order_time(struct encoder *encoder, const struct event *event, uint8_t flags)
 {
     int64_t *last = &encoder->last_order_ns[event->source];
     int64_t order = event->time_ns > *last ? event->time_ns : *last;
 
-    if (!open) /* a provisional event may still get another time */
+    if ((flags & EVENT_OPEN) == 0) /* a provisional event may still get another time */
         *last = order;
     return order;
 }
@@ -153,22 +170,16 @@ static inline uint64_t time_distance(int64_t a, int64_t b)
     return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
 }
 
-static uint8_t flags_of(const struct encoder *encoder, const struct event *event, uint32_t row)
-{
-    return event->flags | (row >= encoder->batch->event_count ? EVENT_OPEN : 0);
-}
-
 static uint32_t beyond_text(const struct event *event)
 {
     return event->source_len - (uint32_t)event->bytes.len;
 }
 
 /* Of the columns in which a row is mostly as the one before it. */
-static inline void widen_ranges(struct encoder *encoder, const struct event *event, uint32_t row)
+static inline void widen_ranges(struct encoder *encoder, const struct event *event, uint8_t flags)
 {
     struct range *ranges = encoder->ranges;
     uint32_t beyond = beyond_text(event);
-    uint8_t flags = flags_of(encoder, event, row);
     uint64_t same = (uint64_t)event->format << 16 | (uint64_t)event->level << 8 | flags;
 
     if (encoder->seen && same == encoder->last_same && beyond == encoder->last_beyond &&
@@ -185,24 +196,26 @@ static inline void widen_ranges(struct encoder *encoder, const struct event *eve
     widen(&ranges[CHUNK_FLAGS], flags);
 }
 
-static void measure_row(struct encoder *encoder, const struct event *event, uint32_t row)
+static inline void measure_row(struct encoder *encoder, const struct event *event,
+                               struct note *note, uint8_t flags)
 {
-    int64_t order = order_time(encoder, event, row >= encoder->batch->event_count);
+    int64_t order = order_time(encoder, event, flags);
     uint64_t distance = (uint64_t)order - (uint64_t)event->time_ns;
     struct range *offsets = &encoder->source_offsets[event->source];
 
-    encoder->notes[row] = (struct note){distance, (uint32_t)encoder->fields.out.len};
+    *note = (struct note){distance, (uint32_t)encoder->fields.out.len};
     if (event->time_ns < encoder->time_min_ns)
         encoder->time_min_ns = event->time_ns;
     if (event->time_ns > encoder->time_max_ns)
         encoder->time_max_ns = event->time_ns;
     encoder->time_scale =
         narrow_scale(time_distance(event->time_ns, encoder->time_first_ns), encoder->time_scale);
-    encoder->order_scale = narrow_scale(distance, encoder->order_scale);
+    if (distance > 0) {
+        encoder->order_scale = narrow_scale(distance, encoder->order_scale);
+        widen(&encoder->ranges[CHUNK_ORDERS], distance);
+    }
     widen(offsets, event->offset);
-    encoder->ranges[CHUNK_ORDERS].max =
-        distance > encoder->ranges[CHUNK_ORDERS].max ? distance : encoder->ranges[CHUNK_ORDERS].max;
-    widen_ranges(encoder, event, row);
+    widen_ranges(encoder, event, event->flags | flags);
     encoder->text_size += event->bytes.len;
 }
 
@@ -218,24 +231,37 @@ static bool first_pass_room(struct encoder *encoder)
     return true;
 }
 
-static enum status first_pass(struct encoder *encoder)
+static enum status measure_rows(struct encoder *encoder, const struct event_rows *rows)
 {
     enum status status = STATUS_OK;
 
-    if (!first_pass_room(encoder))
-        return error_set(encoder->err, STATUS_NO_MEMORY, "no memory for a batch");
-    if (encoder->row_total > 0)
-        encoder->time_first_ns = event_at(encoder->batch, 0)->time_ns;
-    for (uint32_t row = 0; row < encoder->row_total && status == STATUS_OK; row++) {
-        const struct event *event = event_at(encoder->batch, row);
+    for (uint32_t i = 0; i < rows->count && status == STATUS_OK; i++) {
+        const struct event *event = &rows->events[i];
 
         status = check_event(encoder, event);
         if (status != STATUS_OK)
             break;
-        measure_row(encoder, event, row);
+        measure_row(encoder, event, &rows->notes[i], rows->flags);
         status = field_encoder_add(&encoder->fields, event, encoder->err);
     }
     return status;
+}
+
+static enum status first_pass(struct encoder *encoder)
+{
+    const struct batch *batch = encoder->batch;
+    enum status status;
+
+    if (!first_pass_room(encoder))
+        return error_set(encoder->err, STATUS_NO_MEMORY, "no memory for a batch");
+    encoder->complete = (struct event_rows){batch->events, encoder->notes, batch->event_count, 0};
+    encoder->open = (struct event_rows){batch->open_events, encoder->notes + batch->event_count,
+                                        batch->open_event_count, EVENT_OPEN};
+    if (encoder->row_total > 0)
+        encoder->time_first_ns =
+            (batch->event_count > 0 ? batch->events : batch->open_events)->time_ns;
+    status = measure_rows(encoder, &encoder->complete);
+    return status == STATUS_OK ? measure_rows(encoder, &encoder->open) : status;
 }
 
 /* ---- columns ---- */
@@ -301,11 +327,10 @@ static inline void put_number(struct column_plan *column, uint64_t number)
     column->at += column->width;
 }
 
-static void put_row(struct encoder *encoder, const struct event *event, uint32_t row,
-                    uint32_t text_at)
+static inline void put_row(struct encoder *encoder, const struct event *event,
+                           const struct note *note, uint8_t flags, uint32_t text_at)
 {
     struct column_plan *columns = encoder->columns;
-    const struct note *note = &encoder->notes[row];
     uint64_t time = (uint64_t)event->time_ns - columns[CHUNK_TIMES].base;
 
     put_number(&columns[CHUNK_TIMES], scaled(time, encoder->time_scale));
@@ -317,7 +342,7 @@ static void put_row(struct encoder *encoder, const struct event *event, uint32_t
     put_number(&columns[CHUNK_SOURCES], event->source - columns[CHUNK_SOURCES].base);
     put_number(&columns[CHUNK_FORMATS], event->format - columns[CHUNK_FORMATS].base);
     put_number(&columns[CHUNK_LEVELS], event->level - columns[CHUNK_LEVELS].base);
-    put_number(&columns[CHUNK_FLAGS], flags_of(encoder, event, row) - columns[CHUNK_FLAGS].base);
+    put_number(&columns[CHUNK_FLAGS], (uint8_t)(event->flags | flags) - columns[CHUNK_FLAGS].base);
 }
 
 static void put_value_places(struct encoder *encoder)
@@ -332,27 +357,41 @@ static void put_value_places(struct encoder *encoder)
     put_number(&encoder->columns[CHUNK_VALUES], at);
 }
 
+static void place_columns(struct encoder *encoder, char *at, char *nowhere)
+{
+    memset(at, 0, encoder->columns_size); /* the pads */
+    for (enum chunk_column_name i = 0; i < CHUNK_COLUMN_COUNT; i++) {
+        struct column_plan *column = &encoder->columns[i];
+
+        column->at = column->width == 0 ? nowhere : at;
+        at += chunk_column_size(column->width, column_count(encoder, i));
+    }
+}
+
+/* Their bytes go to `text` from `text_at` on: where they end. */
+static uint32_t put_events(struct encoder *encoder, const struct event_rows *rows, char *text,
+                           uint32_t text_at)
+{
+    for (uint32_t i = 0; i < rows->count; i++) {
+        struct slice bytes = rows->events[i].bytes;
+
+        put_row(encoder, &rows->events[i], &rows->notes[i], rows->flags, text_at);
+        if (bytes.len > 0)
+            memcpy(text + text_at, bytes.data, bytes.len);
+        text_at += (uint32_t)bytes.len;
+    }
+    return text_at;
+}
+
 /* Second pass: rows into `columns`, their bytes to `text`. */
 static void put_rows(struct encoder *encoder, char *columns, char *text)
 {
     char nowhere[CHUNK_COLUMN_PAD]; /* columns without bytes */
-    uint32_t text_at = 0;
+    uint32_t text_at;
 
-    memset(columns, 0, encoder->columns_size); /* the pads */
-    for (enum chunk_column_name i = 0; i < CHUNK_COLUMN_COUNT; i++) {
-        struct column_plan *column = &encoder->columns[i];
-
-        column->at = column->width == 0 ? nowhere : columns;
-        columns += chunk_column_size(column->width, column_count(encoder, i));
-    }
-    for (uint32_t row = 0; row < encoder->row_total; row++) {
-        const struct event *event = event_at(encoder->batch, row);
-
-        put_row(encoder, event, row, text_at);
-        if (event->bytes.len > 0)
-            memcpy(text + text_at, event->bytes.data, event->bytes.len);
-        text_at += (uint32_t)event->bytes.len;
-    }
+    place_columns(encoder, columns, nowhere);
+    text_at = put_events(encoder, &encoder->complete, text, 0);
+    text_at = put_events(encoder, &encoder->open, text, text_at);
     put_number(&encoder->columns[CHUNK_TEXTS], text_at);
     put_value_places(encoder);
 }

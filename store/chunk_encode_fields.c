@@ -284,6 +284,15 @@ static inline char *put_span(char *at, uint64_t from, uint64_t len)
     return put_small(put_small(at, from), len);
 }
 
+/* NULL: there is no number for it. Apart from the loop of spans, which needs the registers. */
+static __attribute__((noinline)) char *put_value(struct field_encoder *encoder, char *at,
+                                                 struct slice text)
+{
+    uint32_t value = find_value(encoder, text);
+
+    return value == SLOT_NONE ? NULL : put_small(at, value);
+}
+
 static inline size_t row_size_max(const struct event *event)
 {
     return NUMBER_SIZE_MAX + event->field_count * (size_t)FIELD_SIZE_MAX;
@@ -292,10 +301,10 @@ static inline size_t row_size_max(const struct event *event)
 enum status field_encoder_add(struct field_encoder *encoder, const struct event *event,
                               struct error *err)
 {
+    const struct event_field *fields = event->fields;
+    uint32_t count = event->field_count, shape;
     struct buf *out = &encoder->out;
-    int64_t last = 0; /* where the span before it ends */
-    bool bad_span = false, failed = false;
-    uint32_t shape;
+    uint64_t last = 0, end = 0; /* where the span before it ends, and any of them */
     char *at;
     enum status status = find_shape(encoder, event, &shape, err);
 
@@ -304,25 +313,21 @@ enum status field_encoder_add(struct field_encoder *encoder, const struct event 
     if (out->capacity - out->len < row_size_max(event) && !buf_reserve(out, row_size_max(event)))
         return buf_check(out, "a batch", err);
     at = put_small(out->data + out->len, shape);
-    for (uint32_t i = 0; i < event->field_count; i++) {
-        const struct event_field *field = &event->fields[i];
-
-        if (field->text.data == NULL) {
-            at = put_span(at, zigzag((int64_t)field->start - last), field->len);
-            last = (int64_t)field->start + field->len;
-            bad_span |= (uint64_t)last > event->bytes.len;
-        } else {
-            uint32_t value = find_value(encoder, field->text);
-
-            failed |= value == SLOT_NONE;
-            at = put_small(at, value);
+    for (uint32_t i = 0; i < count; i++) {
+        if (fields[i].text.data != NULL) {
+            at = put_value(encoder, at, fields[i].text);
+            if (at == NULL)
+                return error_set(err, STATUS_TOO_LARGE, "a batch with too many computed texts");
+            continue;
         }
+        at = put_span(at, zigzag((int64_t)(fields[i].start - last)), fields[i].len);
+        last = (uint64_t)fields[i].start + fields[i].len;
+        end = last > end ? last : end;
     }
     out->len = (size_t)(at - out->data);
-    if (bad_span)
-        return error_set(err, STATUS_INVALID, "a span ends behind its event");
-    return failed ? error_set(err, STATUS_TOO_LARGE, "a batch with too many computed texts")
-                  : STATUS_OK;
+    return end > event->bytes.len
+               ? error_set(err, STATUS_INVALID, "a span ends behind its event")
+               : STATUS_OK;
 }
 
 /* ---- sections ---- */

@@ -19,7 +19,11 @@ enum {
 
 struct derive_memory *derive_memory_new(void)
 {
-    return calloc(1, sizeof(struct derive_memory));
+    struct derive_memory *memory = aligned_alloc(_Alignof(struct derive_memory), sizeof(*memory));
+
+    if (memory != NULL)
+        memset(memory, 0, sizeof(*memory));
+    return memory;
 }
 
 void derive_memory_free(struct derive_memory *memory)

@@ -27,7 +27,8 @@ enum {
     SHAPE_HOLES_MAX = 1 + SHAPE_IDS_MAX / SHAPE_ID_MIN,
     SHAPE_GROUP_MAX = 64, /* of a path without ids */
     SHAPE_FIELDS = 3,     /* of the derived ones: tenant, url_group, route; and path_group */
-    SHAPES_COUNT = 1024,  /* 230 KB per worker, of which few shapes are most used */
+    SHAPE_ALIGN = 64, /* a line of the cache: of a path three are looked at, and one of its front */
+    SHAPES_COUNT = 1024,  /* 256 KB per worker, of which few shapes are most used */
     SHAPE_WAYS = 2,       /* places that a shape can have */
     SHAPE_FRONTS = 1024,  /* 64 KB: names of the tenants that are active */
     SHAPES_SEEN = 1024,
@@ -67,7 +68,7 @@ struct shape_key {
 };
 
 struct derive_shape {
-    struct shape_key key; /* zeros: an empty place */
+    _Alignas(SHAPE_ALIGN) struct shape_key key; /* zeros: an empty place */
     bool known;           /* else nothing can be said of the shape */
     bool whole;           /* no answer is left to the rules */
     bool has_zero;        /* the rest has a byte that looks like one of an id in the key */
@@ -78,7 +79,8 @@ struct derive_shape {
 };
 
 struct shape_front {
-    uint64_t found, head;
+    _Alignas(SHAPE_ALIGN) uint64_t found; /* an entry is one line of the cache */
+    uint64_t head;
     uint32_t row;
     uint8_t len; /* 0: an empty place */
     char bytes[SHAPE_FRONT_MAX];

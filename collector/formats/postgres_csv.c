@@ -32,14 +32,23 @@ static bool starts(struct slice line)
     return comma != SIZE_MAX && comma > 0;
 }
 
+/* Sixteen bytes at once: each of these bits is set if an odd number of them has a quote there. */
 static bool odd_quotes(struct slice line)
 {
+    size_t at = 0;
     bool odd = false;
 
-    for (size_t at = find_byte(line, '"'); at != SIZE_MAX; at = find_byte(line, '"')) {
-        odd = !odd;
-        line = slice_from(line, at + 1);
-    }
+#ifdef __SSE2__
+    __m128i quotes = _mm_setzero_si128();
+
+    for (; at + 16 <= line.len; at += 16)
+        quotes = _mm_xor_si128(
+            quotes, _mm_cmpeq_epi8(_mm_loadu_si128((const void *)(line.data + at)),
+                                   _mm_set1_epi8('"')));
+    odd = __builtin_parity((unsigned)_mm_movemask_epi8(quotes)) != 0;
+#endif
+    for (; at < line.len; at++)
+        odd ^= line.data[at] == '"';
     return odd;
 }
 
@@ -71,6 +80,8 @@ static void take_column(struct slice *rest, struct column *out)
     size_t end;
 
     *out = (struct column){.text = slice_first(*rest, 0)};
+    if (rest->len > 0 && rest->data[0] == ',') /* half of the columns of most records */
+        return;
     if (!take_byte(rest, '"')) {
         end = find_byte(*rest, ',');
         out->text = slice_first(*rest, end);

@@ -109,6 +109,26 @@ static inline bool same_minute(const char *a, const char *b, size_t len)
            get_le64(a + len - 8) == get_le64(b + len - 8);
 }
 
+/* How many bytes behind the seconds are kept, and these; there are more than eight in front. */
+static inline size_t behind_len_of(struct slice behind)
+{
+    return behind.len < 8 ? behind.len : 8;
+}
+
+static inline uint64_t behind_of(struct slice behind)
+{
+    if (behind.len >= 8)
+        return get_le64(behind.data);
+    return behind.len == 0 ? 0 : get_le64(behind.data + behind.len - 8) >> (8 * (8 - behind.len));
+}
+
+/* Does the same zone stand here, or none as before? */
+static inline bool same_zone(const struct stamp_minute *memory, struct slice behind)
+{
+    return (behind_of(behind) == memory->behind && behind_len_of(behind) == memory->behind_len) ||
+           (memory->zone_len == 0 && is_no_zone(behind));
+}
+
 static inline struct stamp_minute *minute_of(struct stamp_memory *memory, stamp_parser *parser)
 {
     return &memory->minutes[parser == stamp_parse_syslog];
@@ -119,7 +139,6 @@ static inline size_t recall(const struct stamp_minute *memory, const struct form
                             stamp_parser *parser, bool local, struct slice text, int64_t *out)
 {
     size_t len = memory->minute_len, seconds_len;
-    struct slice zone;
     int64_t seconds_ns;
 
     if (memory->parser != parser || memory->local != local || text.len <= len ||
@@ -129,11 +148,7 @@ static inline size_t recall(const struct stamp_minute *memory, const struct form
     seconds_len = read_seconds(slice_from(text, len), &seconds_ns);
     if (seconds_len == 0)
         return 0;
-    zone = slice_from(text, len + seconds_len);
-    if (memory->may_have_zone &&
-        !(zone.len >= sizeof(memory->zone) &&
-          memcmp(zone.data, memory->zone, sizeof(memory->zone)) == 0) &&
-        !(memory->zone_len == 0 && is_no_zone(zone)))
+    if (memory->may_have_zone && !same_zone(memory, slice_from(text, len + seconds_len)))
         return 0;
     *out = memory->minute_ns + seconds_ns;
     return len + seconds_len + memory->zone_len;
@@ -176,9 +191,9 @@ static void remember(struct stamp_minute *memory, const struct format_context *c
           !is_even(context->zone, stamp->time_ns - seconds_ns, time_ns - seconds_ns))) ||
         (!stamp->has_year && !has_sure_year(time_ns - seconds_ns, context->receive_ns)))
         return;
-    behind = slice_from(text, len + seconds_len);
-    if (eaten > len + seconds_len && (behind.len < 8 || !may_have_zone(parser, local)))
+    if (eaten > len + seconds_len && !may_have_zone(parser, local))
         return;
+    behind = slice_from(text, len + seconds_len);
     memory->parser = parser;
     memory->local = local;
     memory->may_have_zone = may_have_zone(parser, local);
@@ -186,9 +201,8 @@ static void remember(struct stamp_minute *memory, const struct format_context *c
     memory->minute_len = (uint8_t)len;
     memory->zone_len = (uint8_t)(eaten - len - seconds_len);
     memcpy(memory->minute, text.data, len);
-    memset(memory->zone, 0, sizeof(memory->zone)); /* NULs are no zone either */
-    if (behind.len >= sizeof(memory->zone))
-        memcpy(memory->zone, behind.data, sizeof(memory->zone));
+    memory->behind = behind_of(behind);
+    memory->behind_len = (uint8_t)behind_len_of(behind);
     memory->minute_ns = time_ns - seconds_ns;
     memory->receive_ns = context->receive_ns;
 }

@@ -17,8 +17,9 @@ struct stamp_memory {
         bool has_year;        /* else it comes from `receive_ns` */
         uint8_t minute_len;   /* bytes up to the seconds */
         uint8_t zone_len;     /* bytes that the zone took behind them */
+        uint8_t behind_len;   /* bytes that are kept of what stood behind the seconds, */
         char minute[20];
-        char zone[8];         /* what stood behind the seconds: more bytes decide over no zone */
+        uint64_t behind;      /* and they, as a little-endian number: no more decide over a zone */
         int64_t minute_ns;    /* since the epoch, UTC */
         int64_t receive_ns;
     } minutes[2];             /* with a year; without, as a relay writes them in front of others */

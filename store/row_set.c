@@ -2,26 +2,16 @@
 #include "store/row_set.h"
 
 #include "base/cpu_pace.h"
+#include "base/spare.h"
 #include "store/chunk.h"
 #include "store/segment_block.h"
 #include "store/segment_fields.h"
-#include "store/sample_order.h"
 #include "store/segment_order.h"
-#include "store/segment_samples.h"
 #include "store/source_table.h"
 
 #include <stdlib.h>
 
 #define FORMAT_NONE UINT16_MAX
-
-struct row_series {
-    struct slice encoded; /* metric and labels */
-    struct slice metric;
-    const struct label *labels;
-    uint32_t label_count;
-    uint32_t number; /* in the order in which they came: index of all_series */
-    uint32_t rank;   /* in the order of `encoded` */
-};
 
 static enum status no_memory(struct error *err)
 {
@@ -34,8 +24,19 @@ void row_set_init(struct row_set *set, size_t size_max)
         .arena = arena_empty(size_max),
         .source_index = map_empty(SOURCE_COUNT_MAX),
         .format_index = map_empty(UINT16_MAX),
-        .series_index = map_empty(UINT32_MAX - 1),
     };
+    sample_runs_init(&set->runs, size_max);
+}
+
+static void release_pieces(struct row_set *set)
+{
+    for (uint32_t i = 0; i < set->piece_count; i++)
+        spare_give(set->pieces[i]);
+    free(set->pieces);
+    free(set->parts);
+    set->pieces = NULL;
+    set->parts = NULL;
+    set->piece_count = set->part_count = 0;
 }
 
 void row_set_release(struct row_set *set)
@@ -43,13 +44,12 @@ void row_set_release(struct row_set *set)
     arena_release(&set->arena);
     map_release(&set->source_index);
     map_release(&set->format_index);
-    map_release(&set->series_index);
+    sample_runs_release(&set->runs);
     free(set->rows);
-    free(set->samples);
-    free(set->series);
+    release_pieces(set);
+    spare_give(set->samples);
     free(set->sources);
     free(set->formats);
-    free(set->all_series);
     *set = (struct row_set){.arena = arena_empty(0)};
 }
 
@@ -127,7 +127,8 @@ struct reading {
     uint32_t mask_count;
     uint32_t *sources; /* the segment's index -> that of the set; MAP_NONE: not met yet */
     uint16_t *formats; /* the same; FORMAT_NONE */
-    struct row_series **series;
+    uint32_t *runs; /* the same of series */
+    struct segment_sample *sample, *samples_end; /* where the next one goes */
     struct buf line;
     struct error *err;
 };
@@ -428,92 +429,77 @@ static enum status read_events(struct reading *reading, struct segment_block *bl
 
 /* ---- samples ---- */
 
-static struct row_series *series_of(struct reading *reading, const struct segment_series *from)
+/* The run that a series of the segment is; MAP_NONE without memory. */
+static uint32_t run_of(struct reading *reading, uint32_t number)
 {
-    struct row_set *set = reading->set;
-    struct sample sample = {
+    const struct segment_series *from = &reading->segment->series[number];
+    const struct sample sample = {
         .metric = from->metric, .labels = from->labels, .label_count = from->label_count};
-    struct buf encoded = buf_empty(SEGMENT_PAGE_SIZE_MAX);
-    struct row_series *series = NULL;
-    struct label *labels;
-    struct slice rest;
-    uint32_t index;
+    uint32_t *run = &reading->runs[number];
 
-    index = series_append(&encoded, &sample) ? map_get(&set->series_index, buf_slice(&encoded))
-                                             : MAP_NONE;
-    if (index != MAP_NONE) {
-        buf_release(&encoded);
-        return set->all_series[index];
-    }
-    series = arena_new(&set->arena, struct row_series, 1);
-    labels = arena_new(&set->arena, struct label, (size_t)from->label_count + 1);
-    if (series != NULL && labels != NULL && encoded.len > 0) {
-        series->encoded = rest = keep(set, buf_slice(&encoded));
-        series->labels = labels;
-        if (set->arena.failed || !series_take(&rest, &series->metric, &series->label_count))
-            series = NULL;
-        for (uint32_t i = 0; series != NULL && i < series->label_count; i++)
-            if (!label_take(&rest, &labels[i]))
-                series = NULL;
-    }
-    buf_release(&encoded);
-    if (series == NULL || !grow((void **)&set->all_series, set->series_index.count,
-                                &set->series_capacity, sizeof(struct row_series *)))
-        return NULL;
-    series->number = set->series_index.count;
-    set->all_series[series->number] = series;
-    return map_put(&set->series_index, series->encoded, set->series_index.count) ? series : NULL;
+    if (*run != MAP_NONE)
+        return *run;
+    buf_reset(&reading->line);
+    if (!map_source(reading, from->source) || !series_append(&reading->line, &sample))
+        return MAP_NONE;
+    *run = sample_runs_get(&reading->set->runs, buf_slice(&reading->line),
+                           reading->sources[from->source]);
+    return *run;
 }
 
-static bool reserve_samples(struct row_set *set, uint64_t more)
+/* Room for the samples of a segment. */
+static bool begin_piece(struct reading *reading)
 {
-    uint64_t wanted = set->sample_count + more;
-    struct segment_sample *samples;
-    uint32_t *series;
+    struct row_set *set = reading->set;
+    uint64_t count = reading->segment->summary.samples;
 
-    if (wanted <= set->sample_capacity)
+    if (count == 0)
         return true;
-    wanted = wanted < set->sample_capacity * 2 ? set->sample_capacity * 2 : wanted;
-    samples = realloc(set->samples, wanted * sizeof(*samples));
-    if (samples == NULL)
+    if (!grow((void **)&set->pieces, set->piece_count, &set->piece_capacity,
+              sizeof(struct segment_sample *)))
         return false;
-    set->samples = samples;
-    series = realloc(set->series, wanted * sizeof(*series));
-    if (series == NULL)
+    reading->sample = spare_take(count * sizeof(*reading->sample));
+    if (reading->sample == NULL)
         return false;
-    set->series = series;
-    set->sample_capacity = wanted;
+    reading->samples_end = reading->sample + count;
+    set->pieces[set->piece_count++] = reading->sample;
+    return true;
+}
+
+/* The sample at `sample` is of the run. */
+static bool add_to_part(struct row_set *set, uint32_t run, const struct segment_sample *sample)
+{
+    struct sample_part *last = set->part_count == 0 ? NULL : &set->parts[set->part_count - 1];
+
+    set->runs.items[run].count++;
+    set->sample_count++;
+    if (last != NULL && last->run == run && last->first + last->count == sample) {
+        last->count++;
+        return true;
+    }
+    if (!grow((void **)&set->parts, set->part_count, &set->part_capacity, sizeof(*set->parts)))
+        return false;
+    set->parts[set->part_count++] = (struct sample_part){sample, run, 1};
     return true;
 }
 
 static enum status read_sample(struct reading *reading, struct segment_block *block, uint32_t row)
 {
-    struct row_set *set = reading->set;
     uint64_t number = (uint64_t)block->pages[PAGE_LEVEL][row];
-    struct sample *sample =
-        arena_take(&set->arena, sizeof(*sample), _Alignof(struct sample), 1);
-    struct row_series *series;
+    uint32_t run;
 
-    if (number >= reading->segment->series_count)
-        return segment_corrupt(reading->segment, "number of a series", reading->err);
-    series = reading->series[number];
-    if (series == NULL)
-        series = reading->series[number] =
-            series_of(reading, &reading->segment->series[number]);
-    if (sample == NULL || series == NULL || !map_source(reading, block->sources[row]))
+    if (number >= reading->segment->series_count || reading->sample == reading->samples_end ||
+        block->sources[row] != reading->segment->series[number].source)
+        return segment_corrupt(reading->segment, "series of a sample", reading->err);
+    run = run_of(reading, (uint32_t)number);
+    if (run == MAP_NONE || !add_to_part(reading->set, run, reading->sample))
         return no_memory(reading->err);
-    *sample = (struct sample){
+    *reading->sample++ = (struct segment_sample){
         .time_ns = block->pages[PAGE_TIME][row],
-        .value = segment_sample_value(block->pages[PAGE_FLAGS][row],
-                                      block->pages[PAGE_TEMPLATE][row]),
-        .source = reading->sources[block->sources[row]],
-        .label_count = series->label_count,
-        .metric = series->metric,
-        .labels = series->labels,
+        .value = sample_value_join(block->pages[PAGE_FLAGS][row],
+                                   block->pages[PAGE_TEMPLATE][row]),
+        .sequence = (uint64_t)block->pages[PAGE_RANK][row],
     };
-    set->series[set->sample_count] = series->number;
-    set->samples[set->sample_count++] = (struct segment_sample){
-        .sample = sample, .sequence = (uint64_t)block->pages[PAGE_RANK][row]};
     return STATUS_OK;
 }
 
@@ -527,8 +513,6 @@ static enum status read_samples(struct reading *reading, struct segment_block *b
 
     for (size_t i = 0; i < COUNT_OF(pages) && status == STATUS_OK; i++)
         status = segment_block_page(block, pages[i], &numbers, reading->err);
-    if (status == STATUS_OK && !reserve_samples(reading->set, block->base.selected_count))
-        status = no_memory(reading->err);
     for (uint32_t row = 0; row < block->base.row_count && status == STATUS_OK; row++)
         if (bit_get(block->base.selected, row))
             status = read_sample(reading, block, row);
@@ -543,12 +527,13 @@ static enum status make_maps(struct reading *reading)
 
     reading->sources = malloc(((size_t)segment->source_count + 1) * sizeof(*reading->sources));
     reading->formats = malloc(((size_t)segment->format_count + 1) * sizeof(*reading->formats));
-    reading->series = calloc((size_t)segment->series_count + 1, sizeof(struct row_series *));
-    if (reading->sources == NULL || reading->formats == NULL || reading->series == NULL)
+    reading->runs = malloc(((size_t)segment->series_count + 1) * sizeof(*reading->runs));
+    if (reading->sources == NULL || reading->formats == NULL || reading->runs == NULL)
         return no_memory(reading->err);
     memset(reading->sources, 0xff, segment->source_count * sizeof(*reading->sources));
     memset(reading->formats, 0xff, segment->format_count * sizeof(*reading->formats));
-    return STATUS_OK;
+    memset(reading->runs, 0xff, segment->series_count * sizeof(*reading->runs));
+    return begin_piece(reading) ? STATUS_OK : no_memory(reading->err);
 }
 
 static enum status read_block(struct reading *reading, uint32_t index)
@@ -591,46 +576,31 @@ enum status row_set_add(struct row_set *set, struct segment *segment, const stru
     }
     free(reading.sources);
     free(reading.formats);
-    free(reading.series);
+    free(reading.runs);
     buf_release(&reading.line);
     return status;
 }
 
 /* ---- the order that the writer wants ---- */
 
-static int compare_series(const void *a, const void *b)
-{
-    return slice_compare((*(struct row_series *const *)a)->encoded,
-                         (*(struct row_series *const *)b)->encoded);
-}
-
-/* Numbers of series become their ranks. */
-static bool rank_series(struct row_set *set)
-{
-    uint32_t count = set->series_index.count;
-    struct row_series **sorted = malloc(((size_t)count + 1) * sizeof(struct row_series *));
-
-    if (sorted == NULL)
-        return false;
-    memcpy(sorted, set->all_series, count * sizeof(struct row_series *));
-    qsort(sorted, count, sizeof(struct row_series *), compare_series);
-    for (uint32_t i = 0; i < count; i++)
-        sorted[i]->rank = i;
-    free(sorted);
-    for (uint64_t i = 0; i < set->sample_count; i++)
-        set->series[i] = set->all_series[set->series[i]]->rank;
-    return true;
-}
-
-/* Afterwards the ranks are of no use any more. */
+/* Samples go to the places of their runs. */
 static bool sort_samples(struct row_set *set)
 {
-    if (!rank_series(set) || !sample_order(&set->samples, set->series, set->sample_count,
-                                           set->series_index.count, set->source_count))
+    uint64_t *places = NULL;
+
+    set->samples = spare_take(set->sample_count * sizeof(*set->samples));
+    if (set->samples == NULL || !sample_runs_sort(&set->runs, &places))
         return false;
-    set->sample_capacity = set->sample_count;
-    free(set->series);
-    set->series = NULL;
+    for (uint32_t i = 0; i < set->part_count; i++) {
+        const struct sample_part *part = &set->parts[i];
+
+        memcpy(&set->samples[places[part->run]], part->first,
+               part->count * sizeof(*set->samples));
+        places[part->run] += part->count;
+    }
+    free(places);
+    release_pieces(set);
+    sample_runs_order(&set->runs, set->samples);
     return true;
 }
 
@@ -643,12 +613,14 @@ enum status row_set_content(struct row_set *set, const struct segment_names *nam
         return no_memory(err);
     *out = (struct segment_content){
         .rows = set->rows,
+        .runs = set->runs.items,
         .samples = set->samples,
         .sources = set->sources,
         .formats = set->formats,
         .names = names,
         .row_count = set->row_count,
         .sample_count = set->sample_count,
+        .run_count = set->runs.count,
         .source_count = set->source_count,
         .format_count = set->format_count,
     };

@@ -12,23 +12,26 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "store/mask.h"
-#include "store/segment.h"
+#include "store/sample_runs.h"
 
-struct row_series; /* a series with its labels, shared by its samples */
+struct sample_part { /* samples of one run that came together */
+    const struct segment_sample *first;
+    uint32_t run, count;
+};
 
 struct row_set {
     struct arena arena;
     struct segment_row *rows;
-    struct segment_sample *samples;
-    uint32_t *series; /* of each sample: its number, until they are sorted */
-    uint64_t row_count, sample_count, row_capacity, sample_capacity;
+    struct sample_runs runs;
+    struct segment_sample **pieces; /* samples of each segment, as they came; none when they are sorted */
+    struct sample_part *parts;      /* the runs of those */
+    struct segment_sample *samples; /* in order */
+    uint64_t row_count, sample_count, row_capacity;
+    uint32_t piece_count, piece_capacity, part_count, part_capacity;
     struct event_source *sources;
     struct slice *formats;
     uint32_t source_count, source_capacity, format_count, format_capacity;
     struct map source_index, format_index; /* encoded source, name -> index */
-    struct map series_index;
-    struct row_series **all_series;
-    uint32_t series_capacity;
     uint64_t rows_masked, samples_masked; /* left out */
 };
 

@@ -24,12 +24,12 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "store/event.h"
+#include "store/sample_value.h"
 
 #define SAMPLE_STEP_SHORT_NS ((int64_t)15 * 60 * 1000000000) /* a part of the hours of all time zones */
 #define SAMPLE_STEP_LONG_NS  ((int64_t)60 * 60 * 1000000000)
 
 enum {
-    SAMPLE_SCALE_MAX = 9,     /* decimal places */
     SAMPLES_PER_CELL_MIN = 24, /* a cell takes about as much as ten samples */
     SAMPLE_CELLS_MAX = 1 << 20, /* of a segment */
     SAMPLE_CHUNK_CELLS = 512,   /* a chunk ends with the series that brings them */
@@ -58,9 +58,6 @@ struct sample_rollups {
     const struct sample_cell *cells; /* by series */
     uint32_t series_count, cell_count;
 };
-
-/* A value from its two numbers, as samples keep it (segment_samples.c). */
-double segment_sample_value(int64_t scale, int64_t number);
 
 /* Add what came later in the same series. False: a number does not fit. */
 bool sample_sum_append(struct sample_sum *sum, const struct sample_sum *later);

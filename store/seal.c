@@ -21,11 +21,6 @@ struct seal {
     uint32_t made_count;
 };
 
-static int64_t day_of(int64_t ns)
-{
-    return ns / NS_PER_DAY - (ns % NS_PER_DAY < 0);
-}
-
 static enum status sync_folders(struct store *store, int64_t day, struct error *err)
 {
     char path[PATH_SIZE_MAX];
@@ -75,7 +70,7 @@ static uint64_t count_of_day(const struct seal_rows *rows, uint64_t first, int64
     while (low < high && !all) {
         uint64_t middle = low + (high - low) / 2;
 
-        if (day_of(seal_rows_order_ns(rows, middle)) <= day)
+        if (seal_day_of(seal_rows_order_ns(rows, middle)) <= day)
             low = middle + 1;
         else
             high = middle;
@@ -83,48 +78,25 @@ static uint64_t count_of_day(const struct seal_rows *rows, uint64_t first, int64
     return high - first;
 }
 
-/* The samples up to the end of `day` that no earlier segment took; times are not in order here. */
-static uint64_t samples_of_day(const struct seal_rows *rows, int64_t after, int64_t day, bool all,
-                               struct segment_sample *out)
-{
-    uint64_t count = 0;
-
-    for (uint64_t i = 0; i < rows->samples.count; i++) {
-        int64_t of_sample = day_of(rows->samples.items[i].sample->time_ns);
-
-        if (of_sample > after && (all || of_sample <= day))
-            out[count++] = rows->samples.items[i];
-    }
-    return count;
-}
-
 /* The first day after `after` that has a row or sample; INT64_MAX: none. */
 static int64_t next_day(const struct seal_rows *rows, uint64_t first_row, int64_t after)
 {
-    int64_t day = INT64_MAX;
+    int64_t of_samples = seal_samples_next_day(&rows->samples, after), of_row = INT64_MAX;
 
     if (first_row < rows->row_count)
-        day = day_of(seal_rows_order_ns(rows, first_row));
-    for (uint64_t i = 0; i < rows->samples.count; i++) {
-        int64_t of_sample = day_of(rows->samples.items[i].sample->time_ns);
-
-        if (of_sample > after && of_sample < day)
-            day = of_sample;
-    }
-    return day;
+        of_row = seal_day_of(seal_rows_order_ns(rows, first_row));
+    return of_row < of_samples ? of_row : of_samples;
 }
 
 /* One segment per UTC day; a head of more than SEAL_DAYS_MAX days puts the rest into the last. */
 static enum status make_segments(struct seal *seal, struct error *err)
 {
     const struct seal_rows *rows = &seal->rows;
-    struct segment_sample *samples = malloc((rows->samples.count + 1) * sizeof(*samples));
+    struct seal_samples_day room = {0};
     int64_t after = INT64_MIN, day;
     uint64_t first = 0;
     enum status status = STATUS_OK;
 
-    if (samples == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory to write a segment");
     while (status == STATUS_OK && (day = next_day(rows, first, after)) != INT64_MAX) {
         bool last = seal->made_count == SEAL_DAYS_MAX - 1;
         uint64_t count = count_of_day(rows, first, day, last);
@@ -134,14 +106,15 @@ static enum status make_segments(struct seal *seal, struct error *err)
         if (status != STATUS_OK)
             break;
         part.content.names = &seal->store->names;
-        part.content.samples = samples;
-        part.content.sample_count = samples_of_day(rows, after, day, last, samples);
-        status = make_segment(seal, day, &part.content, err);
+        if (seal_samples_take(&rows->samples, after, last ? INT64_MAX : day, &room, &part.content))
+            status = make_segment(seal, day, &part.content, err);
+        else
+            status = error_set(err, STATUS_NO_MEMORY, "no memory to write a segment");
         seal_part_release(&part);
         first += count;
         after = last ? INT64_MAX : day;
     }
-    free(samples);
+    seal_samples_day_release(&room);
     return status;
 }
 

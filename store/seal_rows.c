@@ -351,7 +351,8 @@ static bool gather_head(struct gather *gather, const struct head *head)
         fine = index_sources(gather, head->chunks[i]) && gather_rows(gather, head->chunks[i]);
     }
     return fine && sort_rows(gather) &&
-           seal_samples_of(head, gather->source_index, &gather->out->samples);
+           seal_samples_of(head, gather->source_index, gather->out->source_count,
+                           &gather->out->samples);
 }
 
 enum status seal_rows_of(const struct head *head, const struct chunk_tables *tables,

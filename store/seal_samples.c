@@ -1,168 +1,166 @@
-/* store/seal_samples.c -- the samples of a head, sorted: series are numbered by their texts, and samples
- * are put apart by the numbers. */
+/* store/seal_samples.c -- the samples of a head, sorted. They are counted by their runs first, so that each
+ * goes from its chunk straight to where it stays.
+ *
+ * A scrape sends the same series in the same order each time: the runs of a source's last chunk are those
+ * of the next one, mostly, which one comparison of their texts tells. */
 #include "store/seal_samples.h"
 
-#include "base/map.h"
-#include "store/segment_order.h"
+#include "base/spare.h"
 
 #include <stdlib.h>
 
-/* Of the labels of samples. */
-#define SEAL_ARENA_SIZE_MAX ((size_t)2 << 30)
+/* Of the texts of series. */
+#define SEAL_KEYS_SIZE_MAX ((size_t)2 << 30)
+
+/* The last chunk whose samples began with one of this source. */
+struct last_chunk {
+    const struct chunk *chunk; /* NULL: none */
+    uint32_t *runs;            /* by series of the chunk; MAP_NONE: not known yet */
+};
 
 struct gather {
     struct seal_samples *out;
     const uint32_t *source_index; /* process number -> index + 1 */
-    struct map series;            /* encoded series -> number */
-    struct slice *series_texts;
-    struct sample *series_decoded; /* metric and labels, once for all samples of a series */
-    uint32_t series_capacity;
-    uint32_t *sample_series; /* number of each sample's series */
+    struct last_chunk *last;      /* by source */
+    uint32_t *runs;               /* of each sample */
 };
 
-static bool decode_series(struct gather *gather, struct slice encoded, struct sample *out)
+static uint32_t source_of(const struct gather *gather, const struct chunk *chunk,
+                          const struct chunk_sample *sample)
 {
-    struct label *labels;
-
-    if (!series_take(&encoded, &out->metric, &out->label_count))
-        return false;
-    labels = arena_new(&gather->out->arena, struct label, (size_t)out->label_count + 1);
-    for (uint32_t i = 0; i < out->label_count && labels != NULL; i++)
-        if (!label_take(&encoded, &labels[i]))
-            return false;
-    out->labels = labels;
-    return labels != NULL;
+    return gather->source_index[chunk->source_numbers[sample->source]] - 1;
 }
 
-/* Number of the series over the whole head; MAP_NONE without memory. */
-static uint32_t series_number(struct gather *gather, struct slice encoded)
-{
-    uint32_t number = map_get(&gather->series, encoded);
+/* ---- counting ---- */
 
-    if (number != MAP_NONE)
-        return number;
-    number = gather->series.count;
-    if (number == gather->series_capacity) {
-        uint32_t capacity = number == 0 ? 256 : number * 2;
-        struct slice *grown = realloc(gather->series_texts, capacity * sizeof(*grown));
-        struct sample *decoded;
+/* Series stand one behind the other in the bytes of a chunk. */
+static struct slice series_bytes(const struct chunk *chunk)
+{
+    const struct slice *first = &chunk->series[0], *last = &chunk->series[chunk->series_count - 1];
+
+    return slice_make(first->data, (size_t)(last->data - first->data) + last->len);
+}
+
+static bool has_same_series(const struct chunk *a, const struct chunk *b)
+{
+    return a != NULL && a->series_count == b->series_count &&
+           a->series[0].len == b->series[0].len && slice_equal(series_bytes(a), series_bytes(b));
+}
+
+/* Runs of the series of a chunk in its first sample's source; NULL without memory. */
+static uint32_t *runs_of_chunk(struct last_chunk *last, const struct chunk *chunk)
+{
+    if (!has_same_series(last->chunk, chunk)) {
+        size_t size = chunk->series_count * sizeof(*last->runs);
+        uint32_t *grown = realloc(last->runs, size);
 
         if (grown == NULL)
-            return MAP_NONE;
-        gather->series_texts = grown;
-        decoded = realloc(gather->series_decoded, capacity * sizeof(*decoded));
-        if (decoded == NULL)
-            return MAP_NONE;
-        gather->series_decoded = decoded;
-        gather->series_capacity = capacity;
+            return NULL;
+        memset(grown, 0xff, size);
+        last->runs = grown;
     }
-    gather->series_decoded[number] = (struct sample){0};
-    if (!decode_series(gather, encoded, &gather->series_decoded[number]) ||
-        !map_put(&gather->series, encoded, number))
-        return MAP_NONE;
-    gather->series_texts[number] = encoded;
-    return number;
+    last->chunk = chunk;
+    return last->runs;
 }
 
-static bool gather_samples(struct gather *gather, const struct chunk *chunk)
+static bool count_samples(struct gather *gather, const struct chunk *chunk, uint32_t *out)
 {
-    struct seal_samples *out = gather->out;
-    struct sample *samples = arena_new(&out->arena, struct sample, (size_t)chunk->sample_count + 1);
-    uint32_t *numbers = calloc((size_t)chunk->series_count + 1, sizeof(*numbers));
-    bool fine = samples != NULL && numbers != NULL;
+    struct sample_runs *runs = &gather->out->runs;
+    uint32_t first_source = chunk->samples[0].source;
+    uint32_t *known = runs_of_chunk(&gather->last[source_of(gather, chunk, &chunk->samples[0])], chunk);
 
-    for (uint32_t i = 0; i < chunk->series_count && fine; i++) {
-        numbers[i] = series_number(gather, chunk->series[i]);
-        fine = numbers[i] != MAP_NONE;
-    }
-    for (uint32_t i = 0; i < chunk->sample_count && fine; i++) {
-        const struct chunk_sample *from = &chunk->samples[i];
+    for (uint32_t i = 0; i < chunk->sample_count && known != NULL; i++) {
+        const struct chunk_sample *sample = &chunk->samples[i];
+        bool is_first = sample->source == first_source;
+        uint32_t run = is_first ? known[sample->series] : MAP_NONE;
 
-        samples[i] = gather->series_decoded[numbers[from->series]];
-        samples[i].time_ns = from->time_ns;
-        samples[i].value = from->value;
-        samples[i].source = gather->source_index[chunk->source_numbers[from->source]] - 1;
-        gather->sample_series[out->count] = numbers[from->series];
-        out->items[out->count++] = (struct segment_sample){
-            .sample = &samples[i],
-            .sequence = chunk->first_sequence + chunk->row_count + i,
-        };
+        if (run == MAP_NONE)
+            run = sample_runs_get(runs, chunk->series[sample->series],
+                                  source_of(gather, chunk, sample));
+        if (run == MAP_NONE)
+            return false;
+        if (is_first)
+            known[sample->series] = run;
+        runs->items[run].count++;
+        out[i] = run;
     }
-    free(numbers);
+    return known != NULL;
+}
+
+static bool count_head(struct gather *gather, const struct head *head)
+{
+    uint32_t *at = gather->runs;
+    bool fine = true;
+
+    for (uint32_t i = 0; i < head->count && fine; i++) {
+        const struct chunk *chunk = head->chunks[i];
+
+        if (chunk->sample_count == 0)
+            continue;
+        fine = count_samples(gather, chunk, at);
+        at += chunk->sample_count;
+        if (chunk->sample_min_ns < gather->out->time_min_ns)
+            gather->out->time_min_ns = chunk->sample_min_ns;
+        if (chunk->sample_max_ns > gather->out->time_max_ns)
+            gather->out->time_max_ns = chunk->sample_max_ns;
+    }
     return fine;
 }
 
-struct ranked {
-    struct slice text;
-    uint32_t number;
-};
+/* ---- placing ---- */
 
-static int compare_ranked(const void *a, const void *b)
+static void place_samples(struct gather *gather, const struct head *head, uint64_t *places)
 {
-    return slice_compare(((const struct ranked *)a)->text, ((const struct ranked *)b)->text);
+    const uint32_t *run = gather->runs;
+
+    for (uint32_t i = 0; i < head->count; i++) {
+        const struct chunk *chunk = head->chunks[i];
+        uint64_t sequence = chunk->first_sequence + chunk->row_count;
+
+        for (uint32_t k = 0; k < chunk->sample_count; k++)
+            gather->out->items[places[*run++]++] =
+                (struct segment_sample){.time_ns = chunk->samples[k].time_ns,
+                                        .value = chunk->samples[k].value,
+                                        .sequence = sequence + k};
+    }
 }
 
-/* Place of each series in the order of their encodings. */
-static bool rank_series(const struct gather *gather, uint32_t *ranks)
-{
-    uint32_t count = gather->series.count;
-    struct ranked *order = malloc(((size_t)count + 1) * sizeof(*order));
-
-    if (order == NULL)
-        return false;
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = (struct ranked){gather->series_texts[i], i};
-    qsort(order, count, sizeof(*order), compare_ranked);
-    for (uint32_t i = 0; i < count; i++)
-        ranks[order[i].number] = i;
-    free(order);
-    return true;
-}
-
-static bool sort_samples(struct gather *gather)
+static bool gather_samples(struct gather *gather, const struct head *head)
 {
     struct seal_samples *out = gather->out;
-    struct ranked_sample *sorted = malloc((out->count + 1) * sizeof(*sorted));
-    uint32_t *ranks = calloc((size_t)gather->series.count + 1, sizeof(*ranks));
-    bool fine = sorted != NULL && ranks != NULL && rank_series(gather, ranks);
-
-    for (uint64_t i = 0; i < out->count && fine; i++)
-        sorted[i] = (struct ranked_sample){out->items[i], ranks[gather->sample_series[i]]};
-    if (fine)
-        ranked_samples_sort(sorted, out->count);
-    for (uint64_t i = 0; i < out->count && fine; i++)
-        out->items[i] = sorted[i].sample;
-    free(sorted);
-    free(ranks);
-    return fine;
-}
-
-static bool gather_head(struct gather *gather, const struct head *head)
-{
-    struct seal_samples *out = gather->out;
+    uint64_t *places = NULL;
     bool fine;
 
-    gather->sample_series = calloc(head->sample_count + 1, sizeof(*gather->sample_series));
-    out->items = malloc((head->sample_count + 1) * sizeof(*out->items));
-    fine = gather->sample_series != NULL && out->items != NULL;
-    for (uint32_t i = 0; i < head->count && fine; i++)
-        fine = gather_samples(gather, head->chunks[i]);
-    return fine && sort_samples(gather);
+    if (gather->last == NULL || gather->runs == NULL || out->items == NULL)
+        return false;
+    fine = count_head(gather, head) && sample_runs_sort(&out->runs, &places);
+    if (fine) {
+        place_samples(gather, head, places);
+        sample_runs_order(&out->runs, out->items);
+    }
+    free(places);
+    return fine;
 }
 
-bool seal_samples_of(const struct head *head, const uint32_t *source_index,
+bool seal_samples_of(const struct head *head, const uint32_t *source_index, uint32_t source_count,
                      struct seal_samples *out)
 {
-    struct gather gather = {
-        .out = out, .source_index = source_index, .series = map_empty(UINT32_MAX - 1)};
+    struct gather gather = {.out = out, .source_index = source_index};
     bool fine;
 
-    *out = (struct seal_samples){.arena = arena_empty(SEAL_ARENA_SIZE_MAX)};
-    fine = gather_head(&gather, head);
-    free(gather.sample_series);
-    free(gather.series_texts);
-    free(gather.series_decoded);
-    map_release(&gather.series);
+    *out = (struct seal_samples){
+        .count = head->sample_count, .time_min_ns = INT64_MAX, .time_max_ns = INT64_MIN};
+    sample_runs_init(&out->runs, SEAL_KEYS_SIZE_MAX);
+    if (head->sample_count == 0)
+        return true;
+    out->items = spare_take(head->sample_count * sizeof(*out->items));
+    gather.runs = spare_take(head->sample_count * sizeof(*gather.runs));
+    gather.last = calloc((size_t)source_count + 1, sizeof(*gather.last));
+    fine = gather_samples(&gather, head);
+    for (uint32_t i = 0; i < source_count && gather.last != NULL; i++)
+        free(gather.last[i].runs);
+    free(gather.last);
+    spare_give(gather.runs);
     if (!fine)
         seal_samples_release(out);
     return fine;
@@ -170,7 +168,85 @@ bool seal_samples_of(const struct head *head, const uint32_t *source_index,
 
 void seal_samples_release(struct seal_samples *samples)
 {
-    arena_release(&samples->arena);
-    free(samples->items);
-    *samples = (struct seal_samples){.arena = arena_empty(0)};
+    sample_runs_release(&samples->runs);
+    spare_give(samples->items);
+    *samples = (struct seal_samples){0};
+}
+
+/* ---- days ---- */
+
+int64_t seal_samples_next_day(const struct seal_samples *samples, int64_t after)
+{
+    int64_t day = INT64_MAX;
+
+    if (samples->count == 0 || seal_day_of(samples->time_max_ns) <= after)
+        return INT64_MAX;
+    if (seal_day_of(samples->time_min_ns) > after)
+        return seal_day_of(samples->time_min_ns);
+    for (uint64_t i = 0; i < samples->count; i++) {
+        int64_t of_sample = seal_day_of(samples->items[i].time_ns);
+
+        if (of_sample > after && of_sample < day)
+            day = of_sample;
+    }
+    return day;
+}
+
+void seal_samples_day_release(struct seal_samples_day *day)
+{
+    free(day->runs);
+    spare_give(day->items);
+    *day = (struct seal_samples_day){0};
+}
+
+static bool make_room(const struct seal_samples *samples, struct seal_samples_day *room)
+{
+    if (room->runs == NULL)
+        room->runs = malloc(samples->runs.count * sizeof(*room->runs));
+    if (room->items == NULL)
+        room->items = spare_take(samples->count * sizeof(*room->items));
+    return room->runs != NULL && room->items != NULL;
+}
+
+/* Runs that have samples of these days, and those. */
+static void copy_days(const struct seal_samples *samples, int64_t after, int64_t day,
+                      struct seal_samples_day *room, struct segment_content *out)
+{
+    const struct segment_sample *item = samples->items;
+
+    for (uint32_t i = 0; i < samples->runs.count; i++) {
+        const struct sample_run *run = &samples->runs.items[i];
+        uint64_t first = out->sample_count;
+
+        for (uint64_t k = 0; k < run->count; k++, item++) {
+            int64_t of_sample = seal_day_of(item->time_ns);
+
+            if (of_sample > after && of_sample <= day)
+                room->items[out->sample_count++] = *item;
+        }
+        if (out->sample_count == first)
+            continue;
+        room->runs[out->run_count] = *run;
+        room->runs[out->run_count++].count = out->sample_count - first;
+    }
+}
+
+bool seal_samples_take(const struct seal_samples *samples, int64_t after, int64_t day,
+                       struct seal_samples_day *room, struct segment_content *out)
+{
+    out->runs = samples->runs.items;
+    out->samples = samples->items;
+    out->run_count = samples->runs.count;
+    out->sample_count = samples->count;
+    if (samples->count == 0 || (seal_day_of(samples->time_min_ns) > after &&
+                                seal_day_of(samples->time_max_ns) <= day))
+        return true; /* all of them */
+    if (!make_room(samples, room))
+        return false;
+    out->runs = room->runs;
+    out->samples = room->items;
+    out->run_count = 0;
+    out->sample_count = 0;
+    copy_days(samples, after, day, room, out);
+    return true;
 }

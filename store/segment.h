@@ -33,8 +33,16 @@ struct segment_row {
 };
 
 struct segment_sample {
-    const struct sample *sample;
+    int64_t time_ns;
+    double value;
     uint64_t sequence;
+};
+
+/* The samples of one series of one source. */
+struct sample_run {
+    struct slice encoded; /* metric and labels: series_append() in chunk.h */
+    uint64_t count;       /* of samples; not 0 */
+    uint32_t source;      /* index of segment_content.sources */
 };
 
 /* Names and sources as the process numbers them. Both lookups may be called from any thread. */
@@ -47,12 +55,13 @@ struct segment_names {
 
 struct segment_content {
     const struct segment_row *rows; /* in order of (order time, source, sequence); NULL: `facts` */
-    const struct segment_sample *samples; /* in order of (metric and labels, source, time) */
+    const struct sample_run *runs;  /* in order of (metric and labels, source) */
+    const struct segment_sample *samples; /* run by run, each in order of (time, sequence) */
     const struct event_source *sources;
     const struct slice *formats;
     const struct segment_names *names;
     uint64_t row_count, sample_count;
-    uint32_t source_count, format_count;
+    uint32_t run_count, source_count, format_count;
     /* Rows without their fields, which in the open would take more memory than the lines. They stand as
      * they are best read, but those of one source in the order of `order`, which has their indexes by (order
      * time, source, sequence). */

@@ -436,7 +436,7 @@ static enum status value_column(struct segment_block *block, bool as_text, struc
     if (status == STATUS_OK && values == NULL)
         status = no_memory(err);
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++)
-        values[i] = segment_sample_value(scales[i], parts[i]);
+        values[i] = sample_value_join(scales[i], parts[i]);
     *out = numbers;
     return status == STATUS_OK && as_text
                ? column_of_numbers_text(&block->base.arena, &numbers, count, out, err)

@@ -173,7 +173,7 @@ static enum status check_events(struct check *check, struct segment_block *block
 
 static enum status check_blocks(struct check *check)
 {
-    uint64_t samples = 0;
+    struct sample_place samples = {0};
     enum status status = STATUS_OK;
 
     for (uint32_t i = 0; i < check->segment->block_count && status == STATUS_OK; i++) {
@@ -191,7 +191,7 @@ static enum status check_blocks(struct check *check)
         block_release(&block->base);
         (void)cpu_pace_rest();
     }
-    if (status == STATUS_OK && samples != check->content->sample_count)
+    if (status == STATUS_OK && samples.sample != check->content->sample_count)
         return differs(check, "count of samples");
     for (uint32_t i = 0; i <= check->writer->rows.set.family_count && status == STATUS_OK; i++)
         if (check->next[i] != segment_family_rows(check->writer, i)) /* and none was read twice */

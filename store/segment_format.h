@@ -107,7 +107,6 @@ enum block_page {
     PAGE_TEMPLATE, /* s: number of the value; else template - first template of the family */
     BLOCK_PAGE_COUNT,
 };
-#define SAMPLE_SCALE_BITS 255 /* the value is not a decimal */
 
 /* How the values of a column are kept. */
 enum column_class {

@@ -1,4 +1,4 @@
-/* store/segment_order.h -- the order in which a segment takes its rows and samples.
+/* store/segment_order.h -- the order in which a segment takes its rows.
  * Thread safety: pure functions. */
 #ifndef DENDRO_STORE_SEGMENT_ORDER_H
 #define DENDRO_STORE_SEGMENT_ORDER_H
@@ -7,14 +7,5 @@
 
 /* Of struct segment_row, for qsort(): by (order time, source, sequence). */
 int segment_row_compare(const void *a, const void *b);
-
-/* A sample, and the place of its metric and labels among all. */
-struct ranked_sample {
-    struct segment_sample sample;
-    uint32_t rank;
-};
-
-/* By (rank, source, time, sequence). */
-void ranked_samples_sort(struct ranked_sample *samples, uint64_t count);
 
 #endif

@@ -2,15 +2,11 @@
 #include "store/segment_samples.h"
 
 #include "base/byteorder.h"
+#include "base/spare.h"
 #include "store/rollup.h"
+#include "store/sample_value.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-enum { SCALE_MAX = SAMPLE_SCALE_MAX };
-#define EXACT_MAX 9007199254740992.0 /* 2^53: whole numbers up to it are exact in a double */
-
-static const double powers[SCALE_MAX + 1] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
 
 void segment_samples_init(struct segment_samples *samples)
 {
@@ -25,55 +21,39 @@ void segment_samples_release(struct segment_samples *samples)
     buf_release(&samples->series);
 }
 
-void segment_samples_account(const struct segment_content *content, struct segment_summary *summary)
+/* Of a run, whose samples are in order of time. */
+static void account_run(const struct segment_sample *samples, uint64_t count,
+                        struct segment_summary *summary)
 {
-    for (uint64_t i = 0; i < content->sample_count; i++) {
-        int64_t time = content->samples[i].sample->time_ns;
-        uint64_t sequence = content->samples[i].sequence;
+    int64_t first_ns = samples[0].time_ns, last_ns = samples[count - 1].time_ns;
 
-        summary->time_min_ns = time < summary->time_min_ns ? time : summary->time_min_ns;
-        summary->time_max_ns = time > summary->time_max_ns ? time : summary->time_max_ns;
-        summary->order_min_ns = time < summary->order_min_ns ? time : summary->order_min_ns;
-        summary->order_max_ns = time > summary->order_max_ns ? time : summary->order_max_ns;
+    summary->time_min_ns = first_ns < summary->time_min_ns ? first_ns : summary->time_min_ns;
+    summary->time_max_ns = last_ns > summary->time_max_ns ? last_ns : summary->time_max_ns;
+    summary->order_min_ns = first_ns < summary->order_min_ns ? first_ns : summary->order_min_ns;
+    summary->order_max_ns = last_ns > summary->order_max_ns ? last_ns : summary->order_max_ns;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t sequence = samples[i].sequence;
+
         if (sequence < summary->sequence_min)
             summary->sequence_min = sequence;
         if (sequence > summary->sequence_max)
             summary->sequence_max = sequence;
     }
+}
+
+void segment_samples_account(const struct segment_content *content, struct segment_summary *summary)
+{
+    const struct segment_sample *samples = content->samples;
+
+    for (uint32_t i = 0; i < content->run_count; samples += content->runs[i++].count)
+        account_run(samples, content->runs[i].count, summary);
     summary->samples = content->sample_count;
     if (summary->rows + summary->samples == 0)
         *summary = (struct segment_summary){0};
 }
 
-double segment_sample_value(int64_t scale, int64_t number)
-{
-    double value;
-
-    if (scale >= 0 && scale <= SCALE_MAX)
-        return (double)number / powers[scale];
-    memcpy(&value, &number, sizeof(value));
-    return value;
-}
-
-/* The smallest scale at which the value is a whole number of the same bits. */
-static void split_value(double value, int64_t *scale, int64_t *number)
-{
-    for (int64_t i = 0; i <= SCALE_MAX; i++) {
-        double scaled = value * powers[i], again;
-
-        if (!(fabs(scaled) <= EXACT_MAX))
-            break;
-        *scale = i;
-        *number = llround(scaled);
-        again = segment_sample_value(i, *number);
-        if (memcmp(&again, &value, sizeof(value)) == 0) /* also tells -0 from 0 */
-            return;
-    }
-    *scale = SAMPLE_SCALE_BITS;
-    memcpy(number, &value, sizeof(*number));
-}
-
-/* One scale for a whole page packs better: raise those of its decimals to the largest. */
+/* One scale for a whole page packs better: raise those of its decimals to the largest. A quotient of whole
+ * numbers that a double has is the same double by any of its fractions. */
 static void unify_scales(int64_t *scales, int64_t *numbers, uint32_t count)
 {
     int64_t largest = 0;
@@ -82,95 +62,87 @@ static void unify_scales(int64_t *scales, int64_t *numbers, uint32_t count)
         if (scales[i] != SAMPLE_SCALE_BITS && scales[i] > largest)
             largest = scales[i];
     for (uint32_t i = 0; i < count; i++) {
-        int64_t factor, raised;
-        double before, after;
+        int64_t raised;
 
-        if (scales[i] == SAMPLE_SCALE_BITS || scales[i] == largest)
-            continue;
-        factor = (int64_t)powers[largest - scales[i]];
-        if (__builtin_mul_overflow(numbers[i], factor, &raised) ||
-            fabs((double)raised) > EXACT_MAX)
-            continue;
-        before = segment_sample_value(scales[i], numbers[i]);
-        after = segment_sample_value(largest, raised);
-        if (memcmp(&before, &after, sizeof(before)) != 0)
+        if (scales[i] == SAMPLE_SCALE_BITS || scales[i] == largest ||
+            __builtin_mul_overflow(numbers[i], (int64_t)sample_powers[largest - scales[i]],
+                                   &raised) ||
+            raised > SAMPLE_WHOLE_MAX || raised < -SAMPLE_WHOLE_MAX)
             continue;
         scales[i] = largest;
         numbers[i] = raised;
     }
 }
 
-static bool same_series(const struct sample *a, const struct sample *b)
-{
-    if (a->source == b->source && a->labels == b->labels && a->label_count == b->label_count &&
-        a->metric.data == b->metric.data && a->metric.len == b->metric.len)
-        return true; /* one text of both */
-    return a->source == b->source && a->label_count == b->label_count &&
-           slice_equal(a->metric, b->metric) && labels_equal(a->labels, b->labels, a->label_count);
-}
-
-static bool put_text(struct buf *out, struct slice text)
-{
-    return buf_append_varint(out, text.len) && buf_append_slice(out, text);
-}
-
-/* The series of a sample; `run`: how many it has. */
-static bool put_series(struct segment_samples *samples, const struct sample *sample, uint64_t run)
+static bool put_series(struct segment_samples *samples, const struct sample_run *run)
 {
     struct buf *out = &samples->series;
-    bool fine = buf_append_varint(out, sample->source) && put_text(out, sample->metric) &&
-                buf_append_varint(out, sample->label_count);
 
-    for (uint32_t i = 0; i < sample->label_count && fine; i++)
-        fine = put_text(out, sample->labels[i].name) && put_text(out, sample->labels[i].value);
     samples->series_count++;
-    return fine && buf_append_varint(out, run);
-}
-
-/* Samples of the series that begins at `first`. */
-static uint64_t run_of(const struct segment_content *content, uint64_t first)
-{
-    const struct segment_sample *samples = content->samples;
-    uint64_t at = first + 1;
-
-    while (at < content->sample_count && same_series(samples[at - 1].sample, samples[at].sample))
-        at++;
-    return at - first;
+    return buf_append_varint(out, run->source) && buf_append_slice(out, run->encoded) &&
+           buf_append_varint(out, run->count);
 }
 
 /* ---- cells ---- */
 
-/* Cells that a step makes of the samples. */
+/* Cells that a step makes of a run. */
+static uint64_t count_cells_of(const struct segment_sample *samples, uint64_t count,
+                               int64_t step_ns)
+{
+    int64_t begin_ns = 0;
+    uint64_t cells = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t since = (uint64_t)samples[i].time_ns - (uint64_t)begin_ns;
+
+        if (cells > 0 && since < (uint64_t)step_ns)
+            continue;
+        begin_ns = (int64_t)((uint64_t)rollup_slot(samples[i].time_ns, step_ns) *
+                             (uint64_t)step_ns);
+        cells++;
+    }
+    return cells;
+}
+
 static uint64_t count_cells(const struct segment_content *content, int64_t step_ns)
 {
-    int64_t slot = 0, before = 0;
-    uint64_t count = 0;
+    const struct segment_sample *samples = content->samples;
+    uint64_t cells = 0;
 
-    for (uint64_t i = 0; i < content->sample_count; i++, before = slot) {
-        slot = rollup_slot(content->samples[i].sample->time_ns, step_ns);
-        count += i == 0 || slot != before ||
-                 !same_series(content->samples[i - 1].sample, content->samples[i].sample);
-    }
-    return count;
+    for (uint32_t i = 0; i < content->run_count; samples += content->runs[i++].count)
+        cells += count_cells_of(samples, content->runs[i].count, step_ns);
+    return cells;
+}
+
+static bool are_worth_it(const struct segment_content *content, uint64_t cells)
+{
+    return cells > 0 && cells <= SAMPLE_CELLS_MAX &&
+           content->sample_count / cells >= SAMPLES_PER_CELL_MIN;
+}
+
+static int64_t first_time(const struct segment_content *content)
+{
+    const struct segment_sample *samples = content->samples;
+    int64_t first_ns = INT64_MAX;
+
+    for (uint32_t i = 0; i < content->run_count; samples += content->runs[i++].count)
+        first_ns = samples->time_ns < first_ns ? samples->time_ns : first_ns;
+    return first_ns;
 }
 
 /* The shortest step whose cells stand for enough samples. */
 static void begin_cells(struct segment_samples *samples, const struct segment_content *content)
 {
     static const int64_t steps[] = {SAMPLE_STEP_SHORT_NS, SAMPLE_STEP_LONG_NS};
-    int64_t first_ns = INT64_MAX;
 
-    for (uint64_t i = 0; i < content->sample_count; i++)
-        if (content->samples[i].sample->time_ns < first_ns)
-            first_ns = content->samples[i].sample->time_ns;
+    if (!are_worth_it(content, content->run_count)) /* each has one at least */
+        return;
     for (size_t i = 0; i < COUNT_OF(steps) && !samples->rolled; i++) {
-        uint64_t cells = count_cells(content, steps[i]);
-
-        if (cells == 0 || cells > SAMPLE_CELLS_MAX ||
-            content->sample_count / cells < SAMPLES_PER_CELL_MIN)
+        if (!are_worth_it(content, count_cells(content, steps[i])))
             continue;
         samples->rolled = true;
-        sample_builder_init(&samples->cells, steps[i], rollup_slot(first_ns, steps[i]));
+        sample_builder_init(&samples->cells, steps[i],
+                            rollup_slot(first_time(content), steps[i]));
     }
 }
 
@@ -242,40 +214,80 @@ static void add_to_cells(struct segment_samples *samples, const struct sample_ar
     sample_builder_add(&samples->cells, samples->series_count - 1, &point);
 }
 
-bool segment_samples_put(struct segment_samples *samples, const struct segment_content *content,
-                        struct page_writer *pages)
+/* Samples of the last series to `at` of the arrays. */
+static void put_part(struct segment_samples *samples, struct sample_arrays *arrays, uint32_t at,
+                     const struct segment_sample *part, uint32_t count)
 {
-    struct sample_arrays *arrays = calloc(1, sizeof(*arrays));
-    struct buf entries;
-    uint64_t run_end = 0;
+    int64_t likely = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t *scale = &arrays->scales[at + i];
+
+        arrays->times[at + i] = part[i].time_ns;
+        arrays->sequences[at + i] = (int64_t)part[i].sequence;
+        sample_value_split(part[i].value, likely, scale, &arrays->numbers[at + i]);
+        if (*scale > likely && *scale <= SAMPLE_SCALE_MAX)
+            likely = *scale;
+    }
+    for (uint32_t i = 0; i < count && samples->rolled; i++)
+        add_to_cells(samples, arrays, at + i);
+}
+
+static void fill(int64_t *numbers, uint32_t count, int64_t number)
+{
+    for (uint32_t i = 0; i < count; i++)
+        numbers[i] = number;
+}
+
+/* Fill the arrays from the place on; false without memory. */
+static bool take_block(struct segment_samples *samples, const struct segment_content *content,
+                       struct sample_place *place, struct sample_arrays *arrays, uint32_t count)
+{
+    uint32_t part;
+
+    for (uint32_t at = 0; at < count; at += part) {
+        const struct sample_run *run = &content->runs[place->run];
+
+        if (place->passed == 0 && !put_series(samples, run))
+            return false;
+        part = sample_place_part(content, place, count - at);
+        put_part(samples, arrays, at, &content->samples[place->sample], part);
+        fill(arrays->series + at, part, samples->series_count - 1);
+        fill(arrays->sources + at, part, run->source);
+        sample_place_pass(content, place, part);
+    }
+    unify_scales(arrays->scales, arrays->numbers, count);
+    return true;
+}
+
+static bool put_blocks(struct segment_samples *samples, const struct segment_content *content,
+                       struct page_writer *pages)
+{
+    struct sample_arrays *arrays = spare_take(sizeof(*arrays));
+    struct sample_place place = {0};
     bool fine = arrays != NULL;
 
-    begin_cells(samples, content);
-    for (uint64_t first = 0; first < content->sample_count && fine;) {
-        uint32_t count = 0;
+    if (fine)
+        fill(arrays->zeros, BLOCK_ROWS_MAX, 0);
+    while (place.sample < content->sample_count && fine) {
+        uint64_t left = content->sample_count - place.sample;
+        uint32_t count = left < BLOCK_ROWS_MAX ? (uint32_t)left : BLOCK_ROWS_MAX;
 
-        for (; count < BLOCK_ROWS_MAX && first + count < content->sample_count && fine; count++) {
-            const struct segment_sample *row = &content->samples[first + count];
-
-            if (first + count == run_end) {
-                uint64_t run = run_of(content, run_end);
-
-                fine = put_series(samples, row->sample, run);
-                run_end += run;
-            }
-            arrays->times[count] = row->sample->time_ns;
-            arrays->sequences[count] = (int64_t)row->sequence;
-            arrays->series[count] = samples->series_count - 1;
-            arrays->sources[count] = row->sample->source;
-            split_value(row->sample->value, &arrays->scales[count], &arrays->numbers[count]);
-            if (samples->rolled)
-                add_to_cells(samples, arrays, count);
-        }
-        unify_scales(arrays->scales, arrays->numbers, count);
-        fine = fine && put_block(samples, arrays, count, pages);
-        first += count;
+        fine = take_block(samples, content, &place, arrays, count) &&
+               put_block(samples, arrays, count, pages);
     }
-    free(arrays);
+    spare_give(arrays);
+    return fine;
+}
+
+bool segment_samples_put(struct segment_samples *samples, const struct segment_content *content,
+                         struct page_writer *pages)
+{
+    struct buf entries;
+    bool fine;
+
+    begin_cells(samples, content);
+    fine = content->sample_count == 0 || put_blocks(samples, content, pages);
     entries = samples->series; /* the count goes before the entries */
     samples->series = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX / 4);
     fine = fine && buf_append_varint(&samples->series, samples->series_count) &&

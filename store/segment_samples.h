@@ -17,6 +17,33 @@ struct segment_samples {
     struct sample_builder cells;
 };
 
+/* Where one is in the samples of a segment to be. */
+struct sample_place {
+    uint64_t sample; /* the next one */
+    uint32_t run;    /* its run, */
+    uint64_t passed; /* and how many samples of that are before it */
+};
+
+/* Samples of one run from the place on, at most `max`. There must be some left. */
+static inline uint32_t sample_place_part(const struct segment_content *content,
+                                         const struct sample_place *place, uint32_t max)
+{
+    uint64_t left = content->runs[place->run].count - place->passed;
+
+    return left < max ? (uint32_t)left : max;
+}
+
+static inline void sample_place_pass(const struct segment_content *content,
+                                     struct sample_place *place, uint32_t count)
+{
+    place->sample += count;
+    place->passed += count;
+    if (place->passed < content->runs[place->run].count)
+        return;
+    place->run++;
+    place->passed = 0;
+}
+
 void segment_samples_init(struct segment_samples *samples);
 void segment_samples_release(struct segment_samples *samples);
 /* Times, sequences and counts of the samples into the summary. */

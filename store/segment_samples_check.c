@@ -2,7 +2,7 @@
  * the cells counted again from what the pages say. */
 #include "store/segment_samples_check.h"
 
-#include "store/segment_samples.h"
+#include "store/chunk.h"
 
 #include <string.h>
 
@@ -32,47 +32,70 @@ static enum status load(struct segment_block *block, struct sample_pages *out, s
 
 /* ---- against what was to be stored ---- */
 
-static bool series_equal(const struct segment_series *kept, const struct sample *sample)
+static bool series_equal(const struct segment_series *kept, const struct sample_run *run)
 {
-    return kept->source == sample->source && kept->label_count == sample->label_count &&
-           slice_equal(kept->metric, sample->metric) &&
-           labels_equal(kept->labels, sample->labels, kept->label_count);
+    struct slice rest = run->encoded, metric;
+    struct label label;
+    uint32_t count;
+
+    if (kept->source != run->source || !series_take(&rest, &metric, &count) ||
+        kept->label_count != count || !slice_equal(kept->metric, metric))
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (!label_take(&rest, &label) || !slice_equal(kept->labels[i].name, label.name) ||
+            !slice_equal(kept->labels[i].value, label.value))
+            return false;
+    return rest.len == 0;
 }
 
-/* Does the sample have the texts of the one before it, whose series was compared? */
-static bool shares_texts(const struct segment_sample *wanted)
+static bool sample_equal(const struct sample_pages *pages, uint32_t row,
+                         const struct segment_sample *wanted)
 {
-    const struct sample *a = wanted[-1].sample, *b = wanted->sample;
+    double value = sample_value_join(pages->scales[row], pages->numbers[row]);
 
-    return a->source == b->source && a->labels == b->labels && a->label_count == b->label_count &&
-           a->metric.data == b->metric.data && a->metric.len == b->metric.len;
-}
-
-static bool sample_equal(const struct segment *segment, const struct sample_pages *pages,
-                         uint32_t row, const struct segment_sample *wanted)
-{
-    double value = segment_sample_value(pages->scales[row], pages->numbers[row]);
-    uint64_t series = (uint64_t)pages->series[row];
-
-    return pages->times[row] == wanted->sample->time_ns &&
+    return pages->times[row] == wanted->time_ns &&
            (uint64_t)pages->sequences[row] == wanted->sequence &&
-           memcmp(&value, &wanted->sample->value, sizeof(value)) == 0 &&
-           series < segment->series_count && pages->sources[row] == wanted->sample->source &&
-           ((row > 0 && pages->series[row - 1] == pages->series[row] && shares_texts(wanted)) ||
-            series_equal(&segment->series[series], wanted->sample));
+           memcmp(&value, &wanted->value, sizeof(value)) == 0;
+}
+
+/* How many of the samples, all of one run, come back as they were. */
+static uint32_t count_equal(const struct segment *segment, const struct sample_pages *pages,
+                            uint32_t first, uint32_t count, const struct sample_run *run,
+                            const struct segment_sample *wanted)
+{
+    uint64_t series = (uint64_t)pages->series[first];
+    uint32_t equal = 0;
+
+    if (series >= segment->series_count || !series_equal(&segment->series[series], run))
+        return 0;
+    while (equal < count && (uint64_t)pages->series[first + equal] == series &&
+           pages->sources[first + equal] == run->source &&
+           sample_equal(pages, first + equal, &wanted[equal]))
+        equal++;
+    return equal;
 }
 
 enum status segment_samples_compare(const struct segment_content *content,
-                                    struct segment_block *block, uint64_t *at, struct error *err)
+                                    struct segment_block *block, struct sample_place *place,
+                                    struct error *err)
 {
     struct sample_pages pages;
     enum status status = load(block, &pages, err);
+    uint32_t part, equal;
 
-    for (uint32_t row = 0; row < block->base.row_count && status == STATUS_OK; row++, ++*at)
-        if (*at >= content->sample_count ||
-            !sample_equal(block->segment, &pages, row, &content->samples[*at]))
+    for (uint32_t row = 0; row < block->base.row_count && status == STATUS_OK; row += part) {
+        part = equal = 0;
+        if (place->sample < content->sample_count) {
+            part = sample_place_part(content, place, block->base.row_count - row);
+            equal = count_equal(block->segment, &pages, row, part, &content->runs[place->run],
+                                &content->samples[place->sample]);
+        }
+        if (equal == 0 || equal < part)
             status = error_set(err, STATUS_CORRUPT, "sample %llu reads back as another one",
-                               (unsigned long long)*at);
+                               (unsigned long long)(place->sample + equal));
+        else
+            sample_place_pass(content, place, part);
+    }
     return status;
 }
 
@@ -92,13 +115,39 @@ static enum status begin(struct rollup_recount *recount, struct segment *segment
     return status;
 }
 
+/* Rows from `row` on that are of the series by the counts of the directory. */
+static uint32_t rows_of_series(const struct segment_block *block, uint32_t series, uint32_t row)
+{
+    const struct segment *segment = block->segment;
+    uint32_t left = block->base.row_count - row;
+    uint64_t part;
+
+    if (series + 1 >= segment->series_count)
+        return left;
+    part = segment->series[series + 1].first_sample - (block->entry->first_sample + row);
+    return part < left ? (uint32_t)part : left;
+}
+
+static bool recount_series(struct rollup_recount *recount, const struct sample_pages *pages,
+                           uint32_t series, uint32_t first, uint32_t count)
+{
+    for (uint32_t row = first; row < first + count; row++) {
+        struct sample_point point = {pages->times[row], pages->scales[row], pages->numbers[row]};
+
+        if ((uint64_t)pages->series[row] != series)
+            return false;
+        if (recount->cells != NULL)
+            sample_builder_add(&recount->samples, series, &point);
+    }
+    return count > 0;
+}
+
 enum status segment_samples_recount(struct rollup_recount *recount, struct segment_block *block,
                                     struct error *err)
 {
     struct segment *segment = block->segment;
     struct sample_pages pages;
-    uint64_t at = block->entry->first_sample;
-    uint32_t series;
+    uint32_t series, part;
     enum status status;
 
     if (!segment_counts_samples(segment))
@@ -108,15 +157,11 @@ enum status segment_samples_recount(struct rollup_recount *recount, struct segme
         status = load(block, &pages, err);
     if (status != STATUS_OK)
         return status;
-    series = segment_series_of(segment, at);
-    for (uint32_t row = 0; row < block->base.row_count; row++, at++) {
-        struct sample_point point = {pages.times[row], pages.scales[row], pages.numbers[row]};
-
-        series += series + 1 < segment->series_count && segment->series[series + 1].first_sample == at;
-        if ((uint64_t)pages.series[row] != series)
+    series = segment_series_of(segment, block->entry->first_sample);
+    for (uint32_t row = 0; row < block->base.row_count; row += part, series++) {
+        part = rows_of_series(block, series, row);
+        if (!recount_series(recount, &pages, series, row, part))
             return segment_corrupt(segment, "series: its samples count otherwise", err);
-        if (recount->cells != NULL)
-            sample_builder_add(&recount->samples, series, &point);
     }
     return STATUS_OK;
 }

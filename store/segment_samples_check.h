@@ -4,11 +4,12 @@
 #define DENDRO_STORE_SEGMENT_SAMPLES_CHECK_H
 
 #include "store/segment_rollup.h"
+#include "store/segment_samples.h"
 
-/* The samples of a block against those of `content` from *at on, bit by bit; *at moves behind them.
- * Errors: CORRUPT, NO_MEMORY. */
+/* The samples of a block against those of `content` from the place on, bit by bit; the place moves behind
+ * them. Errors: CORRUPT, NO_MEMORY. */
 enum status segment_samples_compare(const struct segment_content *content,
-                                    struct segment_block *block, uint64_t *at,
+                                    struct segment_block *block, struct sample_place *place,
                                     struct error *err) WARN_UNUSED;
 
 /* Count the samples of a block for the cells: blocks in the order of the file. Errors: CORRUPT (a

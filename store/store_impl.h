@@ -12,6 +12,7 @@
 #ifndef DENDRO_STORE_STORE_IMPL_H
 #define DENDRO_STORE_STORE_IMPL_H
 
+#include "base/time_stamp.h"
 #include "store/catalog.h"
 #include "store/chunk.h"
 #include "store/head.h"
@@ -39,7 +40,6 @@ enum {
     RETENTION_EVERY_S = 60,
 };
 #define NS_PER_S 1000000000LL
-#define NS_PER_DAY (86400LL * NS_PER_S)
 
 struct pending {
     struct pending *next;

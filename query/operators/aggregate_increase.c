@@ -200,13 +200,13 @@ static bool next_part(const struct increase_state *state, uint32_t *point, uint3
     if (*stretch < state->stretch_count) {
         const struct stretch *at = &state->stretches[*stretch];
         struct point first = (struct point){at->series, at->sum.first_ns,
-                               segment_sample_value(at->sum.scale, at->sum.first)};
+                               sample_value_join(at->sum.scale, at->sum.first)};
         if (*point == state->count || compare_points(&first, &state->points[*point]) < 0) {
             ++*stretch;
             out->sum = &at->sum;
             out->first = out->last = first;
             out->last.time_ns = at->sum.last_ns;
-            out->last.value = segment_sample_value(at->sum.scale, at->sum.last);
+            out->last.value = sample_value_join(at->sum.scale, at->sum.last);
             return true;
         }
     }

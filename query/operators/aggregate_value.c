@@ -60,7 +60,7 @@ enum status extreme_item(struct aggregate *aggregate, void *state, const struct 
     struct cell cell;
 
     if (item->sum != NULL)
-        cell = cell_float(segment_sample_value(item->sum->scale,
+        cell = cell_float(sample_value_join(item->sum->scale,
                                                least ? item->sum->min : item->sum->max),
                           VALUE_FLOAT);
     else if (item->value != NULL)

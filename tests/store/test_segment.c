@@ -1,5 +1,6 @@
 /* tests/store/test_segment.c -- rows and samples into a segment and back, byte for byte; damage is
  * found. Through segment.h only, so it holds for every version of the file. */
+#include "store/chunk.h"
 #include "store/segment.h"
 #include "tests/support/segment_names.h"
 #include "tests/support/sim_io.h"
@@ -352,7 +353,21 @@ static void test_fields(void **unused)
     bench_free(bench);
 }
 
-static const struct segment_sample *samples_expected;
+/* cpu idle and cpu user of both sources, load of the first: in the order of series. */
+static const struct series_case {
+    const char *metric, *mode; /* NULL: no label */
+    uint32_t source;
+} series_cases[] = {
+    {"cpu", "idle", 0}, {"cpu", "idle", 1}, {"cpu", "user", 0}, {"cpu", "user", 1}, {"load", NULL, 0},
+};
+static const double sample_values[] = {0.0, -0.0, 1.5, 1e300, -3};
+
+enum { SAMPLES_EACH = COUNT_OF(sample_values) };
+
+static int64_t time_of_sample(uint32_t i)
+{
+    return 5 + (int64_t)(i % SAMPLES_EACH) * 15;
+}
 
 static void check_samples(const struct bench *bench, struct block *block)
 {
@@ -368,14 +383,15 @@ static void check_samples(const struct bench *bench, struct block *block)
     assert_int_equal(block_column(block, FIELD_ID_HOST, true, &host, &err), STATUS_OK);
     assert_int_equal(value.kind, COLUMN_FLOAT);
     for (uint32_t i = 0; i < block_row_count(block); i++) {
-        const struct sample *sample = samples_expected[i].sample;
+        const struct series_case *series = &series_cases[i / SAMPLES_EACH];
 
-        assert_int_equal(block_times(block, &err)[i], sample->time_ns);
-        assert_memory_equal(&value.floats[i], &sample->value, sizeof(double)); /* NaN, -0 too */
-        assert_true(slice_equal(column_text(&metric, i), sample->metric));
-        assert_true(slice_equal(column_text(&host, i), bench->source[sample->source].host));
-        if (sample->label_count > 0)
-            assert_true(slice_equal(column_text(&mode, i), sample->labels[0].value));
+        assert_int_equal(block_times(block, &err)[i], time_of_sample(i));
+        assert_memory_equal(&value.floats[i], &sample_values[i % SAMPLES_EACH],
+                            sizeof(double)); /* NaN, -0 too */
+        assert_true(slice_is(column_text(&metric, i), series->metric));
+        assert_true(slice_equal(column_text(&host, i), bench->source[series->source].host));
+        if (series->mode != NULL)
+            assert_true(slice_is(column_text(&mode, i), series->mode));
         else
             assert_null(column_text(&mode, i).data);
     }
@@ -383,28 +399,35 @@ static void check_samples(const struct bench *bench, struct block *block)
 
 static void test_samples(void **unused)
 {
-    static const double values[] = {0.0, -0.0, 1.5, 1e300, -3};
-    static const struct label labels[] = {{{"mode", 4}, {"idle", 4}}, {{"mode", 4}, {"user", 4}}};
-    static struct sample samples[15];
-    static struct segment_sample rows[15];
+    static struct segment_sample samples[COUNT_OF(series_cases) * SAMPLES_EACH];
+    static struct sample_run runs[COUNT_OF(series_cases)];
+    struct buf texts[COUNT_OF(series_cases)];
     struct bench *bench = bench_new();
 
     (void)unused;
-    for (uint32_t i = 0; i < 15; i++) { /* cpu idle, cpu user, load: in the order of series */
-        samples[i] = (struct sample){.time_ns = 5 + (int64_t)(i % 5) * 15,
-                                     .value = values[i % 5],
-                                     .source = i & 1,
-                                     .label_count = i < 10,
-                                     .metric = slice_of(i < 10 ? "cpu" : "load"),
-                                     .labels = i < 10 ? &labels[i / 5] : NULL};
-        rows[i] = (struct segment_sample){.sample = &samples[i], .sequence = 1 + i};
+    for (uint32_t i = 0; i < COUNT_OF(series_cases); i++) {
+        const struct series_case *c = &series_cases[i];
+        const struct label label = {SLICE_LITERAL("mode"), slice_of(c->mode == NULL ? "" : c->mode)};
+        const struct sample sample = {
+            .metric = slice_of(c->metric), .label_count = c->mode != NULL, .labels = &label};
+
+        texts[i] = buf_empty(100);
+        assert_true(series_append(&texts[i], &sample));
+        runs[i] = (struct sample_run){buf_slice(&texts[i]), SAMPLES_EACH, c->source};
     }
-    samples_expected = rows;
+    for (uint32_t i = 0; i < COUNT_OF(samples); i++)
+        samples[i] = (struct segment_sample){.time_ns = time_of_sample(i),
+                                             .value = sample_values[i % SAMPLES_EACH],
+                                             .sequence = 1 + i};
     add_row(bench, SLICE_LITERAL("an event beside them"), NULL, 0);
-    bench->content.samples = rows;
-    bench->content.sample_count = 15;
+    bench->content.runs = runs;
+    bench->content.run_count = COUNT_OF(runs);
+    bench->content.samples = samples;
+    bench->content.sample_count = COUNT_OF(samples);
     write_and_check(bench);
-    assert_int_equal(each_block(bench, SCAN_SAMPLES, check_samples), 15);
+    assert_int_equal(each_block(bench, SCAN_SAMPLES, check_samples), COUNT_OF(samples));
+    for (uint32_t i = 0; i < COUNT_OF(texts); i++)
+        buf_release(&texts[i]);
     bench_free(bench);
 }
 

@@ -6,6 +6,7 @@
  * v<N>_values.seg has them with sizes and durations, so that the segment adds up values, too. After a
  * change of the format: GOLDEN_WRITE=1 test_store_segment_golden writes the files of the present version
  * anew; those of older versions are never written again. */
+#include "store/chunk.h"
 #include "store/row_set.h"
 #include "store/segment.h"
 #include "store/segment_format.h"
@@ -29,9 +30,9 @@ struct golden {
     struct event_field event_fields[ROWS][FIELDS_MAX];
     struct event events[ROWS];
     struct segment_row rows[ROWS];
-    struct sample samples[SAMPLES];
-    struct segment_sample sample_rows[SAMPLES];
-    struct label label;
+    struct segment_sample samples[SAMPLES];
+    struct sample_run run;
+    struct buf series;
     struct segment_content content;
 };
 
@@ -124,16 +125,22 @@ static void make_rows(struct golden *golden, bool values)
                                                .order_time_ns = golden->events[i].time_ns + (i % 100 == 1),
                                                .sequence = 100 + i};
     }
-    golden->label = (struct label){SLICE_LITERAL("cpu"), SLICE_LITERAL("0")};
-    for (uint32_t i = 0; i < SAMPLES; i++) {
-        golden->samples[i] = (struct sample){.time_ns = FIXTURE_TIME_NS + (int64_t)i * 10000000000,
-                                             .value = i * 1.5,
-                                             .label_count = 1,
-                                             .metric = SLICE_LITERAL("node_load1"),
-                                             .labels = &golden->label};
-        golden->sample_rows[i] =
-            (struct segment_sample){.sample = &golden->samples[i], .sequence = 100 + ROWS + i};
-    }
+}
+
+static void make_samples(struct golden *golden)
+{
+    const struct label label = {SLICE_LITERAL("cpu"), SLICE_LITERAL("0")};
+    const struct sample series = {
+        .label_count = 1, .metric = SLICE_LITERAL("node_load1"), .labels = &label};
+
+    golden->series = buf_empty(100);
+    assert_true(series_append(&golden->series, &series));
+    golden->run = (struct sample_run){.encoded = buf_slice(&golden->series), .count = SAMPLES};
+    for (uint32_t i = 0; i < SAMPLES; i++)
+        golden->samples[i] =
+            (struct segment_sample){.time_ns = FIXTURE_TIME_NS + (int64_t)i * 10000000000,
+                                    .value = i * 1.5,
+                                    .sequence = 100 + ROWS + i};
 }
 
 static struct golden *golden_new(bool values)
@@ -149,13 +156,16 @@ static struct golden *golden_new(bool values)
     golden->formats[0] = SLICE_LITERAL("one");
     golden->formats[1] = SLICE_LITERAL("two");
     make_rows(golden, values);
+    make_samples(golden);
     golden->content = (struct segment_content){.rows = golden->rows,
-                                               .samples = golden->sample_rows,
+                                               .runs = &golden->run,
+                                               .samples = golden->samples,
                                                .sources = golden->source,
                                                .formats = golden->formats,
                                                .names = &golden->names.segment,
                                                .row_count = ROWS,
                                                .sample_count = SAMPLES,
+                                               .run_count = 1,
                                                .source_count = 2,
                                                .format_count = 2};
     return golden;
@@ -164,6 +174,7 @@ static struct golden *golden_new(bool values)
 static void golden_free(struct golden *golden)
 {
     test_names_release(&golden->names);
+    buf_release(&golden->series);
     free(golden);
 }
 

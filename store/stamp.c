@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #define SECOND 1000000000LL
+#define MINUTE (60 * SECOND)
 #define DAY    (86400 * SECOND)
 
 /* Append only: the index is part of the segment format. Where one pattern starts another, the
@@ -484,22 +485,23 @@ static void put_date(const struct layout *layout, const struct stamp_cache *date
         out[layout->day] = (char)('0' + date->date % 10);
 }
 
-/* All of a stamp but its fraction. */
-static void put_second(struct stamp_cache *cache, const struct layout *layout, int64_t value)
+/* All of a stamp but its seconds; the date only if it is another one, or `anew`. */
+static void put_minute(struct stamp_cache *cache, const struct layout *layout, int64_t value,
+                       bool anew)
 {
     int64_t day = floor_day(value);
-    unsigned second = (unsigned)(((uint64_t)value - (uint64_t)day * DAY) / SECOND);
+    unsigned minute = (unsigned)(((uint64_t)value - (uint64_t)day * DAY) / MINUTE);
     bool same_day = cache->valid && cache->day == day;
 
     if (!same_day)
         civil_from_days(day, cache);
-    if (!same_day || !cache->has_text || cache->layout != layout - layout_table()) {
+    if (!same_day || anew) {
         memcpy(cache->text, layout->text, sizeof(cache->text));
         put_date(layout, cache, cache->text);
     }
-    put_two(cache->text + layout->hour, second / 3600);
-    put_two(cache->text + layout->minute, second / 60 % 60);
-    put_two(cache->text + layout->second, second % 60);
+    put_two(cache->text + layout->hour, minute / 60);
+    put_two(cache->text + layout->minute, minute % 60);
+    cache->minute_ns = (uint64_t)day * DAY + (uint64_t)minute * MINUTE;
 }
 
 /* Bytes of a stamp that are not its fraction. */
@@ -522,24 +524,41 @@ static void set_factor(struct stamp_cache *cache, int64_t unit)
                              (unit > 1);
 }
 
-static __attribute__((noinline)) uint32_t renew_second(struct stamp_cache *cache,
-                                                       uint8_t layout_number, int64_t value)
+static void take_layout(struct stamp_cache *cache, uint8_t number, const struct layout *layout)
 {
-    const struct layout *layout = &layout_table()[layout_number];
-    int64_t second = value / SECOND - (value % SECOND < 0);
-
-    put_second(cache, layout, value);
-    if (!cache->has_text || cache->layout != layout_number)
-        mask_text(cache, layout);
-    cache->layout = layout_number;
+    mask_text(cache, layout);
+    set_factor(cache, layout->fraction_unit);
+    cache->layout = number;
     cache->size = layout->size;
+    cache->second_at = (uint8_t)layout->second;
     cache->fraction_digits = layout->fraction_digits;
     cache->fraction_end = layout->fraction_digits > 0
                               ? (uint8_t)(layout->fraction + layout->fraction_digits)
                               : STAMP_SIZE_MAX;
-    set_factor(cache, layout->fraction_unit);
-    cache->second_ns = (uint64_t)second * SECOND;
+}
+
+static __attribute__((noinline)) void renew_minute(struct stamp_cache *cache, uint8_t number,
+                                                   int64_t value)
+{
+    const struct layout *layout = &layout_table()[number];
+    bool anew = !cache->has_text || cache->layout != number;
+
+    put_minute(cache, layout, value, anew);
+    if (anew)
+        take_layout(cache, number, layout);
     cache->has_text = true;
+}
+
+static uint32_t renew_second(struct stamp_cache *cache, uint8_t layout_number, int64_t value)
+{
+    unsigned second;
+
+    if (!cache->has_text || cache->layout != layout_number ||
+        (uint64_t)value - cache->minute_ns >= MINUTE)
+        renew_minute(cache, layout_number, value);
+    second = (unsigned)(((uint64_t)value - cache->minute_ns) / SECOND);
+    put_two(cache->text + cache->second_at, second);
+    cache->second_ns = cache->minute_ns + (uint64_t)second * SECOND;
     return (uint32_t)((uint64_t)value - cache->second_ns);
 }
 
@@ -572,6 +591,8 @@ const char *stamp_match_any(struct stamp_cache *cache, uint8_t layout_number, in
     char room[STAMP_SIZE_MAX] = {0};
 
     (void)cache_second(cache, layout_number, value);
+    if (end - at >= STAMP_SIZE_MAX)
+        return stamp_begins(cache, value, at) ? at + cache->size : NULL;
     if (end - at < cache->size)
         return NULL;
     memcpy(room, at, cache->size);

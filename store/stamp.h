@@ -47,7 +47,7 @@ bool stamp_may_start(struct slice text);
 bool stamp_may_contain(uint8_t layout, struct slice text, bool fold);
 
 /* What was written last: a run of stamps costs one calendar computation per day, and of one layout
- * one text per second. All zero: nothing yet. */
+ * one text per minute and two digits per second. All zero: nothing yet. */
 struct stamp_cache {
     int64_t day;
     uint32_t year, month, date; /* month and date from 1 */
@@ -56,8 +56,9 @@ struct stamp_cache {
     uint8_t layout;             /* of `text`, as all that follows */
     uint8_t size, fraction_end, fraction_digits;
     uint8_t fraction_shift;     /* ns * factor >> shift: units of the last digit */
+    uint8_t second_at;
     uint32_t fraction_factor;
-    uint64_t second_ns;         /* since the epoch */
+    uint64_t minute_ns, second_ns; /* since the epoch */
     uint64_t mask[STAMP_SIZE_MAX / 8]; /* bytes that are not the fraction */
     char text[STAMP_SIZE_MAX];
 };

@@ -154,6 +154,35 @@ static void test_agrees_with_writing(void **unused)
     }
 }
 
+/* Stamps of one layout, each some time after or before the last: of the same second, minute, day or not. */
+static void test_stamps_in_turn(void **unused)
+{
+    static const int64_t step_s[] = {1, 2, 40, 60, 3600, 86400, 31 * 86400};
+    struct corpus_random rng = {11};
+
+    (void)unused;
+    for (uint8_t layout = 0; layout < stamp_layout_count(); layout++) {
+        struct slot_kind kind = {SLOT_STAMP, layout};
+        int64_t value = 1709164799000000000; /* 28 February of a leap year, 23:59:59 */
+        struct stamp_cache cache = {0};
+
+        for (int round = 0; round < 2000; round++) {
+            char text[SLOT_WRITE_MAX + STAMP_SIZE_MAX] = {0};
+            size_t len = write_value(kind, (uint64_t)value, NULL, text), at;
+            const char *end = text + len + (round % 2 == 0 ? STAMP_SIZE_MAX : 0);
+
+            assert_ptr_equal(stamp_match(&cache, layout, value, text, end), text + len);
+            at = random_below(&rng, (uint32_t)len);
+            text[at] ^= 1;
+            assert_null(stamp_match(&cache, layout, value, text, end));
+            value += (random_below(&rng, 3) == 0 ? -1000000000 : 1000000000) *
+                     (int64_t)random_below(&rng, 2) *
+                     step_s[random_below(&rng, COUNT_OF(step_s))];
+            value += random_below(&rng, 1000) * 1000000;
+        }
+    }
+}
+
 static void test_same(void **unused)
 {
     static const char text[] = "a line of more than sixteen bytes";
@@ -179,6 +208,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_agrees_with_writing),
+        cmocka_unit_test(test_stamps_in_turn),
         cmocka_unit_test(test_same),
     };
 

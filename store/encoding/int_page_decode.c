@@ -134,6 +134,19 @@ static bool apply_dict(const struct header *header, size_t count, int64_t *value
     return true;
 }
 
+/* base + factor * residual; most factors are 1, and many a base is 0. */
+static void scale_residuals(const struct header *header, size_t count, uint64_t *values)
+{
+    uint64_t base = (uint64_t)header->base, factor = header->factor;
+
+    if (factor != 1)
+        for (size_t i = 0; i < count; i++)
+            values[i] = base + factor * values[i];
+    else if (base != 0)
+        for (size_t i = 0; i < count; i++)
+            values[i] += base;
+}
+
 static bool decode_delta(struct slice rest, const struct header *header, size_t count,
                          int64_t *out)
 {
@@ -167,8 +180,7 @@ bool int_page_decode(struct slice page, size_t count, int64_t *out)
         return false;
     if (header.transform == INT_DICT)
         return apply_dict(&header, count, out);
-    for (size_t i = 0; i < count; i++)
-        out[i] = (int64_t)((uint64_t)header.base + header.factor * (uint64_t)out[i]);
+    scale_residuals(&header, count, (uint64_t *)out);
     return true;
 }
 
@@ -259,25 +271,37 @@ bool int_page_constant(struct slice page, int64_t *out)
     return true;
 }
 
+/* Planes of numbers below 2^32, of which there are `bytes` (1 to 4). */
+static bool take_planes32(struct slice *rest, size_t count, unsigned bytes, uint32_t *out)
+{
+    char scratch[PLANE_ON_STACK];
+    const uint8_t *plane;
+
+    for (unsigned byte = 0; byte < bytes; byte++) {
+        if (!take_plane(rest, count, scratch, &plane))
+            return false;
+        for (size_t i = 0; i < count; i++)
+            out[i] = (byte == 0 ? 0 : out[i]) | (uint32_t)plane[i] << (8 * byte);
+    }
+    return true;
+}
+
 /* Codes of a dictionary, the most frequent pages, without going through 64 bits. */
 static bool decode_small(struct slice rest, const struct header *header, size_t count,
                          uint32_t *out, bool *done)
 {
-    char scratch[PLANE_ON_STACK];
-    const uint8_t *packed, *plane;
+    const uint8_t *packed;
     uint8_t width;
 
     *done = false;
     if (header->transform != INT_FOR || header->base != 0 || header->factor != 1 ||
         !take_u8(&rest, &width))
         return true;
-    if (header->storage == INT_PLANES && width == 1 && count <= sizeof(scratch)) {
-        if (!take_plane(&rest, count, scratch, &plane))
-            return false;
-        for (size_t i = 0; i < count; i++)
-            out[i] = plane[i];
-        *done = true;
-    } else if (header->storage == 0 && width <= 32) {
+    if (header->storage == INT_PLANES && width - 1u < sizeof(*out) && count <= PLANE_ON_STACK) {
+        *done = take_planes32(&rest, count, width, out);
+        return *done;
+    }
+    if (header->storage == 0 && width <= 32) {
         packed = packed_bytes(rest, count, width);
         if (packed == NULL)
             return false;

@@ -130,6 +130,36 @@ static void test_numbers(void **state)
     free(got);
 }
 
+/* Most codes are small, but one in three may have all of its `bytes`: they are stored byte by byte. */
+static void test_skewed_codes(void **state)
+{
+    int64_t values[1000];
+    uint32_t got[1000];
+    struct buf page = buf_empty(1 << 20);
+    struct int_encoder encoder;
+
+    (void)state;
+    int_encoder_init(&encoder);
+    for (unsigned bytes = 2; bytes <= 4; bytes++) {
+        uint64_t limit = (uint64_t)1 << (8 * bytes);
+
+        for (uint32_t i = 0; i < 1000; i++)
+            values[i] = (int64_t)(i % 3 == 1 ? random_u64(&rng) % limit : i % 2);
+        values[999] = (int64_t)limit - 1;
+        buf_reset(&page);
+        assert_true(int_page_encode(&encoder, values, 1000, &page));
+        assert_int_equal((uint8_t)page.data[0], INT_FOR | INT_PLANES);
+        assert_int_equal(page.data[3], bytes); /* behind base and factor */
+        assert_true(int_page_decode32(buf_slice(&page), 1000, got));
+        for (uint32_t i = 0; i < 1000; i++)
+            assert_int_equal(got[i], values[i]);
+        for (size_t cut = 0; cut < page.len; cut += 1 + page.len / 100)
+            assert_false(int_page_decode32(slice_first(buf_slice(&page), cut), 1000, got));
+    }
+    int_encoder_release(&encoder);
+    buf_release(&page);
+}
+
 static void test_codes(void **state)
 {
     int64_t values[1000];
@@ -225,8 +255,9 @@ static void test_ids(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_codes), cmocka_unit_test(test_pool),
-        cmocka_unit_test(test_grams),   cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_numbers),      cmocka_unit_test(test_codes),
+        cmocka_unit_test(test_skewed_codes), cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_grams),        cmocka_unit_test(test_ids),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

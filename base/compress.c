@@ -142,6 +142,16 @@ static enum status compress_zlib(struct compressor *compressor, enum codec codec
     return STATUS_OK;
 }
 
+/* As the library has it for that level, but for matches of less than seven bytes at level 1: lines repeat
+ * in longer pieces, and short ones cost their reader more than they save. */
+static bool set_zstd_level(ZSTD_CCtx *context, int level)
+{
+    int match_min = level == 1 ? 7 : 0; /* 0: the library's */
+
+    return !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)) &&
+           !ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_minMatch, match_min));
+}
+
 static enum status compress_zstd(struct compressor *compressor, int level, struct slice raw,
                                  struct buf *out, struct error *err)
 {
@@ -153,10 +163,9 @@ static enum status compress_zstd(struct compressor *compressor, int level, struc
         return status;
     if (compressor->zstd_out == NULL)
         compressor->zstd_out = ZSTD_createCCtx();
-    if (compressor->zstd_out == NULL)
+    if (compressor->zstd_out == NULL || !set_zstd_level(compressor->zstd_out, level))
         return no_memory(CODEC_ZSTD, err);
-    len = ZSTD_compressCCtx(compressor->zstd_out, end_of(out), room, raw.data, raw.len,
-                            level);
+    len = ZSTD_compress2(compressor->zstd_out, end_of(out), room, raw.data, raw.len);
     if (ZSTD_isError(len))
         return error_set(err, STATUS_TOO_LARGE, "%zu bytes do not compress into %zu: %s", raw.len,
                          room, ZSTD_getErrorName(len));

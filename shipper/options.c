@@ -93,7 +93,7 @@ static const struct option rows[] = {
      .help = "let the kernel say when directories change"},
     {.type = OPTION_GROUP, .help = "Sending"},
     {.name = "batch_size", .type = OPTION_SIZE, .offset = AT(batch_size), .min = BATCH_SIZE_MIN,
-     .max = BATCH_SIZE_CEILING, .preset = "100KiB", .value_name = "SIZE",
+     .max = BATCH_SIZE_CEILING, .preset = "200KiB", .value_name = "SIZE",
      .help = "send a batch when it has so many bytes"},
     {.name = "batch_age", .type = OPTION_DURATION, .offset = AT(batch_age_ns),
      .min = MILLISECOND_NS, .max = 60 * SECOND_NS, .preset = "200ms", .value_name = "TIME",

@@ -179,21 +179,21 @@ static bool read_turn(struct shipper *shipper, struct source *source)
 }
 
 /* Turns for all readable sources, round and round, until nothing is left, the window is full or
- * the step was long enough. True: there is more to do at once. */
+ * the step was long enough. A source keeps its turn until the batch is closed: lines of one file have
+ * more in common, and the collector has one range to take up. True: there is more to do at once. */
 static bool read_sources(struct shipper *shipper)
 {
     struct source_table *sources = &shipper->follow->sources;
     uint32_t turns = 0, quiet = 0;
 
     while (quiet < sources->count && session_takes_lines(&shipper->session)) {
-        struct source *source = sources->items[shipper->cursor++ % sources->count];
+        struct source *source = sources->items[shipper->cursor % sources->count];
+        bool more = may_read(shipper, source) && read_turn(shipper, source);
 
-        if (!may_read(shipper, source) || !read_turn(shipper, source)) {
-            quiet++;
-            continue;
-        }
-        quiet = 0;
-        if (++turns >= TURNS_PER_STEP)
+        if (!more || batcher_is_empty(&shipper->batcher))
+            shipper->cursor++;
+        quiet = more ? 0 : quiet + 1;
+        if (more && ++turns >= TURNS_PER_STEP)
             return true;
     }
     return false;

@@ -204,6 +204,7 @@ static void store_changed(void *user, uint64_t store_incarnation)
 
     shipper->meta.store_incarnation = store_incarnation;
     shipper->meta_dirty = true;
+    shipper->cursor = 0; /* all is read again: what was found first comes first */
     follow_ask_all(shipper->follow, true);
 }
 

@@ -17,7 +17,7 @@
 
 enum {
     LANE_FRAMES_MIN = 4,   /* one is decoded, one parsed, one committed, one arrives */
-    LANE_FRAMES_START = 16,
+    LANE_FRAMES_START = 8,
     LANE_QUEUE_MS_MAX = 10, /* a standing queue above this costs latency and gains nothing */
     LANE_CALM_MS_MAX = 15,  /* of the slowest; an ack should take less than 50 ms */
 };

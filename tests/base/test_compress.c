@@ -187,6 +187,32 @@ static void test_round_trip(void **unused)
     compressor_free(compressor);
 }
 
+/* Nothing of a level is left in the context for the next one. */
+static void test_levels_in_turn(void **unused)
+{
+    static const int levels[] = {1, 3, 1, 19, 3};
+    static char text[50000];
+    struct compressor *used, *fresh;
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('a' + i * i / 7 % 23);
+    assert_int_equal(compressor_new(&used, NULL), STATUS_OK);
+    for (size_t i = 0; i < COUNT_OF(levels); i++) {
+        struct buf one = buf_empty(sizeof(text)), two = buf_empty(sizeof(text));
+        struct slice raw = slice_make(text, sizeof(text));
+
+        assert_int_equal(compressor_new(&fresh, NULL), STATUS_OK);
+        assert_int_equal(compress_append(used, CODEC_ZSTD, levels[i], raw, &one, NULL), STATUS_OK);
+        assert_int_equal(compress_append(fresh, CODEC_ZSTD, levels[i], raw, &two, NULL), STATUS_OK);
+        assert_true(slice_equal(buf_slice(&one), buf_slice(&two)));
+        buf_release(&one);
+        buf_release(&two);
+        compressor_free(fresh);
+    }
+    compressor_free(used);
+}
+
 static void test_bomb_stops_at_the_cap(void **unused)
 {
     static const enum codec codecs[] = {CODEC_ZLIB, CODEC_ZSTD, CODEC_GZIP};
@@ -242,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_packed_reader_missing_file),
         cmocka_unit_test(test_decompress_exact_length),
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_levels_in_turn),
         cmocka_unit_test(test_bomb_stops_at_the_cap),
         cmocka_unit_test(test_output_full),
     };

@@ -237,8 +237,11 @@ static bool store_lines(struct fake_collector *fake, const struct batch_message 
             return false;
     }
     reader = batch_read(message);
-    while (batch_range_next(&reader, &range))
+    fake->batch_count++;
+    while (batch_range_next(&reader, &range)) {
+        fake->range_count++;
         store_range(fake, &reader, &range);
+    }
     return true;
 }
 

@@ -60,6 +60,7 @@ struct fake_collector {
     uint64_t store_incarnation;
     uint64_t sample_count, series_count;
     uint64_t bytes_received, frames_received, hellos;
+    uint64_t batch_count, range_count; /* stored */
     uint8_t last_shipper[WIRE_ID_SIZE];
 
     /* What it does. */

@@ -92,6 +92,33 @@ static void test_state_is_lost_and_file_truncated(void **unused)
     rig_release(&rig);
 }
 
+/* A batch is of one file as long as that has more, the next one of the other file. */
+static void test_one_file_per_batch(void **unused)
+{
+    static const char *const paths[] = {"/log/app.log", "/log/web.log"};
+    size_t first[COUNT_OF(paths)] = {SIZE_MAX, SIZE_MAX}, last[COUNT_OF(paths)] = {0};
+    struct rig rig;
+
+    (void)unused;
+    rig_init(&rig, "/log/*.log");
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        rig_lines(&rig, paths[i], i == 0 ? "line" : "page", 1, 100000); /* 1.2 MB */
+    rig_start(&rig);
+    rig_run(&rig, 5000);
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        assert_int_equal(fake_collector_count(rig.fake, paths[i]), 100000);
+    assert_true(rig.fake->batch_count > 8);
+    assert_true(rig.fake->range_count <= rig.fake->batch_count + 2); /* where a file ends */
+    for (size_t n = 0; n < rig.fake->line_count; n++) {
+        size_t i = strcmp(rig.fake->lines[n].path, paths[0]) != 0;
+
+        first[i] = n < first[i] ? n : first[i];
+        last[i] = n;
+    }
+    assert_true(first[0] < last[1] && first[1] < last[0]); /* none waits for the other's end */
+    rig_release(&rig);
+}
+
 static void test_connection_cut_again_and_again(void **unused)
 {
     struct rig rig;
@@ -394,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_killed_before_the_ack),
         cmocka_unit_test(test_state_is_lost),
         cmocka_unit_test(test_state_is_lost_and_file_truncated),
+        cmocka_unit_test(test_one_file_per_batch),
         cmocka_unit_test(test_connection_cut_again_and_again),
         cmocka_unit_test(test_collector_restarts),
         cmocka_unit_test(test_another_store),

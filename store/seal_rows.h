@@ -8,10 +8,10 @@
 struct seal_rows {
     const struct head *head;
     void *facts_memory;       /* before they are aligned */
-    struct row_facts *facts;  /* in order of arrival; `place` is the index here */
-    uint32_t *order;          /* their indexes by (order time, source, sequence) */
-    uint32_t *chunk_rows;     /* of each chunk and the end: rows in the chunks before it */
+    struct row_facts *facts;  /* in order of arrival; `place` is the one of their fields, */
+    uint32_t *chunk_places;   /* which begin here, those of each chunk behind the last one's */
     uint32_t *place_chunks;   /* by place / PLACE_STEP: the chunk of the first one */
+    uint32_t *order;          /* indexes of the facts by (order time, source, sequence) */
     uint64_t row_count;
     struct seal_samples samples;
     struct event_source *sources;

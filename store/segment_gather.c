@@ -19,8 +19,9 @@ enum {
     SMALL_TEXT_MEAN_MAX = 256,
     LIST_FIRST = 64,
     WORDS_MAX = HEX_BYTES_MAX / 8, /* of a column */
-    TILE_ROWS = 64,      /* their values, and a line of each column, stay in the nearest cache */
-    WORDS_PER_LINE = 8,
+    TILE_ROWS = 32,      /* their values, those of the next ones and some lines of each column stay
+                            in the nearest cache */
+    LINE_SIZE = 64,
     PREFETCH_CODES = 16, /* strings of which the place in a large table is fetched ahead */
     LARGE_TABLE = 1024,
 };
@@ -103,7 +104,7 @@ static const struct word_map *map_of(struct gathering *gathering, uint32_t numbe
 
 /* Rows that are transposed together, and the values of each. */
 struct tile {
-    uint32_t count;
+    uint32_t count, asked; /* `asked`: rows whose values are on their way */
     bool one_template;
     uint32_t templates[TILE_ROWS];
     const uint64_t *values[TILE_ROWS];
@@ -114,30 +115,44 @@ struct row_range {
     uint32_t first, stride, count;
 };
 
-/* The tile from row `at` of the range on; its values are on their way. */
+/* The tile from row `at` of the range on; empty at its end. */
 static void open_tile(const struct gathering *gathering, const struct row_range *range, uint32_t at,
                       struct tile *tile)
 {
     const struct shaped_rows *rows = gathering->rows;
-    const uint32_t *order = gathering->order + range->first + (size_t)at * range->stride;
     uint32_t left = range->count - at;
 
     tile->count = left < TILE_ROWS ? left : TILE_ROWS;
+    tile->asked = 0;
     tile->one_template = true;
     for (uint32_t i = 0; i < tile->count; i++) {
-        uint32_t row = order[(size_t)i * range->stride];
+        uint32_t row = gathering->order[range->first + (at + i) * range->stride];
 
         tile->templates[i] = rows->templates[row];
         tile->values[i] = shaped_row_values(rows, row);
         tile->one_template = tile->one_template && tile->templates[i] == tile->templates[0];
-        for (uint32_t word = 0; word < gathering->row_words; word += WORDS_PER_LINE)
-            __builtin_prefetch(tile->values[i] + word);
+    }
+}
+
+/* Ask for the values of `count` more rows, a few at a time between other work: those of a whole tile at
+ * once would wait for each other. A row begins anywhere in a line. */
+static inline void ask_ahead(const struct gathering *gathering, struct tile *tile, uint32_t count)
+{
+    uint32_t left = tile->count - tile->asked, end = tile->asked + (count < left ? count : left);
+
+    for (; tile->asked < end; tile->asked++) {
+        uintptr_t values = (uintptr_t)tile->values[tile->asked];
+        uintptr_t end_of_row = values + gathering->row_words * sizeof(uint64_t);
+
+        for (uintptr_t line = values & ~(uintptr_t)(LINE_SIZE - 1); line < end_of_row;
+             line += LINE_SIZE)
+            __builtin_prefetch((const void *)line);
     }
 }
 
 /* All words of one row to their columns. */
-static void transpose_row(const struct gathering *gathering, const uint64_t *values, uint32_t to,
-                          const struct word_map *map)
+static inline void transpose_row(const struct gathering *gathering, const uint64_t *values,
+                                 uint32_t to, const struct word_map *map)
 {
     for (uint32_t word = 0; word < gathering->word_count; word++) {
         const struct word_source *source = &map->sources[word];
@@ -147,10 +162,22 @@ static void transpose_row(const struct gathering *gathering, const uint64_t *val
     }
 }
 
-/* The same for rows that all have one template: column by column. */
-static void transpose_tile(const struct gathering *gathering, const struct tile *tile, uint32_t to,
-                           const struct word_map *map)
+static void transpose_rows(struct gathering *gathering, const struct tile *tile, uint32_t to,
+                           struct tile *next)
 {
+    for (uint32_t i = 0; i < tile->count; i++) {
+        transpose_row(gathering, tile->values[i], to + i, map_of(gathering, tile->templates[i]));
+        ask_ahead(gathering, next, 1);
+    }
+}
+
+/* The same for rows that all have one template: column by column. */
+static void transpose_columns(struct gathering *gathering, const struct tile *tile, uint32_t to,
+                              struct tile *next)
+{
+    const struct word_map *map = map_of(gathering, tile->templates[0]);
+    uint32_t share = TILE_ROWS / (gathering->word_count + 1) + 1;
+
     for (uint32_t word = 0; word < gathering->word_count; word++) {
         const struct word_source source = map->sources[word];
         uint64_t *out = gathering->outputs[word] + to;
@@ -161,29 +188,26 @@ static void transpose_tile(const struct gathering *gathering, const struct tile 
         else
             for (uint32_t i = 0; i < tile->count; i++)
                 out[i] = tile->values[i][source.place];
+        ask_ahead(gathering, next, share);
     }
 }
 
 /* While one tile is transposed the values of the next one arrive. */
 static void transpose(struct gathering *gathering, const struct row_range *range)
 {
-    struct tile tiles[2];
-    uint32_t at = 0, next;
+    struct tile tiles[2], *tile = &tiles[0], *next = &tiles[1], *done;
 
-    if (range->count > 0)
-        open_tile(gathering, range, 0, &tiles[0]);
-    for (unsigned turn = 0; at < range->count; turn ^= 1, at = next) {
-        const struct tile *tile = &tiles[turn];
-
-        next = at + tile->count;
-        if (next < range->count)
-            open_tile(gathering, range, next, &tiles[turn ^ 1]);
+    open_tile(gathering, range, 0, tile);
+    ask_ahead(gathering, tile, tile->count);
+    for (uint32_t at = 0; tile->count > 0; at += done->count) {
+        open_tile(gathering, range, at + tile->count, next);
         if (tile->one_template)
-            transpose_tile(gathering, tile, at, map_of(gathering, tile->templates[0]));
+            transpose_columns(gathering, tile, at, next);
         else
-            for (uint32_t i = 0; i < tile->count; i++)
-                transpose_row(gathering, tile->values[i], at + i,
-                              map_of(gathering, tile->templates[i]));
+            transpose_rows(gathering, tile, at, next);
+        done = tile;
+        tile = next;
+        next = done;
     }
 }
 
@@ -302,21 +326,21 @@ static bool gather_codes(struct gathering *gathering, uint32_t column, const str
     const uint64_t *hashes = gathering->outputs[gathering->first_words[column]];
     struct code_table *codes = &gathering->codes[column];
     bool is_large = codes->capacity >= LARGE_TABLE;
+    int64_t code = 0;
 
     for (uint32_t i = 0; i < range->count; i++) {
         struct code_place *place;
 
         if (is_large && i + PREFETCH_CODES < range->count)
             code_table_prefetch(codes, hashes[i + PREFETCH_CODES]);
-        if (i > 0 && hashes[i] == hashes[i - 1]) {
-            out[i] = out[i - 1];
-            continue;
+        if (i == 0 || hashes[i] != hashes[i - 1]) {
+            place = code_table_find(codes, hashes[i]);
+            code = place->code == 0 ? codes->count : place->code - 1;
+            if (place->code == 0 &&
+                !add_code(gathering, column, range->first + i, place, hashes[i]))
+                return false;
         }
-        place = code_table_find(codes, hashes[i]);
-        out[i] = place->code == 0 ? codes->count : place->code - 1;
-        if (place->code == 0 &&
-            !add_code(gathering, column, range->first + i, place, hashes[i]))
-            return false;
+        out[i] = code;
     }
     return true;
 }

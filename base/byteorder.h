@@ -116,7 +116,7 @@ static inline bool take_u64(struct slice *rest, uint64_t *out)
     return true;
 }
 
-static inline bool take_varint(struct slice *rest, uint64_t *out)
+static inline bool take_long_varint(struct slice *rest, uint64_t *out)
 {
     uint64_t value = 0;
 
@@ -133,6 +133,16 @@ static inline bool take_varint(struct slice *rest, uint64_t *out)
         }
     }
     return false;
+}
+
+static inline bool take_varint(struct slice *rest, uint64_t *out)
+{
+    if (rest->len == 0 || (uint8_t)rest->data[0] >= 0x80)
+        return take_long_varint(rest, out);
+    *out = (uint8_t)rest->data[0]; /* most numbers are small */
+    rest->data++;
+    rest->len--;
+    return true;
 }
 
 /* `len` raw bytes. */

@@ -246,5 +246,7 @@ bool loss_append(struct buf *out, const struct loss *loss);
 bool series_take(struct slice *rest, struct slice *metric, uint32_t *label_count);
 bool label_take(struct slice *rest, struct label *out);
 bool series_append(struct buf *out, const struct sample *sample);
+size_t series_size(const struct sample *sample);
+void series_put(char *at, const struct sample *sample); /* series_size() bytes */
 
 #endif

@@ -452,7 +452,7 @@ static void put_header(const struct encoder *encoder, char *at)
         batch->event_count,
         batch->open_event_count,
         batch->sample_count,
-        sample_encoder_series_count(&encoder->samples),
+        encoder->samples.series_count,
         batch->watermark_count,
         batch->loss_count,
         (uint32_t)encoder->tables.len,
@@ -572,7 +572,6 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
     for (size_t i = 0; i < COUNT_OF(encoder.ranges); i++)
         encoder.ranges[i] = (struct range){UINT64_MAX, 0};
     field_encoder_init(&encoder.fields, fields);
-    sample_encoder_init(&encoder.samples);
     status = encode(&encoder, out, frame);
     if (status != STATUS_OK)
         buf_release(out);

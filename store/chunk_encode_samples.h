@@ -4,23 +4,26 @@
 #ifndef DENDRO_STORE_CHUNK_ENCODE_SAMPLES_H
 #define DENDRO_STORE_CHUNK_ENCODE_SAMPLES_H
 
-#include "base/arena.h"
-#include "base/map.h"
 #include "store/chunk.h"
 
-struct sample_encoder {
-    struct map series; /* encoded -> number */
-    struct arena texts;
-    uint32_t *numbers; /* the series of each sample */
+struct series_place { /* of an encoded series in the tables */
+    uint32_t at, size;
+    uint64_t hash;
 };
 
-void sample_encoder_init(struct sample_encoder *encoder);
+struct sample_encoder {
+    struct series_place *series; /* by number */
+    uint32_t *slots;             /* number + 1, by hash; at most half of them in use */
+    uint32_t *numbers;           /* the series of each sample */
+    uint32_t series_count, slot_mask;
+};
+
+/* One that is zeroed is empty. */
 void sample_encoder_release(struct sample_encoder *encoder);
 
 /* Append the series of the samples to `tables`. False: no memory, or too many. */
 bool sample_encoder_add(struct sample_encoder *encoder, const struct batch *batch,
                         struct buf *tables) WARN_UNUSED;
-uint32_t sample_encoder_series_count(const struct sample_encoder *encoder);
 
 /* The samples of that batch to `at`; gives where they end. */
 char *sample_encoder_put(const struct sample_encoder *encoder, const struct batch *batch, char *at);

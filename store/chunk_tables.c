@@ -35,9 +35,18 @@ bool loss_take(struct slice *rest, struct loss *out)
     return true;
 }
 
-static size_t text_size_max(struct slice text)
+static size_t number_size(uint64_t value)
 {
-    return VARINT_SIZE_MAX + text.len;
+    size_t size = 1;
+
+    for (; value >= 0x80; value >>= 7)
+        size++;
+    return size;
+}
+
+static size_t text_size(struct slice text)
+{
+    return number_size(text.len) + text.len;
 }
 
 static char *put_text(char *at, struct slice text)
@@ -48,21 +57,31 @@ static char *put_text(char *at, struct slice text)
     return at + text.len;
 }
 
-/* All room at once: every sample of a scrape comes through here. */
-bool series_append(struct buf *out, const struct sample *sample)
+size_t series_size(const struct sample *sample)
 {
-    size_t size_max = text_size_max(sample->metric) + VARINT_SIZE_MAX;
-    char *at;
+    size_t size = text_size(sample->metric) + number_size(sample->label_count);
 
     for (uint32_t i = 0; i < sample->label_count; i++)
-        size_max += text_size_max(sample->labels[i].name) + text_size_max(sample->labels[i].value);
-    if (!buf_reserve(out, size_max))
-        return false;
-    at = put_text(out->data + out->len, sample->metric);
+        size += text_size(sample->labels[i].name) + text_size(sample->labels[i].value);
+    return size;
+}
+
+void series_put(char *at, const struct sample *sample)
+{
+    at = put_text(at, sample->metric);
     at += put_varint(at, sample->label_count);
     for (uint32_t i = 0; i < sample->label_count; i++)
         at = put_text(put_text(at, sample->labels[i].name), sample->labels[i].value);
-    buf_commit(out, (size_t)(at - out->data) - out->len);
+}
+
+bool series_append(struct buf *out, const struct sample *sample)
+{
+    size_t size = series_size(sample);
+
+    if (!buf_reserve(out, size))
+        return false;
+    series_put(out->data + out->len, sample);
+    buf_commit(out, size);
     return true;
 }
 

@@ -113,24 +113,17 @@ static void free_chunks(struct arena_chunk *chunk)
     }
 }
 
-static struct arena_chunk *largest_of(struct arena_chunk *chunk)
-{
-    struct arena_chunk *largest = chunk;
-
-    for (; chunk != NULL; chunk = chunk->next)
-        if (chunk->size > largest->size)
-            largest = chunk;
-    return largest;
-}
-
+/* The spares are not walked, which have been out of the processor's sight for long. */
 void arena_reset(struct arena *arena)
 {
-    struct arena_chunk *largest = largest_of(arena->chunks);
+    struct arena_chunk *largest = arena->chunks;
     struct arena_chunk *next;
 
-    arena->allocated = 0;
-    for (struct arena_chunk *chunk = arena->spares; chunk != NULL; chunk = chunk->next)
-        arena->allocated += chunk->size + sizeof(*chunk);
+    for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->next) {
+        arena->allocated -= chunk->size + sizeof(*chunk);
+        if (chunk->size > largest->size)
+            largest = chunk;
+    }
     for (struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = next) {
         size_t size = chunk->size + sizeof(*chunk);
 

@@ -553,17 +553,13 @@ static enum status take_line(struct source_parser *parser, const struct assemble
 }
 
 /* A whole line. Peeled texts go into the sink's arena if the line is an event by itself, so they
- * are made there. */
+ * are made there. The source's line has just been written, part by part: it is copied as late as
+ * may be, since such a copy waits for the writes. */
 static enum status take_whole(struct source_parser *parser, const struct source_line *source,
                               struct event_sink *sink, struct error *err)
 {
     struct peeled peeled;
-    struct assembler_line line = {.bytes = source->bytes,
-                                  .offset = source->offset,
-                                  .source_len = source->source_len,
-                                  .flags = source->flags,
-                                  .followed = source->followed,
-                                  .peeled = &peeled};
+    struct assembler_line line;
 
     if (parser->scratch.used > SCRATCH_RESET_SIZE)
         arena_reset(&parser->scratch);
@@ -572,6 +568,12 @@ static enum status take_whole(struct source_parser *parser, const struct source_
         sink->arena->failed = false;
         return event_sink_refuse(sink, err);
     }
+    line = (struct assembler_line){.bytes = source->bytes,
+                                   .offset = source->offset,
+                                   .source_len = source->source_len,
+                                   .flags = source->flags,
+                                   .followed = source->followed,
+                                   .peeled = &peeled};
     return take_line(parser, &line, sink, err);
 }
 

@@ -248,7 +248,8 @@ static inline uint32_t find_value(struct field_encoder *encoder, struct slice te
     if (*slot != 0) {
         struct slice known = ((const struct slice *)encoder->values.items)[*slot - 1];
 
-        if (known.len == text.len && memcmp(known.data, text.data, text.len) == 0)
+        if (known.len == text.len &&
+            (known.data == text.data || memcmp(known.data, text.data, text.len) == 0))
             return *slot - 1;
     }
     if (!list_room(&encoder->values, sizeof(struct slice), 1) ||

@@ -88,7 +88,7 @@ static bool take_head(const struct format_context *context, struct slice *rest,
 }
 
 /* `status bytes`; older gunicorn prints the reason too: `200 OK 118`. */
-static bool take_status(struct slice *rest, struct access_line *out)
+static bool take_status(struct slice line, struct slice *rest, struct access_line *out)
 {
     struct slice at = *rest;
     struct slice word;
@@ -98,7 +98,7 @@ static bool take_status(struct slice *rest, struct access_line *out)
     if (count_digits(out->status) != 3 && !slice_is(out->status, "---"))
         return false;
     while (take_word(&at, &word))
-        if (count_digits(word) == word.len || slice_is(word, "-") || slice_is(word, "None")) {
+        if (all_digits(line, word) || slice_is(word, "-") || slice_is(word, "None")) {
             out->bytes = word;
             *rest = at;
             return true;
@@ -121,7 +121,7 @@ bool access_line_split(const struct format_context *context, struct slice line,
         return true;
     }
     skip_blanks(&rest);
-    if (!take_status(&rest, out))
+    if (!take_status(line, &rest, out))
         return false;
     out->tail = rest;
     if (!take_byte(&rest, '"') || !access_take_quoted(&rest, quoting, '"', &out->referer))

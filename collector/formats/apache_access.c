@@ -20,7 +20,7 @@ static void add_tail(const struct format_context *context, struct slice event, s
                      slice_first(tail, find_byte(tail, '*')));
         return;
     }
-    if (!take_word(&tail, &word) || !is_number(word, &fraction))
+    if (!take_word(&tail, &word) || !is_number_in(event, word, &fraction))
         return;
     if (unit == UNIT_NONE)
         unit = fraction ? UNIT_SECONDS : UNIT_MICROSECONDS;

@@ -14,7 +14,7 @@ static void add_tail_word(const struct format_context *context, struct slice eve
         add_int(out, FIELD_ID_PID, event, slice_sub(word, 1, word.len - 2));
         return;
     }
-    if (!is_number(word, &fraction))
+    if (!is_number_in(event, word, &fraction))
         return;
     if (fraction)
         parsed_span(out, FIELD_ID_DURATION, FIELD_DURATION, UNIT_SECONDS, event, word);

@@ -9,21 +9,22 @@
 #include "collector/formats/stamp.h"
 
 /* Behind the protocol: ` NNN S.mmm`, the status and the time. */
-static bool take_anchor(struct slice *rest, struct slice *status, struct slice *duration)
+static bool take_anchor(struct slice event, struct slice *rest, struct slice *status,
+                        struct slice *duration)
 {
     struct slice at = *rest;
     bool fraction;
 
     if (!take_word(&at, status) || status->len != 3 || count_digits(*status) != 3 ||
-        !take_word(&at, duration) || !is_number(*duration, &fraction) || !fraction)
+        !take_word(&at, duration) || !is_number_in(event, *duration, &fraction) || !fraction)
         return false;
     *rest = at;
     return true;
 }
 
-/* Where the request ends: the last ` HTTP/x.y ` that the anchor follows. */
-static bool split_request(struct slice text, struct slice *request, struct slice *rest,
-                          struct slice *status, struct slice *duration)
+/* Where the request at the front of `text` ends: the last ` HTTP/x.y ` that the anchor follows. */
+static bool split_request(struct slice event, struct slice text, struct slice *request,
+                          struct slice *rest, struct slice *status, struct slice *duration)
 {
     size_t from = 0;
 
@@ -36,7 +37,7 @@ static bool split_request(struct slice text, struct slice *request, struct slice
             return false;
         at += from;
         behind = slice_from(text, at + 1);
-        if (take_word(&behind, &version) && take_anchor(&behind, status, duration)) {
+        if (take_word(&behind, &version) && take_anchor(event, &behind, status, duration)) {
             *request = slice_first(text, at + 1 + version.len);
             *rest = behind;
             return true;
@@ -71,8 +72,8 @@ static void add_tail(const struct format_context *context, struct slice event, s
     struct slice bytes_in;
     struct slice bytes;
 
-    if (take_word(&rest, &bytes_in) && count_digits(bytes_in) == bytes_in.len &&
-        take_word(&rest, &bytes) && count_digits(bytes) == bytes.len) {
+    if (take_word(&rest, &bytes_in) && all_digits(event, bytes_in) && take_word(&rest, &bytes) &&
+        all_digits(event, bytes)) {
         parsed_span(out, context->extra[EXTRA_BYTES_IN], FIELD_BYTES, UNIT_BYTES, event, bytes_in);
         parsed_span(out, FIELD_ID_BYTES, FIELD_BYTES, UNIT_BYTES, event, bytes);
         tail = rest;
@@ -97,9 +98,9 @@ static enum status parse(const struct format_context *context, struct slice even
         out->has_time = true;
     }
     take_cache(context, event, &rest, out);
-    if (!split_request(rest, &request, &rest, &status, &duration)) {
+    if (!split_request(event, rest, &request, &rest, &status, &duration)) {
         skip_blanks(&rest); /* an empty request: `-  400 0.000` */
-        if (!out->has_time || !take_anchor(&rest, &status, &duration))
+        if (!out->has_time || !take_anchor(event, &rest, &status, &duration))
             return STATUS_INVALID;
     }
     request_line_add(context, event, request, out);
@@ -119,7 +120,7 @@ static unsigned detect(struct slice line)
 
     if (!stamp_shaped(line, "[00/###/0000:00:00:00 #0000] "))
         return 0;
-    return split_request(line, &request, &rest, &status, &duration) ? 92 : 20;
+    return split_request(line, line, &request, &rest, &status, &duration) ? 92 : 20;
 }
 
 const struct format format_nginx_timing = {

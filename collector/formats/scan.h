@@ -48,6 +48,16 @@ static inline unsigned byte_mask(const char *text, char byte)
     return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
 }
 
+/* Bit i: byte i of sixteen is a digit. */
+static inline unsigned digit_mask(const char *text)
+{
+    const __m128i above =
+        _mm_sub_epi8(_mm_loadu_si128((const void *)text), _mm_set1_epi8('0'));
+
+    return (unsigned)_mm_movemask_epi8(
+        _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8(9)), above));
+}
+
 /* The first and the last eight of `len` bytes, 8 to 16. */
 static inline __m128i load_ends(const char *bytes, size_t len)
 {
@@ -170,6 +180,33 @@ static inline size_t count_digits(struct slice text)
     return at;
 }
 
+#ifdef __SSE2__
+/* May the sixteen bytes that end with the part be read, and are all of its own among them? */
+static inline bool ends_sixteen(struct slice event, struct slice part)
+{
+    uintptr_t end = (uintptr_t)part.data - (uintptr_t)event.data + part.len;
+
+    return part.len <= 16 && end >= 16 && end <= event.len;
+}
+
+/* The part's own bits of a mask of these sixteen bytes, from bit 0 on. */
+static inline unsigned own_bits(unsigned mask, struct slice part)
+{
+    return mask >> (16 - part.len);
+}
+#endif
+
+/* Is every byte a digit? A part of an event, as most are, is looked at as a whole: how many digits a
+ * number has, nothing foresees. */
+static inline bool all_digits(struct slice event, struct slice part)
+{
+#ifdef __SSE2__
+    if (ends_sixteen(event, part))
+        return own_bits(digit_mask(part.data + part.len - 16) ^ 0xffff, part) == 0;
+#endif
+    return count_digits(part) == part.len;
+}
+
 /* Is every byte a hexadecimal digit or a dash? In ids, digits and letters take turns at random. */
 static inline bool is_hex_or_dashes(struct slice text)
 {
@@ -253,6 +290,24 @@ static inline bool is_number(struct slice text, bool *fraction)
     return part > 0 && whole + 1 + part == text.len;
 }
 
+/* The same of a part of an event, in the way of all_digits(). */
+static inline bool is_number_in(struct slice event, struct slice part, bool *fraction)
+{
+#ifdef __SSE2__
+    if (part.len > 0 && ends_sixteen(event, part)) {
+        const char *bytes = part.data + part.len - 16;
+        unsigned digits = own_bits(digit_mask(bytes), part);
+        unsigned points = own_bits(byte_mask(bytes, '.'), part);
+        unsigned ends = 1U | 1U << (part.len - 1); /* are digits */
+
+        *fraction = points != 0;
+        return (digits | points) == (2U << (part.len - 1)) - 1 && (points & (points - 1)) == 0 &&
+               (digits & ends) == ends;
+    }
+#endif
+    return is_number(part, fraction);
+}
+
 static inline void add_text(struct parsed_event *out, field_id field, struct slice event,
                             struct slice part)
 {
@@ -265,14 +320,14 @@ static inline void add_int(struct parsed_event *out, field_id field, struct slic
 {
     size_t sign = part.len > 0 && part.data[0] == '-' ? 1 : 0;
 
-    if (part.len > sign && count_digits(slice_from(part, sign)) == part.len - sign)
+    if (part.len > sign && all_digits(event, slice_from(part, sign)))
         parsed_span(out, field, FIELD_INT, UNIT_NONE, event, part);
 }
 
 static inline void add_bytes(struct parsed_event *out, field_id field, struct slice event,
                              struct slice part)
 {
-    if (part.len > 0 && count_digits(part) == part.len)
+    if (part.len > 0 && all_digits(event, part))
         parsed_span(out, field, FIELD_BYTES, UNIT_BYTES, event, part);
 }
 
@@ -282,7 +337,7 @@ static inline void add_duration(struct parsed_event *out, field_id field, enum f
 {
     bool fraction;
 
-    if (is_number(part, &fraction))
+    if (is_number_in(event, part, &fraction))
         parsed_span(out, field, FIELD_DURATION, unit, event, part);
 }
 

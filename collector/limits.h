@@ -29,7 +29,7 @@ enum {
 
     IDLE_CHECK_MS = 250,              /* of the 2 s after which an open event ends */
     COMMIT_RETRY_MS = 250,            /* after the store refused a batch */
-    COMMIT_AGAIN_MS = 2,              /* after it asked to wait for a seal */
+    COMMIT_AGAIN_MS = 4,              /* after it asked to wait for a seal */
 
     QUERIES_MAX = 1024,               /* threads of them, and calls that wait */
     CONNECTIONS_MAX = 8192,

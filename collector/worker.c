@@ -18,12 +18,18 @@ static int64_t now_ns(const struct worker *worker)
 
 /* ---- queues ---- */
 
+/* Ends what holds the lock. It signals without it, or the worker would wake up only to wait for it. */
+static void unlock_and_wake(struct worker *worker)
+{
+    worker->woken = true;
+    (void)pthread_mutex_unlock(&worker->lock);
+    (void)pthread_cond_signal(&worker->wake);
+}
+
 void worker_wake(struct worker *worker)
 {
     (void)pthread_mutex_lock(&worker->lock);
-    worker->woken = true;
-    (void)pthread_cond_signal(&worker->wake);
-    (void)pthread_mutex_unlock(&worker->lock);
+    unlock_and_wake(worker);
 }
 
 void worker_put_frame(struct worker *worker, struct pipeline_frame *frame)
@@ -35,9 +41,7 @@ void worker_put_frame(struct worker *worker, struct pipeline_frame *frame)
     else
         worker->last_frame->next = frame;
     worker->last_frame = frame;
-    worker->woken = true;
-    (void)pthread_cond_signal(&worker->wake);
-    (void)pthread_mutex_unlock(&worker->lock);
+    unlock_and_wake(worker);
 }
 
 void worker_put_part(struct worker *worker, struct frame_part *part)
@@ -49,9 +53,7 @@ void worker_put_part(struct worker *worker, struct frame_part *part)
     else
         worker->last_part->next = part;
     worker->last_part = part;
-    worker->woken = true;
-    (void)pthread_cond_signal(&worker->wake);
-    (void)pthread_mutex_unlock(&worker->lock);
+    unlock_and_wake(worker);
 }
 
 static struct frame_part *take_part(struct worker *worker)

@@ -3,8 +3,9 @@
 
 #include <pthread.h>
 
-/* Until the first seal has ended; a rate that is too fast only means no pace at a seal's end. */
-#define KIB_NS_GUESS INT64_C(10000)
+/* Until the first seal has ended. A rate that is too fast only means no pace at a seal's end, one that is
+ * too slow keeps room back until then. */
+#define KIB_NS_GUESS INT64_C(4000)
 #define NS_PER_S     INT64_C(1000000000)
 
 enum { LATE_PART = 8 }; /* a seal may take an eighth longer than those before without a stop */

@@ -5,6 +5,7 @@
 #include "base/memory_budget.h"
 #include "base/spare.h"
 #include "store/chunk_impl.h"
+#include "store/label_names.h"
 #include "store/chunk_v1.h"
 
 #include <stdlib.h>
@@ -125,27 +126,7 @@ static enum status resolve_tables(struct chunk *chunk, const struct chunk_tables
     return STATUS_OK;
 }
 
-/* Names of labels, by their places, of the series before. */
-struct label_names {
-    uint32_t count;
-    struct slice items[SAMPLE_LABELS_MAX];
-};
-
-/* Labels are fields of samples: queries find them by name. At the limit of names a label only
- * cannot be asked for. */
-static void add_label_name(struct label_names *before, uint32_t place, struct slice name,
-                           const struct chunk_tables *tables)
-{
-    if (place < before->count && slice_equal(before->items[place], name))
-        return;
-    (void)name_table_get(tables->fields, name);
-    before->items[place] = name;
-    if (place == before->count)
-        before->count++;
-}
-
-static bool series_is_whole(struct slice encoded, struct label_names *names,
-                            const struct chunk_tables *tables)
+static bool series_is_whole(struct slice encoded, struct label_names *names)
 {
     struct slice metric;
     struct label label;
@@ -156,26 +137,26 @@ static bool series_is_whole(struct slice encoded, struct label_names *names,
     for (uint32_t i = 0; i < count; i++) {
         if (!label_take(&encoded, &label))
             return false;
-        add_label_name(names, i, label.name, tables);
+        label_names_add(names, i, label.name);
     }
     return encoded.len == 0;
 }
 
-static enum status check_series(struct chunk *chunk, const struct chunk_tables *tables,
-                                struct slice *rest, struct error *err)
+/* `check`: what comes from a disk may be damaged, and its labels are not known yet. */
+static enum status take_series(struct chunk *chunk, const struct chunk_tables *tables, bool check,
+                               struct slice *rest, struct error *err)
 {
     struct label_names names;
 
-    names.count = 0;
+    label_names_init(&names, tables->fields);
     for (uint32_t i = 0; i < chunk->series_count; i++)
         if (!take_text(rest, &chunk->series[i]) ||
-            !series_is_whole(chunk->series[i], &names, tables))
+            (check && !series_is_whole(chunk->series[i], &names)))
             return chunk_bad(err, "series");
     return STATUS_OK;
 }
 
-static enum status check_small_tables(struct chunk *chunk, const struct chunk_tables *tables,
-                                      struct slice *rest, struct error *err)
+static enum status check_small_tables(struct chunk *chunk, struct slice *rest, struct error *err)
 {
     struct slice start = *rest;
     struct watermark watermark;
@@ -190,7 +171,7 @@ static enum status check_small_tables(struct chunk *chunk, const struct chunk_ta
         if (!loss_take(rest, &loss) || loss.source >= chunk->source_count)
             return chunk_bad(err, "loss");
     chunk->losses = slice_first(start, start.len - rest->len);
-    return check_series(chunk, tables, rest, err);
+    return STATUS_OK;
 }
 
 /* Numbers in a column; 0 rows have a text and the values an end, too. */
@@ -332,7 +313,9 @@ static enum status open_chunk(struct chunk *chunk, const struct chunk_tables *ta
     if (status == STATUS_OK)
         status = resolve_tables(chunk, tables, &parts.tables, err);
     if (status == STATUS_OK)
-        status = check_small_tables(chunk, tables, &parts.tables, err);
+        status = check_small_tables(chunk, &parts.tables, err);
+    if (status == STATUS_OK)
+        status = take_series(chunk, tables, check, &parts.tables, err);
     if (status == STATUS_OK)
         status = resolve_columns(chunk, &parts.tables, parts.columns, err);
     if (status == STATUS_OK)

@@ -144,7 +144,7 @@ struct chunk {
     int64_t sample_min_ns, sample_max_ns;
 };
 
-/* Encode a batch; `fields` names its fields. `last_order_ns` has one entry per source of the batch:
+/* Encode a batch; `fields` names its fields and labels. `last_order_ns` has one entry per source of the batch:
  * the highest order time so far, raised by the call; after a failure they mean nothing. On success
  * `out` holds the bytes and belongs to the caller. With `frame` not NULL a large batch is framed, as the
  * WAL wants it (struct wal_record): then the bytes are those of `frame`, in the midst of `out`.
@@ -160,7 +160,8 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
  * The chunk has one reference. Errors: CORRUPT, INVALID (newer version), NO_MEMORY. */
 enum status chunk_new(struct buf *bytes, const struct chunk_tables *tables, struct chunk **out,
                       struct error *err) WARN_UNUSED;
-/* As chunk_new(), of bytes that chunk_encode() made a moment ago: their rows are not checked. */
+/* As chunk_new(), of bytes that chunk_encode() made a moment ago, with the same names: their rows and
+ * series are not checked. */
 enum status chunk_new_encoded(struct buf *bytes, const struct chunk_frame *frame,
                               const struct chunk_tables *tables, struct chunk **out,
                               struct error *err) WARN_UNUSED;

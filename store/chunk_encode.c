@@ -435,7 +435,8 @@ static bool append_tables(struct encoder *encoder)
         fine = watermark_append(out, &batch->watermarks[i]);
     for (uint32_t i = 0; i < batch->loss_count && fine; i++)
         fine = loss_append(out, &batch->losses[i]);
-    return fine && sample_encoder_add(&encoder->samples, batch, out) && append_columns(encoder);
+    return fine && sample_encoder_add(&encoder->samples, batch, encoder->fields.names, out) &&
+           append_columns(encoder);
 }
 
 /* ---- all of it ---- */

@@ -3,6 +3,7 @@
 
 #include "base/byteorder.h"
 #include "base/hash.h"
+#include "store/label_names.h"
 
 #include <stdlib.h>
 
@@ -39,7 +40,7 @@ static uint32_t *find_slot(const struct sample_encoder *encoder, const struct bu
 /* Number of the sample's series in this chunk. It is encoded where it stays if it is new: at the end of
  * the tables, which else remain as they were. */
 static uint32_t series_of(struct sample_encoder *encoder, const struct sample *sample,
-                          struct buf *tables)
+                          struct label_names *names, struct buf *tables)
 {
     size_t size = series_size(sample), at;
     uint64_t hash;
@@ -55,6 +56,8 @@ static uint32_t series_of(struct sample_encoder *encoder, const struct sample *s
         return *slot - 1;
     if (encoder->series_count == CHUNK_TABLE_COUNT_MAX)
         return SERIES_NONE;
+    for (uint32_t i = 0; i < sample->label_count; i++)
+        label_names_add(names, i, sample->labels[i].name);
     buf_commit(tables, at + size - tables->len);
     encoder->series[encoder->series_count] =
         (struct series_place){(uint32_t)at, (uint32_t)size, hash};
@@ -65,8 +68,8 @@ static uint32_t series_of(struct sample_encoder *encoder, const struct sample *s
 /* No more series than samples. */
 static bool make_room(struct sample_encoder *encoder, uint32_t sample_count)
 {
-    uint32_t series_max = sample_count < CHUNK_TABLE_COUNT_MAX ? sample_count : CHUNK_TABLE_COUNT_MAX;
-    uint32_t slot_count = 1;
+    uint32_t most = CHUNK_TABLE_COUNT_MAX, slot_count = 1;
+    uint32_t series_max = sample_count < most ? sample_count : most;
 
     while (slot_count < 2 * series_max)
         slot_count *= 2;
@@ -78,15 +81,17 @@ static bool make_room(struct sample_encoder *encoder, uint32_t sample_count)
 }
 
 bool sample_encoder_add(struct sample_encoder *encoder, const struct batch *batch,
-                        struct buf *tables)
+                        struct name_table *fields, struct buf *tables)
 {
     const struct sample *samples = batch->samples;
+    struct label_names names;
     bool fine = batch->sample_count == 0 || make_room(encoder, batch->sample_count);
 
+    label_names_init(&names, fields);
     for (uint32_t i = 0; i < batch->sample_count && fine; i++) {
         encoder->numbers[i] = i > 0 && sample_shares_series(&samples[i - 1], &samples[i])
                                   ? encoder->numbers[i - 1]
-                                  : series_of(encoder, &samples[i], tables);
+                                  : series_of(encoder, &samples[i], &names, tables);
         fine = encoder->numbers[i] != SERIES_NONE;
     }
     return fine;

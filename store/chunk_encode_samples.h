@@ -21,9 +21,10 @@ struct sample_encoder {
 /* One that is zeroed is empty. */
 void sample_encoder_release(struct sample_encoder *encoder);
 
-/* Append the series of the samples to `tables`. False: no memory, or too many. */
+/* Append the series of the samples to `tables`, and names of labels to `fields`. False: no memory, or too
+ * many series. */
 bool sample_encoder_add(struct sample_encoder *encoder, const struct batch *batch,
-                        struct buf *tables) WARN_UNUSED;
+                        struct name_table *fields, struct buf *tables) WARN_UNUSED;
 
 /* The samples of that batch to `at`; gives where they end. */
 char *sample_encoder_put(const struct sample_encoder *encoder, const struct batch *batch, char *at);

@@ -399,38 +399,59 @@ static void make_series(const struct series_case *c, struct label *labels, struc
         *out = out[-1];
 }
 
-static void test_series(void **unused)
+static struct buf encode_series(struct tables *tables)
 {
-    static const char *const names[] = {"job", "zone", "rack", "core"};
     struct label labels[COUNT_OF(series_cases)][2];
     struct sample samples[COUNT_OF(series_cases)];
     struct event_source source = {.id = {.generation = "a"}};
-    const struct chunk_frame none = {0};
-    struct chunk *chunk = NULL;
-    struct tables tables;
-    struct error err = {0};
     struct buf bytes;
 
-    (void)unused;
-    tables_init(&tables);
     for (uint32_t i = 0; i < COUNT_OF(series_cases); i++)
         make_series(&series_cases[i], labels[i], &samples[i]);
-    encode(&tables,
+    encode(tables,
            &(struct batch){.sources = &source,
                            .samples = samples,
                            .source_count = 1,
                            .sample_count = COUNT_OF(series_cases)},
            &bytes);
-    assert_int_equal(chunk_new_encoded(&bytes, &none, &tables.chunk, &chunk, &err), STATUS_OK);
+    return bytes;
+}
+
+static void check_series(const struct chunk *chunk, struct tables *tables)
+{
+    static const char *const names[] = {"job", "zone", "rack", "core"};
+
     assert_int_equal(chunk->series_count, 5);
     for (uint32_t i = 0; i < COUNT_OF(series_cases); i++) {
         print_message("  %s\n", series_cases[i].name);
         assert_int_equal(chunk->samples[i].series, series_cases[i].number);
     }
     for (size_t i = 0; i < COUNT_OF(names); i++) /* queries find labels by name */
-        assert_int_not_equal(name_table_find(&tables.fields, slice_of(names[i])), NAME_TABLE_NONE);
-    chunk_unref(chunk);
-    tables_release(&tables);
+        assert_int_not_equal(name_table_find(&tables->fields, slice_of(names[i])), NAME_TABLE_NONE);
+}
+
+static void test_series(void **unused)
+{
+    const struct chunk_frame none = {0};
+    struct error err = {0};
+
+    (void)unused;
+    for (int from_disk = 0; from_disk < 2; from_disk++) {
+        struct tables tables, others; /* of the program that wrote it, of the next one */
+        struct chunk *chunk = NULL;
+        struct buf bytes;
+
+        tables_init(&tables);
+        tables_init(&others);
+        bytes = encode_series(&tables);
+        assert_int_equal(from_disk ? chunk_new(&bytes, &others.chunk, &chunk, &err)
+                                   : chunk_new_encoded(&bytes, &none, &tables.chunk, &chunk, &err),
+                         STATUS_OK);
+        check_series(chunk, from_disk ? &others : &tables);
+        chunk_unref(chunk);
+        tables_release(&tables);
+        tables_release(&others);
+    }
 }
 
 static const char *const golden_files[] = {"chunk_v1.bin", "chunk_v2.bin"};

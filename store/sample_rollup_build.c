@@ -9,8 +9,8 @@
 #define WHOLE_MAX   ((int64_t)1 << 53) /* whole numbers up to it are exact in a double */
 #define DECIMAL_MAX ((int64_t)1 << 51) /* up to it a double is the nearest of one decimal only */
 
-static const int64_t powers[SAMPLE_SCALE_MAX + 1] = {1,      10,      100,      1000,      10000,
-                                                     100000, 1000000, 10000000, 100000000, 1000000000};
+static const int64_t powers[SAMPLE_SCALE_MAX + 1] = {
+    1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
 
 void sample_builder_init(struct sample_builder *builder, int64_t step_ns, int64_t first_slot)
 {
@@ -51,20 +51,27 @@ static bool find_scale(const struct sample_builder *builder, int64_t *scale)
     return true;
 }
 
-/* The point as a sum of one; false: not a number of that scale, or of no time that a cell can have. */
-static bool sum_of_point(const struct sample_builder *builder, const struct sample_point *point,
-                         int64_t scale, struct sample_cell *out)
+/* The value of the point at a scale that is not below its own; false: too large. */
+static bool number_at(const struct sample_point *point, int64_t scale, int64_t *number)
 {
-    int64_t slot = rollup_slot(point->time_ns, builder->step_ns) - builder->first_slot, number;
     int64_t largest = scale == 0 ? WHOLE_MAX : DECIMAL_MAX;
 
-    if (__builtin_mul_overflow(point->number, powers[scale - point->scale], &number) ||
-        number > largest || number < -largest || slot < 0 || slot >= ROLLUP_SLOTS_MAX)
+    return !__builtin_mul_overflow(point->number, powers[scale - point->scale], number) &&
+           *number <= largest && *number >= -largest;
+}
+
+/* A cell of one sample; false: of no time that a cell can have. */
+static bool begin_cell(const struct sample_builder *builder, int64_t time_ns, int64_t scale,
+                       int64_t number, struct sample_cell *out)
+{
+    int64_t slot = rollup_slot(time_ns, builder->step_ns) - builder->first_slot;
+
+    if (slot < 0 || slot >= ROLLUP_SLOTS_MAX)
         return false;
     *out = (struct sample_cell){.slot = (uint32_t)slot,
                                 .sum = {.samples = 1,
-                                        .first_ns = point->time_ns,
-                                        .last_ns = point->time_ns,
+                                        .first_ns = time_ns,
+                                        .last_ns = time_ns,
                                         .first = number,
                                         .last = number,
                                         .min = number,
@@ -72,6 +79,20 @@ static bool sum_of_point(const struct sample_builder *builder, const struct samp
                                         .sum = number,
                                         .scale = (uint8_t)scale,
                                         .grows = true}};
+    return true;
+}
+
+/* One more of the same step; false: a number does not fit. */
+static bool add_to_sum(struct sample_sum *sum, int64_t time_ns, int64_t number)
+{
+    if (__builtin_add_overflow(sum->sum, number, &sum->sum) ||
+        __builtin_add_overflow(sum->dropped, number < sum->last ? sum->last : 0, &sum->dropped))
+        return false;
+    sum->samples++;
+    sum->last_ns = time_ns;
+    sum->last = number;
+    sum->min = number < sum->min ? number : sum->min;
+    sum->max = number > sum->max ? number : sum->max;
     return true;
 }
 
@@ -91,28 +112,61 @@ static bool put_cell(struct sample_builder *builder, const struct sample_cell *c
     return true;
 }
 
-/* Cells of the points; false: the series cannot be kept. `falls`: values below the one before. */
-static bool put_cells(struct sample_builder *builder, int64_t scale, uint32_t *falls, bool *twice)
+/* What is told from one value to the next. */
+struct steps {
+    int64_t last, last_ns;
+    uint32_t falls; /* values below the one before */
+    bool any, twice; /* two at one time */
+};
+
+/* False: not in order of time. */
+static bool step_to(struct steps *steps, int64_t time_ns, int64_t number)
 {
-    uint32_t first = builder->cell_count;
-    int64_t last = 0, last_ns = 0;
+    if (steps->any && time_ns < steps->last_ns)
+        return false;
+    steps->falls += steps->any && number < steps->last;
+    steps->twice |= steps->any && time_ns == steps->last_ns;
+    steps->any = true;
+    steps->last = number;
+    steps->last_ns = time_ns;
+    return true;
+}
+
+/* When the step of the cell ends. */
+static int64_t end_of(const struct sample_builder *builder, const struct sample_cell *cell)
+{
+    int64_t end;
+
+    return __builtin_mul_overflow(builder->first_slot + cell->slot + 1, builder->step_ns, &end)
+               ? INT64_MAX
+               : end;
+}
+
+/* Cells of the points; false: the series cannot be kept. */
+static bool put_cells(struct sample_builder *builder, int64_t scale, struct steps *steps)
+{
+    struct sample_cell *at = NULL, one;
+    int64_t end_ns = 0;
 
     for (uint32_t i = 0; i < builder->point_count; i++) {
-        struct sample_cell *at = &builder->cells[builder->cell_count - (i > 0)], one;
+        const struct sample_point *point = &builder->points[i];
+        int64_t number;
 
-        if (!sum_of_point(builder, &builder->points[i], scale, &one))
+        if (!number_at(point, scale, &number))
             return false;
-        if (i > 0 && one.sum.first_ns < last_ns) {
+        if (!step_to(steps, point->time_ns, number)) {
             builder->failed = true;
             return false;
         }
-        *falls += i > 0 && one.sum.first < last;
-        *twice = *twice || (i > 0 && one.sum.first_ns == last_ns);
-        last = one.sum.last;
-        last_ns = one.sum.last_ns;
-        if (builder->cell_count > first && at->slot == one.slot ? !sample_sum_append(&at->sum, &one.sum)
-                                                                : !put_cell(builder, &one))
+        if (at != NULL && point->time_ns < end_ns) {
+            if (!add_to_sum(&at->sum, point->time_ns, number))
+                return false;
+            continue;
+        }
+        if (!begin_cell(builder, point->time_ns, scale, number, &one) || !put_cell(builder, &one))
             return false;
+        at = &builder->cells[builder->cell_count - 1];
+        end_ns = end_of(builder, at);
     }
     return true;
 }
@@ -121,8 +175,8 @@ static void end_series(struct sample_builder *builder)
 {
     struct sample_series *grown = grow(builder->series, &builder->series_room,
                                        builder->series_count, sizeof(*grown));
-    uint32_t first = builder->cell_count, falls = 0;
-    bool twice = false;
+    uint32_t first = builder->cell_count;
+    struct steps steps = {0};
     int64_t scale;
 
     if (grown == NULL) {
@@ -130,11 +184,12 @@ static void end_series(struct sample_builder *builder)
         return;
     }
     builder->series = grown;
-    if (!find_scale(builder, &scale) || !put_cells(builder, scale, &falls, &twice))
+    if (!find_scale(builder, &scale) || !put_cells(builder, scale, &steps))
         builder->cell_count = first;
     /* A gauge falls all the time: what it dropped is of no use, and as long as its sum. */
     for (uint32_t i = first; i < builder->cell_count; i++)
-        builder->cells[i].sum.grows = !twice && falls <= builder->cell_count - first;
+        builder->cells[i].sum.grows =
+            !steps.twice && steps.falls <= builder->cell_count - first;
     grown[builder->series_count++] = (struct sample_series){first, builder->cell_count - first};
     builder->point_count = 0;
 }

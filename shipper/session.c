@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { PACKED_KEEP_SIZE = 512 << 10 }; /* two usual batches; a larger buffer is given back */
 
 static const struct transport_events session_events;
 
@@ -26,6 +29,7 @@ enum status session_init(struct session *session, const struct session_options *
         .user = options->user,
         .input = buf_empty((size_t)2 * (FRAME_HEADER_SIZE + SESSION_BODY_SIZE_MAX)),
         .output = buf_empty(FRAME_HEADER_SIZE + SESSION_BODY_SIZE_MAX),
+        .packed = buf_empty(FRAME_SIZE_MAX),
         .scratch = buf_empty(SESSION_BODY_SIZE_MAX),
         .codec = CODEC_ZLIB, /* what every collector must know; WELCOME chooses */
         .retry = {RETRY_CONNECT_MIN_NS, RETRY_CONNECT_MAX_NS, 0},
@@ -45,6 +49,7 @@ void session_release(struct session *session)
     in_flight_release(&session->lines);
     buf_release(&session->input);
     buf_release(&session->output);
+    buf_release(&session->packed);
     buf_release(&session->scratch);
     compressor_free(session->compressor);
 }
@@ -161,6 +166,19 @@ bool session_takes_lines(const struct session *session)
            in_flight_has_room(&session->lines);
 }
 
+/* A copy: what is in flight should cost what it is, and a frame being made has room for more. */
+static enum status add_frame(struct in_flight *lane, struct slice packed,
+                             const struct sent_range *ranges, uint32_t range_count,
+                             struct error *err)
+{
+    char *frame = malloc(packed.len);
+
+    if (frame == NULL)
+        return error_set(err, STATUS_NO_MEMORY, "no memory for a frame");
+    memcpy(frame, packed.data, packed.len);
+    return in_flight_add(lane, frame, packed.len, ranges, range_count, err);
+}
+
 enum status session_add(struct session *session, struct in_flight *lane, enum frame_type type,
                         struct slice body, const struct sent_range *ranges, uint32_t range_count,
                         struct error *err)
@@ -172,17 +190,15 @@ enum status session_add(struct session *session, struct in_flight *lane, enum fr
         .codec = session->codec,
         .level = session->codec == CODEC_ZSTD ? (int)session->settings->compression_level : 0,
     };
-    struct buf frame = buf_empty(FRAME_SIZE_MAX);
-    enum status status = frame_append(&frame, &fields, body, session->compressor, err);
-    char *shrunk;
+    struct buf *packed = &session->packed;
+    enum status status = frame_append(packed, &fields, body, session->compressor, err);
 
-    if (status != STATUS_OK) {
-        buf_release(&frame);
-        return status;
-    }
-    shrunk = realloc(frame.data, frame.len); /* what is in flight should cost what it is */
-    return in_flight_add(lane, shrunk != NULL ? shrunk : frame.data, frame.len, ranges, range_count,
-                         err);
+    if (status == STATUS_OK)
+        status = add_frame(lane, buf_slice(packed), ranges, range_count, err);
+    buf_reset(packed);
+    if (packed->capacity > PACKED_KEEP_SIZE)
+        buf_release(packed);
+    return status;
 }
 
 static bool send_next(struct session *session, struct in_flight *lane)

@@ -59,6 +59,7 @@ struct session {
     struct in_flight metrics, lines; /* lanes 2 and 3 */
     struct buf input;                /* received, not decoded */
     struct buf output;               /* one control message being made */
+    struct buf packed;               /* one frame being made */
     struct buf scratch;
     struct compressor *compressor;
     struct retry retry;

@@ -277,7 +277,7 @@ static inline struct slice first_line(struct slice text, struct slice *rest)
     return slice_first(text, end);
 }
 
-/* digits[.digits]: an unsigned number as logs print it. */
+/* digits[.digits] or .digits: an unsigned number as logs print it. */
 static inline bool is_number(struct slice text, bool *fraction)
 {
     size_t whole = count_digits(text);
@@ -298,11 +298,11 @@ static inline bool is_number_in(struct slice event, struct slice part, bool *fra
         const char *bytes = part.data + part.len - 16;
         unsigned digits = own_bits(digit_mask(bytes), part);
         unsigned points = own_bits(byte_mask(bytes, '.'), part);
-        unsigned ends = 1U | 1U << (part.len - 1); /* are digits */
+        unsigned last = 1U << (part.len - 1);
 
         *fraction = points != 0;
-        return (digits | points) == (2U << (part.len - 1)) - 1 && (points & (points - 1)) == 0 &&
-               (digits & ends) == ends;
+        return (digits | points) == 2 * last - 1 && (points & (points - 1)) == 0 &&
+               (digits & last) != 0;
     }
 #endif
     return is_number(part, fraction);

@@ -14,7 +14,7 @@ static uint32_t next_random(uint32_t *state)
     return *state >> 16;
 }
 
-/* digits, then perhaps a point and digits */
+/* digits, then perhaps a point and digits; or these alone */
 static bool is_plain_number(struct slice text, bool *fraction)
 {
     size_t at = 0, start;
@@ -22,7 +22,7 @@ static bool is_plain_number(struct slice text, bool *fraction)
     *fraction = false;
     while (at < text.len && text.data[at] >= '0' && text.data[at] <= '9')
         at++;
-    if (at == 0 || at == text.len || text.data[at] != '.')
+    if (at == text.len || text.data[at] != '.')
         return at > 0 && at == text.len;
     *fraction = true;
     for (start = ++at; at < text.len && text.data[at] >= '0' && text.data[at] <= '9';)

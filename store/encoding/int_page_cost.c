@@ -74,7 +74,8 @@ static void count_numbers(const uint64_t *residuals, size_t count, unsigned shif
         even[residuals[i] >> shift & 255]++;
 }
 
-double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest)
+double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest,
+                           double planes[sizeof(uint64_t)])
 {
     double size = 0;
     unsigned distinct;
@@ -84,8 +85,9 @@ double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t lar
         uint32_t even[BYTE_VALUES] = {0}, odd[BYTE_VALUES] = {0};
 
         count_numbers(residuals, count, 8 * byte, even, odd);
-        size += entropy(even, odd, highest < BYTE_VALUES ? (unsigned)highest : BYTE_VALUES - 1, count,
-                        &distinct);
+        planes[byte] = entropy(even, odd, highest < BYTE_VALUES ? (unsigned)highest : BYTE_VALUES - 1,
+                               count, &distinct);
+        size += planes[byte];
     }
     return size;
 }

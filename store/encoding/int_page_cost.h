@@ -13,8 +13,9 @@
 /* What is enough to tell two ways of writing a page apart that differ by more than a tenth. */
 enum { COST_SAMPLE_RUNS = 16, COST_RUN_COUNT = 32 };
 
-/* Of all bytes of numbers up to `largest`. */
-double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest);
+/* Of all bytes of numbers up to `largest`; in `planes` those of each byte position that they have. */
+double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t largest,
+                           double planes[sizeof(uint64_t)]);
 
 /* Of one byte position of all residuals, exactly. `distinct`: how many bytes occur. */
 double int_cost_of_plane(const uint8_t *plane, size_t count, unsigned *distinct);

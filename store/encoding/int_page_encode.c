@@ -21,6 +21,7 @@ enum {
 #define DELTA_SHARE_MAX  0.97 /* of the plain numbers: those need no sums when they are read */
 #define PLANES_SHARE_MAX 0.9  /* of packed ones, which are decoded several times as fast */
 #define SAMPLE_DOUBT     0.1
+#define PLANE_SURE_SHARE 0.8  /* of what it may take: a plane below that is not counted again */
 
 /* One way to write the page. */
 struct candidate {
@@ -31,7 +32,8 @@ struct candidate {
     uint64_t range;  /* the largest residual before they are divided */
     uint64_t factor; /* 0: not known yet */
     uint64_t largest;
-    double cost; /* bytes, estimated */
+    double cost;                     /* bytes, estimated */
+    double planes[sizeof(uint64_t)]; /* of it by byte position, where entropy was asked */
     uint64_t dict[DICT_VALUES_MAX];
     unsigned dict_count;
 };
@@ -142,8 +144,10 @@ static void estimate(struct candidate *candidate, const uint64_t *residuals, siz
     candidate->cost = packed;
     if (candidate->count < ENTROPY_COUNT_MIN)
         return;
-    entropy = int_cost_of_numbers(residuals, count, candidate->largest) * (double)candidate->count /
-              (double)count;
+    entropy = int_cost_of_numbers(residuals, count, candidate->largest, candidate->planes) *
+              (double)candidate->count / (double)count;
+    for (size_t byte = 0; byte < sizeof(uint64_t); byte++)
+        candidate->planes[byte] *= (double)candidate->count / (double)count;
     if (entropy < packed)
         candidate->cost = entropy;
 }
@@ -316,18 +320,28 @@ static bool append_plane(struct int_encoder *encoder, struct slice plane, double
            buf_append_slice(out, buf_slice(&encoder->packed));
 }
 
+/* The estimate says that all planes shrink, and so does this one: it is not counted. Should a
+ * sample have lied, a try fails that is otherwise not made. */
+static bool surely_shrinks(const struct candidate *candidate, unsigned byte, double size_max)
+{
+    return candidate->cost < PLANE_SURE_SHARE * size_max &&
+           candidate->planes[byte] < PLANE_SURE_SHARE * (double)candidate->count;
+}
+
 /* The planes of a candidate, to encoder->plane; gives the least that they may take. */
 static double split_planes(struct int_encoder *encoder, const struct candidate *candidate,
-                           unsigned bytes, double *costs)
+                           unsigned bytes, double size_max, double *costs)
 {
     double size = 0;
 
     for (unsigned byte = 0; byte < bytes; byte++) {
         uint8_t *plane = encoder->plane + byte * candidate->count;
-        unsigned distinct;
+        unsigned distinct = 0;
 
         kernels()->take_plane(candidate->residuals, candidate->count, byte, plane);
-        costs[byte] = int_cost_of_plane(plane, candidate->count, &distinct);
+        costs[byte] = surely_shrinks(candidate, byte, size_max)
+                          ? candidate->planes[byte]
+                          : int_cost_of_plane(plane, candidate->count, &distinct);
         size += costs[byte] + (double)distinct / PLANE_TABLE_SHARE;
     }
     return size;
@@ -340,7 +354,7 @@ static bool append_planes(struct int_encoder *encoder, const struct candidate *c
     unsigned bytes = (bits_of(candidate->largest) + 7) / 8;
     double costs[sizeof(uint64_t)];
 
-    if (split_planes(encoder, candidate, bytes, costs) > size_max)
+    if (split_planes(encoder, candidate, bytes, size_max, costs) > size_max)
         return true;
     if (!buf_append_byte(out, (char)bytes))
         return false;

@@ -6,7 +6,7 @@
 
 enum {
     CAPACITY_MIN = 256,
-    CAPACITY_MAX = 1 << 18, /* 3 MB: more keys are no summary any more */
+    CAPACITY_MAX = 1 << 19, /* 4 MB: more keys are no summary any more */
     INSERTION_MAX = 32,     /* keys that a simple sort orders faster */
 };
 
@@ -30,13 +30,13 @@ void rollup_tally_release(struct rollup_tally *tally)
 
 static bool allocate(struct rollup_tally *tally, uint32_t capacity)
 {
-    uint64_t *keys = realloc(tally->keys, capacity / 2 * sizeof(*keys)), *sums;
+    uint64_t *keys = realloc(tally->keys, capacity / 4 * sizeof(*keys)), *sums;
     uint32_t *places;
 
     if (keys == NULL)
         return false;
     tally->keys = keys;
-    sums = realloc(tally->sums, capacity / 2 * sizeof(*sums));
+    sums = realloc(tally->sums, capacity / 4 * sizeof(*sums));
     if (sums == NULL)
         return false;
     tally->sums = sums;

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Keys and sums in the order of first use, found by open addressing that is at most half full.
+/* Keys and sums in the order of first use, found by open addressing that is at most a quarter
+ * full: a key that stands elsewhere than expected is a wrong guess of the processor.
  * Zeroed memory is an empty tally. */
 struct rollup_tally {
-    uint64_t *keys, *sums; /* `count` of them; room for capacity / 2 */
+    uint64_t *keys, *sums; /* `count` of them; room for capacity / 4 */
     uint32_t *places;      /* number of the key + 1; 0: free */
     uint32_t capacity;     /* of places in use */
     uint32_t allocated;    /* of places at all */
@@ -37,7 +38,7 @@ static inline uint32_t rollup_tally_find(struct rollup_tally *tally, uint64_t ke
 {
     uint32_t *place;
 
-    if (tally->count * 2 >= tally->capacity)
+    if (tally->count * 4 >= tally->capacity)
         rollup_tally_grow(tally);
     if (tally->full)
         return ROLLUP_TALLY_FULL;

@@ -1,9 +1,8 @@
 /* store/run_merge.c -- a tree of winners (Knuth, The Art of Computer Programming 3, 5.4.1).
  *
- * Each node has the source whose next row is the earlier one of the two below it, of equal ones the source
- * with the smaller index. When a source moves on only the nodes above it change. Sources alternate row by
- * row, and which one wins cannot be foreseen: nothing is decided by a jump, for which compilers have to be
- * given masks. */
+ * Each node has the earlier one of the two rows below it. When a source moves on only the nodes above it
+ * change. Sources alternate row by row, and which one wins cannot be foreseen: order time and source are one
+ * number, so that a node is the smaller one of two, without a jump. */
 #include "store/run_merge.h"
 
 #include "base/spare.h"
@@ -64,76 +63,109 @@ bool run_merge_begin(struct run_merge *merge, uint32_t number, uint64_t sequence
     return true;
 }
 
-/* Order time of the source's next row; RUN_MERGE_END: there is none. */
-static int64_t next_ns(const struct run_merge *merge, struct source_runs *source)
+/* The source with the smallest next row is at the root, which is node 1. */
+struct winners {
+    uint64_t *nodes;         /* keys of rows; that of source i is leaf_count + i */
+    uint32_t leaf_count;     /* a power of two */
+    int64_t first_ns;        /* of all rows */
+    unsigned source_bits;
+};
+#define KEY_NONE UINT64_MAX
+
+/* Key of the source's next row: (order time, source). KEY_NONE: there is none. */
+static inline uint64_t next_key(const struct run_merge *merge, const struct winners *winners,
+                                uint32_t number)
 {
+    struct source_runs *source = &merge->sources[number];
+    uint64_t distance;
+
     if (source->next == source->end) {
         const struct row_run *run;
 
         if (source->next_run == RUN_NONE)
-            return RUN_MERGE_END;
+            return KEY_NONE;
         run = &merge->runs[source->next_run];
         source->next = run->first;
         source->end = run->end;
         source->next_run = run->next;
     }
-    return merge->order_ns[source->next];
+    distance = (uint64_t)merge->order_ns[source->next] - (uint64_t)winners->first_ns;
+    return distance << winners->source_bits | number;
 }
 
-/* A source, and the order time of its next row. */
-struct winner {
-    int64_t next_ns;
-    uint32_t source;
-};
-
-struct winners {
-    struct winner *nodes; /* the root is 1; that of source i is leaf_count + i */
-    uint32_t leaf_count;  /* a power of two */
-};
-
-/* The source goes on with a row of this time: it plays again, up to the root. */
-static inline void replay(const struct winners *winners, uint32_t source, int64_t next_ns)
+/* The source's next row is another one: it plays again, up to the root. */
+static inline void replay(const struct winners *winners, uint32_t source, uint64_t key)
 {
     uint32_t node = winners->leaf_count + source;
-    struct winner winner = {next_ns, source};
 
-    for (winners->nodes[node] = winner; node > 1; node /= 2) {
-        const struct winner other = winners->nodes[node ^ 1];
-        /* All bits if the other one wins: the left one also if they are equal. */
-        int64_t wins = -(int64_t)(other.next_ns < winner.next_ns + (node & 1));
+    for (winners->nodes[node] = key; node > 1; node /= 2) {
+        uint64_t other = winners->nodes[node ^ 1];
 
-        winner.next_ns ^= (winner.next_ns ^ other.next_ns) & wins;
-        winner.source ^= (winner.source ^ other.source) & (uint32_t)wins;
-        winners->nodes[node / 2] = winner;
+        key = other < key ? other : key;
+        winners->nodes[node / 2] = key;
     }
 }
 
-static bool winners_init(struct winners *winners, struct run_merge *merge)
+/* False: the rows are not in order, or their times lie too far apart for keys. */
+static bool find_range(const struct run_merge *merge, struct winners *winners)
+{
+    int64_t last_ns = INT64_MIN;
+
+    winners->first_ns = INT64_MAX;
+    for (uint32_t i = 0; i < merge->source_count; i++) {
+        const struct source_runs *source = &merge->sources[i];
+        int64_t first_ns;
+
+        if (source->next_run == RUN_NONE)
+            continue;
+        first_ns = merge->order_ns[merge->runs[source->next_run].first];
+        winners->first_ns = first_ns < winners->first_ns ? first_ns : winners->first_ns;
+        last_ns = source->last_order_ns > last_ns ? source->last_order_ns : last_ns;
+    }
+    while (merge->source_count >> winners->source_bits > 0)
+        winners->source_bits++;
+    return merge->in_order &&
+           (merge->row_count == 0 || (uint64_t)last_ns - (uint64_t)winners->first_ns <
+                                         KEY_NONE >> winners->source_bits);
+}
+
+static bool winners_init(struct winners *winners, const struct run_merge *merge)
 {
     uint32_t count = 1;
 
     while (count < merge->source_count)
         count *= 2;
     winners->leaf_count = count;
-    winners->nodes = calloc((size_t)2 * count, sizeof(*winners->nodes));
-    for (uint32_t i = 0; i < count && winners->nodes != NULL; i++) /* a node is right after its last leaf */
-        replay(winners, i,
-               i < merge->source_count ? next_ns(merge, &merge->sources[i]) : RUN_MERGE_END);
-    return winners->nodes != NULL;
+    winners->nodes = malloc((size_t)2 * count * sizeof(*winners->nodes));
+    if (winners->nodes == NULL)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        winners->nodes[count + i] =
+            i < merge->source_count ? next_key(merge, winners, i) : KEY_NONE;
+    for (uint32_t node = count; node-- > 1;) {
+        uint64_t left = winners->nodes[2 * node], right = winners->nodes[2 * node + 1];
+
+        winners->nodes[node] = left < right ? left : right;
+    }
+    return true;
 }
 
-bool run_merge_finish(struct run_merge *merge, uint32_t *out)
+enum status run_merge_finish(struct run_merge *merge, uint32_t *out)
 {
     struct winners winners = {0};
-    bool fine = winners_init(&winners, merge);
+    uint64_t mask;
 
-    for (uint32_t i = 0; i < merge->row_count && fine; i++) {
-        uint32_t first = winners.nodes[1].source;
-        struct source_runs *source = &merge->sources[first];
+    if (!find_range(merge, &winners))
+        return STATUS_INVALID;
+    if (!winners_init(&winners, merge))
+        return STATUS_NO_MEMORY;
+    mask = ((uint64_t)1 << winners.source_bits) - 1;
+    for (uint32_t i = 0; i < merge->row_count; i++) {
+        uint32_t first = (uint32_t)(winners.nodes[1] & mask);
 
-        out[i] = source->next++;
-        replay(&winners, first, next_ns(merge, source));
+        out[i] = merge->sources[first].next++;
+        replay(&winners, first, next_key(merge, &winners, first));
     }
     free(winners.nodes);
-    return fine;
+    return STATUS_OK;
 }

@@ -6,6 +6,8 @@
 #ifndef DENDRO_STORE_RUN_MERGE_H
 #define DENDRO_STORE_RUN_MERGE_H
 
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +16,6 @@ struct row_run {
     uint32_t next; /* run of that source; RUN_NONE: the last one */
 };
 #define RUN_NONE UINT32_MAX
-#define RUN_MERGE_END (INT64_MAX - 1) /* behind the order time of any row that is merged */
 
 /* The rows of one source that are not merged yet: of the run at hand, and the runs behind it. */
 struct source_runs {
@@ -32,7 +33,7 @@ struct run_merge {
     struct source_runs *sources;
     uint32_t source_count;
     uint32_t source; /* of the last row */
-    bool in_order;   /* each source's rows arrived in their order: else there is no merge */
+    bool in_order;   /* each source's rows arrived in their order */
 };
 
 /* Room for so many rows, of sources with indexes below `source_max`. False without memory. */
@@ -47,13 +48,14 @@ static inline void run_merge_add(struct run_merge *merge, int64_t order_ns)
 {
     struct source_runs *source = &merge->sources[merge->source];
 
-    merge->in_order = merge->in_order && order_ns >= source->last_order_ns && order_ns < RUN_MERGE_END;
+    merge->in_order = merge->in_order && order_ns >= source->last_order_ns;
     source->last_order_ns = order_ns;
     merge->order_ns[merge->row_count++] = order_ns;
     merge->runs[merge->run_count - 1].end = merge->row_count;
 }
 
-/* The indexes of all rows in their order to `out`; only if they are in_order. False without memory. */
-bool run_merge_finish(struct run_merge *merge, uint32_t *out);
+/* The indexes of all rows in their order to `out`. Errors: NO_MEMORY, INVALID (those of a source did not
+ * arrive in their order, or times lie further apart than keys can say: years). */
+enum status run_merge_finish(struct run_merge *merge, uint32_t *out) WARN_UNUSED;
 
 #endif

@@ -144,9 +144,10 @@ static int compare_facts(const void *a, const void *b)
 static bool sort_rows(struct gather *gather)
 {
     struct seal_rows *out = gather->out;
+    enum status status = run_merge_finish(&gather->merge, out->order);
 
-    if (gather->merge.in_order)
-        return run_merge_finish(&gather->merge, out->order);
+    if (status != STATUS_INVALID)
+        return status == STATUS_OK;
     qsort(out->facts, out->row_count, sizeof(*out->facts), compare_facts);
     for (uint32_t i = 0; i < out->row_count; i++)
         out->order[i] = i;

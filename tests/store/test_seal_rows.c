@@ -197,11 +197,14 @@ static void check_part(const struct bench *bench, const struct seal_rows *rows, 
 static const struct order_case {
     const char *name;
     uint32_t chunk_rows; /* at most */
-    bool backwards;      /* the second half of the chunks has the smaller sequences */
+    bool backwards;      /* the second half of the chunks has the smaller sequences, */
+    int64_t step_ns;     /* and begins so much later */
 } order_cases[] = {
-    {"runs of all sources", CHUNK_ROWS, false},
-    {"chunks of one row or none", 2, false},
-    {"sequences that do not follow the chunks", CHUNK_ROWS, true},
+    {"runs of all sources", CHUNK_ROWS, false, 0},
+    {"chunks of one row or none", 2, false, 0},
+    {"sequences that do not follow the chunks", CHUNK_ROWS, true, 0},
+    {"a year between", CHUNK_ROWS, false, 31536000000000000},
+    {"two hundred years between", CHUNK_ROWS, false, 6307200000000000000},
 };
 
 static void test_order(void **unused)
@@ -219,6 +222,7 @@ static void test_order(void **unused)
         for (uint32_t k = 0; k < CHUNKS; k++) {
             if (c->backwards && k == CHUNKS / 2)
                 bench->sequence = 1;
+            bench->now_ns += k == CHUNKS / 2 ? c->step_ns : 0;
             add_chunk(bench, random_below(&bench->random, c->chunk_rows));
         }
         count = bench->row_count;

@@ -33,7 +33,8 @@ static uint64_t weight(const struct segment_file *file)
 static bool is_candidate(const struct store *store, const struct segment_file *file)
 {
     return file->entry.level < COMPACT_LEVEL_MAX && !atomic_load(&file->dropped) &&
-           file->compact_failures == 0 && file->erase_retry_ns == 0 && weight(file) < store->options.compact_size / 2;
+           file->compact_failures == 0 && file->erase_retry_ns == 0 &&
+           weight(file) < store->options.compact_size / 2;
 }
 
 /* By day, level, time: those that may be joined stand together. */

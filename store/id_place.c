@@ -17,7 +17,8 @@ static bool edge_fits(uint8_t edge, bool at_end, bool dash)
     return edge == EDGE_ANY || (at_end ? edge == EDGE_GOOD : dash);
 }
 
-static bool fits(struct slot_kind kind, const struct needle_term *term, struct slice text, size_t at)
+static bool fits(struct slot_kind kind, const struct needle_term *term, struct slice text,
+                 size_t at)
 {
     size_t end = at + text.len;
 
@@ -32,7 +33,8 @@ static bool fits(struct slot_kind kind, const struct needle_term *term, struct s
             edge_fits(term->right, end == text_size(kind), is_dash(kind, end)));
 }
 
-uint64_t id_places(struct slot_kind kind, const struct needle *needle, const struct needle_term *term)
+uint64_t id_places(struct slot_kind kind, const struct needle *needle,
+                   const struct needle_term *term)
 {
     struct slice text = needle_term_text(needle, term);
     size_t size = text_size(kind), first = 0, last;

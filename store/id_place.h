@@ -11,6 +11,7 @@
 
 /* A bit per byte of the id's text (at most 64) at which the term's text can begin; 0: no id of the kind
  * passes the term. Digits are not looked at. */
-uint64_t id_places(struct slot_kind kind, const struct needle *needle, const struct needle_term *term);
+uint64_t id_places(struct slot_kind kind, const struct needle *needle,
+                   const struct needle_term *term);
 
 #endif

@@ -168,7 +168,8 @@ static void use(struct kept_page *page, struct page_use *by, struct page_uses *u
 struct kept_page *page_cache_new(enum page_form form, uint32_t count, size_t more,
                                  struct page_uses *uses)
 {
-    size_t values = (size_t)count * value_sizes[form], size = sizeof(struct kept_page) + values + more;
+    size_t values = (size_t)count * value_sizes[form];
+    size_t size = sizeof(struct kept_page) + values + more;
     struct page_use *by = arena_new(uses->arena, struct page_use, 1);
     struct kept_page *page;
 

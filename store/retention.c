@@ -237,8 +237,8 @@ static void tell_too_old(struct store *store, struct segment_file *const *files,
         return;
     (void)duration_print(store->upkeep.drop_ns, keep);
     diag_warn("store: %" PRIu64 " rows were older than the retention of %s when they came, and are "
-              "gone: to keep old logs, set a longer retention (0 keeps them for ever) and send them "
-              "again", rows, keep);
+              "gone: to keep old logs, set a longer retention (0 keeps them for ever) and send "
+              "them again", rows, keep);
 }
 
 /* The record first, then the files: they go when their last reader has left. */

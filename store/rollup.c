@@ -26,7 +26,8 @@ static bool take_units(struct rollup_reading *reading, struct rollup_counts *out
             return false;
     for (uint32_t i = 0; i < count; i++) {
         units[i].first_cell = first;
-        if (!rollup_take_below(reading, (uint64_t)out->cell_count - first + 1, &units[i].cell_count))
+        if (!rollup_take_below(reading, (uint64_t)out->cell_count - first + 1,
+                               &units[i].cell_count))
             return false;
         first += units[i].cell_count;
     }
@@ -62,7 +63,8 @@ bool rollup_counts_decode(struct slice page, const struct rollup_bounds *bounds,
     struct rollup_cell *cells;
 
     if (!rollup_open(&reading, page) || !rollup_take_count(&reading, &out->unit_count) ||
-        !rollup_take_count(&reading, &out->cell_count) || !rollup_take_slot(&reading, &out->first_slot))
+        !rollup_take_count(&reading, &out->cell_count) ||
+        !rollup_take_slot(&reading, &out->first_slot))
         return false;
     out->units = units = arena_new(arena, struct rollup_unit, (size_t)out->unit_count + 1);
     out->cells = cells = arena_new(arena, struct rollup_cell, (size_t)out->cell_count + 1);
@@ -156,7 +158,8 @@ static bool take_value_cells(struct rollup_reading *reading, const struct rollup
         return false;
     for (uint32_t i = 0; i < count; i++) {
         cells[i].first_bucket = first;
-        if (!rollup_take_below(reading, (uint64_t)out->bucket_count - first + 1, &cells[i].bucket_count))
+        if (!rollup_take_below(reading, (uint64_t)out->bucket_count - first + 1,
+                               &cells[i].bucket_count))
             return false;
         first += cells[i].bucket_count;
     }

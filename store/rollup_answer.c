@@ -124,7 +124,8 @@ static bool settle_bunches(struct answering *answering, const struct rollup_valu
         bool fine = true;
 
         ++*serial;
-        for (end = i; end < values->family_count && values->leaders[end] == values->leaders[i]; end++)
+        for (end = i;
+             end < values->family_count && values->leaders[end] == values->leaders[i]; end++)
             fine = fits_seen(answering, values->families[end], *serial) && fine;
         for (uint32_t k = i; k < end && !fine; k++) {
             uint8_t *state = &answering->families[values->families[k]];

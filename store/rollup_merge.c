@@ -113,7 +113,8 @@ static bool allocate(struct merging *merging, struct arena *arena)
 {
     const struct rollup_values *values = merging->values;
 
-    merging->cells = arena_alloc(arena, sizeof(struct rollup_value *), 8, (size_t)values->cell_count + 1);
+    merging->cells =
+        arena_alloc(arena, sizeof(struct rollup_value *), 8, (size_t)values->cell_count + 1);
     if (values->bucket_count > 0)
         merging->table = arena_new(arena, uint64_t, ROLLUP_BUCKETS_MAX);
     merging->out_cells = arena_new(arena, struct rollup_value, (size_t)values->cell_count + 1);

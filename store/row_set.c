@@ -303,7 +303,8 @@ static enum status read_blob(struct reading *reading, struct section_reading *at
     struct event_field field, *fields;
     uint32_t count = 0;
 
-    while (rest.len > 0 && segment_field_take(&rest, event->bytes.len, segment->field_count, &field))
+    while (rest.len > 0 &&
+           segment_field_take(&rest, event->bytes.len, segment->field_count, &field))
         count++;
     fields = arena_take(&reading->set->arena, sizeof(*fields), _Alignof(struct event_field),
                         (size_t)count + 1);

@@ -121,14 +121,16 @@ static uint64_t number_of(const struct sample_rollups *rollups, const struct sam
     }
 }
 
-static void put_cells(struct buf *raw, const struct sample_rollups *rollups, enum cell_number number)
+static void put_cells(struct buf *raw, const struct sample_rollups *rollups,
+                      enum cell_number number)
 {
     for (uint32_t i = 0; i < rollups->series_count; i++) {
         const struct sample_cell *cells = &rollups->cells[rollups->series[i].first_cell];
 
         for (uint32_t k = 0; k < rollups->series[i].cell_count; k++)
             if (number != CELL_DROPPED || cells[k].sum.grows)
-                rollup_put(raw, number_of(rollups, &cells[k], k == 0 ? NULL : &cells[k - 1], number));
+                rollup_put(raw,
+                           number_of(rollups, &cells[k], k == 0 ? NULL : &cells[k - 1], number));
     }
 }
 
@@ -184,7 +186,8 @@ bool sample_rollups_encode(const struct sample_rollups *rollups, struct buf *out
 
 /* ---- reading ---- */
 
-static bool take_head(struct rollup_reading *reading, uint32_t series_count, struct sample_page *out)
+static bool take_head(struct rollup_reading *reading, uint32_t series_count,
+                      struct sample_page *out)
 {
     uint64_t minutes;
 
@@ -217,7 +220,8 @@ static bool take_series(struct rollup_reading *reading, const struct sample_roll
         uint32_t count = 0;
 
         if (kinds[i] > 0 &&
-            (!rollup_take_below(reading, (uint64_t)out->cell_count - first + 1, &count) || count == 0))
+            (!rollup_take_below(reading, (uint64_t)out->cell_count - first + 1, &count) ||
+             count == 0))
             return false;
         series[i] = (struct sample_series){first, count};
         for (uint32_t end = first + count; first < end; first++) {

@@ -66,12 +66,12 @@ static uint32_t *runs_of_chunk(struct last_chunk *last, const struct chunk *chun
 static bool count_samples(struct gather *gather, const struct chunk *chunk, uint32_t *out)
 {
     struct sample_runs *runs = &gather->out->runs;
-    uint32_t first_source = chunk->samples[0].source;
-    uint32_t *known = runs_of_chunk(&gather->last[source_of(gather, chunk, &chunk->samples[0])], chunk);
+    const struct chunk_sample *first = &chunk->samples[0];
+    uint32_t *known = runs_of_chunk(&gather->last[source_of(gather, chunk, first)], chunk);
 
     for (uint32_t i = 0; i < chunk->sample_count && known != NULL; i++) {
         const struct chunk_sample *sample = &chunk->samples[i];
-        bool is_first = sample->source == first_source;
+        bool is_first = sample->source == first->source;
         uint32_t run = is_first ? known[sample->series] : MAP_NONE;
 
         if (run == MAP_NONE)

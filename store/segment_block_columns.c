@@ -612,7 +612,8 @@ static void list_fields(struct field_list *list)
 static const field_id *segment_fields(struct block *base, uint32_t *count)
 {
     struct segment_block *block = of(base);
-    struct field_list list = {block, block->segment->field_count + FIELD_ID_WELL_KNOWN_COUNT + 1024};
+    struct field_list list = {block,
+                              block->segment->field_count + FIELD_ID_WELL_KNOWN_COUNT + 1024};
 
     if (block->fields == NULL) {
         block->fields = arena_new(&base->arena, field_id, list.capacity);

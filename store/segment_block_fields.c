@@ -235,8 +235,8 @@ static enum status dict_column(const struct making *making, unsigned type, struc
 
     for (uint32_t k = 0; k < block->entry->section_count; k++)
         room += dict_room(making, k);
-    made.dict =
-        arena_take(&block->base.arena, sizeof(*made.dict), _Alignof(struct slice), (size_t)room + 1);
+    made.dict = arena_take(&block->base.arena, sizeof(*made.dict), _Alignof(struct slice),
+                           (size_t)room + 1);
     if (made.codes == NULL || made.dict == NULL)
         return no_memory(making->err);
     for (uint32_t k = 0; k < block->entry->section_count && status == STATUS_OK; k++) {
@@ -296,7 +296,8 @@ static enum status add_slots(const struct making *making, uint32_t section,
     struct segment_block *block = making->block;
     const struct segment_section *entry = &block->entry->sections[section];
     const struct place *place = &making->places[section];
-    const struct segment_column *column = &segment_family_of(block, section)->columns[place->column];
+    const struct segment_column *column =
+        &segment_family_of(block, section)->columns[place->column];
     const struct segment_values *values;
     enum status status =
         segment_block_printable(block, section, place->column, &values, making->err);
@@ -434,7 +435,8 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
     struct segment_block *block = making->block;
     const struct segment_section *entry = &block->entry->sections[section];
     const struct place *place = &making->places[section];
-    const struct segment_column *column = &segment_family_of(block, section)->columns[place->column];
+    const struct segment_column *column =
+        &segment_family_of(block, section)->columns[place->column];
     bool is_int = column->kind.type == SLOT_INT, is_decimal = column->class == CLASS_DECIMALS;
     const struct segment_values *values;
     enum status status =
@@ -447,7 +449,8 @@ static enum status add_numbers(const struct making *making, uint32_t section, st
     for (uint32_t i = 0; i < entry->row_count && status == STATUS_OK; i++) {
         char scratch[SLOT_WRITE_MAX];
         struct value value;
-        bool fine = (is_int && slot_int_value(values->numbers[i], place->type, place->unit, &value)) ||
+        bool fine = (is_int && slot_int_value(values->numbers[i], place->type, place->unit,
+                                              &value)) ||
                     (is_decimal &&
                      slot_decimal_value(values->numbers[i], values->scales[i], place->type,
                                         place->unit, &value)) ||

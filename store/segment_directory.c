@@ -375,7 +375,8 @@ static bool take_families(struct parser *parser)
 {
     struct segment *segment = parser->segment;
 
-    if (!take_count(parser, &segment->family_count) || !take_count(parser, &segment->template_count))
+    if (!take_count(parser, &segment->family_count) ||
+        !take_count(parser, &segment->template_count))
         return false;
     segment->families = parser_new(parser, struct segment_family, segment->family_count);
     segment->templates = parser_new(parser, struct segment_template, segment->template_count);
@@ -569,7 +570,8 @@ static bool take_series(struct parser *parser)
     if (!take_count(parser, &segment->series_count))
         return false;
     segment->series = parser_new(parser, struct segment_series, segment->series_count);
-    for (uint32_t i = 0; i < segment->series_count && segment->series != NULL; i++, first += count) {
+    for (uint32_t i = 0; i < segment->series_count && segment->series != NULL;
+         i++, first += count) {
         segment->series[i].first_sample = first;
         if (!take_one_series(parser, &segment->series[i]) ||
             (segment_counts_samples(segment) &&

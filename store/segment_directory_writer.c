@@ -300,7 +300,8 @@ enum status segment_directory_make(struct segment_writer *writer)
            buf_append_slice(out, buf_slice(&writer->blocks)) &&
            buf_append_slice(out, buf_slice(&writer->samples.blocks)) && put_lists(writer) &&
            put_pool(writer) && put_ids(writer) &&
-           buf_append_slice(out, buf_slice(&writer->samples.series)) && segment_rollup_put(writer) &&
+           buf_append_slice(out, buf_slice(&writer->samples.series)) &&
+           segment_rollup_put(writer) &&
            segment_samples_put_rollup(&writer->samples, &writer->pages, out);
     tail = writer->directory;
     writer->directory = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);

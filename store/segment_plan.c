@@ -72,7 +72,8 @@ static enum node_verdict source_verdict(const struct segment *segment,
 
         if (source->rows == 0)
             continue;
-        pass = predicate_match_text(predicate, segment_source_text(&source->source, predicate->field));
+        pass = predicate_match_text(predicate,
+                                    segment_source_text(&source->source, predicate->field));
         any = any || pass;
         all = all && pass;
     }

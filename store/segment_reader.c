@@ -47,7 +47,8 @@ static enum status check_footer(struct segment *segment, const char *header,
     segment->version = get_le32(bytes + 112);
     if (get_le32(header + 8) != segment->version || segment->version < SEGMENT_VERSION_MIN ||
         segment->version > SEGMENT_VERSION)
-        return error_set(err, STATUS_INVALID, "segment %s has version %u, this program knows %d to %d",
+        return error_set(err, STATUS_INVALID,
+                         "segment %s has version %u, this program knows %d to %d",
                          segment->path, segment->version, SEGMENT_VERSION_MIN, SEGMENT_VERSION);
     if (get_le32(header + 12) != 0 || get_le64(bytes + 96) != 0 || get_le64(bytes + 104) != 0 ||
         get_le32(bytes + 116) != 0)

@@ -43,7 +43,8 @@ static bool literal_passes(struct render_test *test, const struct segment_family
             (void)buf_append_byte(text, '\x01');
             continue;
         }
-        if (text->failed || (text->len > 0 && predicate_match_text(test->predicate, buf_slice(text))))
+        if (text->failed ||
+            (text->len > 0 && predicate_match_text(test->predicate, buf_slice(text))))
             break;
         buf_reset(text);
     }

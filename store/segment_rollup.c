@@ -163,8 +163,8 @@ enum status segment_rollup_counts(struct segment *segment, struct arena *arena,
     *out = NULL;
     if (!segment->rollups.kept || segment->rollups.counts.size == 0)
         return STATUS_OK;
-    status = get(segment, &segment->rollups.counts, KEPT_COUNTS, &segment->rollups.counts_kept, arena,
-                 &kept, err);
+    status = get(segment, &segment->rollups.counts, KEPT_COUNTS, &segment->rollups.counts_kept,
+                 arena, &kept, err);
     if (status == STATUS_OK)
         *out = &kept->counts;
     return status;

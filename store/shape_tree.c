@@ -70,7 +70,7 @@ static enum slot_reader reader_of(const struct shape_edge *edge)
         return READ_STAMP;
     if (edge->place == PLACE_FREE)
         return READ_FREE;
-    if (edge->cut)
+    if (edge->cut || edge->rest_len > REST_SHORT_MAX)
         return READ_ANY;
     switch (edge->kind.type) {
     case SLOT_INT:
@@ -159,7 +159,7 @@ static struct shape_edge *get_edge(struct shape_tree *tree, struct shape_edge **
 
     for (; *link != NULL; link = &(*link)->next) {
         if (edges_equal(*link, wanted)) {
-            move_to_front(first, link, *link);
+            move_to_front(first, *link);
             return *first;
         }
         if (++count == NODE_EDGES_MAX - 1)
@@ -232,7 +232,11 @@ void shape_tree_add(struct shape_tree *tree, const struct line_shape *shape,
 
     if (list == FIELD_LIST_NONE)
         return;
-    first = &tree->roots[list];
+    if (tree->roots[list] == NULL)
+        tree->roots[list] = arena_new(&tree->edges, struct shape_edge, 1);
+    if (tree->roots[list] == NULL)
+        return;
+    first = &tree->roots[list]->first;
     for (uint32_t slot = 0; slot < shape->slot_count; slot++) {
         struct shape_edge edge = {.depth = (uint8_t)(slot + 1)}, *got;
 
@@ -241,6 +245,7 @@ void shape_tree_add(struct shape_tree *tree, const struct line_shape *shape,
         set_literal(&edge, template_gap(template, slot));
         if (!foresee(shape, event->bytes, slot, cut, &edge))
             return;
+        edge.needs_digit = edge.place == PLACE_REGION && !edge.marked;
         edge.reader = (uint8_t)reader_of(&edge);
         edge.words = (uint8_t)slot_words(edge.kind);
         edge.text_len = (uint8_t)(shape->slots[slot].len <= UINT8_MAX ? shape->slots[slot].len : 0);

@@ -37,12 +37,14 @@ static inline uint64_t text_ref(uint32_t start, uint32_t len)
 struct shape_tree {
     const struct template_table *table; /* borrowed */
     struct field_lists lists;
-    struct shape_edge **roots; /* by list: the first edge */
+    struct shape_edge **roots; /* by list; NULL: none yet */
     struct arena edges;
     uint32_t edge_count;
     void (*byte_masks)(const char *data, size_t len, const struct byte_masks *out); /* of kernels() */
     struct stamp_day days[STAMP_LAYOUTS_MAX]; /* of the stamps that were read last */
     /* The line at hand: */
+    int64_t time_ns;
+    uint32_t len;
     struct event_spans spans; /* set before a match */
     uint32_t gap_starts[SHAPE_SLOTS_MAX + 1];
     uint64_t token[SHAPE_MASK_WORDS], digit[SHAPE_MASK_WORDS], hex[SHAPE_MASK_WORDS];

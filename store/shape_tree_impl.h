@@ -8,6 +8,8 @@
 enum {
     LIMIT_NONE = -1,
     LITERAL_SHORT_MAX = 16, /* compared as two words; of longer ones the first bytes */
+    SHORT_TOKEN_MAX = SHORT_WINDOW_BITS - 2, /* tokens whose bits fit into one window */
+    REST_SHORT_MAX = SHORT_TOKEN_MAX - 17,   /* a number of two times eight digits leaves as much */
 };
 
 enum slot_place {
@@ -66,17 +68,18 @@ struct shape_edge {
     struct slot_kind kind;
     bool cut;          /* the token ends at its limit in the middle of token bytes */
     bool marked;       /* the literal ends with '=' or '@': the token is a slot whatever it holds */
+    bool needs_digit;  /* the token is no slot without one */
     const char *literal;
     const struct line_end *end; /* of PLACE_END */
 };
 
-/* Take `edge` out of its place, which `link` points to, and make it the first of its node, which begins
- * at `first`. */
-static inline void move_to_front(struct shape_edge **first, struct shape_edge **link,
-                                 struct shape_edge *edge)
+/* Make `edge` the first of the node that begins at `first`; it is not yet. */
+static inline void move_to_front(struct shape_edge **first, struct shape_edge *edge)
 {
-    if (link == first)
-        return;
+    struct shape_edge **link = first;
+
+    while (*link != edge)
+        link = &(*link)->next;
     *link = edge->next;
     edge->next = *first;
     *first = edge;

@@ -19,6 +19,7 @@
  * follow such a one are not found there. */
 #include "store/kernels/kernels.h"
 #include "store/shape_tree_impl.h"
+#include "store/slot_match.h"
 #include "store/text_hash.h"
 
 static inline uint64_t load8(const char *at)
@@ -29,82 +30,90 @@ static inline uint64_t load8(const char *at)
     return word;
 }
 
-/* What a walk needs of the line. */
-struct walk {
-    struct shape_tree *tree;
-    const char *line; /* the copy */
-    uint32_t len;
-    int64_t time_ns;
-};
-
-static inline struct slice line_from(const struct walk *walk, uint32_t start)
+static inline const char *line_at(const struct shape_tree *tree, uint32_t at)
 {
-    return (struct slice){walk->line + start, walk->len - start};
+    return tree->line + SHAPE_LINE_SLACK + at;
 }
 
-static inline bool has_literal(const struct walk *walk, uint32_t at, const struct shape_edge *edge)
+static inline struct slice line_from(const struct shape_tree *tree, uint32_t start)
 {
-    const char *from = walk->line + at;
+    return (struct slice){line_at(tree, start), tree->len - start};
+}
+
+/* What a long literal has behind LITERAL_SHORT_MAX bytes. */
+static inline bool has_rest(const struct shape_tree *tree, uint32_t at,
+                            const struct shape_edge *edge)
+{
+    const char *from = line_at(tree, at);
+    uint32_t len = edge->literal_len;
+
+    if (len <= 2 * LITERAL_SHORT_MAX)
+        return match_16(from + len - LITERAL_SHORT_MAX, edge->literal + len - LITERAL_SHORT_MAX);
+    return len <= tree->len - at &&
+           memcmp(from + LITERAL_SHORT_MAX, edge->literal + LITERAL_SHORT_MAX,
+                  len - LITERAL_SHORT_MAX) == 0;
+}
+
+static inline bool has_literal(const struct shape_tree *tree, uint32_t at,
+                               const struct shape_edge *edge)
+{
+    const char *from = line_at(tree, at);
 
     if ((((load8(from) ^ edge->head[0]) & edge->mask[0]) |
          ((load8(from + 8) ^ edge->head[1]) & edge->mask[1])) != 0)
         return false;
-    return edge->literal_len <= LITERAL_SHORT_MAX ||
-           (edge->literal_len <= walk->len - at &&
-            memcmp(from + LITERAL_SHORT_MAX, edge->literal + LITERAL_SHORT_MAX,
-                   edge->literal_len - LITERAL_SHORT_MAX) == 0);
+    return edge->literal_len <= LITERAL_SHORT_MAX || has_rest(tree, at, edge);
 }
 
 /* Could stamp_read() find a stamp at or before the token [start, start + token_len)? The same questions as
  * in stamp_at() of the tokenizer, without its limits. */
-static bool is_stamp_like(const struct walk *walk, uint32_t start, uint32_t token_len)
+static bool is_stamp_like(const struct shape_tree *tree, uint32_t start, uint32_t token_len)
 {
-    const char *at = walk->line + start;
-    uint32_t left = walk->len - start, back = token_len == 2 ? 4 : 5;
+    const char *at = line_at(tree, start);
+    uint32_t left = tree->len - start, back = token_len == 2 ? 4 : 5;
 
     if (token_len >= 10)
-        return stamp_may_start(line_from(walk, start));
+        return stamp_may_start(line_from(tree, start));
     if (token_len == 4)
         return left >= 19 && at[4] == '/' && at[7] == '/';
     if (token_len == 2 && left >= 20 && (at[2] == '/' || at[2] == ' ') && at[6] == at[2] &&
-        stamp_may_start(line_from(walk, start)))
+        stamp_may_start(line_from(tree, start)))
         return true;
     return left >= 10 && at[token_len] == ' ' && start >= back && at[-1] == ' ' &&
            (unsigned char)(at[-(int)back] - 'A') <= 25 &&
-           stamp_may_start(line_from(walk, start - back));
+           stamp_may_start(line_from(tree, start - back));
 }
 
-static inline bool may_be_stamp(const struct walk *walk, uint32_t start, uint32_t token_len)
+static inline bool may_be_stamp(const struct shape_tree *tree, uint32_t start, uint32_t token_len)
 {
-    const char *at = walk->line + start;
+    const char *at = line_at(tree, start);
 
     if (token_len >= 10)
-        return at[4] == '-' && at[7] == '-' && is_stamp_like(walk, start, token_len);
+        return at[4] == '-' && at[7] == '-' && is_stamp_like(tree, start, token_len);
     return (token_len == 4 || token_len <= 2) && (at[token_len] == '/' || at[token_len] == ' ') &&
-           is_stamp_like(walk, start, token_len);
+           is_stamp_like(tree, start, token_len);
 }
 
 /* The readers below read the slot at `start` that the edge foresees, put its words to `out` and give
  * its end; 0: there is no such slot. */
 
-static inline void keep_text(const struct walk *walk, uint32_t start, uint32_t len, uint64_t *out)
+static inline void keep_text(const struct shape_tree *tree, uint32_t start, uint32_t len, uint64_t *out)
 {
     out[0] = text_ref(start, len);
-    out[1] = text_hash_readable(walk->line + start, len);
+    out[1] = text_hash_readable(line_at(tree, start), len);
 }
 
 /* Any token that may stand there. */
-static __attribute__((noinline)) uint32_t read_any(const struct walk *walk,
+static __attribute__((noinline)) uint32_t read_any(const struct shape_tree *tree,
                                                    const struct shape_edge *edge, uint32_t start,
                                                    uint64_t *out)
 {
-    const struct shape_tree *tree = walk->tree;
-    uint32_t limit = edge->limit == LIMIT_NONE ? walk->len : tree->spans.ends[edge->limit];
+    uint32_t limit = edge->limit == LIMIT_NONE ? tree->len : tree->spans.ends[edge->limit];
     uint32_t stop, end;
     struct token_bits bits;
     struct slice token;
 
-    if (limit > walk->len)
+    if (limit > tree->len)
         return 0;
     end = stop = shape_next_bit(tree->token, UINT64_MAX, start, limit);
     if (stop <= start || (edge->limit != LIMIT_NONE && stop != limit))
@@ -112,12 +121,12 @@ static __attribute__((noinline)) uint32_t read_any(const struct walk *walk,
     if (edge->place == PLACE_REGION) {
         uint32_t trigger = edge->marked ? start : shape_next_bit(tree->digit, 0, start, stop);
 
-        if (trigger == stop || may_be_stamp(walk, start, stop - start))
+        if (trigger == stop || may_be_stamp(tree, start, stop - start))
             return 0;
-        while (stop > trigger + 1 && walk->line[stop - 1] == '.')
+        while (stop > trigger + 1 && *line_at(tree, stop - 1) == '.')
             stop--;
     }
-    token = (struct slice){walk->line + start, stop - start};
+    token = (struct slice){line_at(tree, start), stop - start};
     bits = (struct token_bits){.digits = shape_window(tree->digit, start),
                                .hex = shape_window(tree->hex, start),
                                .readable = stop};
@@ -125,7 +134,7 @@ static __attribute__((noinline)) uint32_t read_any(const struct walk *walk,
         end - (stop - edge->unit_len) != edge->rest_len)
         return 0;
     if (edge->kind.type == SLOT_TEXT) {
-        keep_text(walk, start, stop - edge->unit_len - start, out);
+        keep_text(tree, start, stop - edge->unit_len - start, out);
     } else if (slot_id_size(edge->kind) > 0) {
         out[edge->words - 1] = 0; /* the id may end inside its last word */
         slot_id_read(edge->kind, token, (uint8_t *)out);
@@ -133,190 +142,249 @@ static __attribute__((noinline)) uint32_t read_any(const struct walk *walk,
     return stop - edge->unit_len;
 }
 
-/* A token whose bits fit into one window. */
-enum { SHORT_TOKEN_MAX = SHORT_WINDOW_BITS - 2 };
-
 /* Bytes of the token at `start`; if there are more than SHORT_TOKEN_MAX, one more than these. */
-static inline uint32_t token_len(const struct walk *walk, uint32_t start)
+static inline uint32_t token_len(const struct shape_tree *tree, uint32_t start)
 {
-    return (uint32_t)__builtin_ctzll(~shape_short_window(walk->tree->token, start) |
+    return (uint32_t)__builtin_ctzll(~shape_short_window(tree->token, start) |
                                      (uint64_t)1 << (SHORT_TOKEN_MAX + 1));
 }
 
 /* Digits that a token begins with. */
-static inline uint32_t digit_count(const struct walk *walk, uint32_t start)
+static inline uint32_t digit_count(const struct shape_tree *tree, uint32_t start)
 {
-    return (uint32_t)__builtin_ctzll(~shape_short_window(walk->tree->digit, start) |
+    return (uint32_t)__builtin_ctzll(~shape_short_window(tree->digit, start) |
                                      (uint64_t)1 << (SHORT_TOKEN_MAX + 1));
 }
 
 /* Does a token that ends at `end` not end where the edge says? */
-static inline bool is_past_limit(const struct walk *walk, const struct shape_edge *edge, uint32_t end)
+static inline bool is_past_limit(const struct shape_tree *tree, const struct shape_edge *edge, uint32_t end)
 {
-    return edge->limit != LIMIT_NONE && end != walk->tree->spans.ends[edge->limit];
+    return edge->limit != LIMIT_NONE && end != tree->spans.ends[edge->limit];
 }
 
-/* Up to eight digits that end at `end`. */
-static inline uint64_t few_digits(const char *end, uint32_t count)
+/* One to eight digits at `at`. */
+static inline uint64_t few_digits(const char *at, uint32_t count)
 {
-    return number_of_8(load8(end - 8) & UINT64_MAX << (64 - 8 * count));
+    return number_of_8(load8(at) << (64 - 8 * count));
 }
 
 /* Could a stamp begin with the short number [start, start + len)? Most stamps begin with other tokens: of
  * up to four digits, before a space or a slash, or with a '-' behind the fourth. What follows decides,
  * which is mostly the same from line to line, as the length is not. */
-static inline bool may_begin_stamp(const struct walk *walk, uint32_t start, uint32_t len)
+static inline bool may_begin_stamp(const struct shape_tree *tree, uint32_t start, uint32_t len)
 {
-    char next = walk->line[start + len];
+    char next = *line_at(tree, start + len);
 
-    return (next == '/' || next == ' ') && (len == 4 || len <= 2) && is_stamp_like(walk, start, len);
+    return (next == '/' || next == ' ') && (len == 4 || len <= 2) &&
+           is_stamp_like(tree, start, len);
 }
 
 /* Digits and what the template has behind them; nothing else that begins with a digit is one. */
-static inline uint32_t read_int(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                                uint64_t *out)
+static inline uint32_t read_int(const struct shape_tree *tree, const struct shape_edge *edge,
+                                uint32_t start, uint64_t *out)
 {
-    uint32_t len = token_len(walk, start), digits = digit_count(walk, start);
-    const char *at = walk->line + start;
-    bool padded = at[0] == '0' && digits > 1;
+    uint32_t len = token_len(tree, start), digits = digit_count(tree, start);
+    const char *at = line_at(tree, start);
+    uint32_t padded = at[0] == '0' && digits > 1 ? digits : 0;
 
-    if (digits == 0 && at[0] != '-')
+    if (digits - 1 >= 16)
+        return digits > 0 || at[0] == '-' ? read_any(tree, edge, start, out) : 0;
+    if (digits + edge->rest_len != len || is_past_limit(tree, edge, start + len) ||
+        padded != edge->kind.param ||
+        (edge->place == PLACE_REGION && may_begin_stamp(tree, start, len)))
         return 0;
-    if (digits - 1 >= 16 || len > SHORT_TOKEN_MAX)
-        return read_any(walk, edge, start, out);
-    if (digits + edge->rest_len != len || is_past_limit(walk, edge, start + len) ||
-        padded != (edge->kind.type == SLOT_PADDED) || (padded && edge->kind.param != digits) ||
-        (edge->place == PLACE_REGION && may_begin_stamp(walk, start, len)))
-        return 0;
-    *out = few_digits(at + digits, digits > 8 ? 8 : digits);
-    if (digits > 8)
-        *out += few_digits(at + digits - 8, digits - 8) * powers_of_ten[8];
+    *out = digits <= 8 ? few_digits(at, digits)
+                       : few_digits(at, digits - 8) * powers_of_ten[8] +
+                             number_of_8(load8(at + digits - 8));
     return start + digits;
 }
 
-static inline uint32_t read_decimal(const struct walk *walk, const struct shape_edge *edge,
+static inline uint32_t read_decimal(const struct shape_tree *tree, const struct shape_edge *edge,
                                     uint32_t start, uint64_t *out)
 {
-    uint32_t len = token_len(walk, start), whole = digit_count(walk, start);
-    uint32_t fraction = digit_count(walk, start + whole + 1);
-    const char *at = walk->line + start, *end = at + whole + 1 + fraction;
+    uint32_t len = token_len(tree, start), whole = digit_count(tree, start);
+    uint32_t fraction = digit_count(tree, start + whole + 1);
+    const char *at = line_at(tree, start), *point = at + whole;
 
-    if (whole == 0 ? at[0] != '-' : at[whole] != '.')
+    if (whole == 0 ? at[0] != '-' : *point != '.')
         return 0;
-    if (whole - 1 >= 8 || fraction - 1 >= 8 || len > SHORT_TOKEN_MAX)
-        return read_any(walk, edge, start, out);
+    if (whole - 1 >= 8 || fraction - 1 >= 8)
+        return read_any(tree, edge, start, out);
     if (whole + 1 + fraction + edge->rest_len != len ||
-        is_past_limit(walk, edge, start + len) ||
+        is_past_limit(tree, edge, start + len) ||
         edge->kind.param != (at[0] == '0' && whole > 1 ? whole : 0))
         return 0;
-    *out = decimal_make(few_digits(at + whole, whole) * powers_of_ten[fraction] +
-                            few_digits(end, fraction),
+    *out = decimal_make(few_digits(at, whole) * powers_of_ten[fraction] +
+                            few_digits(point + 1, fraction),
                         fraction);
     return start + whole + 1 + fraction;
 }
 
-/* Must the token hold a digit? */
-static inline bool needs_digit(const struct shape_edge *edge)
+/* Has the token none of the digits that it must have? */
+static inline bool lacks_digit(const struct shape_tree *tree, const struct shape_edge *edge,
+                               uint32_t start, uint32_t len)
 {
-    return edge->place == PLACE_REGION && !edge->marked;
+    return edge->needs_digit &&
+           (shape_short_window(tree->digit, start) & (((uint64_t)1 << len) - 1)) == 0;
 }
 
 /* A text that looks neither like a number nor like an id, which begins with eight hex digits. */
-static inline uint32_t read_text(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                                 uint64_t *out)
+static inline uint32_t read_text(const struct shape_tree *tree, const struct shape_edge *edge,
+                                 uint32_t start, uint64_t *out)
 {
-    uint32_t len = token_len(walk, start), used = len - edge->rest_len;
-    uint64_t digits = shape_short_window(walk->tree->digit, start);
-    const char *at = walk->line + start;
+    uint32_t len = token_len(tree, start), used = len - edge->rest_len;
+    const char *at = line_at(tree, start);
 
-    if (len <= edge->rest_len || is_past_limit(walk, edge, start + len))
-        return len > SHORT_TOKEN_MAX ? read_any(walk, edge, start, out) : 0;
-    if (needs_digit(edge) && (digits & (((uint64_t)1 << len) - 1)) == 0 && len <= SHORT_TOKEN_MAX)
+    if (len > SHORT_TOKEN_MAX)
+        return read_any(tree, edge, start, out);
+    if (len <= edge->rest_len || is_past_limit(tree, edge, start + len) ||
+        lacks_digit(tree, edge, start, len))
         return 0;
-    if ((digits & 1) != 0 || at[0] == '-' || at[used - 1] == '.' || len > SHORT_TOKEN_MAX ||
-        (shape_short_window(walk->tree->hex, start) & 0xff) == 0xff)
-        return read_any(walk, edge, start, out);
-    keep_text(walk, start, used, out);
+    if ((unsigned char)(at[0] - '-') <= '9' - '-' || at[used - 1] == '.' ||
+        (shape_short_window(tree->hex, start) & 0xff) == 0xff)
+        return read_any(tree, edge, start, out);
+    keep_text(tree, start, used, out);
     return start + used;
 }
 
-static inline uint32_t read_id(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                               uint64_t *out)
+static inline uint32_t read_id(const struct shape_tree *tree, const struct shape_edge *edge,
+                               uint32_t start, uint64_t *out)
 {
-    uint32_t len = token_len(walk, start);
-    struct token_bits bits = {.digits = shape_short_window(walk->tree->digit, start),
-                              .hex = shape_short_window(walk->tree->hex, start),
+    uint32_t len = token_len(tree, start);
+    struct token_bits bits = {.digits = shape_short_window(tree->digit, start),
+                              .hex = shape_short_window(tree->hex, start),
                               .readable = len};
 
-    if (len > SHORT_TOKEN_MAX || (needs_digit(edge) && (bits.digits & (((uint64_t)1 << len) - 1)) == 0))
-        return len > SHORT_TOKEN_MAX ? read_any(walk, edge, start, out) : 0;
-    if (len - edge->rest_len != edge->text_len || is_past_limit(walk, edge, start + len))
+    if (len > SHORT_TOKEN_MAX)
+        return read_any(tree, edge, start, out);
+    if (len - edge->rest_len != edge->text_len || is_past_limit(tree, edge, start + len) ||
+        lacks_digit(tree, edge, start, len))
         return 0;
-    if (!slot_id_expect(edge->kind, (struct slice){walk->line + start, len}, bits, out))
-        return read_any(walk, edge, start, out);
+    if (!slot_id_expect(edge->kind, (struct slice){line_at(tree, start), len}, bits, out))
+        return read_any(tree, edge, start, out);
     return start + len;
 }
 
-static inline uint32_t read_address(const struct walk *walk, const struct shape_edge *edge,
+static inline uint32_t read_address(const struct shape_tree *tree, const struct shape_edge *edge,
                                     uint32_t start, uint64_t *out)
 {
-    uint32_t len = token_len(walk, start);
+    uint32_t len = token_len(tree, start);
 
     if (edge->rest_len > 0)
-        return read_any(walk, edge, start, out);
-    if (is_past_limit(walk, edge, start + len) ||
-        !slot_ipv4_expect((struct slice){walk->line + start, len},
-                          shape_short_window(walk->tree->digit, start), out))
+        return read_any(tree, edge, start, out);
+    if (is_past_limit(tree, edge, start + len) ||
+        !slot_ipv4_expect((struct slice){line_at(tree, start), len},
+                          shape_short_window(tree->digit, start), out))
         return 0;
     return start + len;
 }
 
-static inline uint32_t read_free(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
+static inline uint32_t read_free(const struct shape_tree *tree, const struct shape_edge *edge, uint32_t start,
                                  uint64_t *out)
 {
-    uint32_t limit = walk->tree->spans.ends[edge->limit];
+    uint32_t limit = tree->spans.ends[edge->limit];
 
-    if (limit <= start || limit > walk->len ||
-        shape_next_bit(walk->tree->token, UINT64_MAX, start, limit) == limit ||
-        is_token_byte(walk->line[limit]))
+    if (limit <= start || limit > tree->len ||
+        shape_next_bit(tree->token, UINT64_MAX, start, limit) == limit ||
+        is_token_byte(*line_at(tree, limit)))
         return 0;
-    keep_text(walk, start, limit - start, out);
+    keep_text(tree, start, limit - start, out);
     return limit;
 }
 
-static inline uint32_t read_stamp(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
+static inline uint32_t read_stamp(struct shape_tree *tree, const struct shape_edge *edge, uint32_t start,
                                   uint64_t *out)
 {
     uint8_t layout = edge->kind.param;
     int64_t value;
     size_t size;
 
-    if (start >= walk->len)
+    if (start >= tree->len)
         return 0;
-    size = stamp_expect(&walk->tree->days[layout], line_from(walk, start), layout,
-                        edge->place == PLACE_STAMP_ALONE, walk->time_ns, &value);
+    size = stamp_expect(&tree->days[layout], line_from(tree, start), layout,
+                        edge->place == PLACE_STAMP_ALONE, tree->time_ns, &value);
     out[0] = (uint64_t)value;
     return size == 0 ? 0 : start + (uint32_t)size;
 }
 
-/* Are the fields at the places that the template says? The words of computed ones go to `out`; gives the
- * end of these, or NULL if not. */
-static inline uint64_t *take_fields(const struct shape_tree *tree, const struct line_end *end,
-                                    uint64_t *out)
+/* Are the fields at the places that the template says? */
+static inline bool has_fields(const struct shape_tree *tree, const struct line_end *end)
 {
-    const struct event_spans *spans = &tree->spans;
-    uint32_t differences = 0;
+    for (const struct field_end *at = end->ends, *last = at + end->end_count; at < last; at++)
+        if (tree->spans.ends[at->place] != tree->gap_starts[at->gap] + at->offset)
+            return false;
+    return true;
+}
 
-    for (uint32_t i = 0; i < end->end_count; i++) {
-        const struct field_end *expected = &end->ends[i];
+/* Not 0, as an end of a slot, if the line ends here. */
+static inline uint32_t read_end(const struct shape_tree *tree, const struct shape_edge *edge,
+                                uint32_t start)
+{
+    return start == tree->len && has_fields(tree, edge->end) ? start + 1 : 0;
+}
 
-        differences |= spans->ends[expected->place] ^
-                       (tree->gap_starts[expected->gap] + expected->offset);
+/* Each reader takes the token by itself: what comes of it is foreseen better where the kind is known. */
+static inline uint32_t read_slot(struct shape_tree *tree, const struct shape_edge *edge,
+                                 uint32_t start, uint64_t *out)
+{
+    switch ((enum slot_reader)edge->reader) {
+    case READ_END:
+        return read_end(tree, edge, start);
+    case READ_STAMP:
+        return read_stamp(tree, edge, start, out);
+    case READ_FREE:
+        return read_free(tree, edge, start, out);
+    case READ_INT:
+        return read_int(tree, edge, start, out);
+    case READ_DECIMAL:
+        return read_decimal(tree, edge, start, out);
+    case READ_TEXT:
+        return read_text(tree, edge, start, out);
+    case READ_ID:
+        return read_id(tree, edge, start, out);
+    case READ_ADDRESS:
+        return read_address(tree, edge, start, out);
+    case READ_ANY:
+        return read_any(tree, edge, start, out);
     }
-    if (differences != 0)
-        return NULL;
+    __builtin_unreachable();
+}
+
+/* The walk from `node` on; words of values go to `out`, which is then their end. Gives the edge that the
+ * line ends with, or one that nothing of its node follows. */
+static inline const struct shape_edge *walk_from(struct shape_tree *tree, struct shape_edge *node,
+                                                 uint64_t **out)
+{
+    struct shape_edge *edge = node->first;
+    uint64_t *values = *out;
+    uint32_t at = 0;
+
+    tree->gap_starts[0] = 0;
+    while (edge != NULL) {
+        uint32_t end = has_literal(tree, at, edge)
+                           ? read_slot(tree, edge, at + edge->literal_len, values)
+                           : 0;
+
+        if (end == 0) {
+            edge = edge->next;
+            continue;
+        }
+        if (edge != node->first)
+            move_to_front(&node->first, edge);
+        values += edge->words;
+        tree->gap_starts[edge->depth] = at = end;
+        node = edge;
+        edge = node->first;
+    }
+    *out = values;
+    return node;
+}
+
+static inline uint64_t *keep_computed(const struct shape_tree *tree, const struct line_end *end,
+                                      uint64_t *out)
+{
     for (uint32_t i = 0; i < end->computed_count; i++) {
-        struct slice text = spans->texts[end->computed[i]];
+        struct slice text = tree->spans.texts[end->computed[i]];
 
         *out++ = COMPUTED_REF | end->computed[i];
         *out++ = text_hash(text.data, text.len);
@@ -324,85 +392,16 @@ static inline uint64_t *take_fields(const struct shape_tree *tree, const struct 
     return out;
 }
 
-/* The words of the computed fields of a line that ends here go to `out`; gives the end of these, or NULL:
- * it is not this template. */
-static inline uint64_t *read_end(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                                 uint64_t *out, uint32_t *number)
+/* A copy of the line, and its bitmaps with no bits behind its end. A call of its own: what it points to
+ * would take registers from the walk. */
+static __attribute__((noinline)) void take_line(struct shape_tree *tree,
+                                                const struct shape_line *line)
 {
-    if (start != walk->len)
-        return NULL;
-    out = take_fields(walk->tree, edge->end, out);
-    if (out == NULL)
-        return NULL;
-    edge->end->template->row_count++;
-    *number = edge->end->number;
-    return out;
-}
+    size_t words = (line->bytes.len + 63) / 64;
 
-/* Each reader takes the token by itself: what comes of it is foreseen better where the kind is known.
- * At the end of the line `stop` is set to the end of the words. */
-static inline uint32_t read_slot(const struct walk *walk, const struct shape_edge *edge, uint32_t start,
-                                 uint64_t *out, uint64_t **stop, uint32_t *number)
-{
-    switch ((enum slot_reader)edge->reader) {
-    case READ_END:
-        *stop = read_end(walk, edge, start, out, number);
-        return 0;
-    case READ_STAMP:
-        return read_stamp(walk, edge, start, out);
-    case READ_FREE:
-        return read_free(walk, edge, start, out);
-    case READ_INT:
-        return read_int(walk, edge, start, out);
-    case READ_DECIMAL:
-        return read_decimal(walk, edge, start, out);
-    case READ_TEXT:
-        return read_text(walk, edge, start, out);
-    case READ_ID:
-        return read_id(walk, edge, start, out);
-    case READ_ADDRESS:
-        return read_address(walk, edge, start, out);
-    case READ_ANY:
-        break;
-    }
-    return read_any(walk, edge, start, out);
-}
-
-/* The walk from the root of the list on; words of values go to `out`, whose end is given, or NULL.
- * `number` is the template. */
-static uint64_t *walk_from(const struct walk *walk, struct shape_edge **first, uint64_t *out,
-                           uint32_t *number)
-{
-    struct shape_edge **link = first, *edge;
-    uint64_t *stop = NULL;
-    uint32_t at = 0;
-
-    walk->tree->gap_starts[0] = 0;
-    while ((edge = *link) != NULL) {
-        uint32_t end = has_literal(walk, at, edge)
-                           ? read_slot(walk, edge, at + edge->literal_len, out, &stop, number)
-                           : 0;
-
-        if (end == 0 && stop == NULL) {
-            link = &edge->next;
-            continue;
-        }
-        move_to_front(first, link, edge);
-        if (stop != NULL)
-            break;
-        out += edge->words;
-        walk->tree->gap_starts[edge->depth] = at = end;
-        link = first = &edge->first;
-    }
-    return stop;
-}
-
-/* A copy of the line, and its bitmaps with no bits behind its end. */
-static void take_line(struct shape_tree *tree, struct slice bytes)
-{
-    size_t words = (bytes.len + 63) / 64;
-
-    tree->byte_masks(bytes.data, bytes.len,
+    tree->len = (uint32_t)line->bytes.len;
+    tree->time_ns = line->time_ns;
+    tree->byte_masks(line->bytes.data, line->bytes.len,
                      &(struct byte_masks){.token = tree->token,
                                           .digit = tree->digit,
                                           .hex = tree->hex,
@@ -414,17 +413,17 @@ static void take_line(struct shape_tree *tree, struct slice bytes)
 uint32_t shape_tree_match(struct shape_tree *tree, const struct shape_line *line, uint64_t *values,
                           uint32_t *value_count)
 {
-    struct walk walk = {tree, tree->line + SHAPE_LINE_SLACK, (uint32_t)line->bytes.len, line->time_ns};
-    uint32_t number;
-    uint64_t *end;
+    const struct line_end *end;
+    uint64_t *out = values;
 
     if (line->bytes.len > SHAPE_SIZE_MAX || line->list == FIELD_LIST_NONE ||
         tree->roots[line->list] == NULL)
         return TEMPLATE_NONE;
-    take_line(tree, line->bytes);
-    end = walk_from(&walk, &tree->roots[line->list], values, &number);
+    take_line(tree, line);
+    end = walk_from(tree, tree->roots[line->list], &out)->end;
     if (end == NULL)
         return TEMPLATE_NONE;
-    *value_count = (uint32_t)(end - values);
-    return number;
+    end->template->row_count++;
+    *value_count = (uint32_t)(keep_computed(tree, end, out) - values);
+    return end->number;
 }

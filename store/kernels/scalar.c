@@ -228,7 +228,9 @@ const struct kernels *kernels(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
-        return &kernels_avx2;
+        return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bw")
+                   ? &kernels_avx512
+                   : &kernels_avx2;
 #endif
     return &kernels_scalar;
 }

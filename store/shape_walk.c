@@ -273,8 +273,7 @@ static inline uint32_t read_address(const struct shape_tree *tree, const struct 
     if (edge->rest_len > 0)
         return read_any(tree, edge, start, out);
     if (is_past_limit(tree, edge, start + len) ||
-        !slot_ipv4_expect((struct slice){line_at(tree, start), len},
-                          shape_short_window(tree->digit, start), out))
+        !slot_ipv4_readable(line_at(tree, start), len, shape_short_window(tree->digit, start), out))
         return 0;
     return start + len;
 }

@@ -81,29 +81,49 @@ static uint64_t digits_value(const char *end, size_t count, size_t readable)
     return value;
 }
 
-bool slot_ipv4_expect(struct slice text, uint64_t digits, uint64_t *value)
+/* A part of an address, `len` digits at `at`, where four bytes may be read. Bits of `bad` are set unless it
+ * is 0 to 255 without zeros before it. */
+static inline uint32_t part_value(const char *at, uint32_t len, uint32_t *bad)
 {
-    uint64_t address = 0;
-    size_t at = 0;
+    uint32_t word, value;
 
-    if (text.len < 7 || text.len > 15)
+    memcpy(&word, at, sizeof(word));
+    word = word << ((32 - 8 * len) & 31) >> 8 & 0x0f0f0f; /* hundreds, tens, ones */
+    value = (word & 15) * 100 + (word >> 8 & 15) * 10 + (word >> 16);
+    *bad |= (len ^ (1u + (value > 9) + (value > 99))) | value >> 8;
+    return value;
+}
+
+/* No branch depends on how long the parts are: nobody foresees that. */
+bool slot_ipv4_readable(const char *text, size_t len, uint64_t digits, uint64_t *value)
+{
+    uint64_t points = ~digits & low_bits(len), from_second = points & (points - 1);
+    uint64_t from_third = from_second & (from_second - 1);
+    uint32_t first, second, third, bad = 0, address;
+
+    if (len < 7 || len > 15 || from_third == 0 || (from_third & (from_third - 1)) != 0)
         return false;
-    for (unsigned part = 0; part < 4; part++) {
-        unsigned count = leading_ones(digits >> at);
-        uint64_t number;
-
-        if (count == 0 || count > 3 || (count > 1 && text.data[at] == '0') ||
-            at + count > text.len)
-            return false;
-        number = (uint64_t)(text.data[at++] - '0');
-        while (--count > 0)
-            number = number * 10 + (uint64_t)(text.data[at++] - '0');
-        if (number > 255 || (part < 3 && (at >= text.len || text.data[at++] != '.')))
-            return false;
-        address = address << 8 | number;
-    }
+    first = (uint32_t)__builtin_ctzll(points);
+    second = (uint32_t)__builtin_ctzll(from_second);
+    third = (uint32_t)__builtin_ctzll(from_third);
+    address = part_value(text, first, &bad) << 24;
+    address |= part_value(text + first + 1, second - first - 1, &bad) << 16;
+    address |= part_value(text + second + 1, third - second - 1, &bad) << 8;
+    address |= part_value(text + third + 1, (uint32_t)len - third - 1, &bad);
+    if (bad != 0 || text[first] != '.' || text[second] != '.' || text[third] != '.')
+        return false;
     *value = address;
-    return at == text.len;
+    return true;
+}
+
+static bool ipv4_value(struct slice text, uint64_t digits, uint64_t *value)
+{
+    char room[SLOT_IPV4_READABLE] = {0};
+
+    if (text.len >= sizeof(room))
+        return false;
+    memcpy(room, text.data, text.len);
+    return slot_ipv4_readable(room, text.len, digits, value);
 }
 
 /* 0..15, or 16 for what is no digit of the case ('a' or 'A' gives which). */
@@ -237,7 +257,7 @@ static bool number_kind(struct slice token, struct token_bits bits, size_t *used
         return decimal_kind(token, whole, fraction, value, out);
     }
     *out = (struct slot_kind){SLOT_IPV4, 0};
-    return slot_ipv4_expect(token, bits.digits, value);
+    return ipv4_value(token, bits.digits, value);
 }
 
 struct slot_kind slot_classify_bits(struct slice token, struct token_bits bits, size_t *used,
@@ -308,7 +328,7 @@ bool slot_expect_bits(struct slot_kind kind, size_t unit_len, struct slice token
             return expect_number(kind, used, token, bits, value);
         break;
     case SLOT_IPV4:
-        return unit_len == 0 && slot_ipv4_expect(token, bits.digits, value);
+        return unit_len == 0 && ipv4_value(token, bits.digits, value);
     case SLOT_UUID:
     case SLOT_HEX:
         if (unit_len == 0 && !may_be_number(token, bits.digits))

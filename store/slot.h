@@ -93,8 +93,9 @@ size_t slot_id_write(struct slot_kind kind, const uint8_t *bytes, char *out);
  * room for slot_id_size() rounded up to 8, and is cleared behind the id. */
 bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits bits,
                     uint64_t *out);
-/* The same of an address. */
-bool slot_ipv4_expect(struct slice text, uint64_t digits, uint64_t *value);
+/* The same of an address; SLOT_IPV4_READABLE bytes at `text` may be read, however short it is. */
+enum { SLOT_IPV4_READABLE = 19 };
+bool slot_ipv4_readable(const char *text, size_t len, uint64_t digits, uint64_t *value);
 /* Is `text` a possible text of the kind, byte for byte? */
 bool slot_fits(struct slot_kind kind, struct slice text);
 /* Could `text` be a part of a value of the kind (first byte, last byte or middle)? False only if

@@ -222,6 +222,68 @@ static void test_foreseen_stamps(void **state)
         }
 }
 
+/* An address is what printing its four numbers gives again. */
+static bool is_address(const char *text, uint64_t *value)
+{
+    unsigned parts[4];
+    char again[64];
+
+    if (sscanf(text, "%u.%u.%u.%u", &parts[0], &parts[1], &parts[2], &parts[3]) != 4)
+        return false;
+    *value = 0;
+    for (int i = 0; i < 4; i++) {
+        if (parts[i] > 255)
+            return false;
+        *value = *value << 8 | parts[i];
+    }
+    (void)snprintf(again, sizeof(again), "%u.%u.%u.%u", parts[0], parts[1], parts[2], parts[3]);
+    return strcmp(again, text) == 0;
+}
+
+/* With digits behind it, which must not count. */
+static void check_address(const char *text)
+{
+    size_t len = strlen(text), used;
+    uint64_t wanted = 0, got = 0, digits = UINT64_MAX << len;
+    bool address = is_address(text, &wanted);
+    struct slot_kind kind = slot_classify(slice_of(text), &used, &got);
+    char readable[64];
+
+    assert_int_equal(kind.type == SLOT_IPV4, address);
+    if (address)
+        assert_int_equal(got, wanted);
+    memset(readable, '7', sizeof(readable));
+    memcpy(readable, text, len);
+    for (size_t i = 0; i < len; i++)
+        digits |= (uint64_t)is_digit_byte(text[i]) << i;
+    got = 0;
+    assert_int_equal(slot_ipv4_readable(readable, len, digits, &got), address);
+    assert_int_equal(got, wanted * address);
+}
+
+/* Parts around all bounds at each place; points that are missing, too many, or something else. */
+static void test_addresses(void **state)
+{
+    static const char *const parts[] = {"",   "0",   "1",   "9",   "00",  "05",  "10",  "99",
+                                        "100", "249", "255", "256", "300", "999", "012", "1000"};
+    static const char *const points[][4] = {{".", ".", ".", ""}, {".", ".", "-", ""}, {"_", ".", ".", ""},
+                                            {".", "a", ".", ""}, {".", ".", ".", "."}, {".", ".", "", ""},
+                                            {".", ".", ".", ".1"}};
+    uint32_t count = COUNT_OF(parts);
+
+    (void)state;
+    for (uint32_t i = 0; i < count * count * count * count; i++)
+        for (size_t k = 0; k < (i % 7 == 0 ? COUNT_OF(points) : 1); k++) {
+            char text[64];
+
+            (void)snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s", parts[i % count], points[k][0],
+                           parts[i / count % count], points[k][1],
+                           parts[i / count / count % count], points[k][2],
+                           parts[i / count / count / count], points[k][3]);
+            check_address(text);
+        }
+}
+
 enum { CHANGES = 20000 };
 
 /* Stamps with some bytes changed, read after the one that they were: of the same day or not, they are
@@ -270,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_stamps),
+        cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_foreseen_types),
         cmocka_unit_test(test_foreseen_stamps),
         cmocka_unit_test(test_stamps_of_a_day),

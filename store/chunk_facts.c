@@ -6,7 +6,8 @@
 /* Rows whose facts stay in the nearest cache while the columns are read. */
 enum { FACTS_BLOCK = 128 };
 
-static void take_times(const struct chunk *chunk, uint32_t first, uint32_t count, struct row_facts *out)
+static void take_times(const struct chunk *chunk, uint32_t first, uint32_t count,
+                       struct row_facts *out)
 {
     const struct chunk_column times = chunk->columns[CHUNK_TIMES];
     const struct chunk_column orders = chunk->columns[CHUNK_ORDERS];
@@ -18,7 +19,8 @@ static void take_times(const struct chunk *chunk, uint32_t first, uint32_t count
     }
 }
 
-static void take_texts(const struct chunk *chunk, uint32_t first, uint32_t count, struct row_facts *out)
+static void take_texts(const struct chunk *chunk, uint32_t first, uint32_t count,
+                       struct row_facts *out)
 {
     const struct chunk_column texts = chunk->columns[CHUNK_TEXTS];
     const struct chunk_column lens = chunk->columns[CHUNK_SOURCE_LENS];

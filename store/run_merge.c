@@ -65,9 +65,9 @@ bool run_merge_begin(struct run_merge *merge, uint32_t number, uint64_t sequence
 
 /* The source with the smallest next row is at the root, which is node 1. */
 struct winners {
-    uint64_t *nodes;         /* keys of rows; that of source i is leaf_count + i */
-    uint32_t leaf_count;     /* a power of two */
-    int64_t first_ns;        /* of all rows */
+    uint64_t *nodes;     /* keys of rows; that of source i is leaf_count + i */
+    uint32_t leaf_count; /* a power of two */
+    int64_t first_ns;    /* of all rows */
     unsigned source_bits;
 };
 #define KEY_NONE UINT64_MAX

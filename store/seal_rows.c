@@ -141,6 +141,7 @@ static int compare_facts(const void *a, const void *b)
     return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
 }
 
+/* Rows that cannot be merged are moved: those of a source must stand in their order in any case. */
 static bool sort_rows(struct gather *gather)
 {
     struct seal_rows *out = gather->out;

@@ -66,7 +66,8 @@ static void bench_free(struct bench *bench)
 }
 
 /* A row of a source of the batch, which are those of the bench from the last to the first one. */
-static struct event make_event(struct bench *bench, uint32_t batch_source, struct event_field *field)
+static struct event make_event(struct bench *bench, uint32_t batch_source,
+                               struct event_field *field)
 {
     struct put_row *row = &bench->rows[bench->row_count];
     uint32_t source = SOURCES - 1 - batch_source;

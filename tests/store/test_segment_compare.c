@@ -14,7 +14,12 @@
 
 #include <cmocka.h>
 
-enum { ROWS_MAX = 400, KINDS = 19, TILE_AND_MORE = 70 /* rows that are compared in two pieces */ };
+enum {
+    ROWS_MAX = 400,
+    KINDS = 19,
+    TILE_AND_MORE = 70, /* rows that are compared in two pieces */
+    CUT_STEP = 4,       /* one row of so many is cut everywhere */
+};
 
 /* A section and the rows that it should have. */
 struct expected {
@@ -131,6 +136,26 @@ static void check_lengths(struct expected *expected, uint32_t row)
     free(longer);
 }
 
+/* A line that ends anywhere before its end, in memory that ends there, too. */
+static void check_cuts(struct expected *expected, uint32_t row)
+{
+    struct row_facts *facts = &expected->facts[row], kept = *facts;
+
+    for (uint32_t size = 0; size < kept.size; size++) {
+        char *cut = malloc(size);
+
+        assert_true(cut != NULL || size == 0);
+        if (size > 0)
+            memcpy(cut, kept.bytes, size);
+        facts->bytes = cut;
+        facts->size = size;
+        if (compare(expected) == NULL)
+            fail_msg("row %u: that it ends at byte %u of %u is not seen", row, size, kept.size);
+        free(cut);
+    }
+    *facts = kept;
+}
+
 static void check_numbers(struct expected *expected, uint32_t row)
 {
     struct row_facts *facts = &expected->facts[row], kept = *facts;
@@ -165,6 +190,8 @@ static void check_section(struct segment_block *block, uint32_t section)
     for (uint32_t i = 0; i < expected.count; i++) {
         check_bytes(&expected, i);
         check_lengths(&expected, i);
+        if (i % CUT_STEP == 0)
+            check_cuts(&expected, i);
         check_numbers(&expected, i);
     }
     assert_null(compare(&expected)); /* all is as it was */

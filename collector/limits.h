@@ -34,7 +34,7 @@ enum {
     QUERIES_MAX = 1024,               /* threads of them, and calls that wait */
     CONNECTIONS_MAX = 8192,
     SHIPPERS_MAX = 16384,             /* remembered for status and durable_seq */
-    LANE_FRAMES_MAX = 12,             /* window of a lane: 3 MB of lines, 30 ms at 100 MB/s */
+    LANE_FRAMES_MAX = 64,             /* window of a lane: 4 MiB of the smallest frames */
     LANE_WINDOW_MAX = 8 << 20,        /* 250 ms at 250 Mbit/s */
     LANE_WINDOW_MIN = 64 << 10,       /* one batch of a slow link */
     OUTPUT_SIZE_MAX = 1 << 20,        /* acks that a shipper does not read: it is cut off */

@@ -10,7 +10,8 @@ static uint16_t next_size(const struct lane_window *window)
         frames /= 2;
     else if (window->least_ns > queue_ns_max)
         frames -= frames / 4;
-    else if (window->most_ns <= (int64_t)LANE_CALM_MS_MAX * 1000000)
+    else if (window->most_ns <= (int64_t)LANE_CALM_MS_MAX * 1000000 &&
+             window->most_here < LANE_HERE_MAX)
         frames += frames / 8 > 0 ? frames / 8 : 1;
     if (frames < LANE_FRAMES_MIN)
         frames = LANE_FRAMES_MIN;
@@ -19,10 +20,13 @@ static uint16_t next_size(const struct lane_window *window)
     return (uint16_t)frames;
 }
 
-void lane_window_take(struct lane_window *window, int64_t latency_ns, int64_t store_ns)
+void lane_window_take(struct lane_window *window, uint32_t here, int64_t latency_ns,
+                      int64_t store_ns)
 {
     int64_t queue_ns = latency_ns - store_ns;
 
+    if (here > window->most_here)
+        window->most_here = here;
     if (queue_ns < window->least_ns)
         window->least_ns = queue_ns;
     if (queue_ns - store_ns > window->most_ns)

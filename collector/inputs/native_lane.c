@@ -136,7 +136,7 @@ static void count_latency(struct native *native, struct native_lane *lane,
     int64_t latency_ns = native_mono(native) - frame->submit_ns;
     size_t bucket = 0;
 
-    lane_window_take(&lane->window, latency_ns, atomic_load(&frame->store_ns));
+    lane_window_take(&lane->window, lane->count + 1, latency_ns, atomic_load(&frame->store_ns));
     while (bucket < LATENCY_BUCKETS && latency_ns > (int64_t)latency_bounds_ms[bucket] * 1000000)
         bucket++;
     native->stats.latency[bucket]++;

@@ -1,4 +1,5 @@
-/* The window of a lane against a model: `depth` frames of the window wait while one is served. */
+/* The window of a lane against a model: the frames of the window wait here while one is served, but for
+ * those on the link. */
 #include "collector/inputs/lane_window.h"
 
 #include "base/slice.h"
@@ -14,14 +15,17 @@ static const struct window_case {
     const char *name;
     int64_t serve_us; /* time that one frame costs; the queue is as long as the window */
     int64_t store_us; /* and how long the store has it, besides */
+    unsigned on_link;     /* frames of the window, at most */
     unsigned least, most; /* where the window must settle */
 } window_cases[] = {
     /* 10 ms of queue hold 10 frames of 1 ms: it swings between three quarters and 9/8 of that. */
-    { "1 ms a frame", 1000, 0, 7, 13 },
-    { "1 ms a frame, and a slow disk", 1000, 20000, 7, 13 },
-    { "fast: 0.1 ms a frame never fills the queue", 100, 0, LANE_FRAMES_MAX, LANE_FRAMES_MAX },
-    { "fast, and a very slow disk", 100, 500000, LANE_FRAMES_MAX, LANE_FRAMES_MAX },
-    { "slow: 30 ms a frame", 30000, 0, LANE_FRAMES_MIN, LANE_FRAMES_MIN + 1 },
+    { "1 ms a frame", 1000, 0, 0, 7, 13 },
+    { "1 ms a frame, and a slow disk", 1000, 20000, 0, 7, 13 },
+    { "fast: 0.1 ms a frame, all here", 100, 0, 0, LANE_HERE_MAX, LANE_HERE_MAX },
+    { "fast, and a very slow disk", 100, 500000, 0, LANE_HERE_MAX, LANE_HERE_MAX },
+    { "fast, 20 frames on the link", 100, 0, 20, LANE_HERE_MAX + 20, LANE_HERE_MAX + 23 },
+    { "fast, a distant shipper", 100, 0, 60, LANE_FRAMES_MAX, LANE_FRAMES_MAX },
+    { "slow: 30 ms a frame", 30000, 0, 0, LANE_FRAMES_MIN, LANE_FRAMES_MIN + 1 },
 };
 
 static void test_settles(void **unused)
@@ -34,8 +38,9 @@ static void test_settles(void **unused)
         print_message("  %s\n", c->name);
         for (unsigned n = 0; n < 5000; n++) {
             int64_t store_ns = c->store_us * 1000;
+            unsigned here = window.frames > c->on_link ? window.frames - c->on_link : 1;
 
-            lane_window_take(&window, window.frames * c->serve_us * 1000 + store_ns, store_ns);
+            lane_window_take(&window, here, here * c->serve_us * 1000 + store_ns, store_ns);
             if (n > 2500) {
                 assert_true(window.frames >= c->least);
                 assert_true(window.frames <= c->most);
@@ -52,7 +57,7 @@ static void test_single_stalls_keep_it(void **unused)
 
     (void)unused;
     for (unsigned n = 0; n < 5000; n++)
-        lane_window_take(&window, n % 4 == 0 ? 1000000 : 500 * 1000000LL, 0);
+        lane_window_take(&window, 1, n % 4 == 0 ? 1000000 : 500 * 1000000LL, 0);
     assert_int_equal(window.frames, LANE_FRAMES_START);
 }
 
@@ -63,7 +68,7 @@ static void test_waiting_for_one_commit_is_no_queue(void **unused)
 
     (void)unused;
     for (unsigned n = 0; n < 5000; n++)
-        lane_window_take(&window, n % 4 == 0 ? 101 * 1000000LL : 200 * 1000000LL,
+        lane_window_take(&window, 1, n % 4 == 0 ? 101 * 1000000LL : 200 * 1000000LL,
                          100 * 1000000LL);
     assert_int_equal(window.frames, LANE_FRAMES_MAX);
 }

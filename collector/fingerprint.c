@@ -60,8 +60,25 @@ static void put_text(struct fingerprint *out, struct slice text)
 }
 
 #ifdef __SSE2__
-/* Sixteen bytes, letters in lower case; gives how many of them belong to a word. */
-static unsigned write_word_bytes(const char *from, char *to)
+/* Sixteen bytes as masks, a bit for each. */
+struct classes {
+    unsigned word;   /* belongs to a word */
+    unsigned begins; /* may begin one: letters, _ and what is not ASCII */
+    unsigned blank;
+    __m128i lower; /* the bytes with letters in lower case */
+};
+
+static unsigned mask_of(__m128i bytes)
+{
+    return (unsigned)_mm_movemask_epi8(bytes);
+}
+
+static unsigned mask_of_equal(__m128i bytes, char byte)
+{
+    return mask_of(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte)));
+}
+
+static inline struct classes classes_of(const char *from)
 {
     const __m128i bytes = _mm_loadu_si128((const void *)from);
     const __m128i fold = _mm_set1_epi8(0x20);
@@ -69,13 +86,24 @@ static unsigned write_word_bytes(const char *from, char *to)
     const __m128i from_0 = _mm_sub_epi8(bytes, _mm_set1_epi8('0'));
     const __m128i letters = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8(25)), from_a);
     const __m128i digits = _mm_cmpeq_epi8(_mm_min_epu8(from_0, _mm_set1_epi8(9)), from_0);
-    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('_')),
-                                       _mm_cmpeq_epi8(bytes, _mm_set1_epi8('$')));
+    const __m128i line = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('_'));
+    const __m128i dollar = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('$'));
     /* A byte from 0x80 on has its highest bit set, which is all that the mask looks at. */
-    const __m128i in = _mm_or_si128(_mm_or_si128(letters, digits), _mm_or_si128(marks, bytes));
-    unsigned outside = (unsigned)_mm_movemask_epi8(in) ^ 0xffff;
+    const __m128i begins = _mm_or_si128(_mm_or_si128(letters, line), bytes);
+    const __m128i word = _mm_or_si128(_mm_or_si128(begins, digits), dollar);
 
-    _mm_storeu_si128((void *)to, _mm_or_si128(bytes, _mm_and_si128(letters, fold)));
+    return (struct classes){mask_of(word), mask_of(begins),
+                            mask_of(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '))),
+                            _mm_or_si128(bytes, _mm_and_si128(letters, fold))};
+}
+
+/* Sixteen bytes, letters in lower case; gives how many of them belong to a word. */
+static unsigned write_word_bytes(const char *from, char *to)
+{
+    struct classes bytes = classes_of(from);
+    unsigned outside = bytes.word ^ 0xffff;
+
+    _mm_storeu_si128((void *)to, bytes.lower);
     return outside == 0 ? 16 : (unsigned)__builtin_ctz(outside);
 }
 #endif
@@ -311,6 +339,44 @@ static void take_identifier(struct fingerprint *out)
     skip(out, len);
 }
 
+#ifdef __SSE2__
+/* Whole words with one blank behind each, as many as are in the next sixteen bytes; `rest` begins
+ * with a word. False if there is none, or not certainly one that is kept as it is: what begins
+ * like a number or a boolean is left to the token functions. */
+static bool take_words(struct fingerprint *out)
+{
+    struct classes bytes;
+    unsigned starts, stop, blanks, len;
+
+    if (out->rest.len < 16 || FINGERPRINT_SIZE_MAX - out->len < 17)
+        return false;
+    bytes = classes_of(out->rest.data);
+    starts = bytes.word & ~(bytes.word << 1);
+    stop = ~(bytes.word | bytes.blank) | (bytes.blank & bytes.blank << 1);
+    stop |= starts & ~bytes.begins;
+    stop |= starts & mask_of_equal(bytes.lower, 't') & mask_of_equal(bytes.lower, 'r') >> 1;
+    stop |= starts & mask_of_equal(bytes.lower, 'f') & mask_of_equal(bytes.lower, 'a') >> 1;
+    blanks = bytes.blank & ((stop & -stop) - 1); /* before the lowest stop; 16 and on are stops */
+    if (blanks == 0)
+        return false;
+    len = 31 - (unsigned)__builtin_clz(blanks);
+    put_blank(out);
+    _mm_storeu_si128((void *)(out->text + out->len), bytes.lower);
+    out->len += len;
+    out->blank = true;
+    skip(out, len + 1);
+    if (out->values_depth == out->depth + 1)
+        out->values_depth = 0; /* the rows are over */
+    return true;
+}
+#else
+static bool take_words(struct fingerprint *out)
+{
+    (void)out;
+    return false;
+}
+#endif
+
 static void take_open(struct fingerprint *out)
 {
     char byte = out->rest.data[0];
@@ -462,7 +528,8 @@ struct slice fingerprint_sql(struct slice sql, struct arena *arena, struct slice
         char c = out.rest.data[0];
 
         if (is_letter((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80) {
-            take_identifier(&out); /* most tokens are words and blanks */
+            if (!take_words(&out)) /* most tokens are words and blanks */
+                take_identifier(&out);
         } else if (c == ' ') {
             out.blank = true;
             skip(&out, 1);

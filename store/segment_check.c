@@ -247,6 +247,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
 
     if (status != STATUS_OK)
         return status;
+    segment_read_ahead(check.segment);
     check.ids.arena = &check.arena;
     check.next = calloc(writer->rows.set.family_count + 1, sizeof(*check.next));
     check.templates_seen =

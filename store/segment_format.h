@@ -252,6 +252,7 @@ struct segment {
     uint64_t seed;
     uint32_t version;
     bool quarantines; /* bad pages are set aside: page_quarantine.h */
+    char *image; /* the bytes of the file: segment_read_ahead(); NULL: pages are read one by one */
     uint64_t region_start[REGION_COUNT]; /* in the file */
     struct segment_summary summary;
     struct arena arena; /* all that follows */
@@ -303,8 +304,12 @@ static inline uint32_t segment_series_of(const struct segment *segment, uint64_t
     return low;
 }
 
-/* Bytes of a page into `arena`, checked; what fails is read once more. Errors: CORRUPT (also for what
- * the system cannot read, or what is set aside), NO_MEMORY. `bytes_read` may be NULL. */
+/* Read the file at once, for who will ask for most of its pages before anybody else does: they are
+ * checked one by one all the same. A large file, or one that this fails for, is read by pages. */
+void segment_read_ahead(struct segment *segment);
+/* Bytes of a page, into `arena` or of what was read ahead, checked; what fails is read once more.
+ * Errors: CORRUPT (also for what the system cannot read, or what is set aside), NO_MEMORY.
+ * `bytes_read` may be NULL. */
 enum status segment_page_read(const struct segment *segment, const struct page_ref *page,
                              struct arena *arena, struct slice *out, uint64_t *bytes_read,
                              struct error *err) WARN_UNUSED;

@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "base/spare.h"
 #include "store/block_sources.h"
 #include "store/gap_index.h"
 #include "store/page_cache.h"
@@ -22,6 +23,8 @@
 #include <stdlib.h>
 
 #define DIRECTORY_ARENA_MAX ((size_t)512 << 20)
+#define READ_AHEAD_SIZE_MAX ((size_t)8 << 20) /* several times what one head of rows becomes */
+
 struct footer {
     uint64_t region_size[REGION_COUNT];
     uint64_t directory_offset, directory_size, directory_raw_size;
@@ -194,6 +197,7 @@ void segment_close(struct segment *segment)
     segment_rollups_release(segment);
     segment_patterns_free(atomic_load(&segment->patterns));
     gap_index_free(atomic_load(&segment->gap_index));
+    spare_give(segment->image);
     (void)pthread_mutex_destroy(&segment->offsets_lock);
     io_close(segment->io, &segment->fd);
     arena_release(&segment->arena);
@@ -250,15 +254,36 @@ static const char *region_name(const struct page_ref *page)
     return page->region < COUNT_OF(region_names) ? region_names[page->region] : "rollups";
 }
 
-static enum status read_once(const struct segment *segment, const struct page_ref *page,
-                             char *bytes, struct error *err)
+void segment_read_ahead(struct segment *segment)
+{
+    uint64_t size = segment->summary.file_bytes;
+    struct error ignored;
+    char *image = size > READ_AHEAD_SIZE_MAX ? NULL : spare_take(size);
+
+    if (image != NULL && io_read_exact(segment->io, segment->fd, image, size, 0, segment->path,
+                                       &ignored) != STATUS_OK) {
+        spare_give(image);
+        image = NULL;
+    }
+    segment->image = image;
+}
+
+static bool has_its_hash(const struct segment *segment, const struct page_ref *page,
+                         const char *bytes)
 {
     uint64_t seed = segment_page_seed(segment->seed, page->region,
                                       page->offset - segment->region_start[page->region]);
+
+    return (uint32_t)hash64_seed(bytes, page->size, seed) == page->hash;
+}
+
+static enum status read_once(const struct segment *segment, const struct page_ref *page,
+                             char *bytes, struct error *err)
+{
     enum status status = io_read_exact(segment->io, segment->fd, bytes, page->size, page->offset,
                                        segment->path, err);
 
-    if (status == STATUS_OK && (uint32_t)hash64_seed(bytes, page->size, seed) != page->hash)
+    if (status == STATUS_OK && !has_its_hash(segment, page, bytes))
         status = error_set(err, STATUS_CORRUPT, "other bytes than were written");
     return status;
 }
@@ -298,21 +323,30 @@ static enum status read_checked(const struct segment *segment, const struct page
     return STATUS_CORRUPT;
 }
 
+/* The page in what was read ahead; NULL: it is not there, or must be read once more. */
+static char *page_ahead(const struct segment *segment, const struct page_ref *page)
+{
+    char *bytes = segment->image == NULL ? NULL : segment->image + page->offset;
+
+    return bytes != NULL && has_its_hash(segment, page, bytes) ? bytes : NULL;
+}
+
 enum status segment_page_read(const struct segment *segment, const struct page_ref *page,
                              struct arena *arena, struct slice *out, uint64_t *bytes_read,
                              struct error *err)
 {
-    enum status status;
+    enum status status = STATUS_OK;
     char *bytes;
 
     if (page->in_line != NULL || page->size == 0) {
         *out = (struct slice){page->in_line, page->size};
         return STATUS_OK;
     }
-    bytes = arena_take(arena, 1, 8, page->size);
-    if (bytes == NULL)
-        return no_memory(segment, err);
-    status = read_checked(segment, page, bytes, err);
+    bytes = page_ahead(segment, page);
+    if (bytes == NULL) {
+        bytes = arena_take(arena, 1, 8, page->size);
+        status = bytes == NULL ? no_memory(segment, err) : read_checked(segment, page, bytes, err);
+    }
     if (status != STATUS_OK)
         return status;
     if (bytes_read != NULL)

@@ -3,10 +3,11 @@
  *
  * One segment is written from true rows. Then, fault by fault, one row is changed as an encoder with that
  * fault would change it, and the same rows are written again, with a disk that hands out the first file
- * when the second is read back. */
+ * when the second is read back. A disk that reads badly is found out, too, if not by one read. */
 #include "tests/store/segment_rows.h"
 #include "tests/support/sim_io.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -290,9 +291,79 @@ static void test_faults(void **unused)
         check_faults(&kinds[i]);
 }
 
+/* A disk that does not read well what lies behind the header, where the pages are. */
+enum { BAD_BYTE = 1000 };
+
+enum bad_reading { READS_WELL, READS_WRONG, READS_NOTHING };
+
+static struct {
+    enum bad_reading whole, pages; /* how the file is read at once, and in parts */
+    uint32_t wholes, parts;        /* reads so far */
+} reading;
+static ssize_t (*true_read_at)(struct io *io, int fd, void *data, size_t len, uint64_t offset);
+
+static ssize_t read_badly(struct io *io, int fd, void *data, size_t len, uint64_t offset)
+{
+    bool has_header = offset == 0, has_byte = offset <= BAD_BYTE && BAD_BYTE < offset + len;
+    enum bad_reading how = has_header ? reading.whole : reading.pages;
+    ssize_t got = true_read_at(io, fd, data, len, offset);
+
+    if (!has_byte)
+        return got;
+    ++*(has_header ? &reading.wholes : &reading.parts);
+    if (how == READS_WRONG)
+        ((char *)data)[BAD_BYTE - offset] ^= 1;
+    return how == READS_NOTHING ? -EIO : got;
+}
+
+static void test_reading(void **unused)
+{
+    static const struct reading_case {
+        const char *name;
+        enum bad_reading whole, pages;
+        enum status status;
+        uint32_t parts; /* 4: a page is read twice at most, and the rows are written twice */
+    } cases[] = {
+        {"at once", READS_WELL, READS_NOTHING, STATUS_OK, 0},
+        {"wrong at once: the page is read again", READS_WRONG, READS_WELL, STATUS_OK, 1},
+        {"not at once: by pages", READS_NOTHING, READS_WELL, STATUS_OK, 1},
+        {"wrong in any case", READS_WRONG, READS_WRONG, STATUS_CORRUPT, 4},
+        {"in no case", READS_NOTHING, READS_NOTHING, STATUS_CORRUPT, 4},
+    };
+    struct sim_io *sim = sim_io_new(1);
+    struct io *io = sim_io_table(sim);
+    struct io_file_ops reading_ops = *io->file;
+
+    (void)unused;
+    true_read_at = reading_ops.read_at;
+    reading_ops.read_at = read_badly;
+    io->file = &reading_ops;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct segment_rows rows;
+        struct segment_summary summary;
+        struct error err = {0};
+
+        print_message("  %s\n", cases[i].name);
+        reading.whole = cases[i].whole;
+        reading.pages = cases[i].pages;
+        reading.wholes = reading.parts = 0;
+        segment_rows_init(&rows, &(struct segment_rows_options){
+                                     .seed = 1, .count = ROWS, .kind_count = KINDS});
+        assert_int_equal(segment_write(io, "/read.seg", &rows.content, &summary, &err),
+                         cases[i].status);
+        assert_int_equal(reading.wholes, cases[i].status == STATUS_OK ? 1 : 2);
+        assert_int_equal(reading.parts, cases[i].parts);
+        segment_rows_release(&rows);
+    }
+    sim_io_free(sim);
+}
+
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_faults)};
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_reading),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

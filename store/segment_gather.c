@@ -62,6 +62,12 @@ static unsigned column_words(struct slot_kind kind)
     return kind.type == SLOT_TEXT ? 1 : slot_words(kind);
 }
 
+/* Words of a column in the values of a row: of a computed field they are the hash only. */
+static unsigned value_words(const struct gathering *gathering, uint32_t column)
+{
+    return column < gathering->slot_count ? slot_words(kind_of(gathering, column)) : 1;
+}
+
 static void map_words(const struct gathering *gathering, uint32_t number, struct word_map *map)
 {
     const struct template *raw = gathering->rows->table.templates[number];
@@ -87,8 +93,8 @@ static void map_words(const struct gathering *gathering, uint32_t number, struct
         for (unsigned word = 0; word < column_words(kind); word++)
             *out++ = (struct word_source){before[slot] + word + (kind.type == SLOT_TEXT), 0};
     }
-    for (uint32_t c = gathering->slot_count; c < gathering->out->column_count; c++, at += 2)
-        *out++ = (struct word_source){at + 1, 0};
+    for (uint32_t c = gathering->slot_count; c < gathering->out->column_count; c++)
+        *out++ = (struct word_source){at++, 0};
 }
 
 static const struct word_map *map_of(struct gathering *gathering, uint32_t number)
@@ -233,12 +239,15 @@ static void point_outputs(struct gathering *gathering, uint32_t at)
 
 /* ---- strings ---- */
 
-static struct slice computed_text(const struct gathering *gathering, uint32_t row, size_t field)
+/* Of computed field `number` of the row's template. */
+static struct slice computed_text(const struct gathering *gathering, uint32_t row, uint32_t number)
 {
     const struct segment_content *content = gathering->rows->content;
+    const struct template *raw = gathering->rows->table.templates[gathering->rows->templates[row]];
     struct event_field room[EVENT_FIELDS_MAX];
+    uint32_t source = template_computed_field(raw, number)->source;
 
-    return segment_row_event(content, &content->facts[row], room).fields[field].text;
+    return segment_row_event(content, &content->facts[row], room).fields[source].text;
 }
 
 /* Of row `i` of the family. */
@@ -246,17 +255,17 @@ static struct slice text_at(struct gathering *gathering, uint32_t column, uint32
 {
     const struct shaped_rows *rows = gathering->rows;
     uint32_t row = gathering->order[i], place;
-    uint64_t ref;
 
     if (gathering->family == NULL)
         return column == 1 ? gathering->blobs[i]
                            : slice_make(rows->bytes[row], rows->content->facts[row].size);
+    if (column >= gathering->slot_count)
+        return computed_text(gathering, row, column - gathering->slot_count);
     place = map_of(gathering, rows->templates[row])->sources[gathering->first_words[column]].place;
     if (place == WORD_FIXED)
         return rows->set.members[rows->templates[row]].columns[column].word;
-    ref = shaped_row_values(rows, row)[place - 1]; /* before the hash */
-    return (ref & COMPUTED_REF) != 0 ? computed_text(gathering, row, ref & UINT16_MAX)
-                                     : text_of_ref(rows->bytes[row], ref);
+    return text_of_ref(rows->bytes[row],
+                       shaped_row_values(rows, row)[place - 1]); /* before the hash */
 }
 
 /* A small column becomes a dictionary, unless its strings are long. */
@@ -489,7 +498,7 @@ static bool place_words(struct gathering *gathering)
     gathering->row_words = 0;
     for (uint32_t c = 0; c < columns; c++) {
         words += column_words(kind_of(gathering, c));
-        gathering->row_words += slot_words(kind_of(gathering, c));
+        gathering->row_words += value_words(gathering, c);
     }
     gathering->word_count = words;
     if (!make_room(&gathering->words, words * sizeof(*gathering->outputs) +

@@ -19,14 +19,12 @@
 
 enum {
     /* Words of the values of one row: see shaped_rows.values. */
-    ROW_WORDS_MAX = SHAPE_SLOTS_MAX * (HEX_BYTES_MAX / 8) + SHAPE_FIELDS_MAX * 2,
+    ROW_WORDS_MAX = SHAPE_SLOTS_MAX * (HEX_BYTES_MAX / 8) + SHAPE_FIELDS_MAX,
     /* Bytes before and behind the line at hand that may be read; those behind it are zero. */
     SHAPE_LINE_SLACK = BYTE_MASKS_SLACK,
     SHAPE_MASK_WORDS = SHAPE_SIZE_MAX / 64 + 2,
 };
 static_assert((int)FIELD_LIST_LENGTH_MAX == (int)SHAPE_FIELDS_MAX, "no line has more fields");
-
-#define COMPUTED_REF ((uint64_t)1 << 63)
 
 /* Values of slots that keep text: where it is in the event. */
 static inline uint64_t text_ref(uint32_t start, uint32_t len)

@@ -385,7 +385,6 @@ static inline uint64_t *keep_computed(const struct shape_tree *tree, const struc
     for (uint32_t i = 0; i < end->computed_count; i++) {
         struct slice text = tree->spans.texts[end->computed[i]];
 
-        *out++ = COMPUTED_REF | end->computed[i];
         *out++ = text_hash(text.data, text.len);
     }
     return out;

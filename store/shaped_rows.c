@@ -178,7 +178,6 @@ static void keep_values(struct shaped_rows *rows, const struct line_shape *shape
 
         if (!shape->fields[i].computed)
             continue;
-        *out++ = COMPUTED_REF | shape->fields[i].source;
         *out++ = text_hash(text.data, text.len);
     }
     rows->value_count = (size_t)(out - rows->values);

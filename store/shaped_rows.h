@@ -22,8 +22,8 @@ struct shaped_rows {
     struct family_set set;
     uint32_t *templates;   /* raw template of each row; TEMPLATE_NONE: kept as text */
     uint64_t *first_value; /* of each row, in `values` */
-    uint64_t *values;      /* slot_words() of each slot of the raw template, then two words of each
-                              computed field: COMPUTED_REF | place in the event, and its hash */
+    uint64_t *values;      /* slot_words() of each slot of the raw template, then the hash of each
+                              computed field, in the order of the template */
     const char **bytes;    /* the line of each row */
     size_t value_count, value_capacity;
     uint32_t *order;       /* rows by family, those kept as text last */

@@ -55,4 +55,15 @@ static inline struct slice template_gap(const struct template *template, uint32_
     return (struct slice){template->literals + start, template->gap_ends[gap] - start};
 }
 
+/* The computed field that `number` others come before. */
+static inline const struct shape_field *template_computed_field(const struct template *template,
+                                                                uint32_t number)
+{
+    const struct shape_field *field = template->fields;
+
+    while (!field->computed || number-- > 0)
+        field++;
+    return field;
+}
+
 #endif

@@ -68,7 +68,6 @@ static uint32_t expected_values(const struct line_shape *shape, const struct eve
         if (shape->fields[i].computed) {
             struct slice text = event->fields[shape->fields[i].source].text;
 
-            out[count++] = COMPUTED_REF | shape->fields[i].source;
             out[count++] = text_hash(text.data, text.len);
         }
     return count;

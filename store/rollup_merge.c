@@ -14,7 +14,8 @@ enum {
 struct merging {
     const struct rollup_values *values;
     const struct rollup_value **cells; /* of the bunch at hand */
-    uint64_t *table;                   /* values by bucket; all 0 between cells */
+    uint64_t *table;                   /* values by place_of() a bucket; all 0 between cells */
+    uint32_t lowest_bucket;            /* that occurs, but for 0 */
     struct rollup_value *out_cells;
     struct rollup_bucket *out_buckets;
     uint32_t cell_count, out_cell_count, out_bucket_count;
@@ -30,6 +31,25 @@ static int compare_cells(const void *a, const void *b)
     if (x->slot != y->slot)
         return x->slot < y->slot ? -1 : 1;
     return (x->family > y->family) - (x->family < y->family);
+}
+
+/* Bucket 0 is far below all others, which lie close together: it stands next to them. */
+static uint32_t place_of(const struct merging *merging, uint32_t bucket)
+{
+    return bucket == 0 ? 0 : bucket - merging->lowest_bucket + 1;
+}
+
+/* Move what the table has in places from `low` to `high` to the output. */
+static void put_buckets(struct merging *merging, uint32_t low, uint32_t high)
+{
+    for (uint32_t place = low; place <= high; place++) {
+        if (merging->table[place] == 0)
+            continue;
+        merging->out_buckets[merging->out_bucket_count++] =
+            (struct rollup_bucket){.bucket = place == 0 ? 0 : merging->lowest_bucket + place - 1,
+                                   .values = (uint32_t)merging->table[place]};
+        merging->table[place] = 0;
+    }
 }
 
 /* Cells [first, end) of the list, which are one, to the output. False: their sums are too large. */
@@ -54,20 +74,15 @@ static bool put_cell(struct merging *merging, uint32_t family, uint32_t first, u
         fine = !__builtin_add_overflow(out->sum, cell->sum, &out->sum) && fine;
         out->min = cell->min < out->min ? cell->min : out->min;
         out->max = cell->max > out->max ? cell->max : out->max;
-        for (uint32_t k = 0; k < cell->bucket_count; k++)
-            merging->table[buckets[k].bucket] += buckets[k].values;
-        if (cell->bucket_count > 0 && buckets[0].bucket < low)
-            low = buckets[0].bucket;
-        if (cell->bucket_count > 0 && buckets[cell->bucket_count - 1].bucket > high)
-            high = buckets[cell->bucket_count - 1].bucket;
+        for (uint32_t k = 0; k < cell->bucket_count; k++) {
+            uint32_t place = place_of(merging, buckets[k].bucket);
+
+            merging->table[place] += buckets[k].values;
+            low = place < low ? place : low;
+            high = place > high ? place : high;
+        }
     }
-    for (uint32_t bucket = low; bucket <= high && low != UINT32_MAX; bucket++) {
-        if (merging->table[bucket] == 0)
-            continue;
-        merging->out_buckets[merging->out_bucket_count++] = (struct rollup_bucket){
-            .bucket = bucket, .values = (uint32_t)merging->table[bucket]};
-        merging->table[bucket] = 0;
-    }
+    put_buckets(merging, low, high);
     out->bucket_count = merging->out_bucket_count - out->first_bucket;
     return fine && out->values <= UINT32_MAX;
 }
@@ -109,14 +124,29 @@ static void collect(struct merging *merging, const uint32_t *kinds, const uint32
                 merging->cells[merging->cell_count++] = &values->cells[cell];
 }
 
+/* For the buckets that occur, which are few of those that there could be. */
+static void make_table(struct merging *merging, struct arena *arena)
+{
+    const struct rollup_values *values = merging->values;
+    uint32_t low = ROLLUP_BUCKETS_MAX, high = 0;
+
+    for (uint32_t i = 0; i < values->bucket_count; i++) {
+        uint32_t bucket = values->buckets[i].bucket;
+
+        low = bucket > 0 && bucket < low ? bucket : low;
+        high = bucket > high ? bucket : high;
+    }
+    merging->lowest_bucket = low;
+    merging->table = arena_new(arena, uint64_t, high < low ? 1 : high - low + 2);
+}
+
 static bool allocate(struct merging *merging, struct arena *arena)
 {
     const struct rollup_values *values = merging->values;
 
     merging->cells =
         arena_alloc(arena, sizeof(struct rollup_value *), 8, (size_t)values->cell_count + 1);
-    if (values->bucket_count > 0)
-        merging->table = arena_new(arena, uint64_t, ROLLUP_BUCKETS_MAX);
+    make_table(merging, arena);
     merging->out_cells = arena_new(arena, struct rollup_value, (size_t)values->cell_count + 1);
     merging->out_buckets = arena_new(arena, struct rollup_bucket, (size_t)values->bucket_count + 1);
     return !arena->failed;

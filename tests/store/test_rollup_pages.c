@@ -1,6 +1,7 @@
 /* tests/store/test_rollup_pages.c -- pages of rollups: what was written is read, and damage is
- * found. */
+ * found; what two families have is added up. */
 #include "store/rollup_encode.h"
+#include "store/rollup_merge.h"
 #include "store/rollup_sums.h"
 
 #include <setjmp.h>
@@ -213,9 +214,68 @@ static void test_bounds_of_sums(void **unused)
     buf_release(&page);
 }
 
+/* Buckets of two families, one behind the other, and of both. */
+enum { MERGED_MAX = 5 };
+
+static const struct merge_case {
+    const char *name;
+    struct rollup_bucket parts[MERGED_MAX], sum[MERGED_MAX];
+    uint32_t first_count, second_count, sum_count;
+} merge_cases[] = {
+    {"none", {{0, 0}}, {{0, 0}}, 0, 0, 0},
+    {"zeros only", {{0, 5}, {0, 7}}, {{0, 12}}, 1, 1, 1},
+    {"one has none", {{32736, 3}}, {{32736, 3}}, 0, 1, 1},
+    {"zeros in the first",
+     {{0, 5}, {32736, 2}, {32740, 1}, {32737, 4}, {32740, 6}},
+     {{0, 5}, {32736, 2}, {32737, 4}, {32740, 7}},
+     3, 2, 4},
+    {"zeros in the second",
+     {{32740, 1}, {0, 9}, {32738, 2}},
+     {{0, 9}, {32738, 2}, {32740, 1}},
+     1, 2, 3},
+    {"the lowest and the highest",
+     {{1, 5}, {65535, 1}, {0, 1}, {1, 1}, {65535, 2}},
+     {{0, 1}, {1, 6}, {65535, 3}},
+     2, 3, 3},
+};
+
+static void test_merge(void **unused)
+{
+    static const uint32_t kinds[] = {3, 3}, both[] = {0, 1};
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(merge_cases); i++) {
+        const struct merge_case *c = &merge_cases[i];
+        const struct rollup_value parts[] = {
+            {.family = 0, .bucket_count = c->first_count, .values = 1},
+            {.family = 1,
+             .first_bucket = c->first_count,
+             .bucket_count = c->second_count,
+             .values = 1},
+        };
+        struct rollup_values from = {.families = both,
+                                     .cells = parts,
+                                     .buckets = c->parts,
+                                     .family_count = 2,
+                                     .cell_count = 2,
+                                     .bucket_count = c->first_count + c->second_count};
+        struct arena arena = arena_empty(4 * ARENA_MAX);
+        struct rollup_values got;
+
+        print_message("  %s\n", c->name);
+        assert_true(rollup_values_merge(&from, kinds, true, &arena, &got));
+        assert_int_equal(got.cell_count, 1);
+        assert_int_equal(got.cells[0].bucket_count, c->sum_count);
+        assert_int_equal(got.bucket_count, c->sum_count);
+        assert_memory_equal(got.buckets, c->sum, c->sum_count * sizeof(*c->sum));
+        arena_release(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_merge),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_damaged_values),
         cmocka_unit_test(test_sums),

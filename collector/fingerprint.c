@@ -11,6 +11,7 @@
 #include "collector/fingerprint.h"
 
 #include "collector/json_scan.h"
+#include "collector/statement_shape.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,6 +30,8 @@ struct fingerprint {
     unsigned values_depth;               /* depth inside the rows of VALUES; 0: none */
     size_t row_start;                    /* of the present row, in `text` */
     size_t last_row_start, last_row_len; /* of the row before it; len 0: none */
+    struct slice sql;                    /* the whole statement */
+    struct statement_values values;      /* the plain ones in it */
 };
 
 static bool is_letter(unsigned char c)
@@ -179,6 +182,24 @@ static void put_value(struct fingerprint *out)
 static void skip(struct fingerprint *out, size_t len)
 {
     out->rest = slice_from(out->rest, len);
+}
+
+/* A string or a number of this length is at the front: note it, if a look can tell where the next
+ * one in its place ends. */
+static void skip_value(struct fingerprint *out, size_t len)
+{
+    struct statement_values *values = &out->values;
+    size_t start = (size_t)(out->rest.data - out->sql.data);
+
+    if (values->count <= STATEMENT_VALUES_MAX && start + len <= STATEMENT_SHAPE_SIZE &&
+        statement_value_len(out->rest) == len) {
+        if (values->count < STATEMENT_VALUES_MAX) {
+            values->at[values->count].start = (uint16_t)start;
+            values->at[values->count].len = (uint16_t)len;
+        }
+        values->count++;
+    }
+    skip(out, len);
 }
 
 static void skip_line_comment(struct fingerprint *out)
@@ -465,7 +486,7 @@ static void take_token(struct fingerprint *out)
     } else if (c == '/' && next == '*') {
         skip_block_comment(out);
     } else if (c == '\'') {
-        skip(out, quoted_len(out->rest, '\'', false));
+        skip_value(out, quoted_len(out->rest, '\'', false));
         put_value(out);
     } else if (c == '"') {
         size_t len = quoted_len(out->rest, '"', false);
@@ -479,7 +500,7 @@ static void take_token(struct fingerprint *out)
                (c == '.' && (unsigned char)(next - '0') <= 9 && !is_word_byte(last_byte(out))) ||
                (c == '-' && is_sign(out))) {
         skip(out, c == '-' ? 1 : 0);
-        skip(out, number_len(out->rest));
+        skip_value(out, number_len(out->rest));
         put_value(out);
     } else if (c == '(' || c == '[') {
         take_open(out);
@@ -514,31 +535,47 @@ static struct slice task_hint(struct slice sql)
     return slice_first(comment, len);
 }
 
-struct slice fingerprint_sql(struct slice sql, struct arena *arena, struct slice *hint)
+/* Into out->text; false if not all of the statement was read. */
+static bool read_sql(struct slice sql, struct fingerprint *out)
 {
-    struct fingerprint out;
+    bool whole;
 
-    out.rest = sql;
-    out.len = 0;
-    out.blank = false;
-    out.depth = out.list_depth = out.values_depth = 0;
-    out.row_start = out.last_row_start = out.last_row_len = 0;
-    *hint = task_hint(sql);
-    while (out.rest.len > 0 && out.len < FINGERPRINT_SIZE_MAX) {
-        char c = out.rest.data[0];
+    out->sql = out->rest = sql;
+    out->len = 0;
+    out->blank = false;
+    out->depth = out->list_depth = out->values_depth = 0;
+    out->row_start = out->last_row_start = out->last_row_len = 0;
+    out->values.count = 0;
+    while (out->rest.len > 0 && out->len < FINGERPRINT_SIZE_MAX) {
+        char c = out->rest.data[0];
 
         if (is_letter((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80) {
-            if (!take_words(&out)) /* most tokens are words and blanks */
-                take_identifier(&out);
+            if (!take_words(out)) /* most tokens are words and blanks */
+                take_identifier(out);
         } else if (c == ' ') {
-            out.blank = true;
-            skip(&out, 1);
+            out->blank = true;
+            skip(out, 1);
         } else {
-            take_token(&out);
+            take_token(out);
         }
     }
-    while (out.len > 0 && (out.text[out.len - 1] == ';' || out.text[out.len - 1] == ' '))
-        out.len--;
+    whole = out->rest.len == 0;
+    while (out->len > 0 && (out->text[out->len - 1] == ';' || out->text[out->len - 1] == ' '))
+        out->len--;
+    return whole;
+}
+
+struct slice fingerprint_sql(struct slice sql, struct statement_shapes *shapes, struct arena *arena,
+                             struct slice *hint)
+{
+    struct fingerprint out;
+    struct slice text;
+
+    if (shapes != NULL && statement_shapes_find(shapes, sql, &text, hint))
+        return arena_copy(arena, text);
+    *hint = task_hint(sql);
+    if (read_sql(sql, &out) && shapes != NULL)
+        statement_shapes_learn(shapes, sql, &out.values, (struct slice){out.text, out.len}, *hint);
     return arena_copy(arena, (struct slice){out.text, out.len});
 }
 

@@ -87,6 +87,7 @@ struct parsed_event {
 };
 
 struct name_cache;   /* of the keys of JSON lines: formats/json_fields.h */
+struct statement_shapes; /* of those before: statement_shape.h */
 struct stamp_memory; /* of the stamp before: formats/stamp.h */
 struct zone;         /* base/zone.h */
 
@@ -96,6 +97,7 @@ struct format_context {
     const field_id *extra;    /* [EXTRA_COUNT]: see extra_fields_resolve() */
     const struct zone *zone;  /* of settings->zone; NULL = UTC */
     struct name_cache *cache; /* of this source; NULL = none, slower */
+    struct statement_shapes *statements; /* of this source; NULL = none, slower */
     struct stamp_memory *stamps; /* of this source; NULL = none, slower */
     int64_t receive_ns;       /* year of stamps without one, and the last resort for time */
     struct arena *arena;      /* for computed texts of this event */
@@ -126,6 +128,7 @@ struct format {
     bool starts_alone;   /* what line_kind calls STARTS behind an open event, it also calls so, and
                           * with the same open_state, without one: it is asked once per line */
     bool names_in_lines; /* keys of the lines are field names: wants a name cache */
+    bool has_statements; /* of SQL: wants their shapes */
     /* `open` is the event so far, empty if none. Where the answer depends on all its lines (quotes,
      * braces), context->open_state carries what is known of them: 0 at first, and set by this
      * function with the answers STARTS and CONTINUES, so that no line is read twice. */

@@ -14,6 +14,7 @@
 #include "collector/formats/json_fields.h"
 #include "collector/formats/stamp.h"
 #include "collector/peel.h"
+#include "collector/statement_shape.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ struct source_parser {
     struct url_scratch *url_scratch;
     struct zone *zone;
     struct name_cache *cache;
+    struct statement_shapes *statements;
     field_id extra[EXTRA_COUNT];
     struct field_orders orders;
     struct stamp_memory stamps;
@@ -119,6 +121,8 @@ static enum status compile_format(struct source_parser *parser, const struct for
         return STATUS_OK;
     if (format->names_in_lines && parser->cache == NULL)
         parser->cache = calloc(1, sizeof(*parser->cache)); /* NULL: slower */
+    if (format->has_statements && parser->statements == NULL)
+        parser->statements = calloc(1, sizeof(*parser->statements)); /* likewise */
     parser->is_compiled[number] = true;
     if (format->compile != NULL)
         status = format->compile(parser->settings, &parser->compiled_arena,
@@ -126,6 +130,7 @@ static enum status compile_format(struct source_parser *parser, const struct for
     if (status != STATUS_OK)
         parser->compiled[number] = NULL;
     parser->context.cache = parser->cache;
+    parser->context.statements = parser->statements;
     parser->context.compiled = parser->compiled[number];
     return status;
 }
@@ -200,6 +205,7 @@ void source_parser_free(struct source_parser *parser)
     url_scratch_free(parser->url_scratch);
     zone_free(parser->zone);
     free(parser->cache);
+    free(parser->statements);
     free(parser->compiled);
     free(parser->is_compiled);
     free(parser);

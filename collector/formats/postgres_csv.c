@@ -187,6 +187,7 @@ const struct format format_postgres_csv = {
     .name = "postgres_csv",
     .fields = "pid user database client statement fingerprint duration sqlstate session app task "
               "bytes op",
+    .has_statements = true,
     .multi_line = true,
     .starts_alone = true,
     .line_kind = line_kind,

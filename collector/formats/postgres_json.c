@@ -103,6 +103,7 @@ const struct format format_postgres_json = {
     .name = "postgres_json",
     .fields = "pid user database client statement fingerprint duration sqlstate session app task "
               "bytes op",
+    .has_statements = true,
     .parse = parse,
     .begins = BEGINS_BRACE,
     .detect = detect,

@@ -64,7 +64,7 @@ static void add_statement(struct slice event, const struct format_context *conte
         return;
     add_text(out, FIELD_ID_STATEMENT, event, statement);
     parsed_text(out, FIELD_ID_FINGERPRINT, FIELD_TEXT,
-                fingerprint_sql(statement, context->arena, &hint));
+                fingerprint_sql(statement, context->statements, context->arena, &hint));
     add_text(out, FIELD_ID_TASK, event, hint);
 }
 

@@ -3,7 +3,10 @@
 #include "collector/fingerprint.h"
 #include "collector/formats/formats.h"
 #include "collector/formats/scan.h"
+#include "collector/statement_shape.h"
 #include "format_case.h"
+
+#include <stdlib.h>
 
 #define T11 "2026-04-02T09:20:11.640000Z"
 
@@ -242,20 +245,86 @@ static const struct fingerprint_case {
     {"casts", "x::text = '5'::int", "x::text = ?::int", ""},
 };
 
+static void check_fingerprint(const struct fingerprint_case *c, struct statement_shapes *shapes,
+                              struct arena *arena)
+{
+    struct slice hint;
+    struct slice got = fingerprint_sql(slice_of(c->sql), shapes, arena, &hint);
+
+    if (!slice_is(got, c->expected))
+        fail_msg("%s: got %.*s", c->name, SLICE_ARG(got));
+    assert_true(slice_is(hint, c->hint));
+}
+
+/* What is remembered of statements makes no difference: read alone, after others, and again. */
 static void test_fingerprint(void **unused)
+{
+    struct arena arena = arena_empty(1 << 20);
+    struct statement_shapes *shapes = calloc(1, sizeof(*shapes));
+
+    (void)unused;
+    assert_non_null(shapes);
+    for (size_t i = 0; i < COUNT_OF(fingerprint_cases); i++) {
+        print_message("  %s\n", fingerprint_cases[i].name);
+        check_fingerprint(&fingerprint_cases[i], NULL, &arena);
+        check_fingerprint(&fingerprint_cases[i], shapes, &arena);
+        check_fingerprint(&fingerprint_cases[i], shapes, &arena);
+    }
+    free(shapes);
+    arena_release(&arena);
+}
+
+static const struct shape_case {
+    const char *name, *learned, *asked;
+    bool known;
+    const char *fingerprint, *hint; /* of `asked` */
+} shape_cases[] = {
+    {"other plain values", "a = 'x' LIMIT 5", "a = 'y z' LIMIT 7", true, "a = ? limit ?", ""},
+    {"values of other lengths", "a = 'x' LIMIT 5", "a = 'xyz' LIMIT 12345", true, "a = ? limit ?", ""},
+    {"an empty string", "a = 'x'", "a = ''", true, "a = ?", ""},
+    {"a negative number", "a = -1 AND b", "a = -2 AND b", true, "a = ? and b", ""},
+    {"the same without values", "COMMIT", "COMMIT", true, "commit", ""},
+    {"a doubled quote", "a = 'x'", "a = 'O''B'", false, "a = ?", ""},
+    {"a doubled quote at the end", "a = 'x'", "a = 'O'''", false, "a = ?", ""},
+    {"cut in the string", "a = 'x'", "a = 'x", false, "a = ?", ""},
+    {"a fraction", "a = 'x' AND b > 5", "a = 'x' AND b > 5.5", false, "a = ? and b > ?", ""},
+    {"hexadecimal", "a = 'x' AND b > 0", "a = 'x' AND b > 0x1F", false, "a = ? and b > ?", ""},
+    {"a string for a number", "a = 'x' AND b > -5", "a = 'x' AND b > -'y'", false,
+     "a = ? and b > -?", ""},
+    {"another column", "a = 'x' AND b = 'x'", "a = 'x' AND c = 'x'", false, "a = ? and c = ?", ""},
+    {"something behind", "a = 'x'", "a = 'x' AND b", false, "a = ? and b", ""},
+    {"something less", "a = 'x' AND b", "a = 'x'", false, "a = ?", ""},
+    {"ends where a value was", "a = 'x' AND b > 5", "a = 'x' AND b > ", false, "a = ? and b >", ""},
+    {"another operator, the same key", "a < 5", "a > 5", false, "a > ?", ""},
+    {"backslashes are not looked into", "a = E'x\\'y'", "a = E'z\\'y'", false, "a = ?", ""},
+    {"a quote in a comment", "a /* it's */ = 'x'", "a /* it's */ = 'y'", true, "a = ?", ""},
+    {"hint", "/* task:a.b */ c = 'x'", "/* task:a.b */ c = 'y'", true, "c = ?", "a.b"},
+    {"another hint", "/* task:a.1 */ c = 'x'", "/* task:a.2 */ c = 'x'", false, "c = ?", "a.2"},
+    {"sixteen values", "f(1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1)", "f(2+1+1+1+1+1+1+1+1+1+1+1+1+1+1+3)",
+     true, "f(?+?+?+?+?+?+?+?+?+?+?+?+?+?+?+?)", ""},
+    {"seventeen values", "f(1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1)",
+     "f(1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1+1)", false, "f(?+?+?+?+?+?+?+?+?+?+?+?+?+?+?+?+?)", ""},
+};
+
+static void test_statement_shapes(void **unused)
 {
     struct arena arena = arena_empty(1 << 20);
 
     (void)unused;
-    for (size_t i = 0; i < COUNT_OF(fingerprint_cases); i++) {
-        const struct fingerprint_case *c = &fingerprint_cases[i];
-        struct slice hint;
-        struct slice got = fingerprint_sql(slice_of(c->sql), &arena, &hint);
+    for (size_t i = 0; i < COUNT_OF(shape_cases); i++) {
+        const struct shape_case *c = &shape_cases[i];
+        struct statement_shapes *shapes = calloc(1, sizeof(*shapes));
+        struct slice text, hint;
 
         print_message("  %s\n", c->name);
-        if (!slice_is(got, c->expected))
-            fail_msg("%s: got %.*s", c->name, SLICE_ARG(got));
+        assert_non_null(shapes);
+        (void)fingerprint_sql(slice_of(c->learned), shapes, &arena, &hint);
+        assert_int_equal(statement_shapes_find(shapes, slice_of(c->asked), &text, &hint), c->known);
+        text = fingerprint_sql(slice_of(c->asked), shapes, &arena, &hint);
+        if (!slice_is(text, c->fingerprint))
+            fail_msg("%s: got %.*s", c->name, SLICE_ARG(text));
         assert_true(slice_is(hint, c->hint));
+        free(shapes);
     }
     arena_release(&arena);
 }
@@ -331,7 +400,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stderr),           cmocka_unit_test(test_csv),
         cmocka_unit_test(test_json),             cmocka_unit_test(test_fingerprint),
-        cmocka_unit_test(test_fingerprint_json), cmocka_unit_test(test_bad_prefix),
+        cmocka_unit_test(test_statement_shapes), cmocka_unit_test(test_fingerprint_json),
+        cmocka_unit_test(test_bad_prefix),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

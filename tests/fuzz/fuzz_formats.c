@@ -6,6 +6,7 @@
 #include "collector/formats/json_fields.h"
 #include "collector/formats/scan.h"
 #include "collector/fingerprint.h"
+#include "collector/statement_shape.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -78,6 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct derive_rules *rules;
     static struct url_scratch *scratch;
     static struct name_cache cache;
+    static struct statement_shapes statements;
     struct format_settings settings = {.path = SLICE_INIT("/log/celery_q_1.log")};
     struct field_names names = {.get = get_name};
     struct arena arena = arena_empty(8 << 20);
@@ -111,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .names = &names,
                                       .extra = extra,
                                       .cache = &cache,
+                                      .statements = &statements,
                                       .receive_ns = INT64_C(1775125000000000000),
                                       .arena = &arena,
                                       .open_state = &state};

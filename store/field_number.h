@@ -88,7 +88,7 @@ static inline bool field_number_whole(const struct field_number *number,
     seconds = (seconds + last) * (double)number->scale;
     if (!(seconds < 9.2e18))
         return false;
-    *out = llround(seconds);
+    *out = slot_number_round(seconds);
     return true;
 }
 

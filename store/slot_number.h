@@ -7,13 +7,20 @@
 #include "store/slot.h"
 #include "store/value.h"
 
-#include <math.h>
-
 #define SLOT_NUMBER_EXACT_MAX ((int64_t)1 << 53) /* whole numbers up to it are exact in a double */
 
 static inline bool slot_number_is_scaled(unsigned type)
 {
     return type == FIELD_DURATION || type == FIELD_BYTES;
+}
+
+/* As llround(), without a call: `value` is at least 0 and below 9.2e18. What is behind its point is exact
+ * as a double, too, and nothing is behind the point of a large one. */
+static inline int64_t slot_number_round(double value)
+{
+    int64_t whole = (int64_t)value;
+
+    return whole + (value - (double)whole >= 0.5);
 }
 
 /* Of SLOT_INT. */
@@ -43,7 +50,7 @@ static inline bool slot_decimal_value(int64_t mantissa, int64_t scale, unsigned 
     value *= (double)unit_scale(unit);
     if (!(value < 9.2e18))
         return false;
-    *out = (struct value){.whole = llround(value)};
+    *out = (struct value){.whole = slot_number_round(value)};
     out->fraction = (double)out->whole;
     return true;
 }

@@ -5,6 +5,7 @@
 #include "tests/support/segment_names.h"
 #include "tests/support/sim_io.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -276,9 +277,41 @@ static void test_forms(void **unused)
     }
 }
 
+static void check_round(double value)
+{
+    if (value >= 0 && value < 9.2e18 && slot_number_round(value) != llround(value))
+        fail_msg("%a: %lld", value, (long long)slot_number_round(value));
+}
+
+/* The C library's llround() says what is right. */
+static void test_round(void **unused)
+{
+    uint64_t random = 1;
+
+    (void)unused;
+    for (int exponent = -1074; exponent < 63; exponent++)
+        for (int step = -9; step <= 9; step++) {
+            double value = ldexp(1, exponent) + step * 0.5;
+
+            check_round(value);
+            check_round(nextafter(value, 0));
+            check_round(nextafter(value, INFINITY));
+        }
+    for (int i = 0; i < 1000000; i++) {
+        double value;
+
+        random = random * 6364136223846793005u + 1442695040888963407u; /* Knuth, MMIX */
+        value = ldexp((double)(random >> 11), (int)(random % 75) - 64);
+        check_round(value);
+        check_round(floor(value) + 0.5);
+        check_round((double)(random >> 40) / (double)powers_of_ten[random % 10] * 1e6);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round),
         cmocka_unit_test(test_ways),
         cmocka_unit_test(test_forms),
     };

@@ -81,6 +81,14 @@ bool format_may_begin(const struct format *format, struct slice line)
            (!format->with_access_time || access_line_detect(line) > 0);
 }
 
+/* Could the format be found, as far as its highest score tells? */
+static bool could_win(const struct format *format, unsigned best_score, unsigned score_min)
+{
+    unsigned max = format->score_max == 0 ? 100 : format->score_max;
+
+    return max >= score_min && max + PATH_HINT_SCORE > best_score;
+}
+
 const struct format *format_detect(struct slice line, struct slice path, unsigned score_min)
 {
     const struct format *best = NULL;
@@ -90,7 +98,8 @@ const struct format *format_detect(struct slice line, struct slice path, unsigne
     for (uint32_t i = 0; i < format_count; i++) {
         unsigned score = 0;
 
-        if (begins_so(formats[i], begin) && (!formats[i]->with_access_time || has_access_time))
+        if (begins_so(formats[i], begin) && (!formats[i]->with_access_time || has_access_time) &&
+            could_win(formats[i], best_score, score_min))
             score = formats[i]->detect(line);
         if (score == 0 || score < score_min)
             continue;

@@ -143,6 +143,7 @@ struct format {
     bool with_access_time; /* detect() says 0 of all lines of which access_line_detect() does, too */
     /* How surely the first line of an event is of this format: 0 no .. 100 certain. */
     unsigned (*detect)(struct slice line);
+    unsigned score_max; /* detect() says no more, so it need not be asked where more is wanted; 0: 100 */
     /* Optional: turn settings into something faster (a prefix parser), kept in the arena for the
      * life of the source. */
     enum status (*compile)(const struct format_settings *settings, struct arena *arena,

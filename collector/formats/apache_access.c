@@ -79,5 +79,6 @@ const struct format format_apache_access = {
     .parse = parse,
     .with_access_time = true,
     .detect = detect,
+    .score_max = 60,
     .compile = log_pattern_compile_apache,
 };

@@ -63,4 +63,5 @@ const struct format format_gunicorn_access = {
     .parse = parse,
     .with_access_time = true,
     .detect = detect,
+    .score_max = 60,
 };

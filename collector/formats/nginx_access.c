@@ -53,5 +53,6 @@ const struct format format_nginx_access = {
     .parse = parse,
     .with_access_time = true,
     .detect = detect,
+    .score_max = 61,
     .compile = log_pattern_compile_nginx,
 };

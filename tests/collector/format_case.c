@@ -143,8 +143,12 @@ static void check_case(const struct format *format, const struct format_case *c,
         check_fields(c, parsed, event);
         check_time(c, parsed);
         assert_int_equal(parsed->level, c->level);
-        for (uint32_t j = 0; j < format_count; j++)
-            assert_true(formats[j]->detect(event) == 0 || format_may_begin(formats[j], event));
+        for (uint32_t j = 0; j < format_count; j++) {
+            unsigned score = formats[j]->detect(event);
+
+            assert_true(score == 0 || format_may_begin(formats[j], event));
+            assert_true(score <= (formats[j]->score_max == 0 ? 100 : formats[j]->score_max));
+        }
         detected = format_detect(slice_first(event, slice_find_byte(event, '\n')),
                                  c->settings.path, 50);
         if (!c->detected_as_other && detected != format)

@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       .open_state = &state};
     if (format->compile == NULL ||
         format->compile(&settings, &arena, &context.compiled, &err) == STATUS_OK) {
-        assert(format->detect(event) <= 100);
+        assert(format->detect(event) <= (format->score_max == 0 ? 100 : format->score_max));
         assert(format->detect(event) == 0 || format_may_begin(format, event));
         ask_lines(format, &context, event);
         parsed_reset(parsed);

@@ -3,10 +3,10 @@
  *
  * As CoDel does (Nichols and Jacobson, "Controlling Queue Delay", 2012; RFC 8289), the least time
  * that frames wait here over one window tells whether there is a standing queue: then the window
- * shrinks by a quarter, or by half if that is long. While any of them waits long, or as many are here as
- * are of use, it stays, else it grows by an eighth. Time on the link does not count, so a distant shipper keeps the window that
- * its round trip needs; nor does time in the store, so that a slow disk is kept busy: one commit
- * runs while the next one fills.
+ * shrinks by a quarter, or by half if that is long. While any of them waits long, or as many are here
+ * as are of use, it stays, else it grows by an eighth. Time on the link does not count, so a distant
+ * shipper keeps the window that its round trip needs; nor does time in the store, so that a slow disk
+ * is kept busy: one commit runs while the next one fills.
  * Thread safety: plain data. */
 #ifndef DENDRO_COLLECTOR_INPUTS_LANE_WINDOW_H
 #define DENDRO_COLLECTOR_INPUTS_LANE_WINDOW_H

@@ -3,8 +3,9 @@
  *   engine_bench DIR [SEGMENT_MB]     DIR as tests/bench/corpus.c writes it
  *
  * Parses the corpus with the collector's formats, cuts it into segments as if one shipper had sent
- * the files in turns of TURN_SIZE bytes, writes each segment (to /tmp) and times the parts; then
- * times filters on the segments. No WAL and no network: those are measured by scripts/bench. */
+ * the files in turns of TURN_SIZE bytes, writes each segment (/tmp/engine_bench_PID_N.seg, which stays)
+ * and times the parts; then times filters on the segments. No WAL and no network: those are measured by
+ * scripts/bench. */
 #include "collector/source_parser.h"
 #include "store/segment_format.h"
 #include "store/name_table.h"
@@ -14,8 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { FILES_MAX = 512, TURN_SIZE = 256 << 10, SEGMENT_MB_DEFAULT = 64 };
+enum { FILES_MAX = 512, TURN_SIZE = 256 << 10, SEGMENT_MB_DEFAULT = 64, PATH_SIZE = 64 };
 
 struct bench_file {
     char role[64], host[64], format[64], path[512];
@@ -50,6 +52,13 @@ static double now_s(void)
 
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* Two benches at once write to files of their own. */
+static void name_segment(char path[PATH_SIZE], uint64_t number)
+{
+    (void)snprintf(path, PATH_SIZE, "/tmp/engine_bench_%ld_%llu.seg", (long)getpid(),
+                   (unsigned long long)number);
 }
 
 static _Noreturn void fail(const char *what)
@@ -186,12 +195,11 @@ static void seal(struct bench *bench)
                                       .formats = bench->formats,
                                       .format_count = bench->format_count,
                                       .names = &bench->segment_names};
-    char path[64];
+    char path[PATH_SIZE];
     double start;
 
     qsort(bench->rows, bench->row_count, sizeof(*bench->rows), compare_rows);
-    (void)snprintf(path, sizeof(path), "/tmp/engine_bench_%llu.seg",
-                   (unsigned long long)bench->segment_count++);
+    name_segment(path, bench->segment_count++);
     start = now_s();
     check(segment_write(io_system(), path, &content, &summary, &err), &err);
     bench->write_s += now_s() - start;
@@ -320,9 +328,9 @@ static void query(struct bench *bench)
     if (segments == NULL)
         fail("no memory");
     for (uint64_t i = 0; i < bench->segment_count; i++) {
-        char path[64];
+        char path[PATH_SIZE];
 
-        (void)snprintf(path, sizeof(path), "/tmp/engine_bench_%llu.seg", (unsigned long long)i);
+        name_segment(path, i);
         check(segment_open(io_system(), path, &bench->segment_names, &segments[i], &err), &err);
     }
     for (size_t i = 0; i < COUNT_OF(queries); i++)

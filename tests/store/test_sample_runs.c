@@ -2,6 +2,8 @@
  * the C library's sort of the whole key. */
 #include "store/sample_runs.h"
 
+#include "tests/store/keyed_sample.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,26 +12,6 @@
 #include <cmocka.h>
 
 enum { COUNT_MAX = 5000, SERIES_MAX = 700, TEXT_MAX = 16 };
-
-struct keyed {
-    struct slice series;
-    uint32_t source;
-    struct segment_sample sample;
-};
-
-static int compare(const void *a, const void *b)
-{
-    const struct keyed *left = a, *right = b;
-    const int64_t of_left[] = {left->source, left->sample.time_ns, (int64_t)left->sample.sequence};
-    const int64_t of_right[] = {right->source, right->sample.time_ns,
-                                (int64_t)right->sample.sequence};
-    int by_series = slice_compare(left->series, right->series);
-
-    for (unsigned i = 0; i < 3 && by_series == 0; i++)
-        if (of_left[i] != of_right[i])
-            return of_left[i] < of_right[i] ? -1 : 1;
-    return by_series;
-}
 
 static const struct order_case {
     const char *name;
@@ -52,18 +34,18 @@ static struct slice text_of(uint32_t series)
     return series == 0 ? (struct slice){NULL, 0} : slice_of(texts[series]);
 }
 
-static void make_sample(const struct order_case *c, uint32_t i, struct keyed *out)
+static void make_sample(const struct order_case *c, uint32_t i, struct keyed_sample *out)
 {
     bool late = c->late > 0 && (uint32_t)rand() % c->late == 0;
 
-    *out = (struct keyed){
+    *out = (struct keyed_sample){
         .series = text_of((uint32_t)rand() % c->series),
         .source = (uint32_t)rand() % c->sources,
         .sample = {.time_ns = late ? rand() % COUNT_MAX : (int64_t)i, .value = i, .sequence = i}};
 }
 
 /* Count them, sort the runs, put each to its place. */
-static void put_apart(const struct keyed *from, uint32_t count, struct sample_runs *runs,
+static void put_apart(const struct keyed_sample *from, uint32_t count, struct sample_runs *runs,
                       struct segment_sample *out)
 {
     static uint32_t numbers[COUNT_MAX];
@@ -83,7 +65,7 @@ static void put_apart(const struct keyed *from, uint32_t count, struct sample_ru
 
 static void test_order(void **unused)
 {
-    static struct keyed keyed[COUNT_MAX];
+    static struct keyed_sample keyed[COUNT_MAX];
     static struct segment_sample sorted[COUNT_MAX];
 
     (void)unused;
@@ -92,7 +74,7 @@ static void test_order(void **unused)
         (void)snprintf(texts[i], TEXT_MAX, "s%u", i * 7919 % SERIES_MAX);
     for (size_t k = 0; k < COUNT_OF(cases); k++) {
         const struct order_case *c = &cases[k];
-        const struct keyed *expected = keyed;
+        const struct keyed_sample *expected = keyed;
         const struct segment_sample *got = sorted;
         struct sample_runs runs;
 
@@ -101,7 +83,7 @@ static void test_order(void **unused)
         for (uint32_t i = 0; i < c->count; i++)
             make_sample(c, i, &keyed[i]);
         put_apart(keyed, c->count, &runs, sorted);
-        qsort(keyed, c->count, sizeof(*keyed), compare);
+        qsort(keyed, c->count, sizeof(*keyed), keyed_sample_compare);
         for (uint32_t run = 0; run < runs.count; run++)
             for (uint64_t i = 0; i < runs.items[run].count; i++, expected++, got++) {
                 assert_true(slice_equal(runs.items[run].encoded, expected->series));

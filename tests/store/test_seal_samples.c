@@ -4,6 +4,7 @@
 
 #include "store/name_table.h"
 #include "store/source_table.h"
+#include "tests/store/keyed_sample.h"
 #include "tests/support/random.h"
 
 #include <setjmp.h>
@@ -16,12 +17,6 @@
 enum { SERIES = 30, SOURCES = 3, BATCH_MAX = 40, BATCHES = 50, DAY = 20000 };
 #define DAY_NS (DAY * NS_PER_DAY)
 
-struct expected {
-    struct slice series; /* encoded */
-    uint32_t source;
-    struct segment_sample sample;
-};
-
 struct bench {
     struct name_table fields, formats;
     struct source_table sources;
@@ -31,7 +26,7 @@ struct bench {
     char values[SERIES][8];
     struct buf texts[SERIES];
     uint32_t source_index[SOURCES]; /* number in the table -> index + 1 */
-    struct expected expected[BATCHES * BATCH_MAX];
+    struct keyed_sample expected[BATCHES * BATCH_MAX];
     uint32_t count;
     struct test_random random;
 };
@@ -46,20 +41,6 @@ static const struct shape_case {
     {"late ones", true, true, true, false},
     {"three days", false, true, true, true},
 };
-
-static int compare(const void *a, const void *b)
-{
-    const struct expected *left = a, *right = b;
-    const int64_t of_left[] = {left->source, left->sample.time_ns, (int64_t)left->sample.sequence};
-    const int64_t of_right[] = {right->source, right->sample.time_ns,
-                                (int64_t)right->sample.sequence};
-    int by_series = slice_compare(left->series, right->series);
-
-    for (unsigned i = 0; i < 3 && by_series == 0; i++)
-        if (of_left[i] != of_right[i])
-            return of_left[i] < of_right[i] ? -1 : 1;
-    return by_series;
-}
 
 static struct bench *bench_new(void)
 {
@@ -117,7 +98,7 @@ static void make_sample(struct bench *bench, const struct shape_case *c, uint32_
         out->time_ns += (int64_t)test_random_below(random, 3) * NS_PER_DAY;
     out->value = (double)test_random_below(random, 1000);
     out->source = c->many_sources ? (uint32_t)test_random_below(random, SOURCES) : 0;
-    bench->expected[bench->count] = (struct expected){
+    bench->expected[bench->count] = (struct keyed_sample){
         .series = buf_slice(&bench->texts[series]),
         .sample = {.time_ns = out->time_ns, .value = out->value, .sequence = bench->count}};
 }
@@ -151,7 +132,7 @@ static void add_batch(struct bench *bench, const struct shape_case *c, uint32_t 
     head_add(bench->head, chunk, 0);
 }
 
-static void check_content(const struct segment_content *content, const struct expected *expected,
+static void check_content(const struct segment_content *content, const struct keyed_sample *expected,
                           uint32_t count)
 {
     const struct segment_sample *got = content->samples;
@@ -172,7 +153,7 @@ static void check_content(const struct segment_content *content, const struct ex
 static void check_days(struct bench *bench, const struct seal_samples *samples, int64_t after,
                        int64_t day, struct seal_samples_day *room)
 {
-    static struct expected wanted[BATCHES * BATCH_MAX];
+    static struct keyed_sample wanted[BATCHES * BATCH_MAX];
     struct segment_content content = {0};
     uint32_t count = 0;
 
@@ -180,7 +161,7 @@ static void check_days(struct bench *bench, const struct seal_samples *samples, 
         if (bench->expected[i].sample.time_ns / NS_PER_DAY > after &&
             bench->expected[i].sample.time_ns / NS_PER_DAY <= day)
             wanted[count++] = bench->expected[i];
-    qsort(wanted, count, sizeof(*wanted), compare);
+    qsort(wanted, count, sizeof(*wanted), keyed_sample_compare);
     assert_true(seal_samples_take(samples, after, day, room, &content));
     check_content(&content, wanted, count);
 }

@@ -6,18 +6,6 @@ enum status chunk_bad(struct error *err, const char *what)
     return error_set(err, STATUS_CORRUPT, "batch in the WAL: bad %s", what);
 }
 
-/* As take_varint(), quick for the one byte that most numbers of a row take. */
-static inline bool take_short(struct slice *rest, uint64_t *out)
-{
-    if (rest->len > 0 && (unsigned char)rest->data[0] < 0x80) {
-        *out = (unsigned char)rest->data[0];
-        rest->data++;
-        rest->len--;
-        return true;
-    }
-    return take_varint(rest, out);
-}
-
 static bool shapes_are_whole(const struct chunk *chunk)
 {
     uint32_t first = 0;
@@ -55,11 +43,11 @@ static bool take_fields(const struct chunk *chunk, uint64_t text_len, struct sli
     uint64_t shape, number, len, end = 0;
     struct chunk_places places;
 
-    if (!take_short(rest, &shape) || shape >= chunk->shape_count)
+    if (!take_varint(rest, &shape) || shape >= chunk->shape_count)
         return false;
     places = chunk_places_of(chunk, shape);
     for (uint32_t i = 0; i < places.count; i++) {
-        if (!take_short(rest, &number))
+        if (!take_varint(rest, &number))
             return false;
         if (chunk_binding_at(chunk, places.at + (size_t)i * CHUNK_PLACE_SIZE)->computed) {
             if (number >= chunk->value_count)
@@ -67,7 +55,7 @@ static bool take_fields(const struct chunk *chunk, uint64_t text_len, struct sli
             continue;
         }
         end += (uint64_t)unzigzag(number);
-        if (!take_short(rest, &len) || end > text_len || len > text_len - end)
+        if (!take_varint(rest, &len) || end > text_len || len > text_len - end)
             return false;
         end += len;
     }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum {
-    NUMBER_SIZE_MAX = 5, /* a number below 2^33 as a varint */
+    NUMBER_SIZE_MAX = 5, /* a varint below 2^35: spans that are refused, once written, are below 2^34 */
     FIELD_SIZE_MAX = 2 * NUMBER_SIZE_MAX,
     LIST_CAPACITY_MIN = 64,
     KIND_SLOTS_MIN = 128,

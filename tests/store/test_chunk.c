@@ -613,6 +613,34 @@ static void test_bad_events(void **unused)
     }
 }
 
+/* Spans are written before all of them are known to be good: as far apart as numbers can say, and the last
+ * one good. */
+static void test_wild_spans(void **unused)
+{
+    struct event_field fields[EVENT_FIELDS_MAX];
+    struct made *made = malloc(sizeof(*made));
+    int64_t orders[2] = {INT64_MIN, INT64_MIN};
+    struct tables tables;
+    struct buf bytes;
+    struct error err = {0};
+
+    (void)unused;
+    assert_non_null(made);
+    tables_init(&tables);
+    make(made);
+    for (uint32_t i = 0; i < EVENT_FIELDS_MAX; i++)
+        fields[i] = (struct event_field){
+            .field = FIELD_ID_PATH, .start = i % 2 == 0 ? UINT32_MAX : 0, .len = UINT32_MAX};
+    fields[EVENT_FIELDS_MAX - 1] = (struct event_field){.field = FIELD_ID_PATH, .len = 1};
+    made->events[1].fields = fields;
+    made->events[1].field_count = EVENT_FIELDS_MAX;
+    assert_int_equal(chunk_encode(&made->batch, &tables.fields, orders, &bytes, NULL, &err),
+                     STATUS_INVALID);
+    assert_non_null(strstr(err.message, "a span ends behind its event"));
+    tables_release(&tables);
+    free(made);
+}
+
 /* 1,000 rows of 12 bytes, a second apart, with two spans and one of two computed texts.
  * Of a row: 2 bytes each for its second (0..999), its offset (0..12,987), where its text
  * (0..12,000) and where its fields (0..5,994) begin; fields: shape, two bytes per span, number of
@@ -663,7 +691,7 @@ int main(void)
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_golden),
         cmocka_unit_test(test_damage),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_bad_events), cmocka_unit_test(test_size_of_rows),
-        cmocka_unit_test(test_series),
+        cmocka_unit_test(test_series),     cmocka_unit_test(test_wild_spans),
     };
     const char *write = getenv("GOLDEN_WRITE");
 

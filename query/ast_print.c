@@ -350,10 +350,28 @@ static bool print_math_name(struct slice name, struct buf *out)
     return literal.kind != LITERAL_TEXT ? print_quoted(out, name) : print_name(out, name);
 }
 
+static bool print_math_node(const struct math_node *node, unsigned precedence_min, struct buf *out);
+
+/* The sides of an operator. Brackets stand only where the tree needs them, or a text at the limit of
+ * nesting would print as one above it. */
+static bool print_math_sides(const struct math_node *node, struct buf *out)
+{
+    const struct math_function *form = &math_functions[node->function];
+    const struct math_node *left = node->children[0], *right;
+    bool power = node->function == MATH_POWER; /* binds to the right */
+
+    if (node->function == MATH_NEGATE)
+        return buf_append_byte(out, '-') && print_math_node(left, form->precedence, out);
+    right = node->children[1];
+    return print_math_node(left, form->precedence + power, out) &&
+           buf_printf(out, " %s ", form->name) &&
+           print_math_node(right, right->function == MATH_NEGATE ? 0 : form->precedence + !power,
+                           out);
+}
+
 static bool print_math_node(const struct math_node *node, unsigned precedence_min, struct buf *out)
 {
     const struct math_function *form = &math_functions[node->function];
-    unsigned right = form->precedence + (node->function != MATH_POWER);
     bool brackets, ok = true;
 
     if (node->kind == MATH_NUMBER)
@@ -367,15 +385,9 @@ static bool print_math_node(const struct math_node *node, unsigned precedence_mi
                  print_math_node(node->children[i], 1, out);
         return ok && buf_append_byte(out, ')');
     }
-    if (node->function == MATH_NEGATE)
-        return buf_append_text(out, "(-") &&
-               print_math_node(node->children[0], form->precedence, out) &&
-               buf_append_byte(out, ')');
     brackets = form->precedence < precedence_min;
     ok = !brackets || buf_append_byte(out, '(');
-    ok = ok && print_math_node(node->children[0],
-                               form->precedence + (node->function == MATH_POWER), out) &&
-         buf_printf(out, " %s ", form->name) && print_math_node(node->children[1], right, out);
+    ok = ok && print_math_sides(node, out);
     return ok && (!brackets || buf_append_byte(out, ')'));
 }
 

@@ -123,24 +123,17 @@ static enum status parse_atom(struct parser *parser, const struct filter **out)
 static enum status parse_unary(struct parser *parser, const struct filter **out)
 {
     size_t at = parser->now.at;
-    const struct filter **child;
-    struct filter *filter;
+    const struct filter *child = NULL;
     enum status status;
 
     if (!parser_at(parser, SYMBOL_BANG) && !parser_at(parser, SYMBOL_MINUS) &&
         !parser_at_word(parser, "not"))
         return parse_atom(parser, out);
-    child = arena_new(parser->arena, const struct filter *, 1);
-    filter = filter_new(parser, FILTER_NOT, at);
-    if (child == NULL || filter == NULL)
-        return parser_no_memory(parser);
     status = parser_advance(parser);
     if (status == STATUS_OK)
-        status = parse_atom(parser, child);
-    filter->children = child;
-    filter->child_count = 1;
-    filter->length = parser->eaten_end - at;
-    *out = filter;
+        status = parse_atom(parser, &child);
+    if (status == STATUS_OK)
+        status = filter_not(parser, child, at, out);
     return status;
 }
 

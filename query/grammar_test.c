@@ -279,12 +279,18 @@ static enum status parse_template(struct parser *parser, struct filter *filter)
     return parser_advance(parser);
 }
 
-static enum status wrap_not(struct parser *parser, struct filter *child, size_t at,
-                            const struct filter **out)
+enum status filter_not(struct parser *parser, const struct filter *child, size_t at,
+                       const struct filter **out)
 {
-    const struct filter **children = arena_new(parser->arena, const struct filter *, 1);
-    struct filter *filter = filter_new(parser, FILTER_NOT, at);
+    const struct filter **children;
+    struct filter *filter;
 
+    if (child->kind == FILTER_NOT) {
+        *out = child->children[0];
+        return STATUS_OK;
+    }
+    children = arena_new(parser->arena, const struct filter *, 1);
+    filter = filter_new(parser, FILTER_NOT, at);
     if (children == NULL || filter == NULL)
         return parser_no_memory(parser);
     children[0] = child;
@@ -363,7 +369,7 @@ enum status parse_test(struct parser *parser, struct slice field, size_t at,
         status = parse_test(parser, field, at, &child);
         parser->depth--;
         if (status == STATUS_OK)
-            status = wrap_not(parser, (struct filter *)child, at, out);
+            status = filter_not(parser, child, at, out);
         return status;
     }
     status = parse_one(parser, filter, &negated);
@@ -371,7 +377,7 @@ enum status parse_test(struct parser *parser, struct slice field, size_t at,
         return status;
     filter->length = parser->eaten_end - at;
     if (negated)
-        return wrap_not(parser, filter, at, out);
+        return filter_not(parser, filter, at, out);
     *out = filter;
     return STATUS_OK;
 }
@@ -414,7 +420,7 @@ static enum status parse_label_match(struct parser *parser, void *item)
     }
     filter->length = parser->eaten_end - filter->at;
     if (status == STATUS_OK && negated)
-        return wrap_not(parser, filter, filter->at, out);
+        return filter_not(parser, filter, filter->at, out);
     *out = filter;
     return status;
 }

@@ -85,6 +85,10 @@ enum status parse_test(struct parser *parser, struct slice field, size_t at,
                        const struct filter **out) WARN_UNUSED;
 enum status parse_selector(struct parser *parser, const struct filter **out) WARN_UNUSED;
 struct filter *filter_new(struct parser *parser, enum filter_kind kind, size_t at);
+
+/* `child`, negated; what is negated already loses that: `!!x` is x, however often. */
+enum status filter_not(struct parser *parser, const struct filter *child, size_t at,
+                       const struct filter **out) WARN_UNUSED;
 /* grammar_time.c: what stands behind `_time:`. */
 enum status parse_time(struct parser *parser, size_t at, const struct filter **out) WARN_UNUSED;
 /* A time, or how long ago: the range that begins there. */

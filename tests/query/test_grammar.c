@@ -118,9 +118,11 @@ static const struct form_case {
     {"math", "* | math bad * 100 / (n + 100) as pct, round(pct, 0.1) as p",
      "* | math bad * 100 / (n + 100) as pct, round(pct, 0.1) as p"},
     {"math: power binds to the right", "* | eval a^b^c as x, (a^b)^c as y, -a^2 as z",
-     "* | math a ^ b ^ c as x, (a ^ b) ^ c as y, (-a ^ 2) as z"},
+     "* | math a ^ b ^ c as x, (a ^ b) ^ c as y, -a ^ 2 as z"},
     {"math: minus binds to the left", "* | math a-b-c as x, a-(b-c) as y",
      "* | math a - b - c as x, a - (b - c) as y"},
+    {"math: minus before a side", "* | eval (-a)^(-b)*c as x, -(a+b) as y, a*(-b^c) - (-(-d)) as z",
+     "* | math (-a) ^ -b * c as x, -(a + b) as y, a * -b ^ c - --d as z"},
     {"rename", "* | mv a as b, c as d", "* | rename a as b, c as d"},
     {"replace", "* | replace (\"x\", \"y\") at path", "* | replace (\"x\", \"y\") at path"},
     {"unpack", "* | unpack_json from body prefix \"b.\"",
@@ -153,6 +155,7 @@ static const struct form_case {
     {"patterns", "* | patterns | patterns 20 by (role) new since 1h | patterns limit 3 since "
                  "2026-03-02T09:30Z",
      "* | patterns | patterns 20 by (role) since 1h | patterns 3 since 2026-03-02T09:30Z"},
+    {"twice not", "!!a b:!!c !(!(d)) not (e:!=f)", "a b:c d e:=f"},
     {"union", "a | union (b | limit 3)", "a | union (b | limit 3)"},
 };
 
@@ -407,6 +410,7 @@ static void test_limits(void **unused)
     assert_int_equal(parse_repeated("x:in(1", ",1", 10000, ")", &problem), STATUS_TOO_LARGE);
     assert_int_equal(parse_repeated("*", "|limit 1", 64, "", &problem), STATUS_OK);
     assert_int_equal(parse_repeated("*", "|limit 1", 65, "", &problem), STATUS_TOO_LARGE);
+    assert_int_equal(parse_repeated("!x:", "!", 64, "a", &problem), STATUS_OK);
     assert_int_equal(parse_repeated("x:", "!", 65, "a", &problem), STATUS_TOO_LARGE);
     assert_int_equal(parse_repeated("* | math ", "-", 65, "a as b", &problem), STATUS_TOO_LARGE);
 }

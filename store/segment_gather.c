@@ -30,10 +30,11 @@ enum {
 static_assert((int)GATHER_CHUNK_ROWS <= (int)ID_BATCH_MAX, "ids are added chunk by chunk");
 static_assert((int)GATHER_CHUNK_ROWS <= (int)BLOCK_ROWS_MAX, "a sample fits into columns");
 
-/* Memory for `size` bytes, what it held is lost; false: there is none. */
+/* Memory for `size` bytes, what it held is lost; false: there is none. A place even for none (a family
+ * without slots): to count on from NULL is undefined. */
 static bool make_room(struct gather_room *room, size_t size)
 {
-    if (size <= room->size)
+    if (size <= room->size && room->memory != NULL)
         return true;
     spare_give(room->memory);
     room->memory = spare_take(size);

@@ -37,12 +37,16 @@ NO_PEER = ""  # the peer has no such question
 # name, our query, the same question to ripgrep (None: no text tool can answer it), to VictoriaLogs (None: as ours)
 QUERIES = [
     ("absent substring", "*deadbeef99zz* | stats count() as n", ["-c", "-F", "deadbeef99zz"], "~\"deadbeef99zz\" | stats count() as n"),
-    ("rare substring", "*\"raised unexpected: Val\"* | stats count() as n", ["-c", "-F", "raised unexpected: Val"],
+    # VictoriaLogs finds whole words by its filters, so a substring that has some is another question to it than one that has none
+    ("rare substring, within words", "*\"xpected: ValueErr\"* | stats count() as n", ["-c", "-F", "xpected: ValueErr"],
+     "~\"xpected: ValueErr\" | stats count() as n"),
+    ("rare substring, with words", "*\"raised unexpected: Val\"* | stats count() as n", ["-c", "-F", "raised unexpected: Val"],
      "~\"raised unexpected: Val\" | stats count() as n"),
     ("absent word", "deadbeef99zz | stats count() as n", ["-c", "-w", "-F", "deadbeef99zz"], None),
     ("id as a word", "{id} | stats count() as n", ["-c", "-F", "{id}"], "\"{id}\" | stats count() as n"),
     ("common word, counted", "duration | stats count() as n", ["-c", "-w", "duration"], None),
-    ("phrase, rows returned", "\"upstream timed out\" | fields _time, _msg", ["-F", "upstream timed out"], None),
+    ("phrase, its rows", "\"WORKER TIMEOUT\" | fields _time, _msg", ["-F", "WORKER TIMEOUT"], None),
+    ("phrase, its many rows", "\"upstream timed out\" | fields _time, _msg", ["-F", "upstream timed out"], None),
     ("case-insensitive substring", "i(*\"WORKER timeout\"*) | stats count() as n", ["-c", "-i", "-F", "worker timeout"],
      "~\"(?i)worker timeout\" | stats count() as n"),
     ("regex, literal prefix", "~\"upstream timed out .*while\" | stats count() as n", ["-c", "upstream timed out .*while"], None),

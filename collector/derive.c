@@ -30,6 +30,7 @@ struct derivation {
     uint64_t behind[DERIVE_SOURCE_COUNT];             /* matches that end behind the front */
     const struct derive_shape *shape;                 /* of the path; NULL: nothing is known */
     size_t front_len;                                 /* of the path, for its shape */
+    bool alone;                                       /* there is no text but the path */
 };
 
 static void add_text(struct derivation *at, field_id field, struct slice text)
@@ -293,7 +294,8 @@ static inline bool recall_shape(struct derivation *at, enum derived_field kind, 
 {
     const struct derive_shape *shape = at->shape;
 
-    if (shape == NULL || shape->answers[kind].type == SHAPE_ASK)
+    if (shape == NULL || shape->answers[kind].type == SHAPE_ASK ||
+        (shape->answers[kind].alone && !at->alone))
         return false;
     tell(at->rules, shape, kind, field, at->texts[DERIVE_FROM_PATH], at->front_len, at->event,
          at->parsed);
@@ -577,8 +579,8 @@ static void apply_replacements(struct derivation *at, struct slice text, uint64_
         add_computed(at, FIELD_ID_PATH_GROUP, path.text);
 }
 
-/* As apply_replacements(), of a path of this shape. False: the rules must be asked. */
-static inline bool tell_group(const struct derive_shape *shape, struct slice path,
+/* As apply_replacements(), of a path of this shape that tells the group. */
+static inline void tell_group(const struct derive_shape *shape, struct slice path,
                               struct arena *arena, struct slice event, struct parsed_event *parsed)
 {
     if (shape->group_type == SHAPE_WHOLE)
@@ -586,20 +588,16 @@ static inline bool tell_group(const struct derive_shape *shape, struct slice pat
     else if (shape->group_type == SHAPE_TEXT)
         parsed_text(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT,
                     arena_copy(arena, slice_make(shape->group, shape->group_len)));
-    return shape->group_type != SHAPE_ASK;
 }
 
-/* The path without ids. `is_source`: it is the one that the rules of the other fields look at. */
-static void group_path(struct derivation *at, struct slice path, bool is_source)
+/* The path without ids. `shape`: its own, or NULL. `is_source`: it is the one that the rules of the
+ * other fields look at. */
+static void group_path(struct derivation *at, struct slice path, const struct derive_shape *shape,
+                       bool is_source)
 {
-    const struct derive_shape *shape = at->shape;
-    size_t front_len;
-
-    if (!is_source)
-        shape = find_shape(at->memory, at->rules, path, &front_len);
-    if (shape != NULL && tell_group(shape, path, at->arena, at->event, at->parsed))
-        return;
-    if (is_source)
+    if (shape != NULL && shape->group_type != SHAPE_ASK)
+        tell_group(shape, path, at->arena, at->event, at->parsed);
+    else if (is_source)
         apply_replacements(at, path, matches_of(at, DERIVE_FROM_PATH),
                            at->fronts[DERIVE_FROM_PATH]);
     else
@@ -663,10 +661,11 @@ static struct slice path_of(struct slice target)
     return path;
 }
 
-/* Ask the rules about what the shape of the path, if it is known, does not tell. Not part of its
- * caller, which seldom comes here: what rules find out needs room on the stack. */
+/* Ask the rules about what shapes, as far as they are known, do not tell. `own`: that of the path.
+ * Not part of its caller, which seldom comes here: what rules find out needs room on the stack. */
 static __attribute__((noinline)) void ask_rules(struct derivation *at, struct slice path,
-                                                bool has_tenant, bool of_caller)
+                                                const struct derive_shape *own, bool has_tenant,
+                                                bool of_caller)
 {
     if (!has_tenant && !recall_shape(at, DERIVED_TENANT, FIELD_ID_TENANT))
         apply_rules(at, DERIVED_TENANT, -1, FIELD_ID_TENANT);
@@ -679,30 +678,29 @@ static __attribute__((noinline)) void ask_rules(struct derivation *at, struct sl
     if (at->rules->referer_group && at->texts[DERIVE_FROM_REFERER].data != NULL)
         apply_rules(at, DERIVED_URL_GROUP, DERIVE_FROM_REFERER, FIELD_ID_REFERER_GROUP);
     if (path.data != NULL)
-        group_path(at, path, !of_caller);
+        group_path(at, path, own, !of_caller);
 }
 
-/* All fields of an event without a referer whose path is of a shape that leaves nothing to rules. */
-static void tell_all(const struct derive_rules *rules, const struct derive_shape *shape,
-                     struct slice path, size_t front_len, bool has_tenant, struct arena *arena,
-                     struct slice event, struct parsed_event *parsed)
+/* All fields but the group, of an event whose path is of a shape that leaves nothing to rules. */
+static void tell_fields(const struct derive_rules *rules, const struct derive_shape *shape,
+                        struct slice path, size_t front_len, bool has_tenant, struct slice event,
+                        struct parsed_event *parsed)
 {
     if (!has_tenant)
         tell(rules, shape, DERIVED_TENANT, FIELD_ID_TENANT, path, front_len, event, parsed);
     tell(rules, shape, DERIVED_URL_GROUP, FIELD_ID_URL_GROUP, path, front_len, event, parsed);
     tell(rules, shape, DERIVED_ROUTE, FIELD_ID_ROUTE, path, front_len, event, parsed);
-    (void)tell_group(shape, path, arena, event, parsed);
 }
 
 void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
                   struct derive_memory *memory, const struct format_context *context,
                   struct slice event, struct parsed_event *parsed)
 {
-    const struct derive_shape *shape;
+    const struct derive_shape *shape, *own; /* of what rules look at, and of the path */
     struct derive_fields found;
     struct slice path, source, referer;
-    size_t front_len = 0;
-    bool of_caller = parsed->derive_from == DERIVE_CALLER;
+    size_t front_len = 0, own_front_len;
+    bool of_caller = parsed->derive_from == DERIVE_CALLER, has_tenant, alone;
 
     if (parsed->derive_from == DERIVE_NOTHING)
         return;
@@ -710,13 +708,18 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
     path = parsed->derive_from == DERIVE_PATH ? found.path : path_of(found.path);
     source = of_caller ? path_of(found.caller) : path;
     referer = path_of(found.referer);
+    has_tenant = found.tenant.data != NULL;
+    alone = referer.data == NULL && found.user.data == NULL;
     if (memory != NULL)
         derive_memory_use(memory, rules->number);
     shape = find_shape(memory, rules, source, &front_len);
-    if (shape != NULL && shape->whole && !of_caller &&
-        (referer.data == NULL || !rules->referer_group)) {
-        tell_all(rules, shape, path, front_len, found.tenant.data != NULL, context->arena, event,
-                 parsed);
+    own = of_caller ? find_shape(memory, rules, path, &own_front_len) : shape;
+    if (shape != NULL && (shape->whole || (shape->whole_alone && alone)) &&
+        (referer.data == NULL || !rules->referer_group) &&
+        (path.data == NULL || (own != NULL && own->group_type != SHAPE_ASK))) {
+        tell_fields(rules, shape, source, front_len, has_tenant, event, parsed);
+        if (path.data != NULL)
+            tell_group(own, path, context->arena, event, parsed);
     } else {
         struct derivation at = {
             .rules = rules,
@@ -728,9 +731,10 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
             .texts = {[DERIVE_FROM_PATH] = source,
                       [DERIVE_FROM_REFERER] = referer,
                       [DERIVE_FROM_USER] = found.user},
+            .alone = alone,
         };
 
         use_shape(&at, shape, front_len);
-        ask_rules(&at, path, found.tenant.data != NULL, of_caller);
+        ask_rules(&at, path, own, has_tenant, of_caller);
     }
 }

@@ -54,6 +54,7 @@ struct shape_place {
 struct shape_answer {
     uint8_t type;
     uint8_t rule; /* its index among those of the field */
+    bool alone;   /* only if the event has no other text that rules look at: one might come first */
     struct shape_place start, end;
 };
 
@@ -70,7 +71,8 @@ struct shape_key {
 struct derive_shape {
     _Alignas(SHAPE_ALIGN) struct shape_key key; /* zeros: an empty place */
     bool known;           /* else nothing can be said of the shape */
-    bool whole;           /* no answer is left to the rules */
+    bool whole;           /* no answer about fields is left to the rules, */
+    bool whole_alone;     /* nor is one if the event has no other text that they look at */
     bool has_zero;        /* the rest has a byte that looks like one of an id in the key */
     uint8_t group_type, group_len;
     struct shape_answer answers[SHAPE_FIELDS];

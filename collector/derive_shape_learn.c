@@ -97,26 +97,26 @@ static struct shape_answer find_part(const struct derive_rule *rule, enum derive
     return answer;
 }
 
-/* The first rule of the field that matches, unless one before it looks at something else. */
+/* The first rule of the field that matches; one before it may look at something else. */
 static struct shape_answer find_answer(const struct derive_rules *rules, enum derived_field kind,
                                        uint64_t matches, const struct url_form *form,
                                        size_t front_len)
 {
     uint64_t mine = rules->bits[kind][DERIVE_FROM_PATH];
-    uint64_t others = rules->all_bits[kind] & ~mine;
-    uint64_t bits = mine & matches;
-    const struct derive_rule *rule;
-    uint32_t index;
+    uint64_t bits = mine & matches, first = bits & (~bits + 1); /* 0: all others come before */
+    struct shape_answer answer = {.type = SHAPE_NOTHING};
 
-    if (bits == 0)
-        return (struct shape_answer){.type = others == 0 ? SHAPE_NOTHING : SHAPE_ASK};
-    if ((others & ((bits & (~bits + 1)) - 1)) != 0)
-        return (struct shape_answer){.type = SHAPE_ASK};
-    index = (uint32_t)__builtin_ctzll(bits) - rules->first_bits[kind];
-    rule = &rules->rules[kind][index];
-    if (rule->pattern == NULL || rule->constant)
-        return (struct shape_answer){.type = SHAPE_CONSTANT, .rule = (uint8_t)index};
-    return find_part(rule, kind, form, front_len);
+    if (bits != 0) {
+        uint32_t index = (uint32_t)__builtin_ctzll(bits) - rules->first_bits[kind];
+        const struct derive_rule *rule = &rules->rules[kind][index];
+
+        if (rule->pattern == NULL || rule->constant)
+            answer = (struct shape_answer){.type = SHAPE_CONSTANT, .rule = (uint8_t)index};
+        else
+            answer = find_part(rule, kind, form, front_len);
+    }
+    answer.alone = (rules->all_bits[kind] & ~mine & (first - 1)) != 0;
+    return answer;
 }
 
 /* ---- the path without ids ---- */
@@ -213,7 +213,11 @@ void derive_shape_learn(struct derive_shape *shape, const struct derive_rules *r
             find_answer(rules, (enum derived_field)kind, shape->matches, &form, front_len);
     if (rules->counts[DERIVED_PATH_GROUP] > 0)
         learn_group(shape, rules, &form);
-    shape->whole = shape->group_type != SHAPE_ASK;
-    for (unsigned kind = 0; kind < SHAPE_FIELDS; kind++)
-        shape->whole = shape->whole && shape->answers[kind].type != SHAPE_ASK;
+    shape->whole = shape->whole_alone = true;
+    for (unsigned kind = 0; kind < SHAPE_FIELDS; kind++) {
+        bool told = shape->answers[kind].type != SHAPE_ASK;
+
+        shape->whole_alone = shape->whole_alone && told;
+        shape->whole = shape->whole && told && !shape->answers[kind].alone;
+    }
 }

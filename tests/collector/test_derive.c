@@ -399,19 +399,27 @@ static size_t random_text(uint64_t *state, char *out, size_t size)
     return len;
 }
 
-/* What rules make of a path and a referer, field by field. */
-static void derive_path(struct fixture *f, struct derive_memory *memory, struct slice path,
-                        struct slice referer, struct parsed_event *out)
+/* What rules look at; texts that an event does not have are empty. */
+struct derived_from {
+    struct slice path, referer, user, caller;
+};
+
+/* What rules make of them, field by field. The path is the event, the others stand beside it. */
+static void derive_texts(struct fixture *f, struct derive_memory *memory,
+                         const struct derived_from *from, struct parsed_event *out)
 {
+    struct slice path = from->path;
     struct format_context context = {.settings = &f->settings,
                                      .names = case_names(),
                                      .extra = f->extra,
                                      .arena = &f->arena};
 
     parsed_reset(out);
-    out->derive_from = DERIVE_PATH;
+    out->derive_from = from->caller.len > 0 ? DERIVE_CALLER : DERIVE_PATH;
     parsed_span(out, FIELD_ID_PATH, FIELD_TEXT, UNIT_NONE, path, path);
-    parsed_span(out, FIELD_ID_REFERER, FIELD_TEXT, UNIT_NONE, path, referer);
+    parsed_span(out, FIELD_ID_REFERER, FIELD_TEXT, UNIT_NONE, path, from->referer);
+    parsed_span(out, FIELD_ID_USER, FIELD_TEXT, UNIT_NONE, path, from->user);
+    parsed_span(out, f->extra[EXTRA_CALLER], FIELD_TEXT, UNIT_NONE, path, from->caller);
     derive_apply(f->rules, f->scratch, memory, &context, path, out);
 }
 
@@ -439,16 +447,16 @@ static void compare_random_paths(struct fixture *f)
 
     for (unsigned i = 0; i < 30000; i++) {
         size_t front = strlen(fronts[i % COUNT_OF(fronts)]);
-        struct slice path = {text, front};
+        struct derived_from from = {.path = {text, front}, .referer = {before, before_len}};
 
         memcpy(text, fronts[i % COUNT_OF(fronts)], front);
-        path.len += random_text(&state, text + front, sizeof(text) - front);
-        derive_path(f, NULL, path, slice_make(before, before_len), &without);
-        derive_path(f, f->memory, path, slice_make(before, before_len), &with);
-        assert_same_fields(&with, &without, path);
+        from.path.len += random_text(&state, text + front, sizeof(text) - front);
+        derive_texts(f, NULL, &from, &without);
+        derive_texts(f, f->memory, &from, &with);
+        assert_same_fields(&with, &without, from.path);
         arena_reset(&f->arena);
-        memcpy(before, text, path.len);
-        before_len = path.len;
+        memcpy(before, text, from.path.len);
+        before_len = from.path.len;
     }
     assert_true(f->memory->hits > 1000 && f->memory->misses > 1000);
 }
@@ -554,19 +562,28 @@ static size_t random_shaped(uint64_t *state, char *out)
     return len;
 }
 
-/* Is every path derived in the same way with the memory as without? */
+/* Is every path derived in the same way with the memory as without? Half of the events have nothing
+ * else that rules look at; others a referer, a user, a page that called or one with a user. */
 static void compare_shaped_paths(struct fixture *f)
 {
     static struct parsed_event with, without;
     uint64_t state = 11;
-    char text[300];
+    char text[300], other[300];
 
     for (unsigned i = 0; i < 100000; i++) {
-        struct slice path = {text, random_shaped(&state, text)};
+        struct derived_from from = {.path = {text, random_shaped(&state, text)}};
+        struct slice another = {other, random_shaped(&state, other)};
+        uint64_t has = next_random(&state) % 8;
 
-        derive_path(f, NULL, path, slice_first(path, 0), &without);
-        derive_path(f, f->memory, path, slice_first(path, 0), &with);
-        assert_same_fields(&with, &without, path);
+        if (has == 0)
+            from.referer = another;
+        if (has == 1 || has == 2)
+            from.caller = another;
+        if (has == 2 || has == 3)
+            from.user = SLICE_LITERAL("worker7@river.commcarehq.org");
+        derive_texts(f, NULL, &from, &without);
+        derive_texts(f, f->memory, &from, &with);
+        assert_same_fields(&with, &without, from.path);
         arena_reset(&f->arena);
     }
 }
@@ -698,7 +715,7 @@ static void test_replacements_as_pcre(void **unused)
         memcpy(expected, text, len = path.len);
         for (size_t j = 0; j < COUNT_OF(rules); j++)
             len = replace_by_pcre(&rules[j], f.scratch, expected, len, sizeof(expected));
-        derive_path(&f, f.memory, path, (struct slice){NULL, 0}, &parsed);
+        derive_texts(&f, f.memory, &(struct derived_from){.path = path}, &parsed);
         if (path.len < 2)
             continue; /* "-" and nothing are no path */
         assert_true(parsed_find(&parsed, FIELD_ID_PATH_GROUP, path, &group));

@@ -17,24 +17,22 @@ enum {
     ID_SLACK = 8, /* may be read behind the last id */
     ID_BATCH_MAX = 512,
 };
-#define ID_NONE UINT32_MAX
 
 struct id_pool {
     struct slot_kind kind;
-    unsigned size;     /* bytes of an id */
-    uint8_t *bytes;    /* of all ids, and ID_SLACK more */
-    uint32_t *places;
+    unsigned size, word_count; /* of an id: bytes, and words that they fill */
+    uint8_t *bytes;            /* of all ids, and ID_SLACK more */
+    uint32_t *places;          /* by hash: number + 1, above it some bits of the hash; 0: free */
     uint32_t count, capacity, place_count;
 };
 
 void id_pool_init(struct id_pool *pool, struct slot_kind kind);
 void id_pool_release(struct id_pool *pool);
-/* Number of the id, making one if needed; ID_NONE without memory. */
-uint32_t id_pool_add(struct id_pool *pool, const uint8_t *id);
 
-/* The same for `count` ids, up to ID_BATCH_MAX, whose words are in columns: words[w][i]. The places of
- * many are looked up at a time, since each waits for memory. False without memory. */
-bool id_pool_add_many(struct id_pool *pool, const uint64_t *const *words, uint32_t count,
-                      int64_t *numbers);
+/* Numbers of `count` ids, up to ID_BATCH_MAX, new ones if needed. Their words are in columns:
+ * words[w][i], zeros behind the bytes of the last one. The places of many are looked up at a time, since
+ * each waits for memory. False without memory. */
+bool id_pool_add(struct id_pool *pool, const uint64_t *const *words, uint32_t count,
+                 int64_t *numbers);
 
 #endif

@@ -376,7 +376,7 @@ static bool gather_ids(struct gathering *gathering, uint32_t column, uint32_t co
 
     for (unsigned word = 0; word < word_count; word++)
         words[word] = gathering->outputs[gathering->first_words[column] + word];
-    return pool != NULL && id_pool_add_many(pool, words, count, out);
+    return pool != NULL && id_pool_add(pool, words, count, out);
 }
 
 static void split_decimals(int64_t *numbers, int64_t *scales, uint32_t count)

@@ -259,21 +259,54 @@ static void test_grams(void **state)
     assert_false(gram_filter_may_have(filter, sizeof(filter), SLICE_LITERAL("deadlock detected")));
 }
 
-static void test_ids(void **state)
+/* Ids of `size` bytes that are 0 but for four of them, from byte `at` on: `id_count` of them, twice. */
+static void check_ids(unsigned size, unsigned at, uint32_t id_count)
 {
-    struct slot_kind kind = {SLOT_HEX, 4};
+    enum { BATCH = 500 };
+    struct slot_kind kind = {SLOT_HEX, (uint8_t)size};
+    uint64_t columns[HEX_BYTES_MAX / 8][BATCH];
+    const uint64_t *words[HEX_BYTES_MAX / 8];
+    int64_t numbers[BATCH];
     struct id_pool pool;
 
-    (void)state;
+    for (unsigned word = 0; word < COUNT_OF(words); word++)
+        words[word] = columns[word];
     id_pool_init(&pool, kind);
-    for (uint32_t round = 0; round < 2; round++)
-        for (uint32_t i = 0; i < 20000; i++) {
-            uint32_t id = i * 2654435761u;
+    for (uint32_t first = 0; first < 2 * id_count; first += BATCH) {
+        for (uint32_t i = 0; i < BATCH; i++) {
+            uint8_t id[HEX_BYTES_MAX] = {0};
+            uint32_t part = (first + i) % id_count * 2654435761u;
 
-            assert_int_equal(id_pool_add(&pool, (const uint8_t *)&id), i);
+            memcpy(id + at, &part, sizeof(part));
+            for (unsigned word = 0; word < COUNT_OF(words); word++)
+                memcpy(&columns[word][i], id + 8 * word, 8);
         }
-    assert_int_equal(pool.count, 20000);
+        assert_true(id_pool_add(&pool, words, BATCH, numbers));
+        for (uint32_t i = 0; i < BATCH; i++)
+            assert_int_equal(numbers[i], (first + i) % id_count);
+    }
+    assert_int_equal(pool.count, id_count);
+    for (uint32_t i = 0; i < id_count; i++) {
+        uint8_t id[HEX_BYTES_MAX] = {0};
+        uint32_t part = i * 2654435761u;
+
+        memcpy(id + at, &part, sizeof(part));
+        assert_memory_equal(pool.bytes + (size_t)i * size, id, size);
+    }
     id_pool_release(&pool);
+}
+
+static void test_ids(void **state)
+{
+    static const uint8_t sizes[] = {4, 5, 8, 12, 16, 17, 20, 32};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        print_message("  %u bytes\n", sizes[i]);
+        check_ids(sizes[i], 0, 20000);
+        check_ids(sizes[i], sizes[i] - 4u, 20000);
+    }
+    check_ids(32, 12, 1000); /* their ends are equal, so all have one hash */
 }
 
 int main(void)

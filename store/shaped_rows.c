@@ -17,40 +17,45 @@ enum {
     FIELDS_TRACKED = 4096,   /* (format, field) pairs by number below this; others are not whole */
 };
 
+/* A value of a field: where the pair is counted, and its hash together with the text. */
+struct field_value {
+    uint64_t hash;
+    uint32_t pair;
+};
+
 /* Per format: which fields are one slot. */
 struct field_sampler {
     uint64_t *seen; /* hashes of (format, field, text); 0: free */
     uint32_t *total, *distinct; /* [format * FIELDS_TRACKED + field] */
     uint8_t *whole;
-    uint32_t filled;
+    uint32_t filled, field_end; /* of `seen`; behind the fields that were met */
+    struct event_field room[EVENT_FIELDS_MAX]; /* of the row at hand, as its values are */
+    struct field_value values[EVENT_FIELDS_MAX];
 };
 
 static bool sampler_init(struct field_sampler *sampler, uint32_t format_count)
 {
     size_t pairs = (size_t)FIELDS_TRACKED * (format_count + 1);
 
-    *sampler = (struct field_sampler){0};
-    sampler->seen = calloc(SAMPLE_PLACES, sizeof(*sampler->seen));
+    sampler->filled = sampler->field_end = 0;
+    sampler->seen = spare_take(SAMPLE_PLACES * sizeof(*sampler->seen));
     sampler->total = calloc(pairs, sizeof(*sampler->total));
     sampler->distinct = calloc(pairs, sizeof(*sampler->distinct));
     sampler->whole = calloc(pairs, sizeof(*sampler->whole));
-    return sampler->seen != NULL && sampler->total != NULL && sampler->distinct != NULL &&
-           sampler->whole != NULL;
+    if (sampler->seen == NULL || sampler->total == NULL || sampler->distinct == NULL ||
+        sampler->whole == NULL)
+        return false;
+    memset(sampler->seen, 0, SAMPLE_PLACES * sizeof(*sampler->seen));
+    return true;
 }
 
 static void sampler_release(struct field_sampler *sampler)
 {
-    free(sampler->seen);
+    spare_give(sampler->seen);
     free(sampler->total);
     free(sampler->distinct);
     free(sampler->whole);
 }
-
-/* A value of a field: where the pair is counted, and its hash together with the text. */
-struct field_value {
-    uint64_t hash;
-    uint32_t pair;
-};
 
 static uint32_t seen_at(uint64_t hash)
 {
@@ -92,14 +97,19 @@ static void sample_value(struct field_sampler *sampler, const struct field_value
 static void sample_row(struct field_sampler *sampler, const struct segment_content *content,
                        const struct row_facts *row)
 {
-    struct event_field room[EVENT_FIELDS_MAX];
-    struct field_value values[EVENT_FIELDS_MAX];
-    struct event event = segment_row_event(content, row, room);
+    struct event event = segment_row_event(content, row, sampler->room);
+    struct field_value *values = sampler->values;
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < event.field_count; i++)
-        if (hash_field(&event, &event.fields[i], &values[count]))
-            __builtin_prefetch(&sampler->seen[seen_at(values[count++].hash)]);
+    for (uint32_t i = 0; i < event.field_count; i++) {
+        const struct event_field *field = &event.fields[i];
+
+        if (!hash_field(&event, field, &values[count]))
+            continue;
+        __builtin_prefetch(&sampler->seen[seen_at(values[count++].hash)]);
+        if (field->field >= sampler->field_end)
+            sampler->field_end = field->field + 1;
+    }
     for (uint32_t i = 0; i < count; i++)
         sample_value(sampler, &values[i]);
 }
@@ -110,10 +120,21 @@ static void prefetch_line(const struct row_facts *row)
         __builtin_prefetch(row->bytes + i);
 }
 
+static void choose_whole(struct field_sampler *sampler, uint32_t format_count)
+{
+    for (uint32_t format = 0; format < format_count; format++)
+        for (uint32_t field = 0; field < sampler->field_end; field++) {
+            size_t pair = (size_t)format * FIELDS_TRACKED + field;
+
+            sampler->whole[pair] =
+                sampler->total[pair] >= WHOLE_SAMPLES_MIN &&
+                sampler->distinct[pair] * WHOLE_REPEAT_MIN <= sampler->total[pair];
+        }
+}
+
 static void sample_rows(struct field_sampler *sampler, const struct segment_content *content)
 {
     uint64_t stride = content->row_count / SAMPLE_ROWS + 1;
-    size_t pairs = (size_t)FIELDS_TRACKED * content->format_count;
 
     for (uint64_t row = 0; row < content->row_count; row += stride) {
         uint64_t left = content->row_count - row;
@@ -128,9 +149,7 @@ static void sample_rows(struct field_sampler *sampler, const struct segment_cont
         }
         sample_row(sampler, content, &content->facts[at[0]]);
     }
-    for (size_t pair = 0; pair < pairs; pair++)
-        sampler->whole[pair] = sampler->total[pair] >= WHOLE_SAMPLES_MIN &&
-                               sampler->distinct[pair] * WHOLE_REPEAT_MIN <= sampler->total[pair];
+    choose_whole(sampler, content->format_count);
 }
 
 static bool reserve_values(struct shaped_rows *rows, size_t extra)

@@ -549,12 +549,15 @@ AVX2 static void put_plane(const uint8_t *plane, size_t count, unsigned byte, ui
 
 #define AVX2_KERNELS                                                                                   \
     .read_hex32 = read_hex32, .find = find, .find_fold = find_fold, .unpack = unpack,                  \
-    .unpack32 = unpack32, .range_of = range_of, .subtract = subtract, .differences = differences,      \
-    .hex = hex, .digits8 = digits8, .take_plane = take_plane, .put_plane = put_plane,                  \
-    .equal32 = equal32, .range64 = range64, .table32 = table32
+    .unpack32 = unpack32, .subtract = subtract, .differences = differences, .hex = hex,                \
+    .digits8 = digits8, .take_plane = take_plane, .put_plane = put_plane, .equal32 = equal32,          \
+    .range64 = range64, .table32 = table32
 
-const struct kernels kernels_avx2 = {.name = "avx2", .byte_masks = byte_masks, AVX2_KERNELS};
-const struct kernels kernels_avx512 = {
-    .name = "avx512", .byte_masks = byte_masks_avx512, AVX2_KERNELS};
+const struct kernels kernels_avx2 = {
+    .name = "avx2", .byte_masks = byte_masks, .range_of = range_of, AVX2_KERNELS};
+const struct kernels kernels_avx512 = {.name = "avx512",
+                                       .byte_masks = byte_masks_avx512,
+                                       .range_of = range_of_avx512,
+                                       AVX2_KERNELS};
 
 #endif

@@ -76,8 +76,9 @@ struct kernels {
 extern const struct kernels kernels_scalar;
 #if defined(__x86_64__)
 extern const struct kernels kernels_avx2;
-extern const struct kernels kernels_avx512; /* but for this one, those of kernels_avx2: */
+extern const struct kernels kernels_avx512; /* but for these, those of kernels_avx2: */
 void byte_masks_avx512(const char *data, size_t len, const struct byte_masks *out);
+void range_of_avx512(const int64_t *values, size_t count, struct number_range *out);
 #endif
 
 /* The best form that this processor has. */

@@ -276,13 +276,15 @@ static void check_hex(const uint8_t *bytes, size_t count)
 
 static void test_numbers(void **state)
 {
-    static const int64_t by_hand[] = {7, -3, -3, 12};
+    static const int64_t by_hand[] = {7, -3, -3, 12, 8, 12, 8, 12, 8, 12};
     struct number_range range;
 
     (void)state;
-    other()->range_of(by_hand, 4, &range); /* differences: -10, 0, 15 */
-    assert_true(range.low == -3 && range.high == 12);
-    assert_true(range.delta_low == -10 && range.delta_high == 15);
+    for (size_t count = 4; count <= COUNT_OF(by_hand); count += 6) {
+        other()->range_of(by_hand, count, &range); /* differences: -10, 0, 15, then -4 and 4 */
+        assert_true(range.low == -3 && range.high == 12);
+        assert_true(range.delta_low == -10 && range.delta_high == 15);
+    }
     for (int round = 0; round < ROUNDS; round++) {
         int64_t numbers[60];
         uint64_t a[60], b[60];
@@ -293,6 +295,8 @@ static void test_numbers(void **state)
             numbers[i] = (int64_t)random_u64(&rng) >> random_below(&rng, 64);
         kernels_scalar.range_of(numbers, count, &wanted);
         other()->range_of(numbers, count, &got);
+        assert_memory_equal(&wanted, &got, sizeof(got));
+        second()->range_of(numbers, count, &got);
         assert_memory_equal(&wanted, &got, sizeof(got));
         kernels_scalar.subtract(numbers, count, numbers[0], a);
         other()->subtract(numbers, count, numbers[0], b);

@@ -133,9 +133,9 @@ static void open_tile(const struct gathering *gathering, const struct row_range 
     tile->asked = 0;
     tile->one_template = true;
     for (uint32_t i = 0; i < tile->count; i++) {
-        uint32_t row = gathering->order[range->first + (at + i) * range->stride];
+        const struct shaped_row *row = &gathering->shaped[range->first + (at + i) * range->stride];
 
-        tile->templates[i] = rows->templates[row];
+        tile->templates[i] = row->template;
         tile->values[i] = shaped_row_values(rows, row);
         tile->one_template = tile->one_template && tile->templates[i] == tile->templates[0];
     }
@@ -164,8 +164,9 @@ static inline void transpose_row(const struct gathering *gathering, const uint64
     for (uint32_t word = 0; word < gathering->word_count; word++) {
         const struct word_source *source = &map->sources[word];
 
-        gathering->outputs[word][to] =
-            source->place == WORD_FIXED ? source->fixed : values[source->place];
+        if (gathering->outputs[word] != NULL)
+            gathering->outputs[word][to] =
+                source->place == WORD_FIXED ? source->fixed : values[source->place];
     }
 }
 
@@ -178,7 +179,22 @@ static void transpose_rows(struct gathering *gathering, const struct tile *tile,
     }
 }
 
-/* The same for rows that all have one template: column by column. */
+/* One word of rows that all have one template. */
+static inline void transpose_word(const struct tile *tile, const struct word_source *source,
+                                  uint64_t *out)
+{
+    uint32_t place = source->place;
+    uint64_t fixed = source->fixed;
+
+    if (place == WORD_FIXED)
+        for (uint32_t i = 0; i < tile->count; i++)
+            out[i] = fixed;
+    else
+        for (uint32_t i = 0; i < tile->count; i++)
+            out[i] = tile->values[i][place];
+}
+
+/* All words of such rows: column by column. */
 static void transpose_columns(struct gathering *gathering, const struct tile *tile, uint32_t to,
                               struct tile *next)
 {
@@ -186,15 +202,8 @@ static void transpose_columns(struct gathering *gathering, const struct tile *ti
     uint32_t share = TILE_ROWS / (gathering->word_count + 1) + 1;
 
     for (uint32_t word = 0; word < gathering->word_count; word++) {
-        const struct word_source source = map->sources[word];
-        uint64_t *out = gathering->outputs[word] + to;
-
-        if (source.place == WORD_FIXED)
-            for (uint32_t i = 0; i < tile->count; i++)
-                out[i] = source.fixed;
-        else
-            for (uint32_t i = 0; i < tile->count; i++)
-                out[i] = tile->values[i][source.place];
+        if (gathering->outputs[word] != NULL)
+            transpose_word(tile, &map->sources[word], gathering->outputs[word] + to);
         ask_ahead(gathering, next, share);
     }
 }
@@ -218,8 +227,9 @@ static void transpose(struct gathering *gathering, const struct row_range *range
     }
 }
 
-/* Numbers are transposed to row `at` of their columns, other words to scratch. */
-static void point_outputs(struct gathering *gathering, uint32_t at)
+/* Numbers are transposed to row `at` of their columns, other words to scratch. With `texts` only hashes of
+ * strings are. */
+static void point_outputs(struct gathering *gathering, uint32_t at, bool texts)
 {
     uint64_t *scratch = gathering->scratch.memory, **out = gathering->outputs;
 
@@ -228,11 +238,11 @@ static void point_outputs(struct gathering *gathering, uint32_t at)
         bool is_number = column->kind.type != SLOT_TEXT && slot_id_size(column->kind) == 0;
 
         if (is_number) {
-            *out++ = (uint64_t *)column->numbers + at;
+            *out++ = texts ? NULL : (uint64_t *)column->numbers + at;
             continue;
         }
         for (unsigned word = 0; word < column_words(column->kind); word++) {
-            *out++ = scratch;
+            *out++ = texts && column->kind.type != SLOT_TEXT ? NULL : scratch;
             scratch += GATHER_CHUNK_ROWS;
         }
     }
@@ -240,33 +250,36 @@ static void point_outputs(struct gathering *gathering, uint32_t at)
 
 /* ---- strings ---- */
 
-/* Of computed field `number` of the row's template. */
-static struct slice computed_text(const struct gathering *gathering, uint32_t row, uint32_t number)
+/* Of computed field `number` of the template of row `i` of the family. */
+static struct slice computed_text(const struct gathering *gathering, uint32_t i, uint32_t number)
 {
     const struct segment_content *content = gathering->rows->content;
-    const struct template *raw = gathering->rows->table.templates[gathering->rows->templates[row]];
+    const struct template *raw = gathering->rows->table.templates[gathering->shaped[i].template];
     struct event_field room[EVENT_FIELDS_MAX];
     uint32_t source = template_computed_field(raw, number)->source;
 
-    return segment_row_event(content, &content->facts[row], room).fields[source].text;
+    return segment_row_event(content, &content->facts[gathering->order[i]], room)
+        .fields[source]
+        .text;
 }
 
 /* Of row `i` of the family. */
 static struct slice text_at(struct gathering *gathering, uint32_t column, uint32_t i)
 {
     const struct shaped_rows *rows = gathering->rows;
-    uint32_t row = gathering->order[i], place;
+    const struct shaped_row *row = &gathering->shaped[i];
+    uint32_t place;
 
     if (gathering->family == NULL)
-        return column == 1 ? gathering->blobs[i]
-                           : slice_make(rows->bytes[row], rows->content->facts[row].size);
+        return column == 1
+                   ? gathering->blobs[i]
+                   : slice_make(row->bytes, rows->content->facts[gathering->order[i]].size);
     if (column >= gathering->slot_count)
-        return computed_text(gathering, row, column - gathering->slot_count);
-    place = map_of(gathering, rows->templates[row])->sources[gathering->first_words[column]].place;
+        return computed_text(gathering, i, column - gathering->slot_count);
+    place = map_of(gathering, row->template)->sources[gathering->first_words[column]].place;
     if (place == WORD_FIXED)
-        return rows->set.members[rows->templates[row]].columns[column].word;
-    return text_of_ref(rows->bytes[row],
-                       shaped_row_values(rows, row)[place - 1]); /* before the hash */
+        return rows->set.members[row->template].columns[column].word;
+    return text_of_ref(row->bytes, shaped_row_values(rows, row)[place - 1]); /* before the hash */
 }
 
 /* A small column becomes a dictionary, unless its strings are long. */
@@ -432,7 +445,7 @@ bool gather_rows(struct gathering *gathering, uint32_t first, uint32_t count, co
         range = (struct row_range){first + at, 1,
                                    left < GATHER_CHUNK_ROWS ? left : (uint32_t)GATHER_CHUNK_ROWS};
         if (gathering->family != NULL) {
-            point_outputs(gathering, at);
+            point_outputs(gathering, at, false);
             transpose(gathering, &range);
         }
         for (uint32_t c = 0; c < gathering->out->column_count; c++)
@@ -545,7 +558,7 @@ static bool choose_classes(struct gathering *gathering)
     bool fine = true;
 
     if (gathering->family != NULL) {
-        point_outputs(gathering, 0);
+        point_outputs(gathering, 0, true);
         transpose(gathering, &sample);
     }
     for (uint32_t c = 0; c < out->column_count && fine; c++) {
@@ -567,6 +580,7 @@ bool gather_begin(struct gathering *gathering, uint32_t family, struct gathered 
     gathering->out = out;
     gathering->family = as_text ? NULL : &rows->set.families[family];
     gathering->order = rows->order + rows->family_start[family];
+    gathering->shaped = rows->rows + rows->family_start[family];
     gathering->slot_count = as_text ? 1 : gathering->family->slot_count;
     *out = (struct gathered){
         .row_count = (uint32_t)(rows->family_start[family + 1] - rows->family_start[family]),

@@ -63,10 +63,11 @@ struct gathering {
     struct gathered *out; /* the family at hand */
     const struct family *family; /* NULL: kept as text */
     const uint32_t *order;       /* its rows */
+    const struct shaped_row *shaped;
     uint32_t slot_count, word_count;
     uint32_t row_words;          /* of the values of a row, about */
     uint32_t *first_words;       /* by column: its first one */
-    uint64_t **outputs;          /* by word */
+    uint64_t **outputs;          /* by word; NULL: not wanted */
     struct code_table *codes;    /* by column */
     uint32_t code_tables, column_room;
     struct word_map maps[GATHER_MAPS];

@@ -156,6 +156,7 @@ static void put_templates(struct segment_writer *writer, const struct block_part
 {
     const struct family_set *set = &writer->rows.set;
     const uint32_t *rows = segment_part_rows(writer, part);
+    const struct shaped_row *shaped = writer->rows.rows + (rows - writer->rows.order);
 
     if (part->family == set->family_count) {
         for (uint32_t i = 0; i < part->count; i++)
@@ -163,7 +164,7 @@ static void put_templates(struct segment_writer *writer, const struct block_part
         return;
     }
     for (uint32_t i = 0; i < part->count; i++)
-        out[i] = (int64_t)set->members[writer->rows.templates[rows[i]]].template -
+        out[i] = (int64_t)set->members[shaped[i].template].template -
                  (int64_t)set->families[part->family].first_template;
 }
 

@@ -159,6 +159,8 @@ static bool reserve_values(struct shaped_rows *rows, size_t extra)
 
     if (rows->value_count + extra <= capacity)
         return true;
+    if (rows->value_count + extra > UINT32_MAX) /* 32 GiB: shaped_row.first_value is no longer one */
+        return false;
     capacity = capacity == 0 ? 1 << 16 : capacity * 2;
     grown = spare_grow(rows->values, rows->value_count * sizeof(*grown), capacity * sizeof(*grown));
     if (grown == NULL)
@@ -282,19 +284,19 @@ static bool read_row(struct shaped_rows *rows, struct shape_reader *reader,
 {
     const struct row_facts *facts = &rows->content->facts[row];
     struct shape_line line = {.bytes = {facts->bytes, facts->size}, .time_ns = facts->time_ns};
+    struct shaped_row *out = &rows->rows[row];
     uint32_t value_count, number;
 
     if (!reserve_values(rows, ROW_WORDS_MAX))
         return false;
-    rows->bytes[row] = facts->bytes;
-    rows->first_value[row] = rows->value_count;
+    *out = (struct shaped_row){.bytes = facts->bytes, .first_value = (uint32_t)rows->value_count};
     line.list = take_list(rows, reader, row);
     number = shape_tree_match(&reader->tree, &line, rows->values + rows->value_count, &value_count);
     if (number != TEMPLATE_NONE)
         rows->value_count += value_count;
     else
         number = read_unforeseen(rows, reader, row, sampler);
-    rows->templates[row] = number;
+    out->template = number;
     return true;
 }
 
@@ -326,7 +328,7 @@ static bool number_templates(struct shaped_rows *rows)
         return false;
     memset(numbers, 0xff, rows->table.count * sizeof(*numbers));
     for (uint64_t i = 0; i < rows->content->row_count; i++) {
-        uint32_t *template = &rows->templates[rows->content->order[i]];
+        uint32_t *template = &rows->rows[rows->content->order[i]].template;
 
         if (*template == TEMPLATE_NONE)
             continue;
@@ -353,38 +355,53 @@ static bool read_shapes(struct shaped_rows *rows, const struct field_sampler *sa
     return fine && number_templates(rows);
 }
 
-static uint32_t family_of(const struct shaped_rows *rows, uint32_t row)
+static uint32_t family_of(const struct shaped_rows *rows, uint32_t template)
 {
-    uint32_t template = rows->templates[row];
     uint32_t family = template == TEMPLATE_NONE ? FAMILY_NONE : rows->set.members[template].family;
 
     return family == FAMILY_NONE ? rows->set.family_count : family;
 }
 
-/* Counting sort by family; rows keep the order of the content inside each. */
-static bool order_rows(struct shaped_rows *rows)
+/* Where the rows of each family begin, also in `at`. */
+static void place_families(struct shaped_rows *rows, uint64_t *at)
 {
-    uint64_t row_count = rows->content->row_count, sum = 0;
     uint32_t families = rows->set.family_count;
-    uint64_t *at = calloc((size_t)families + 1, sizeof(*at));
+    uint64_t sum = 0;
 
-    rows->order = spare_take((row_count + 1) * sizeof(*rows->order));
-    rows->family_start = calloc((size_t)families + 2, sizeof(*rows->family_start));
-    if (rows->order == NULL || rows->family_start == NULL || at == NULL) {
-        free(at);
-        return false;
-    }
     for (uint32_t family = 0; family < families; family++) {
         rows->family_start[family] = at[family] = sum;
         sum += rows->set.families[family].row_count;
     }
     rows->family_start[families] = at[families] = sum;
-    rows->family_start[families + 1] = row_count;
+    rows->family_start[families + 1] = rows->content->row_count;
+}
+
+/* Counting sort by family; rows keep the order of the content inside each. In this order of time they are
+ * few steps of each source away from those before them; in that of a family they lie anywhere. */
+static bool order_rows(struct shaped_rows *rows)
+{
+    uint64_t row_count = rows->content->row_count;
+    uint64_t *at = calloc((size_t)rows->set.family_count + 1, sizeof(*at));
+    struct shaped_row *ordered = spare_take((row_count + 1) * sizeof(*ordered));
+
+    rows->order = spare_take((row_count + 1) * sizeof(*rows->order));
+    rows->family_start =
+        calloc((size_t)rows->set.family_count + 2, sizeof(*rows->family_start));
+    if (rows->order == NULL || rows->family_start == NULL || at == NULL || ordered == NULL) {
+        free(at);
+        spare_give(ordered);
+        return false;
+    }
+    place_families(rows, at);
     for (uint64_t i = 0; i < row_count; i++) {
         uint32_t row = rows->content->order[i];
+        uint64_t to = at[family_of(rows, rows->rows[row].template)]++;
 
-        rows->order[at[family_of(rows, row)]++] = row;
+        rows->order[to] = row;
+        ordered[to] = rows->rows[row];
     }
+    spare_give(rows->rows);
+    rows->rows = ordered;
     free(at);
     return true;
 }
@@ -395,16 +412,13 @@ static bool make(struct shaped_rows *rows, bool plain)
     struct field_sampler sampler;
     bool fine;
 
-    rows->templates = spare_take((count + 1) * sizeof(*rows->templates));
-    rows->first_value = spare_take((count + 1) * sizeof(*rows->first_value));
-    rows->bytes = spare_take((count + 1) * sizeof(*rows->bytes));
-    if (rows->templates == NULL || rows->first_value == NULL || rows->bytes == NULL)
+    rows->rows = spare_take((count + 1) * sizeof(*rows->rows));
+    if (rows->rows == NULL)
         return false;
     if (plain) {
         for (uint64_t row = 0; row < count; row++)
-            rows->bytes[row] = rows->content->facts[row].bytes;
-        memset(rows->first_value, 0, count * sizeof(*rows->first_value));
-        memset(rows->templates, 0xff, count * sizeof(*rows->templates));
+            rows->rows[row] = (struct shaped_row){.bytes = rows->content->facts[row].bytes,
+                                                  .template = TEMPLATE_NONE};
         return true;
     }
     fine = sampler_init(&sampler, rows->content->format_count);
@@ -443,10 +457,8 @@ void shaped_rows_release(struct shaped_rows *rows)
 {
     template_table_release(&rows->table);
     family_set_release(&rows->set);
-    spare_give(rows->templates);
-    spare_give(rows->first_value);
+    spare_give(rows->rows);
     spare_give(rows->values);
-    spare_give(rows->bytes);
     spare_give(rows->order);
     free(rows->family_start);
     *rows = (struct shaped_rows){0};

@@ -1,6 +1,8 @@
 /* store/chunk_fields.c -- the fields of a row of a chunk, and the row as an event. */
 #include "store/chunk_impl.h"
 
+#include "store/text_hash.h"
+
 #include <stddef.h>
 
 /* A number of the fields section; chunk_check_rows() has read it once, or it is our own. */
@@ -125,7 +127,17 @@ uint32_t chunk_event_fields(const struct chunk *chunk, uint32_t fields_at, struc
     return places.count;
 }
 
-uint32_t chunk_event_spans(const struct chunk *chunk, uint32_t fields_at, struct event_spans *out)
+void chunk_hash_values(const struct chunk *chunk, uint64_t *out)
+{
+    for (uint32_t i = 0; i < chunk->value_count; i++) {
+        struct slice text = value_at(chunk, i);
+
+        out[i] = text_hash(text.data, text.len);
+    }
+}
+
+uint32_t chunk_event_spans(const struct chunk *chunk, uint32_t fields_at, const uint64_t *hashes,
+                           struct event_spans *out)
 {
     const char *at = chunk->fields.data + fields_at;
     uint32_t shape = (uint32_t)next_number(&at), end = 0, *ends = out->ends;
@@ -136,7 +148,7 @@ uint32_t chunk_event_spans(const struct chunk *chunk, uint32_t fields_at, struct
     for (const char *place = places.at; place < last; place += CHUNK_PLACE_SIZE, ends += 2) {
         if (chunk_binding_at(chunk, place)->computed) {
             ends[0] = ends[1] = 0;
-            out->texts[(ends - out->ends) / 2] = value_at(chunk, next_number(&at));
+            out->hashes[(ends - out->ends) / 2] = hashes[next_number(&at)];
         } else {
             uint32_t len;
 

@@ -28,8 +28,12 @@ static inline const struct chunk_binding *chunk_binding_at(const struct chunk *c
     return &chunk->bindings[get_le16(place)];
 }
 
-/* Where the fields of the row are that has them at `fields_at`; gives its list of bindings. */
-uint32_t chunk_event_spans(const struct chunk *chunk, uint32_t fields_at, struct event_spans *out);
+/* The hash of each computed text (text_hash.h), `chunk->value_count` of them. */
+void chunk_hash_values(const struct chunk *chunk, uint64_t *out);
+/* Where the fields of the row are that has them at `fields_at`; gives its list of bindings. `hashes` are
+ * those of chunk_hash_values(): rows have few computed texts, and the same again and again. */
+uint32_t chunk_event_spans(const struct chunk *chunk, uint32_t fields_at, const uint64_t *hashes,
+                           struct event_spans *out);
 
 /* Sets CORRUPT with a sentence about `what`, and returns it. */
 enum status chunk_bad(struct error *err, const char *what);

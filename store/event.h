@@ -136,7 +136,7 @@ enum event_flags {
 /* Where the fields of an event are, without their names. */
 struct event_spans {
     uint32_t ends[2 * EVENT_FIELDS_MAX];  /* of each where it begins and where it ends; computed: 0, 0 */
-    struct slice texts[EVENT_FIELDS_MAX]; /* of computed ones; others are not set */
+    uint64_t hashes[EVENT_FIELDS_MAX];    /* of the texts of computed ones (text_hash.h); others are not set */
 };
 
 /* Where rows come from: one followed file generation or one input. */

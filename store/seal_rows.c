@@ -63,9 +63,9 @@ static uint32_t find_chunk(const struct seal_rows *rows, uint32_t place, uint32_
 {
     uint32_t chunk = rows->place_chunks[place / PLACE_STEP];
 
-    while (rows->chunk_places[chunk + 1] <= place)
+    while (rows->starts[chunk + 1].place <= place)
         chunk++;
-    *fields_at = place - rows->chunk_places[chunk];
+    *fields_at = place - rows->starts[chunk].place;
     return chunk;
 }
 
@@ -92,7 +92,9 @@ static uint64_t spans_of(void *user, uint32_t place, struct event_spans *out)
     const struct seal_rows *rows = user;
     uint32_t fields_at, chunk = find_chunk(rows, place, &fields_at);
 
-    return (uint64_t)chunk << 32 | chunk_event_spans(rows->head->chunks[chunk], fields_at, out);
+    return (uint64_t)chunk << 32 |
+           chunk_event_spans(rows->head->chunks[chunk], fields_at,
+                             rows->value_hashes + rows->starts[chunk].value, out);
 }
 
 /* The numbers of a chunk become those of the head, and its rows go to the merge. */
@@ -126,7 +128,7 @@ static bool gather_rows(struct gather *gather, uint32_t index)
 
     chunk_facts(chunk, facts);
     out->row_count += chunk->row_count;
-    return number_rows(gather, chunk, out->chunk_places[index], facts);
+    return number_rows(gather, chunk, out->starts[index].place, facts);
 }
 
 static int compare_facts(const void *a, const void *b)
@@ -168,27 +170,30 @@ static bool take_tables(struct gather *gather)
            run_merge_init(&gather->merge, gather->out->head->row_count, sources);
 }
 
-/* The fields of all chunks one behind the other. False without memory, or if they are too long. */
+/* The fields of all chunks one behind the other, and their computed texts. False without memory, or if
+ * they are too long. */
 static bool place_chunks(struct seal_rows *out)
 {
     const struct head *head = out->head;
-    uint64_t size = 0;
+    uint64_t size = 0, values = 0;
 
-    out->chunk_places = malloc(((size_t)head->count + 1) * sizeof(*out->chunk_places));
-    for (uint32_t i = 0; i < head->count; i++)
+    out->starts = malloc(((size_t)head->count + 1) * sizeof(*out->starts));
+    for (uint32_t i = 0; i < head->count && out->starts != NULL; i++) {
+        out->starts[i] = (struct chunk_start){(uint32_t)size, (uint32_t)values};
         size += head->chunks[i]->fields.len;
-    if (out->chunk_places == NULL || size > UINT32_MAX)
+        values += head->chunks[i]->value_count;
+    }
+    if (out->starts == NULL || size > UINT32_MAX || values > UINT32_MAX)
         return false;
+    out->starts[head->count] = (struct chunk_start){(uint32_t)size, (uint32_t)values};
     out->place_chunks = malloc((size / PLACE_STEP + 1) * sizeof(*out->place_chunks));
-    if (out->place_chunks == NULL)
+    out->value_hashes = malloc((values + 1) * sizeof(*out->value_hashes));
+    if (out->place_chunks == NULL || out->value_hashes == NULL)
         return false;
-    out->chunk_places[0] = 0;
     for (uint32_t i = 0, step = 0; i < head->count; i++) {
-        uint32_t end = out->chunk_places[i] + (uint32_t)head->chunks[i]->fields.len;
-
-        for (; (uint64_t)step * PLACE_STEP < end; step++)
+        for (; (uint64_t)step * PLACE_STEP < out->starts[i + 1].place; step++)
             out->place_chunks[step] = i;
-        out->chunk_places[i + 1] = end;
+        chunk_hash_values(head->chunks[i], out->value_hashes + out->starts[i].value);
     }
     return true;
 }
@@ -231,7 +236,8 @@ void seal_rows_release(struct seal_rows *rows)
 {
     spare_give(rows->facts_memory);
     spare_give(rows->order);
-    free(rows->chunk_places);
+    free(rows->starts);
+    free(rows->value_hashes);
     free(rows->place_chunks);
     seal_samples_release(&rows->samples);
     free(rows->sources);

@@ -5,13 +5,19 @@
 
 #include "store/seal_samples.h"
 
+/* Of a chunk, among those of all of the head. */
+struct chunk_start {
+    uint32_t place, value;
+};
+
 struct seal_rows {
     const struct head *head;
     void *facts_memory;       /* before they are aligned */
     struct row_facts *facts;  /* in order of arrival; `place` is the one of their fields, */
-    uint32_t *chunk_places;   /* which begin here, those of each chunk behind the last one's */
+    struct chunk_start *starts; /* which begin here, those of each chunk behind the last one's */
     uint32_t *place_chunks;   /* by place / PLACE_STEP: the chunk of the first one */
     uint32_t *order;          /* indexes of the facts by (order time, source, sequence) */
+    uint64_t *value_hashes;   /* of the computed texts of all chunks: chunk_hash_values() */
     uint64_t row_count;
     struct seal_samples samples;
     struct event_source *sources;

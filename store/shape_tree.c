@@ -1,6 +1,7 @@
 /* store/shape_tree.c -- the tree of known templates: how a template's lines will be found again. */
 #include "store/kernels/kernels.h"
 #include "store/shape_tree_impl.h"
+#include "store/text_hash.h"
 
 #include <stdlib.h>
 
@@ -42,7 +43,8 @@ void shape_tree_set_spans(struct shape_tree *tree, const struct event *event)
 
         spans->ends[2 * i] = computed ? 0 : field->start;
         spans->ends[2 * i + 1] = computed ? 0 : field->start + field->len;
-        spans->texts[i] = field->text;
+        if (computed)
+            spans->hashes[i] = text_hash(field->text.data, field->text.len);
     }
 }
 

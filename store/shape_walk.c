@@ -382,11 +382,8 @@ static inline const struct shape_edge *walk_from(struct shape_tree *tree, struct
 static inline uint64_t *keep_computed(const struct shape_tree *tree, const struct line_end *end,
                                       uint64_t *out)
 {
-    for (uint32_t i = 0; i < end->computed_count; i++) {
-        struct slice text = tree->spans.texts[end->computed[i]];
-
-        *out++ = text_hash(text.data, text.len);
-    }
+    for (uint32_t i = 0; i < end->computed_count; i++)
+        *out++ = tree->spans.hashes[end->computed[i]];
     return out;
 }
 

@@ -1,6 +1,7 @@
 /* tests/store/test_seal_rows.c -- the rows of a head come out in the order that a sort of all rows
  * gives, each once and with its own facts and fields, whole and in parts. */
 #include "store/seal_rows.h"
+#include "store/text_hash.h"
 
 #include "tests/bench/corpus_random.h"
 
@@ -11,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { SOURCES = 5, FORMATS = 2, CHUNK_ROWS = 70, CHUNKS = 40, ROWS_MAX = CHUNK_ROWS * CHUNKS };
+enum { SOURCES = 5, FORMATS = 2, FIELDS = 2, CHUNK_ROWS = 70, CHUNKS = 40, ROWS_MAX = CHUNK_ROWS * CHUNKS };
 
 /* A row that went in. */
 struct put_row {
@@ -67,7 +68,7 @@ static void bench_free(struct bench *bench)
 
 /* A row of a source of the batch, which are those of the bench from the last to the first one. */
 static struct event make_event(struct bench *bench, uint32_t batch_source,
-                               struct event_field *field)
+                               struct event_field fields[FIELDS])
 {
     struct put_row *row = &bench->rows[bench->row_count];
     uint32_t source = SOURCES - 1 - batch_source;
@@ -83,7 +84,8 @@ static struct event make_event(struct bench *bench, uint32_t batch_source,
     row->field_len = (uint32_t)(row->sequence % 3);
     (void)snprintf(row->text, sizeof(row->text), "%015u", (unsigned)row->sequence);
     bench->offset[source] += 16;
-    *field = (struct event_field){.field = FIELD_ID_PATH, .start = 1, .len = row->field_len};
+    fields[0] = (struct event_field){.field = FIELD_ID_PATH, .start = 1, .len = row->field_len};
+    fields[1] = (struct event_field){.field = FIELD_ID_TENANT, .text = {row->text + 14, 1}};
     bench->row_count++;
     return (struct event){.time_ns = row->time_ns,
                           .bytes = {row->text, 15},
@@ -93,15 +95,15 @@ static struct event make_event(struct bench *bench, uint32_t batch_source,
                           .format = (uint16_t)(row->sequence % FORMATS),
                           .level = (uint8_t)(row->sequence % LEVEL_COUNT),
                           .flags = (uint8_t)(row->sequence % 7),
-                          .fields = field,
-                          .field_count = row->sequence % 5 != 0};
+                          .fields = fields,
+                          .field_count = row->sequence % 5 == 0 ? 0 : FIELDS};
 }
 
 /* A chunk of up to `row_count` rows, its sources in runs of a few rows. */
 static void add_chunk(struct bench *bench, uint32_t row_count)
 {
     struct event events[CHUNK_ROWS];
-    struct event_field fields[CHUNK_ROWS];
+    struct event_field fields[CHUNK_ROWS][FIELDS];
     struct event_source sources[SOURCES];
     const struct slice formats[FORMATS] = {SLICE_LITERAL("even"), SLICE_LITERAL("odd")};
     struct batch batch = {.sources = sources,
@@ -124,7 +126,7 @@ static void add_chunk(struct bench *bench, uint32_t row_count)
     for (uint32_t i = 0; i < row_count; i++) {
         if (random_below(&bench->random, 4) == 0)
             source = random_below(&bench->random, SOURCES);
-        events[i] = make_event(bench, source, &fields[i]);
+        events[i] = make_event(bench, source, fields[i]);
     }
     assert_int_equal(chunk_encode(&batch, &bench->fields, order_ns, &bytes, NULL, &err), STATUS_OK);
     assert_int_equal(chunk_new(&bytes, &bench->tables, &chunk, &err), STATUS_OK);
@@ -163,12 +165,14 @@ static void check_row(const struct segment_content *content, const struct row_fa
                             slice_of(expected->sequence % FORMATS == 0 ? "even" : "odd")));
     assert_int_equal(event.level, expected->sequence % LEVEL_COUNT);
     assert_int_equal(event.flags, expected->sequence % 7);
-    assert_int_equal(event.field_count, expected->sequence % 5 != 0);
+    assert_int_equal(event.field_count, expected->sequence % 5 == 0 ? 0 : FIELDS);
     (void)content->spans(content->fields_user, got->place, &spans);
     if (event.field_count > 0) {
         assert_int_equal(event.fields[0].field, FIELD_ID_PATH);
         assert_int_equal(event.fields[0].len, expected->field_len);
         assert_int_equal(spans.ends[1] - spans.ends[0], expected->field_len);
+        assert_true(slice_equal(event.fields[1].text, (struct slice){expected->text + 14, 1}));
+        assert_true(spans.hashes[1] == text_hash(expected->text + 14, 1));
     }
 }
 

@@ -5,7 +5,8 @@
  * numbers become digits for all rows at once. Literals are most often a space or a quote, and the same in
  * all lines of a section: such a one is compared in the same step as the value behind it, and strings of
  * a dictionary are copied once per section with the literals around them, where they are also closer
- * together than in their pool.
+ * together than in their pool. A value that all rows of a section have, of which a page of one number
+ * speaks (one slot of four), is written once and becomes part of the literal that it stands in.
  *
  * A line is never left: where fewer bytes follow than a step would look at, it takes the careful way,
  * and a row that differs stays where it is. */
@@ -18,7 +19,7 @@
 
 enum {
     WORD_SIZE = 8,
-    LONG_WORDS_MAX = 8,
+    PIECE_WORDS_MAX = 4,
     TWO_WORDS_SIZE = 2 * WORD_SIZE,
     TEXT_SIZE = TWO_WORDS_SIZE, /* of a string with its literals that is compared without a branch */
     LONG_TEXT_SIZE = 2 * TEXT_SIZE,
@@ -53,6 +54,8 @@ static inline uint64_t load8(const char *at)
 }
 
 /* ---- how lines go ---- */
+
+static const struct slice no_text = {NULL, 0};
 
 static struct slice gap_text(const struct segment_template *template, uint32_t gap)
 {
@@ -121,43 +124,104 @@ static const struct slice *join_texts(struct arena *arena, const struct line_ste
     return texts;
 }
 
-/* Strings of a dictionary take what stands around them. */
+/* Strings of a dictionary take what stands around them, unless that is long. */
 static void join_steps(struct line_walk *walk, uint32_t row_count)
 {
     for (uint32_t i = 0; i + 1 < walk->step_count; i++) {
         struct line_step *at = &walk->steps[i], *next = at + 1;
+        bool takes_lead = at->lead.is_word, takes_next = !next->varies && next->lead.is_word;
 
-        if (at->column->class != CLASS_CODES)
+        if (at->column == NULL || at->column->class != CLASS_CODES)
             continue;
-        at->texts = join_texts(&walk->block->base.arena, at, at->lead.text, next->lead.text,
-                               row_count);
-        if (at->texts != NULL)
-            at->lead = next->lead = literal_of((struct slice){NULL, 0});
+        at->texts = join_texts(&walk->block->base.arena, at, takes_lead ? at->lead.text : no_text,
+                               takes_next ? next->lead.text : no_text, row_count);
+        if (at->texts != NULL && takes_lead)
+            at->lead = literal_of(no_text);
+        if (at->texts != NULL && takes_next)
+            next->lead = literal_of(no_text);
     }
+}
+
+/* False: no memory. */
+static bool extend(struct arena *arena, struct slice *text, struct slice more)
+{
+    char *bytes = arena_take(arena, 1, 1, text->len + more.len + 1);
+
+    if (bytes == NULL)
+        return false;
+    if (text->len > 0)
+        memcpy(bytes, text->data, text->len);
+    if (more.len > 0)
+        memcpy(bytes + text->len, more.data, more.len);
+    *text = (struct slice){bytes, text->len + more.len};
+    return true;
+}
+
+/* The step at hand gets its lead; the next one begins. */
+static struct line_step *next_step(struct line_walk *walk, struct slice *lead)
+{
+    walk->steps[walk->step_count++].lead = literal_of(*lead);
+    *lead = no_text;
+    return &walk->steps[walk->step_count];
+}
+
+/* The literal goes on with the value that all rows have. */
+static bool extend_by_value(struct line_walk *walk, uint32_t section, uint32_t column,
+                            struct slice *lead)
+{
+    struct segment_block *block = walk->block;
+    char room[SLOT_WRITE_MAX];
+    struct slice text =
+        segment_value_text(block, &segment_family_of(block, section)->columns[column],
+                           &block->values[section][column], 0, room);
+
+    return extend(&block->base.arena, lead, text);
+}
+
+/* A step for each value that is not the same in all rows; the others are part of literals. */
+static bool make_steps(struct line_walk *walk, uint32_t section)
+{
+    struct segment_block *block = walk->block;
+    const struct segment_family *family = segment_family_of(block, section);
+    const struct segment_template *template = &block->segment->templates[family->first_template];
+    uint32_t row_count = block->entry->sections[section].row_count;
+    struct slice lead = no_text;
+    bool fine = true;
+
+    for (uint32_t i = 0; i <= family->slot_count && fine; i++) {
+        struct line_step *at = &walk->steps[walk->step_count];
+
+        if (!gap_varies(block->segment, family, row_count, i)) {
+            fine = extend(&block->base.arena, &lead, gap_text(template, i));
+        } else {
+            if (at->varies || lead.len > 0)
+                at = next_step(walk, &lead);
+            at->varies = true;
+            at->gap = i;
+        }
+        if (i < family->slot_count && segment_column_constant(block, section, i)) {
+            fine = fine && extend_by_value(walk, section, i, &lead);
+            continue;
+        }
+        if (i < family->slot_count) {
+            at->column = &family->columns[i];
+            at->values = &block->values[section][i];
+        }
+        (void)next_step(walk, &lead);
+    }
+    return fine;
 }
 
 enum status line_walk_init(struct line_walk *walk, struct segment_block *block, uint32_t section,
                            struct error *err)
 {
-    const struct segment_family *family = segment_family_of(block, section);
-    const struct segment_template *template = &block->segment->templates[family->first_template];
-    uint32_t row_count = block->entry->sections[section].row_count;
+    uint32_t slot_count = segment_family_of(block, section)->slot_count;
 
-    *walk = (struct line_walk){.block = block, .step_count = family->slot_count + 1u};
-    walk->steps = arena_new(&block->base.arena, struct line_step, walk->step_count);
-    if (walk->steps == NULL)
+    *walk = (struct line_walk){.block = block};
+    walk->steps = arena_new(&block->base.arena, struct line_step, slot_count + 2u);
+    if (walk->steps == NULL || !make_steps(walk, section))
         return error_set(err, STATUS_NO_MEMORY, "no memory to compare rows");
-    for (uint32_t i = 0; i < walk->step_count; i++) {
-        struct line_step *at = &walk->steps[i];
-
-        if (i < family->slot_count) {
-            at->column = &family->columns[i];
-            at->values = &block->values[section][i];
-        }
-        at->varies = gap_varies(block->segment, family, row_count, i);
-        at->lead = literal_of(at->varies ? (struct slice){NULL, 0} : gap_text(template, i));
-    }
-    join_steps(walk, row_count);
+    join_steps(walk, block->entry->sections[section].row_count);
     return STATUS_OK;
 }
 
@@ -199,26 +263,52 @@ static void pass_words(struct line_tile *tile, const struct literal *word)
     note(tile, &difference);
 }
 
-/* Word by word; the last one begins earlier. */
-static void pass_long(struct line_tile *tile, struct slice text)
+/* Two pieces of `words` words, of which the second begins within the first or right behind it. */
+static inline __attribute__((always_inline)) void pass_pieces(struct line_tile *tile,
+                                                              struct slice text, size_t words)
 {
-    ptrdiff_t size = (ptrdiff_t)text.len;
-    size_t count = (text.len - 1) / WORD_SIZE, last = text.len - WORD_SIZE;
+    ptrdiff_t size = (ptrdiff_t)text.len, second = size - (ptrdiff_t)(WORD_SIZE * words);
+    uint64_t first_words[PIECE_WORDS_MAX], second_words[PIECE_WORDS_MAX];
     struct difference difference = {0};
 
+    memcpy(first_words, text.data, WORD_SIZE * words);
+    memcpy(second_words, text.data + second, WORD_SIZE * words);
     for (uint32_t i = 0; i < tile->count; i++) {
         const char *at = tile->at[i];
 
-        if (count > LONG_WORDS_MAX || tile->end[i] - at < size) {
-            tile->at[i] = step(at, match_text(at, tile->end[i], text), &difference);
-            continue;
+        if (tile->end[i] - at < size) {
+            difference.found = true;
+            break;
         }
-        for (size_t k = 0; k < count; k++)
-            difference.bits |= load8(at + WORD_SIZE * k) ^ load8(text.data + WORD_SIZE * k);
-        difference.bits |= load8(at + last) ^ load8(text.data + last);
+        for (size_t k = 0; k < words; k++)
+            difference.bits |= (load8(at + WORD_SIZE * k) ^ first_words[k]) |
+                               (load8(at + second + WORD_SIZE * k) ^ second_words[k]);
         tile->at[i] = at + size;
     }
     note(tile, &difference);
+}
+
+/* Of any size. */
+static void pass_any_text(struct line_tile *tile, struct slice text)
+{
+    struct difference difference = {0};
+
+    for (uint32_t i = 0; i < tile->count; i++)
+        tile->at[i] = step(tile->at[i], match_text(tile->at[i], tile->end[i], text), &difference);
+    note(tile, &difference);
+}
+
+/* A literal of more than a word. */
+static void pass_long(struct line_tile *tile, struct slice text)
+{
+    if (text.len <= 2 * WORD_SIZE)
+        pass_pieces(tile, text, 1);
+    else if (text.len <= 4 * WORD_SIZE)
+        pass_pieces(tile, text, 2);
+    else if (text.len <= 2 * PIECE_WORDS_MAX * WORD_SIZE)
+        pass_pieces(tile, text, PIECE_WORDS_MAX);
+    else
+        pass_any_text(tile, text);
 }
 
 /* Each row has that of its template. */
@@ -600,10 +690,10 @@ void line_walk_step(const struct line_walk *walk, uint32_t number, struct line_t
     struct line_step at = walk->steps[number];
 
     if (at.varies)
-        pass_varying(walk, number, tile);
+        pass_varying(walk, at.gap, tile);
     if (!at.lead.is_word) {
         pass_long(tile, at.lead.text);
-        at.lead = literal_of((struct slice){NULL, 0});
+        at.lead = literal_of(no_text);
     }
     if (tile->differs)
         return;

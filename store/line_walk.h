@@ -15,19 +15,21 @@ struct literal {
     bool is_word;
 };
 
-/* A value of each line and what stands before it. */
+/* A value of each line and what stands before it: the text of the line's template, if they differ there,
+ * then one that is the same in all lines. Values that are the same in all lines are part of that. */
 struct line_step {
-    const struct segment_column *column; /* NULL: behind the last value */
+    const struct segment_column *column; /* NULL: no value */
     const struct segment_values *values;
     const struct slice *texts; /* CODES: by code, with what stands around the string in all lines */
-    struct literal lead;       /* before the value; in all lines */
-    bool varies;               /* no: each template has its own */
+    struct literal lead;
+    bool varies;
+    uint32_t gap; /* where templates differ */
 };
 
 /* How the lines of a section go. */
 struct line_walk {
     struct segment_block *block;
-    struct line_step *steps; /* slots, and one more */
+    struct line_step *steps; /* of slots at most, and one more */
     uint32_t step_count;
 };
 

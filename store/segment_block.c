@@ -564,6 +564,19 @@ const struct page_ref *segment_column_pages(const struct segment_block *block, u
     return pages;
 }
 
+bool segment_column_constant(const struct segment_block *block, uint32_t section, uint32_t column)
+{
+    const struct segment_column *at = &segment_family_of(block, section)->columns[column];
+    const struct page_ref *pages = segment_column_pages(block, section, column);
+    bool constant = at->class != CLASS_TEXTS && at->kind.type != SLOT_STAMP; /* relative to times */
+    int64_t value;
+
+    for (unsigned i = 0; i < class_page_count(at->class) && constant; i++)
+        constant = pages[i].in_line != NULL &&
+                   int_page_constant((struct slice){pages[i].in_line, pages[i].size}, &value);
+    return constant;
+}
+
 enum status segment_block_addresses(struct segment_block *block, uint32_t section,
                                     uint32_t column, const uint32_t **out, struct error *err)
 {

@@ -102,6 +102,8 @@ enum status segment_block_list(struct segment_block *block, uint32_t section, ui
 enum status segment_block_load(struct segment_block *block, uint32_t section,
                               struct error *err) WARN_UNUSED;
 
+/* Is it known without a look into the file that a column has the same value in all rows of a section? */
+bool segment_column_constant(const struct segment_block *block, uint32_t section, uint32_t column);
 /* Pages of a column of a section. */
 const struct page_ref *segment_column_pages(const struct segment_block *block, uint32_t section,
                                            uint32_t column);

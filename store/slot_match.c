@@ -80,6 +80,15 @@ const char *match_decimal(const char *at, const char *end, uint64_t value, unsig
 #define OCTETS_64(n) OCTETS_16(n), OCTETS_16((n) + 16), OCTETS_16((n) + 32), OCTETS_16((n) + 48)
 const struct octet octets[256] = {OCTETS_64(0), OCTETS_64(64), OCTETS_64(128), OCTETS_64(192)};
 
+bool match_long(const char *a, const char *b, size_t len)
+{
+    if (len > 64)
+        return memcmp(a, b, len) == 0;
+    return ((int)match_16(a, b) & (int)match_16(a + 16, b + 16) &
+            (int)match_16(a + len - 32, b + len - 32) &
+            (int)match_16(a + len - 16, b + len - 16)) != 0;
+}
+
 static uint32_t load4(const char *at)
 {
     uint32_t word;

@@ -21,6 +21,9 @@ static inline bool match_16(const char *a, const char *b)
     return ((left[0] ^ right[0]) | (left[1] ^ right[1])) == 0;
 }
 
+/* Equality of `len` bytes, more than 32. */
+bool match_long(const char *a, const char *b, size_t len);
+
 /* Equality of `len` bytes, most often few. */
 static inline bool match_same(const char *a, const char *b, size_t len)
 {
@@ -28,7 +31,7 @@ static inline bool match_same(const char *a, const char *b, size_t len)
     uint32_t begin, start, tail, rest;
 
     if (len > 32)
-        return memcmp(a, b, len) == 0;
+        return match_long(a, b, len);
     if (len > 16)
         return ((int)match_16(a, b) & (int)match_16(a + len - 16, b + len - 16)) != 0;
     if (len >= 8) {

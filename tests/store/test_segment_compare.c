@@ -198,19 +198,17 @@ static void check_section(struct segment_block *block, uint32_t section)
     unexpect(&expected);
 }
 
-static void check_rows(const struct segment_rows_options *options)
+static void check_rows(struct segment_rows *rows)
 {
     struct sim_io *sim = sim_io_new(1);
-    struct segment_rows rows;
     struct segment_summary summary;
     struct segment *segment;
     struct error err = {0};
 
-    segment_rows_init(&rows, options);
-    assert_int_equal(segment_write(sim_io_table(sim), "/a.seg", &rows.content, &summary, &err),
+    assert_int_equal(segment_write(sim_io_table(sim), "/a.seg", &rows->content, &summary, &err),
                      STATUS_OK);
     assert_int_equal(
-        segment_open(sim_io_table(sim), "/a.seg", &rows.names.segment, &segment, &err), STATUS_OK);
+        segment_open(sim_io_table(sim), "/a.seg", &rows->names.segment, &segment, &err), STATUS_OK);
     for (uint32_t i = 0; i < segment_block_count(segment); i++) {
         struct segment_block *block;
 
@@ -220,7 +218,6 @@ static void check_rows(const struct segment_rows_options *options)
         block_release(&block->base);
     }
     segment_close(segment);
-    segment_rows_release(&rows);
     sim_io_free(sim);
 }
 
@@ -233,13 +230,55 @@ static void test_every_byte(void **unused)
     };
 
     (void)unused;
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        check_rows(&kinds[i]);
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        struct segment_rows rows;
+
+        segment_rows_init(&rows, &kinds[i]);
+        check_rows(&rows);
+        segment_rows_release(&rows);
+    }
+}
+
+/* Values that are the same in all lines, beside words that are not: templates differ before them, behind
+ * them or on both sides. */
+static void test_constants(void **unused)
+{
+    static const struct constants_case {
+        const char *name, *lines[4];
+    } cases[] = {
+        {"a number between words that differ", {"one 7 a 5", "two 7 b 6", "one 7 b 70", "two 7 a 5"}},
+        {"two of them", {"one 7 8 a", "two 7 8 b", "one 7 8 b", "two 7 8 a"}},
+        {"at the beginning and at the end", {"7 one a 8", "7 two b 8", "7 one b 8", "7 two a 8"}},
+        {"more than a word behind one that differs",
+         {"one 10.20.30.40 20.5 007 x 1", "two 10.20.30.40 20.5 007 x 2",
+          "one 10.20.30.40 20.5 007 x 3", "two 10.20.30.40 20.5 007 x 4"}},
+        {"an id", {"a 0123456789abcdef0123456789abcdef 1", "a 0123456789abcdef0123456789abcdef 2",
+                   "b 0123456789abcdef0123456789abcdef 3", "b 0123456789abcdef0123456789abcdef 4"}},
+        {"all of the line", {"on port 80", "on port 80", "on port 80", "on port 80"}},
+    };
+    static const struct segment_rows_options options = {
+        .seed = 7, .count = TILE_AND_MORE, .first_kind = 0, .kind_count = 1};
+
+    (void)unused;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct segment_rows rows;
+
+        print_message("  %s\n", cases[i].name);
+        segment_rows_init(&rows, &options);
+        for (uint32_t k = 0; k < TILE_AND_MORE; k++) {
+            rows.events[k].bytes = slice_of(cases[i].lines[k % COUNT_OF(cases[i].lines)]);
+            rows.events[k].format = 0;
+            rows.events[k].field_count = 0;
+        }
+        check_rows(&rows);
+        segment_rows_release(&rows);
+    }
 }
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_byte)};
+    static const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_byte),
+                                              cmocka_unit_test(test_constants)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

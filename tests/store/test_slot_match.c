@@ -185,7 +185,8 @@ static void test_stamps_in_turn(void **unused)
 
 static void test_same(void **unused)
 {
-    static const char text[] = "a line of more than sixteen bytes";
+    static const char text[] = "a line of more than sixteen, more than thirty-two and more than "
+                               "sixty-four bytes";
 
     (void)unused;
     for (size_t len = 0; len < sizeof(text); len++) {

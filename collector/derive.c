@@ -581,13 +581,12 @@ static void apply_replacements(struct derivation *at, struct slice text, uint64_
 
 /* As apply_replacements(), of a path of this shape that tells the group. */
 static inline void tell_group(const struct derive_shape *shape, struct slice path,
-                              struct arena *arena, struct slice event, struct parsed_event *parsed)
+                              struct slice event, struct parsed_event *parsed)
 {
     if (shape->group_type == SHAPE_WHOLE)
         parsed_span(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT, UNIT_NONE, event, path);
     else if (shape->group_type == SHAPE_TEXT)
-        parsed_text(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT,
-                    arena_copy(arena, slice_make(shape->group, shape->group_len)));
+        parsed_text(parsed, FIELD_ID_PATH_GROUP, FIELD_TEXT, shape->group);
 }
 
 /* The path without ids. `shape`: its own, or NULL. `is_source`: it is the one that the rules of the
@@ -596,7 +595,7 @@ static void group_path(struct derivation *at, struct slice path, const struct de
                        bool is_source)
 {
     if (shape != NULL && shape->group_type != SHAPE_ASK)
-        tell_group(shape, path, at->arena, at->event, at->parsed);
+        tell_group(shape, path, at->event, at->parsed);
     else if (is_source)
         apply_replacements(at, path, matches_of(at, DERIVE_FROM_PATH),
                            at->fronts[DERIVE_FROM_PATH]);
@@ -719,7 +718,7 @@ void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
         (path.data == NULL || (own != NULL && own->group_type != SHAPE_ASK))) {
         tell_fields(rules, shape, source, front_len, has_tenant, event, parsed);
         if (path.data != NULL)
-            tell_group(own, path, context->arena, event, parsed);
+            tell_group(own, path, event, parsed);
     } else {
         struct derivation at = {
             .rules = rules,

@@ -72,8 +72,9 @@ enum status derive_rules_new(const struct derive_config *config, struct derive_r
 void derive_rules_free(struct derive_rules *rules); /* NULL does nothing */
 
 /* Add the derived fields to what a format found in `event`. Nothing is derived twice: a tenant that
- * the format knows stays. Where a value stands in the bytes it becomes a span. `memory` may be NULL:
- * slower, with the same results. */
+ * the format knows stays. Where a value stands in the bytes it becomes a span; other texts stay as
+ * long as the context's arena, the rules and the memory do. `memory` may be NULL: slower, with the
+ * same results. */
 void derive_apply(const struct derive_rules *rules, struct url_scratch *scratch,
                   struct derive_memory *memory, const struct format_context *context,
                   struct slice event, struct parsed_event *parsed);

@@ -21,13 +21,18 @@ struct derive_memory *derive_memory_new(void)
 {
     struct derive_memory *memory = aligned_alloc(_Alignof(struct derive_memory), sizeof(*memory));
 
-    if (memory != NULL)
-        memset(memory, 0, sizeof(*memory));
+    if (memory == NULL)
+        return NULL;
+    memset(memory, 0, sizeof(*memory));
+    derive_shapes_init(&memory->shapes);
     return memory;
 }
 
 void derive_memory_free(struct derive_memory *memory)
 {
+    if (memory == NULL)
+        return;
+    derive_shapes_release(&memory->shapes);
     free(memory);
 }
 

@@ -375,7 +375,7 @@ cut_and_find(struct derive_shapes *shapes, const struct derive_rules *rules, str
     ways += shapes->last[place];
     *ways = (struct derive_shape){.key = *key,
                                   .has_zero = slice_find_byte(rest, '\0') != SIZE_MAX};
-    derive_shape_learn(ways, rules, path, front_len);
+    derive_shape_learn(shapes, ways, rules, path, front_len);
     return ways->known ? ways : NULL;
 }
 
@@ -444,7 +444,24 @@ const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
     return find(shapes, rules, path, len, &key);
 }
 
+void derive_shapes_init(struct derive_shapes *shapes)
+{
+    shapes->groups = map_empty(SHAPE_GROUPS);
+    shapes->group_texts = arena_empty((size_t)SHAPE_GROUPS * SHAPE_GROUP_MAX);
+}
+
+void derive_shapes_release(struct derive_shapes *shapes)
+{
+    map_release(&shapes->groups);
+    arena_release(&shapes->group_texts);
+}
+
 void derive_shapes_forget(struct derive_shapes *shapes)
 {
+    struct map groups = shapes->groups;
+    struct arena group_texts = shapes->group_texts;
+
     memset(shapes, 0, sizeof(*shapes));
+    shapes->groups = groups;
+    shapes->group_texts = group_texts;
 }

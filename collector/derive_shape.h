@@ -11,7 +11,8 @@
 #ifndef DENDRO_COLLECTOR_DERIVE_SHAPE_H
 #define DENDRO_COLLECTOR_DERIVE_SHAPE_H
 
-#include "base/slice.h"
+#include "base/arena.h"
+#include "base/map.h"
 #include "collector/url_hole.h"
 
 #include <stdbool.h>
@@ -25,7 +26,8 @@ enum {
     SHAPE_IDS_MAX = 64,  /* ids stand within these bytes of a rest: a bit of a word for each */
     SHAPE_ID_MIN = 10,   /* hexadecimal digits and dashes: what is shorter may be a word */
     SHAPE_HOLES_MAX = 1 + SHAPE_IDS_MAX / SHAPE_ID_MIN,
-    SHAPE_GROUP_MAX = 64, /* of a path without ids */
+    SHAPE_GROUP_MAX = 64, /* of a path without ids, */
+    SHAPE_GROUPS = 4096,  /* and how many are kept: 256 KB; shapes with others leave them to rules */
     SHAPE_FIELDS = 3,     /* of the derived ones: tenant, url_group, route; and path_group */
     SHAPE_ALIGN = 64, /* a line of the cache: of a path three are looked at, and one of its front */
     SHAPES_COUNT = 1024,  /* 256 KB per worker, of which few shapes are most used */
@@ -74,10 +76,10 @@ struct derive_shape {
     bool whole;           /* no answer about fields is left to the rules, */
     bool whole_alone;     /* nor is one if the event has no other text that they look at */
     bool has_zero;        /* the rest has a byte that looks like one of an id in the key */
-    uint8_t group_type, group_len;
+    uint8_t group_type;
     struct shape_answer answers[SHAPE_FIELDS];
     uint64_t matches; /* url_set_match() of the path */
-    char group[SHAPE_GROUP_MAX];
+    struct slice group;   /* kept */
 };
 
 struct shape_front {
@@ -97,20 +99,30 @@ struct derive_shapes {
     } seen[SHAPES_SEEN]; /* shapes that are not known */
     /* The shape that the last rest with such a beginning and length had: compared before others. */
     uint16_t likely[SHAPES_LIKELY];
+    /* Each group of a shape once, to the end: events have them without a copy of their own, and who
+     * compares those of two events finds one text. */
+    struct map groups;
+    struct arena group_texts;
 };
 
 struct derive_rules;
+
+/* `shapes` is zero. */
+void derive_shapes_init(struct derive_shapes *shapes);
+void derive_shapes_release(struct derive_shapes *shapes);
 
 /* What is known of the path's shape; NULL: nothing. The rules are exact. `front_len` is set with
  * the shape: for shape_place_in(). */
 const struct derive_shape *derive_shapes_find(struct derive_shapes *shapes,
                                               const struct derive_rules *rules, struct slice path,
                                               size_t *front_len);
+/* All but the groups, which events may have. */
 void derive_shapes_forget(struct derive_shapes *shapes);
 
-/* Find out what the rules say of all paths of the shape that this one has. */
-void derive_shape_learn(struct derive_shape *shape, const struct derive_rules *rules,
-                        struct slice path, size_t front_len);
+/* Find out what the rules say of all paths of the shape that this one has. `shape` is one of
+ * `shapes`. */
+void derive_shape_learn(struct derive_shapes *shapes, struct derive_shape *shape,
+                        const struct derive_rules *rules, struct slice path, size_t front_len);
 
 /* Where the place is in a path with such a front. */
 static inline size_t shape_place_in(struct shape_place place, size_t front_len)

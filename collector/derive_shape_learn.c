@@ -173,9 +173,22 @@ static bool replace_all(const struct derive_rule *rule, const struct url_form *f
     return !out->text.full;
 }
 
+/* The text where it stays; `data` NULL: too many are kept. */
+static struct slice keep_group(struct derive_shapes *shapes, struct slice text)
+{
+    struct slice copy;
+
+    if (map_get(&shapes->groups, text) != MAP_NONE)
+        return map_place(&shapes->groups, text)->key;
+    copy = arena_copy(&shapes->group_texts, text);
+    if (copy.data == NULL || !map_put(&shapes->groups, copy, 0))
+        return (struct slice){NULL, 0};
+    return copy;
+}
+
 /* The path with all rules of replacements applied: known if no hole is left. */
-static void learn_group(struct derive_shape *shape, const struct derive_rules *rules,
-                        const struct url_form *path)
+static void learn_group(struct derive_shapes *shapes, struct derive_shape *shape,
+                        const struct derive_rules *rules, const struct url_form *path)
 {
     struct rewriting made[2]; /* of one rule from what the one before it made */
     struct url_form form = *path;
@@ -194,13 +207,12 @@ static void learn_group(struct derive_shape *shape, const struct derive_rules *r
     }
     if (form.hole_count > 0 || form.text.len > SHAPE_GROUP_MAX)
         return;
-    shape->group_type = SHAPE_TEXT;
-    shape->group_len = (uint8_t)form.text.len;
-    memcpy(shape->group, form.text.data, form.text.len);
+    shape->group = keep_group(shapes, form.text);
+    shape->group_type = shape->group.data == NULL ? SHAPE_ASK : SHAPE_TEXT;
 }
 
-void derive_shape_learn(struct derive_shape *shape, const struct derive_rules *rules,
-                        struct slice path, size_t front_len)
+void derive_shape_learn(struct derive_shapes *shapes, struct derive_shape *shape,
+                        const struct derive_rules *rules, struct slice path, size_t front_len)
 {
     struct url_hole holes[SHAPE_HOLES_MAX];
     const struct url_form form = {path, holes, find_holes(&shape->key, front_len, holes)};
@@ -212,7 +224,7 @@ void derive_shape_learn(struct derive_shape *shape, const struct derive_rules *r
         shape->answers[kind] =
             find_answer(rules, (enum derived_field)kind, shape->matches, &form, front_len);
     if (rules->counts[DERIVED_PATH_GROUP] > 0)
-        learn_group(shape, rules, &form);
+        learn_group(shapes, shape, rules, &form);
     shape->whole = shape->whole_alone = true;
     for (unsigned kind = 0; kind < SHAPE_FIELDS; kind++) {
         bool told = shape->answers[kind].type != SHAPE_ASK;

@@ -651,6 +651,57 @@ static void test_shapes_are_invisible(void **unused)
     }
 }
 
+/* The group of the tenth event with a path "/page<number>/<id>": the shape is known since the eighth. */
+static struct slice tenth_group(struct fixture *f, unsigned number)
+{
+    static struct parsed_event parsed;
+    char text[64];
+    struct slice path = {text, 0}, group = {NULL, 0};
+
+    for (unsigned i = 0; i < 10; i++) {
+        path.len = (size_t)snprintf(text, sizeof(text), "/page%u/0123456789ab%u", number, i);
+        derive_texts(f, f->memory, &(struct derived_from){.path = path}, &parsed);
+        assert_true(parsed_find(&parsed, FIELD_ID_PATH_GROUP, path, &group));
+    }
+    return group;
+}
+
+static void assert_group_of(struct slice group, unsigned number)
+{
+    char expected[64];
+
+    (void)snprintf(expected, sizeof(expected), "/page%u/*", number);
+    assert_true(slice_is(group, expected));
+}
+
+/* What shapes tell stays when others have taken their places and when rules are others, and is one
+ * text for all events. Of more groups than are kept, some are what rules make of them each time. */
+static void test_groups_stay(void **unused)
+{
+    enum { STAY = SHAPES_COUNT * 2, ALL = SHAPE_GROUPS + SHAPE_GROUPS / 4 };
+    static struct slice groups[STAY];
+    struct fixture f;
+
+    (void)unused;
+    set_up(&f, NULL);
+    for (unsigned i = 0; i < STAY; i++)
+        groups[i] = tenth_group(&f, i);
+    arena_reset(&f.arena);
+    derive_memory_use(f.memory, UINT64_MAX); /* other rules, */
+    for (unsigned i = 0; i < STAY; i++) {    /* and these again */
+        assert_group_of(groups[i], i);
+        assert_ptr_equal(tenth_group(&f, i).data, groups[i].data);
+    }
+    for (unsigned i = STAY; i < ALL; i++) {
+        assert_group_of(tenth_group(&f, i), i);
+        arena_reset(&f.arena);
+    }
+    assert_int_equal(f.memory->shapes.groups.count, SHAPE_GROUPS);
+    for (unsigned i = 0; i < STAY; i++)
+        assert_group_of(groups[i], i);
+    tear_down(&f);
+}
+
 /* All matches of a rule by PCRE2; `by` has at most one group, at its front or behind a slash. */
 static size_t replace_by_pcre(const struct derive_rule_config *rule, struct url_scratch *scratch,
                               char *text, size_t len, size_t size)
@@ -796,7 +847,7 @@ int main(void)
         cmocka_unit_test(test_patterns),   cmocka_unit_test(test_set),
         cmocka_unit_test(test_set_of_random_texts), cmocka_unit_test(test_set_too_rich),
         cmocka_unit_test(test_memory_is_invisible), cmocka_unit_test(test_shapes_are_invisible),
-        cmocka_unit_test(test_replacements_as_pcre),
+        cmocka_unit_test(test_groups_stay), cmocka_unit_test(test_replacements_as_pcre),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

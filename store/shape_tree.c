@@ -87,7 +87,7 @@ static enum slot_reader reader_of(const struct shape_edge *edge)
     case SLOT_UUID:
         return READ_ID;
     case SLOT_HEX:
-        return edge->rest_len == 0 && slot_id_size(edge->kind) % 4 == 0 ? READ_ID : READ_ANY;
+        return edge->rest_len == 0 ? READ_ID : READ_ANY;
     default:
         return READ_ANY;
     }

@@ -228,7 +228,21 @@ static inline bool lacks_digit(const struct shape_tree *tree, const struct shape
            (shape_short_window(tree->digit, start) & (((uint64_t)1 << len) - 1)) == 0;
 }
 
-/* A text that looks neither like a number nor like an id, which begins with eight hex digits. */
+/* Is a token with the look of a number or an id none? The full stops behind it are not of it. */
+static __attribute__((noinline)) bool is_surely_text(const struct shape_tree *tree,
+                                                     const struct shape_edge *edge, uint32_t start,
+                                                     uint32_t len)
+{
+    struct slice token = {line_at(tree, start), len - edge->rest_len};
+    struct token_bits bits = {.digits = shape_short_window(tree->digit, start),
+                              .hex = shape_short_window(tree->hex, start),
+                              .readable = len};
+
+    return token.data[token.len - 1] != '.' && slot_surely_text(token, bits) &&
+           !(edge->place == PLACE_REGION && may_be_stamp(tree, start, len));
+}
+
+/* A text; most look neither like a number nor like an id, which begins with eight hex digits. */
 static inline uint32_t read_text(const struct shape_tree *tree, const struct shape_edge *edge,
                                  uint32_t start, uint64_t *out)
 {
@@ -240,8 +254,9 @@ static inline uint32_t read_text(const struct shape_tree *tree, const struct sha
     if (len <= edge->rest_len || is_past_limit(tree, edge, start + len) ||
         lacks_digit(tree, edge, start, len))
         return 0;
-    if ((unsigned char)(at[0] - '-') <= '9' - '-' || at[used - 1] == '.' ||
-        (shape_short_window(tree->hex, start) & 0xff) == 0xff)
+    if (((unsigned char)(at[0] - '-') <= '9' - '-' || at[used - 1] == '.' ||
+         (shape_short_window(tree->hex, start) & 0xff) == 0xff) &&
+        !is_surely_text(tree, edge, start, len))
         return read_any(tree, edge, start, out);
     keep_text(tree, start, used, out);
     return start + used;

@@ -174,6 +174,7 @@ static void letter_cases(struct slice text, bool *upper, bool *lower)
     *lower = lower_bits != 0;
 }
 
+enum { UUID_LEN = 36 };
 #define UUID_DIGITS 0xfff7bdeffu /* 36 bits without 8, 13, 18 and 23 */
 
 /* Hex digits of one case, `len` even, or a UUID. */
@@ -309,6 +310,23 @@ static bool expect_number(struct slot_kind kind, size_t len, struct slice token,
 static bool may_be_number(struct slice token, uint64_t digits)
 {
     return token.len - leading_ones(digits & low_bits(token.len)) <= UNIT_LEN_MAX;
+}
+
+/* A number begins with a digit, or with '-' and one. It has at most four bytes that are no digits: a point or
+ * that '-', and a unit; the second of them is no point, but for the three of an address. An id that is no
+ * UUID is hex digits only. */
+bool slot_surely_text(struct slice token, struct token_bits bits)
+{
+    uint64_t inside = low_bits(token.len), first = ~bits.digits & inside;
+    uint64_t second = first & (first - 1), third = second & (second - 1);
+    uint64_t fourth = third & (third - 1), fifth = fourth & (fourth - 1);
+
+    if ((bits.hex & inside) == inside || token.len == UUID_LEN)
+        return false;
+    if (fifth != 0 || ((first & 1) != 0 && (token.data[0] != '-' || (first & 2) != 0)))
+        return true;
+    return second != 0 && token.data[__builtin_ctzll(second)] == '.' &&
+           (third == 0 || fourth != 0);
 }
 
 bool slot_expect_bits(struct slot_kind kind, size_t unit_len, struct slice token,
@@ -532,7 +550,7 @@ static bool uuid_expect(struct slot_kind kind, const char *at, uint64_t hex, uin
     return cases_fit(kind, letters.all != letters.lower, letters.lower != 0);
 }
 
-/* `size` hex digits, a multiple of eight. */
+/* `size` hex digits; what is behind them may be read, too. */
 static bool hex_expect(struct slot_kind kind, const char *digits, size_t size, uint64_t *out)
 {
     struct letter_groups letters = {0, 0};
@@ -546,8 +564,10 @@ static bool hex_expect(struct slot_kind kind, const char *digits, size_t size, u
         letters.upper |= found.all ^ found.lower;
         letters.lower |= found.lower;
     }
-    for (; at < size; at += 8)
+    for (; at + 8 <= size; at += 8)
         to = take_group(load8(digits + at), &letters, to);
+    if (at < size)
+        (void)take_group(load8(digits + at) & low_bits(8 * (size - at)), &letters, to);
     return cases_fit(kind, letters.upper != 0, letters.lower != 0);
 }
 
@@ -557,8 +577,7 @@ bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits
 
     if (kind.type == SLOT_UUID)
         return token.len == 36 && uuid_expect(kind, token.data, bits.hex, out);
-    return token.len == digits && digits > 0 && digits % 8 == 0 &&
-           !may_be_number(token, bits.digits) &&
+    return token.len == digits && digits > 0 && !may_be_number(token, bits.digits) &&
            (bits.hex & low_bits(digits)) == low_bits(digits) &&
            hex_expect(kind, token.data, digits, out);
 }

@@ -82,6 +82,9 @@ struct slot_kind slot_classify_bits(struct slice token, struct token_bits bits, 
 bool slot_expect_bits(struct slot_kind kind, size_t unit_len, struct slice token,
                       struct token_bits bits, uint64_t *value);
 
+/* Is a token of at most 63 bytes surely a text? False: perhaps a number, an address or an id. */
+bool slot_surely_text(struct slice token, struct token_bits bits);
+
 /* The text of a number, address or stamp; gives the bytes written, at most SLOT_WRITE_MAX. */
 size_t slot_write(struct stamp_cache *cache, struct slot_kind kind, uint64_t value, char *out);
 /* Text and bytes of ids. `out` has room for slot_id_size() or SLOT_WRITE_MAX bytes. The text must
@@ -89,8 +92,9 @@ size_t slot_write(struct stamp_cache *cache, struct slot_kind kind, uint64_t val
 void slot_id_read(struct slot_kind kind, struct slice text, uint8_t *out);
 size_t slot_id_write(struct slot_kind kind, const uint8_t *bytes, char *out);
 /* Bytes of a token that slot_expect_bits() would call an id of the kind, if it is one, has `hex` as its
- * bitmap and begins with neither a digit nor anything that makes it a number: false if not. `out` has
- * room for slot_id_size() rounded up to 8, and is cleared behind the id. */
+ * bitmap and begins with neither a digit nor anything that makes it a number: false if not. Eight bytes
+ * behind the token may be read. `out` has room for slot_id_size() rounded up to 8, and is cleared behind
+ * the id. */
 bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits bits,
                     uint64_t *out);
 /* The same of an address; SLOT_IPV4_READABLE bytes at `text` may be read, however short it is. */

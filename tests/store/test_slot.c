@@ -162,6 +162,17 @@ static void test_stamps(void **state)
     }
 }
 
+static struct token_bits bits_of(struct slice token)
+{
+    struct token_bits bits = {.readable = token.len};
+
+    for (size_t at = 0; at < token.len && at < 64; at++) {
+        bits.digits |= (uint64_t)is_digit_byte(token.data[at]) << at;
+        bits.hex |= (uint64_t)is_hex_byte(token.data[at]) << at;
+    }
+    return bits;
+}
+
 /* Every token against every kind and unit: foreseen exactly when it is what slot_classify() gives. */
 static void test_foreseen_types(void **state)
 {
@@ -171,23 +182,55 @@ static void test_foreseen_types(void **state)
             const struct slot_case *wanted = &slot_cases[k];
             struct slice token = slice_of(slot_cases[i].token);
             struct slot_kind kind = {(uint8_t)wanted->type, (uint8_t)wanted->param};
-            struct token_bits bits = {.readable = token.len};
             size_t unit_len = strlen(wanted->token) - strlen(wanted->slot), used;
             uint64_t value = 0, foreseen = 0;
             struct slot_kind got = slot_classify(token, &used, &value);
             bool same = slot_kind_equal(got, kind) && used + unit_len == token.len;
 
-            for (size_t at = 0; at < token.len && at < 64; at++) {
-                bits.digits |= (uint64_t)is_digit_byte(token.data[at]) << at;
-                bits.hex |= (uint64_t)is_hex_byte(token.data[at]) << at;
-            }
             if (unit_len > 0 && i != k)
                 continue; /* whether the bytes are that unit is for the caller */
             print_message("  %s, as %s\n", slot_cases[i].name, wanted->name);
-            assert_int_equal(slot_expect_bits(kind, unit_len, token, bits, &foreseen), same);
+            assert_int_equal(slot_expect_bits(kind, unit_len, token, bits_of(token), &foreseen),
+                             same);
             if (same && kind.type != SLOT_TEXT && slot_id_size(kind) == 0)
                 assert_int_equal(foreseen, value);
         }
+}
+
+/* What is surely a text is one. */
+static void check_surely(struct slice token)
+{
+    size_t used;
+    uint64_t value;
+
+    if (!slot_surely_text(token, bits_of(token)))
+        return;
+    assert_int_equal(slot_classify(token, &used, &value).type, SLOT_TEXT);
+    assert_int_equal(used, token.len);
+}
+
+/* All tokens of a few bytes that numbers and ids have, alone and at the end of what could become an id. */
+static void test_surely_text(void **state)
+{
+    static const char bytes[] = "1am.s-x";
+    static const char *const beginnings[] = {"", "deadbee", "2b7e1516-1111-4222-8333-44445555",
+                                             "2b7e1516-1111-4222-8333-4444555566"};
+    static const char *const texts[] = {"----", "0.9167.4", "67b2c1de.178b", "-x", "web1"};
+    enum { LEN_MAX = 7, COUNT = sizeof(bytes) - 1 };
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        assert_true(slot_surely_text(slice_of(texts[i]), bits_of(slice_of(texts[i]))));
+    for (size_t i = 0; i < COUNT_OF(beginnings); i++)
+        for (uint32_t len = 1, count = COUNT; len <= LEN_MAX - (i > 0) * 2; len++, count *= COUNT)
+            for (uint32_t k = 0; k < count; k++) {
+                size_t at = (size_t)snprintf(text, sizeof(text), "%s", beginnings[i]);
+
+                for (uint32_t left = k, n = 0; n < len; n++, left /= COUNT)
+                    text[at++] = bytes[left % COUNT];
+                check_surely((struct slice){text, at});
+            }
 }
 
 /* What may follow a stamp: foreseen only if stamp_read() finds the same there, and always if nothing
@@ -334,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_stamps),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_foreseen_types),
+        cmocka_unit_test(test_surely_text),
         cmocka_unit_test(test_foreseen_stamps),
         cmocka_unit_test(test_stamps_of_a_day),
     };

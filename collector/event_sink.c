@@ -1,7 +1,13 @@
 /* collector/event_sink.c -- the array of events grows in its arena, by doubling. Since what it grew
  * out of stays there until the reset, and batches follow batches of their size, it begins as large
- * as the last one became. */
+ * as the last one became. Fields are encoded while they are at hand: kept as they are until the store
+ * does so, they would take more memory than the lines. */
 #include "collector/event_sink.h"
+
+#include "store/chunk_encode_fields.h"
+#include "store/field_order.h"
+
+#include <assert.h>
 
 enum { EVENTS_MIN = 64 };
 
@@ -22,13 +28,66 @@ bool event_sink_grow(struct event_sink *sink)
     return true;
 }
 
+static_assert((int)PARSED_FIELDS_MAX <= (int)FOUND_FIELDS_MAX, "its fields are put in order");
+
+/* False: the arena is full, or no memory. */
+static bool copy_fields(struct event_sink *sink, struct event *event)
+{
+    uint8_t places[FOUND_FIELDS_MAX];
+    struct event_field *fields = arena_take(sink->arena, sizeof(*fields),
+                                            _Alignof(struct event_field), event->field_count);
+
+    if (fields == NULL)
+        return false;
+    field_order_find(event->fields, event->field_count, places);
+    for (uint32_t i = 0; i < event->field_count; i++)
+        fields[i] = event->fields[places[i]];
+    event->fields = fields;
+    return true;
+}
+
+static bool encode_fields(struct event_sink *sink, struct event *event)
+{
+    struct error ignored;
+    enum status status;
+
+    event->fields_at = (uint32_t)sink->fields->out.len;
+    status = field_encoder_add_found(sink->fields, event, &ignored);
+    if (status != STATUS_OK && event->field_count > 0) {
+        event->field_count = 0;
+        status = field_encoder_add_found(sink->fields, event, &ignored);
+    }
+    event->fields = NULL;
+    return status == STATUS_OK;
+}
+
+enum status event_sink_commit(struct event_sink *sink, struct error *err)
+{
+    struct event *event = &sink->events[sink->count];
+    bool fine = sink->fields != NULL ? encode_fields(sink, event)
+                                     : event->field_count == 0 || copy_fields(sink, event);
+
+    if (!fine)
+        return event_sink_refuse(sink, err);
+    sink->count++;
+    return STATUS_OK;
+}
+
+void event_sink_cut(struct event_sink *sink, uint32_t count)
+{
+    if (sink->fields != NULL && count < sink->count)
+        field_encoder_cut(sink->fields, sink->events[count].fields_at);
+    sink->count = count;
+}
+
 uint32_t event_sink_expect(const struct event_sink *sink)
 {
     return sink->count > sink->capacity / 2 ? sink->capacity : sink->capacity / 2;
 }
 
-enum status event_sink_refuse(const struct event_sink *sink, struct error *err)
+enum status event_sink_refuse(struct event_sink *sink, struct error *err)
 {
+    sink->arena->failed = false;
     return error_set(err,
                      sink->arena->allocated >= sink->arena->size_max / 2 ? STATUS_TOO_LARGE
                                                                          : STATUS_NO_MEMORY,

@@ -23,6 +23,8 @@ struct event_sink {
     /* Index for batch.formats of a format name; the caller collects the names. */
     uint16_t (*format_index)(void *user, const struct format *format);
     void *user;
+    /* Where fields are encoded as they come; NULL: they stay with their events, in the arena. */
+    struct field_encoder *fields;
     struct derive_memory *memory; /* of the thread that parses; NULL: none, slower */
     uint64_t raw_count;   /* events that no format explained */
 };
@@ -33,10 +35,18 @@ static inline bool event_sink_reserve(struct event_sink *sink)
 {
     return sink->count < sink->capacity || event_sink_grow(sink);
 }
+/* Count the event that the caller wrote behind the others after event_sink_reserve(). Its fields may be in
+ * any order and need not stay: they are encoded or copied. Fields that no chunk can hold are left out;
+ * the bytes of the event say what they said.
+ * Errors: as event_sink_refuse(); the event is not counted. */
+enum status event_sink_commit(struct event_sink *sink, struct error *err) WARN_UNUSED;
+/* Forget all but the first `count` events; the arena keeps what they took. */
+void event_sink_cut(struct event_sink *sink, uint32_t count);
 /* For `expected` of the sink that comes after this one: what it had room for, unless it needed less
  * than half. */
 uint32_t event_sink_expect(const struct event_sink *sink);
-/* Why there was no room. Gives TOO_LARGE (the arena is full) or NO_MEMORY. */
-enum status event_sink_refuse(const struct event_sink *sink, struct error *err);
+/* Why there was no room; the arena may be asked again. Gives TOO_LARGE (the arena is full) or
+ * NO_MEMORY. */
+enum status event_sink_refuse(struct event_sink *sink, struct error *err);
 
 #endif

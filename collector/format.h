@@ -15,9 +15,7 @@
 #include <stdint.h>
 
 enum {
-    PARSED_FIELDS_MAX = 256,    /* of one event; further JSON keys stay unnamed in the bytes */
-    FIELD_ORDERS = 16,          /* that are remembered of a source, */
-    FIELD_ORDER_COUNT_MAX = 28, /* of events with no more fields: 512 bytes */
+    PARSED_FIELDS_MAX = 256, /* of one event; further JSON keys stay unnamed in the bytes */
 };
 
 /* Fields beside the well-known ones: resolved once per source, so that no
@@ -209,19 +207,6 @@ static inline void parsed_span(struct parsed_event *out, field_id field, enum fi
 /* Span of the field that was added last under `field`; false if there is none. */
 bool parsed_find(const struct parsed_event *parsed, field_id field, struct slice event,
                  struct slice *out);
-/* Orders of fields that came last, by the number of fields and what some of them are: events of one
- * kind have their fields in one order. All zero at first. */
-struct field_orders {
-    struct field_order {
-        uint32_t count; /* 0: none yet */
-        uint8_t places[FIELD_ORDER_COUNT_MAX];
-    } orders[FIELD_ORDERS];
-};
-
-/* The fields in order of start, as the store wants them; the order of equal starts stays. `out` has
- * room for all of them. The result does not depend on `orders`. */
-void parsed_copy_sorted(const struct parsed_event *parsed, struct field_orders *orders,
-                        struct event_field *out);
 
 /* Indexes of the extra fields. */
 void extra_fields_resolve(const struct field_names *names, field_id out[EXTRA_COUNT]);

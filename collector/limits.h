@@ -15,8 +15,9 @@ enum {
     BATCH_FILL_SIZE = 4 << 20,
     BATCH_FILL_EVENTS = 16384,
     BATCH_ARENA_SOFT = 96 << 20,      /* above: lines go to raw, which costs no fields */
+    BATCH_FIELDS_SOFT = 16 << 20,     /* encoded; above the same: a quarter of what a chunk may hold */
     BATCH_ARENA_KEPT = 6 << 20,       /* from batch to batch: a usual one under load */
-    BATCH_ARENA_MAX = 160 << 20,      /* soft limit, one event's fields, 65,536 raw events */
+    BATCH_ARENA_MAX = 160 << 20,      /* soft limit, one event's texts, 65,536 raw events */
 
     RESTORE_SIZE_MAX = 256 << 20,     /* open events of all sources, once at start */
 

@@ -2,6 +2,8 @@
  * unused until the reset, which bounds the waste at the size of the list. */
 #include "collector/shard_batch.h"
 
+#include "store/chunk_encode_fields.h"
+
 #include <string.h>
 
 enum {
@@ -30,9 +32,10 @@ static uint16_t format_index(void *user, const struct format *format)
     return batch->format_count++;
 }
 
-void shard_batch_init(struct shard_batch *batch, struct derive_memory *memory)
+void shard_batch_init(struct shard_batch *batch, struct field_encoder *fields,
+                      struct derive_memory *memory)
 {
-    *batch = (struct shard_batch){.arena = arena_empty(BATCH_ARENA_MAX)};
+    *batch = (struct shard_batch){.arena = arena_empty(BATCH_ARENA_MAX), .fields = fields};
     batch->sink.memory = memory;
     batch->arena.kept_max = BATCH_ARENA_KEPT;
     shard_batch_reset(batch, 0);
@@ -46,14 +49,17 @@ void shard_batch_release(struct shard_batch *batch)
 void shard_batch_reset(struct shard_batch *batch, uint64_t number)
 {
     struct arena arena = batch->arena;
+    struct field_encoder *fields = batch->fields;
     struct derive_memory *memory = batch->sink.memory;
     uint32_t expected = event_sink_expect(&batch->sink);
 
     assert(batch->first_part == NULL);
     arena_reset(&arena);
     arena.size_max = BATCH_ARENA_MAX;
-    *batch = (struct shard_batch){.number = number, .arena = arena};
+    field_encoder_reset(fields);
+    *batch = (struct shard_batch){.number = number, .arena = arena, .fields = fields};
     batch->sink = (struct event_sink){.arena = &batch->arena,
+                                      .fields = fields,
                                       .memory = memory,
                                       .format_index = format_index,
                                       .user = batch};
@@ -133,10 +139,11 @@ bool shard_batch_raw_event(struct shard_batch *batch, uint32_t index,
                            const struct source_line *line, int64_t time_ns)
 {
     struct event_sink *sink = &batch->sink;
+    struct error ignored;
 
     if (!event_sink_reserve(sink))
         return false;
-    sink->events[sink->count++] = (struct event){
+    sink->events[sink->count] = (struct event){
         .time_ns = time_ns,
         .bytes = line->bytes,
         .offset = line->offset,
@@ -146,7 +153,7 @@ bool shard_batch_raw_event(struct shard_batch *batch, uint32_t index,
         .flags = line->flags | EVENT_TIME_GUESSED,
     };
     sink->raw_count++;
-    return true;
+    return event_sink_commit(sink, &ignored) == STATUS_OK;
 }
 
 bool shard_batch_sample(struct shard_batch *batch, const struct sample *sample)
@@ -186,7 +193,7 @@ bool shard_batch_full(const struct shard_batch *batch)
 
 bool shard_batch_heavy(const struct shard_batch *batch)
 {
-    return batch->arena.used >= BATCH_ARENA_SOFT;
+    return batch->arena.used >= BATCH_ARENA_SOFT || batch->fields->out.len >= BATCH_FIELDS_SOFT;
 }
 
 /* ---- towards the store ---- */
@@ -206,7 +213,7 @@ static enum status collect_open(struct shard_batch *batch, uint32_t index, struc
     status = source_parser_open(source->parser, &batch->open, err);
     while (status == STATUS_TOO_LARGE && batch->arena.size_max < BATCH_OPEN_MAX) {
         batch->arena.size_max += BATCH_ARENA_MAX;
-        batch->open.count = before;
+        event_sink_cut(&batch->open, before);
         status = source_parser_open(source->parser, &batch->open, err);
     }
     source->open_count = batch->open.count - before;
@@ -221,7 +228,7 @@ enum status shard_batch_seal(struct shard_batch *batch, struct error *err)
     if (batch->source_count > 0 && batch->sealed_watermarks == NULL)
         return error_set(err, STATUS_NO_MEMORY, "batch: no memory");
     batch->sealed_watermark_count = 0;
-    batch->open.count = 0;
+    event_sink_cut(&batch->open, 0);
     for (uint32_t i = 0; i < batch->source_count && status == STATUS_OK; i++) {
         if (batch->moved[i])
             batch->sealed_watermarks[batch->sealed_watermark_count++] = batch->watermarks[i];
@@ -240,6 +247,7 @@ void shard_batch_view(const struct shard_batch *batch, struct batch *out)
         .watermarks = batch->sealed_watermarks,
         .losses = batch->losses,
         .open_events = batch->open.events,
+        .fields = batch->sink.fields,
         .source_count = batch->source_count,
         .format_count = batch->format_count,
         .event_count = batch->sink.count,
@@ -254,6 +262,7 @@ static bool strip_events(struct event_sink *sink)
 {
     bool any = false;
 
+    sink->fields = NULL; /* they were encoded for nothing */
     for (uint32_t i = 0; i < sink->count; i++) {
         any |= sink->events[i].field_count > 0;
         sink->events[i].field_count = 0;
@@ -272,6 +281,7 @@ void shard_batch_quarantine(struct shard_batch *batch, int64_t wall_ns)
 {
     batch->sink.count = 0;
     batch->open.count = 0;
+    batch->sink.fields = batch->open.fields = NULL;
     batch->sample_count = 0;
     for (uint32_t i = 0; i < batch->source_count; i++) {
         struct loss loss = {

@@ -15,6 +15,7 @@ struct shard_batch {
     struct arena arena;
     struct event_sink sink;        /* finished events */
     struct event_sink open;        /* filled by shard_batch_seal() */
+    struct field_encoder *fields;  /* of the events of both; borrowed */
     struct source **states;        /* the same index as sources, in the arena */
     struct event_source *sources;
     struct watermark *watermarks;  /* one per source; valid where `moved` */
@@ -35,8 +36,9 @@ struct shard_batch {
     bool touched;                  /* has something for the store */
 };
 
-/* `memory` is borrowed, and may be NULL: see derive_apply(). */
-void shard_batch_init(struct shard_batch *batch, struct derive_memory *memory);
+/* `fields` and `memory` are borrowed; `memory` may be NULL: see derive_apply(). */
+void shard_batch_init(struct shard_batch *batch, struct field_encoder *fields,
+                      struct derive_memory *memory);
 void shard_batch_release(struct shard_batch *batch);
 /* Empty it under a new number; the parts must have been taken off. */
 void shard_batch_reset(struct shard_batch *batch, uint64_t number);

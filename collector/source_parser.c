@@ -41,7 +41,6 @@ struct source_parser {
     struct name_cache *cache;
     struct statement_shapes *statements;
     field_id extra[EXTRA_COUNT];
-    struct field_orders orders;
     struct stamp_memory stamps;
     struct format_context context; /* of the format that was asked for last, */
     struct {
@@ -274,37 +273,18 @@ static bool parse_draft(struct source_parser *parser, const struct draft *draft,
     return true;
 }
 
-/* Computed texts may stand in memory that does not stay (the assembler's, the scratch arena): those
- * that the formats made are in the sink's arena already. */
-static struct event_field *copy_fields(const struct parsed_event *parsed,
-                                       struct field_orders *orders, struct arena *arena)
-{
-    struct event_field *fields = arena_take(arena, sizeof(*fields), _Alignof(struct event_field),
-                                            parsed->field_count);
-
-    if (fields != NULL)
-        parsed_copy_sorted(parsed, orders, fields);
-    return fields;
-}
-
 /* Errors leave parser and sink as they were, but for used memory of the arena. */
 static enum status add_event(struct source_parser *parser, const struct draft *draft,
                              const struct format_context *context, struct parsed_event *parsed,
                              bool remember, struct event_sink *sink, struct error *err)
 {
+    struct slice bytes = draft->copy ? arena_copy(sink->arena, draft->bytes) : draft->bytes;
     struct event *event;
-    struct event_field *fields = NULL;
-    struct slice bytes = draft->bytes;
+    enum status status;
 
-    if (draft->copy)
-        bytes = arena_copy(sink->arena, bytes);
-    if (parsed->field_count > 0)
-        fields = copy_fields(parsed, &parser->orders, sink->arena);
-    if (sink->arena->failed || !event_sink_reserve(sink)) {
-        sink->arena->failed = false;
+    if (sink->arena->failed || !event_sink_reserve(sink))
         return event_sink_refuse(sink, err);
-    }
-    event = &sink->events[sink->count++];
+    event = &sink->events[sink->count];
     *event = (struct event){
         .bytes = bytes,
         .offset = draft->offset,
@@ -314,11 +294,12 @@ static enum status add_event(struct source_parser *parser, const struct draft *d
         .level = parsed->level,
         .flags = draft->flags,
         .field_count = parsed->field_count,
-        .fields = fields,
+        .fields = parsed->fields,
     };
     set_time(parser, draft, context, parsed, event);
-    if (!remember)
-        return STATUS_OK;
+    status = event_sink_commit(sink, err);
+    if (status != STATUS_OK || !remember)
+        return status;
     sink->raw_count += draft->format == &format_raw;
     if (parsed->has_time) {
         parser->last_time_ns = event->time_ns;
@@ -570,10 +551,8 @@ static enum status take_whole(struct source_parser *parser, const struct source_
     if (parser->scratch.used > SCRATCH_RESET_SIZE)
         arena_reset(&parser->scratch);
     peel_line(source->bytes, sink->arena, &peeled);
-    if (sink->arena->failed) {
-        sink->arena->failed = false;
+    if (sink->arena->failed)
         return event_sink_refuse(sink, err);
-    }
     line = (struct assembler_line){.bytes = source->bytes,
                                    .offset = source->offset,
                                    .source_len = source->source_len,
@@ -604,10 +583,8 @@ static enum status finish_pending(struct source_parser *parser, struct event_sin
         return STATUS_OK;
     line = pending_line(parser);
     line.bytes = arena_copy(sink->arena, line.bytes);
-    if (sink->arena->failed) {
-        sink->arena->failed = false;
+    if (sink->arena->failed)
         return event_sink_refuse(sink, err);
-    }
     status = take_whole(parser, &line, sink, err);
     if (status != STATUS_OK)
         return status;

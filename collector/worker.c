@@ -377,8 +377,10 @@ enum status worker_init(struct worker *worker, struct pipeline *pipeline, uint32
     (void)pthread_cond_init(&worker->wake, &attributes);
     (void)pthread_condattr_destroy(&attributes);
     worker->memory = derive_memory_new(); /* without it only slower */
-    shard_batch_init(&worker->batches[0], worker->memory);
-    shard_batch_init(&worker->batches[1], worker->memory);
+    for (size_t i = 0; i < COUNT_OF(worker->batches); i++) {
+        field_encoder_init(&worker->fields[i]);
+        shard_batch_init(&worker->batches[i], &worker->fields[i], worker->memory);
+    }
     shard_batch_reset(&worker->batches[1], ++worker->batch_number);
     worker->filling = &worker->batches[0];
     status = compressor_new(&worker->compressor, err);
@@ -446,6 +448,7 @@ void worker_release(struct worker *worker)
         drop_parts(worker, worker->batches[i].first_part);
         worker->batches[i].first_part = NULL;
         shard_batch_release(&worker->batches[i]);
+        field_encoder_release(&worker->fields[i]);
     }
     while ((frame = take_frame(worker)) != NULL)
         pipeline_frame_free(frame);

@@ -15,6 +15,7 @@
 #include "base/compress.h"
 #include "collector/pipeline.h"
 #include "collector/shard_batch.h"
+#include "store/chunk_encode_fields.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -50,6 +51,7 @@ struct worker {
     struct compressor *compressor;
     struct source_set sources;
     struct derive_memory *memory;
+    struct field_encoder fields[2]; /* of each batch */
     struct shard_batch batches[2];
     struct shard_batch *filling, *in_flight; /* in_flight NULL with COMMIT_NONE */
     uint64_t batch_number;

@@ -1,8 +1,8 @@
 /* store/chunk_encode.c -- a batch into the bytes of a chunk (layout: chunk.h).
  *
- * Two passes over the events: the first encodes their fields and finds the range of each column, so
- * that all sizes are known; the second writes columns and text to where they stay, in memory of
- * just that size: a head keeps it for minutes. */
+ * Two passes over the events: the first finds the range of each column, and encodes their fields if
+ * nobody has done so (batch.fields), so that all sizes are known; the second writes columns and text to
+ * where they stay, in memory of just that size: a head keeps it for minutes. */
 #include "store/chunk.h"
 
 #include "base/spare.h"
@@ -43,10 +43,12 @@ struct encoder {
     struct error *err;
     int64_t *last_order_ns;
     uint32_t row_total;
-    struct field_encoder fields;
-    struct note *notes;           /* of each row */
+    struct name_table *names;
+    const struct field_encoder *fields; /* of all rows, after the first pass */
+    struct field_encoder *own;          /* these, if the batch has none; else NULL */
+    struct note *notes;                 /* of each row */
     struct event_rows complete, open;
-    struct range *source_offsets; /* of each source */
+    struct range *source_offsets;       /* of each source */
     struct range ranges[CHUNK_COLUMN_COUNT];
     uint64_t last_same; /* of the row before: format, level and flags, */
     uint32_t last_beyond, last_source;
@@ -197,13 +199,13 @@ static inline void widen_ranges(struct encoder *encoder, const struct event *eve
 }
 
 static inline void measure_row(struct encoder *encoder, const struct event *event,
-                               struct note *note, uint8_t flags)
+                               struct note *note, uint32_t fields_at, uint8_t flags)
 {
     int64_t order = order_time(encoder, event, flags);
     uint64_t distance = (uint64_t)order - (uint64_t)event->time_ns;
     struct range *offsets = &encoder->source_offsets[event->source];
 
-    *note = (struct note){distance, (uint32_t)encoder->fields.out.len};
+    *note = (struct note){distance, fields_at};
     if (event->time_ns < encoder->time_min_ns)
         encoder->time_min_ns = event->time_ns;
     if (event->time_ns > encoder->time_max_ns)
@@ -237,12 +239,15 @@ static enum status measure_rows(struct encoder *encoder, const struct event_rows
 
     for (uint32_t i = 0; i < rows->count && status == STATUS_OK; i++) {
         const struct event *event = &rows->events[i];
+        uint32_t fields_at = event->fields_at;
 
         status = check_event(encoder, event);
-        if (status != STATUS_OK)
-            break;
-        measure_row(encoder, event, &rows->notes[i], rows->flags);
-        status = field_encoder_add(&encoder->fields, event, encoder->err);
+        if (status == STATUS_OK && encoder->own != NULL) {
+            fields_at = (uint32_t)encoder->own->out.len;
+            status = field_encoder_add(encoder->own, event, encoder->err);
+        }
+        if (status == STATUS_OK)
+            measure_row(encoder, event, &rows->notes[i], fields_at, rows->flags);
     }
     return status;
 }
@@ -261,14 +266,18 @@ static enum status first_pass(struct encoder *encoder)
         encoder->time_first_ns =
             (batch->event_count > 0 ? batch->events : batch->open_events)->time_ns;
     status = measure_rows(encoder, &encoder->complete);
-    return status == STATUS_OK ? measure_rows(encoder, &encoder->open) : status;
+    if (status == STATUS_OK)
+        status = measure_rows(encoder, &encoder->open);
+    if (status == STATUS_OK && !field_encoder_is_named(encoder->fields, encoder->names))
+        status = error_set(encoder->err, STATUS_INVALID, "a field has an unknown name");
+    return status;
 }
 
 /* ---- columns ---- */
 
 static uint32_t column_count(const struct encoder *encoder, enum chunk_column_name name)
 {
-    return name == CHUNK_VALUES  ? encoder->fields.values.count + 1
+    return name == CHUNK_VALUES  ? encoder->fields->values.count + 1
            : name == CHUNK_TEXTS ? encoder->row_total + 1
                                  : encoder->row_total;
 }
@@ -312,8 +321,8 @@ static void plan_columns(struct encoder *encoder)
     plan_column(encoder, CHUNK_ORDERS, 0, encoder->ranges[CHUNK_ORDERS].max, encoder->order_scale);
     plan_column(encoder, CHUNK_OFFSETS, 0, offsets_max(encoder), PLAIN);
     plan_column(encoder, CHUNK_TEXTS, 0, encoder->text_size, PLAIN);
-    plan_column(encoder, CHUNK_FIELDS, 0, encoder->fields.out.len, PLAIN);
-    plan_column(encoder, CHUNK_VALUES, 0, encoder->fields.values_size, PLAIN);
+    plan_column(encoder, CHUNK_FIELDS, 0, encoder->fields->out.len, PLAIN);
+    plan_column(encoder, CHUNK_VALUES, 0, encoder->fields->values_size, PLAIN);
     for (size_t i = 0; i < COUNT_OF(ranged); i++)
         plan_column(encoder, ranged[i], encoder->ranges[ranged[i]].min,
                     encoder->ranges[ranged[i]].max, PLAIN);
@@ -347,10 +356,10 @@ static inline void put_row(struct encoder *encoder, const struct event *event,
 
 static void put_value_places(struct encoder *encoder)
 {
-    const struct slice *values = encoder->fields.values.items;
+    const struct slice *values = encoder->fields->values.items;
     uint64_t at = 0;
 
-    for (uint32_t i = 0; i < encoder->fields.values.count; i++) {
+    for (uint32_t i = 0; i < encoder->fields->values.count; i++) {
         put_number(&encoder->columns[CHUNK_VALUES], at);
         at += values[i].len;
     }
@@ -435,7 +444,7 @@ static bool append_tables(struct encoder *encoder)
         fine = watermark_append(out, &batch->watermarks[i]);
     for (uint32_t i = 0; i < batch->loss_count && fine; i++)
         fine = loss_append(out, &batch->losses[i]);
-    return fine && sample_encoder_add(&encoder->samples, batch, encoder->fields.names, out) &&
+    return fine && sample_encoder_add(&encoder->samples, batch, encoder->names, out) &&
            append_columns(encoder);
 }
 
@@ -444,7 +453,7 @@ static bool append_tables(struct encoder *encoder)
 static void put_header(const struct encoder *encoder, char *at)
 {
     const struct batch *batch = encoder->batch;
-    const struct field_encoder *fields = &encoder->fields;
+    const struct field_encoder *fields = encoder->fields;
     const uint32_t words[CHUNK_HEADER_SIZE / sizeof(uint32_t)] = {
         CHUNK_VERSION,
         batch->source_count,
@@ -481,7 +490,7 @@ static char *put_slice(char *at, struct slice bytes)
 
 static void put_sections(struct encoder *encoder, char *at)
 {
-    const struct field_encoder *fields = &encoder->fields;
+    const struct field_encoder *fields = encoder->fields;
     char *columns;
 
     put_header(encoder, at);
@@ -493,7 +502,7 @@ static void put_sections(struct encoder *encoder, char *at)
     field_encoder_put_values(fields, at);
     at += fields->values_size;
     field_encoder_put_shapes(fields, at);
-    field_encoder_put_bindings(fields, at + field_encoder_shapes_size(fields));
+    field_encoder_put_bindings(fields, encoder->names, at + field_encoder_shapes_size(fields));
 }
 
 /* Room for `size` bytes, which begin a WAL record if they are many: put_sections() writes to the
@@ -522,7 +531,7 @@ static char *reserve(struct buf *out, size_t size, struct chunk_frame *frame)
 
 static enum status encode(struct encoder *encoder, struct buf *out, struct chunk_frame *frame)
 {
-    const struct field_encoder *fields = &encoder->fields;
+    const struct field_encoder *fields = encoder->fields;
     enum status status = check_batch(encoder->batch, encoder->err);
     size_t size;
     char *at;
@@ -537,7 +546,7 @@ static enum status encode(struct encoder *encoder, struct buf *out, struct chunk
     size = CHUNK_HEADER_SIZE + encoder->batch->sample_count * sizeof(struct chunk_sample) +
            encoder->tables.len + encoder->columns_size + fields->out.len + encoder->text_size +
            fields->values_size + field_encoder_shapes_size(fields) +
-           field_encoder_bindings_size(fields);
+           field_encoder_bindings_size(fields, encoder->names);
     at = reserve(out, size, frame);
     if (at == NULL)
         return buf_check(out, "a batch", encoder->err);
@@ -547,7 +556,8 @@ static enum status encode(struct encoder *encoder, struct buf *out, struct chunk
 
 static void release(struct encoder *encoder)
 {
-    field_encoder_release(&encoder->fields);
+    if (encoder->own != NULL)
+        field_encoder_release(encoder->own);
     spare_give(encoder->notes);
     free(encoder->source_offsets);
     sample_encoder_release(&encoder->samples);
@@ -558,9 +568,13 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
                          int64_t *last_order_ns, struct buf *out, struct chunk_frame *frame,
                          struct error *err)
 {
+    struct field_encoder own;
     struct encoder encoder = {
         .batch = batch,
         .err = err,
+        .names = fields,
+        .own = batch->fields == NULL ? &own : NULL,
+        .fields = batch->fields == NULL ? &own : batch->fields,
         .last_order_ns = last_order_ns,
         .row_total = batch->event_count + batch->open_event_count,
         .time_min_ns = INT64_MAX,
@@ -572,7 +586,8 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
     *out = buf_empty_spare(CHUNK_SIZE_MAX);
     for (size_t i = 0; i < COUNT_OF(encoder.ranges); i++)
         encoder.ranges[i] = (struct range){UINT64_MAX, 0};
-    field_encoder_init(&encoder.fields, fields);
+    if (encoder.own != NULL)
+        field_encoder_init(encoder.own);
     status = encode(&encoder, out, frame);
     if (status != STATUS_OK)
         buf_release(out);

@@ -4,6 +4,8 @@
 
 #include "base/hash.h"
 #include "store/chunk_impl.h"
+#include "store/field_order.h"
+#include "store/name_table.h"
 
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@ enum {
     LIST_CAPACITY_MIN = 64,
     KIND_SLOTS_MIN = 128,
     VALUE_SHORT = 16, /* up to this two loads are a hash */
+    OUT_KEPT_MAX = 1 << 20,
 };
 #define SLOT_NONE UINT32_MAX
 #define MIX       UINT64_C(0x9e3779b97f4a7c15) /* 2^64 / golden ratio: Knuth, TAOCP 3, 6.4 */
@@ -22,39 +25,70 @@ static_assert(offsetof(struct event_field, field) == 0 && sizeof(field_id) == 4 
                   offsetof(struct event_field, unit) == 5,
               "kind_of() reads the three as one number");
 
-/* What fields of one binding have in common, as a number. */
+/* What fields of one binding have in common, as a number: above the two bytes that are no part of a
+ * field, whether it is computed. */
+static inline uint64_t kind_of_span(const struct event_field *field)
+{
+    return get_le64(field) << 16;
+}
+
 static inline uint64_t kind_of(const struct event_field *field)
 {
-    uint64_t computed = field->text.data != NULL;
-
-    return (get_le64(field) & UINT64_C(0xffffffffffff)) | computed << 48;
+    return kind_of_span(field) | (field->text.data != NULL);
 }
 
 static inline field_id kind_field(uint64_t kind)
 {
-    return (field_id)kind;
+    return (field_id)(kind >> 16);
 }
 
 static inline uint8_t kind_type(uint64_t kind)
 {
-    return (uint8_t)(kind >> 32);
+    return (uint8_t)(kind >> 48);
 }
 
 static inline uint8_t kind_unit(uint64_t kind)
 {
-    return (uint8_t)(kind >> 40);
+    return (uint8_t)(kind >> 56);
 }
 
 static inline bool kind_computed(uint64_t kind)
 {
-    return kind >> 48;
+    return kind & 1;
 }
 
-void field_encoder_init(struct field_encoder *encoder, struct name_table *names)
+/* The field that comes at `i`. */
+static inline const struct event_field *field_at(const struct event *event, const uint8_t *places,
+                                                 uint32_t i)
+{
+    return &event->fields[places == NULL ? i : places[i]];
+}
+
+void field_encoder_init(struct field_encoder *encoder)
 {
     memset(encoder, 0, sizeof(*encoder));
-    encoder->names = names;
     encoder->out = buf_empty_spare(CHUNK_SIZE_MAX);
+}
+
+void field_encoder_reset(struct field_encoder *encoder)
+{
+    if (encoder->out.capacity > OUT_KEPT_MAX)
+        buf_release(&encoder->out);
+    buf_reset(&encoder->out);
+    encoder->kinds.count = encoder->starts.count = encoder->places.count = 0;
+    encoder->numbers.count = encoder->values.count = 0;
+    encoder->values_size = 0;
+    memset(encoder->guesses, 0, sizeof(encoder->guesses));
+    memset(encoder->shape_slots, 0, sizeof(encoder->shape_slots));
+    memset(encoder->value_slots, 0, sizeof(encoder->value_slots));
+    if (encoder->kind_slot_count > 0)
+        memset(encoder->kind_slots, 0, encoder->kind_slot_count * sizeof(*encoder->kind_slots));
+}
+
+void field_encoder_cut(struct field_encoder *encoder, uint32_t fields_at)
+{
+    assert(fields_at <= encoder->out.len);
+    encoder->out.len = fields_at;
 }
 
 void field_encoder_release(struct field_encoder *encoder)
@@ -138,9 +172,8 @@ static enum status find_binding(struct field_encoder *encoder, uint64_t kind, ui
         return no_memory(err);
     slot = kind_slot(encoder, kind);
     if (*slot == 0) {
-        if (kind_type(kind) > FIELD_LEVEL || kind_unit(kind) > UNIT_KIBIBYTES ||
-            name_table_name(encoder->names, kind_field(kind)).len == 0)
-            return error_set(err, STATUS_INVALID, "a field has an unknown name, type or unit");
+        if (kind_type(kind) > FIELD_LEVEL || kind_unit(kind) > UNIT_KIBIBYTES)
+            return error_set(err, STATUS_INVALID, "a field has an unknown type or unit");
         if (encoder->kinds.count >= CHUNK_TABLE_COUNT_MAX)
             return error_set(err, STATUS_TOO_LARGE, "a batch with too many fields");
         ((uint64_t *)encoder->kinds.items)[encoder->kinds.count++] = kind;
@@ -151,7 +184,7 @@ static enum status find_binding(struct field_encoder *encoder, uint64_t kind, ui
 }
 
 static enum status add_shape(struct field_encoder *encoder, const struct event *event,
-                             struct error *err)
+                             const uint8_t *field_places, struct error *err)
 {
     uint32_t first = encoder->places.count;
     enum status status = STATUS_OK;
@@ -161,18 +194,27 @@ static enum status add_shape(struct field_encoder *encoder, const struct event *
         !list_room(&encoder->numbers, sizeof(uint16_t), event->field_count))
         return no_memory(err);
     for (uint32_t i = 0; i < event->field_count && status == STATUS_OK; i++) {
-        uint64_t kind = kind_of(&event->fields[i]);
+        uint64_t kind = kind_of(field_at(event, field_places, i));
 
         ((uint64_t *)encoder->places.items)[first + i] = kind;
         status = find_binding(encoder, kind, &((uint16_t *)encoder->numbers.items)[first + i], err);
     }
+    if (status != STATUS_OK)
+        return status;
     encoder->places.count = encoder->numbers.count = first + event->field_count;
     ((uint32_t *)encoder->starts.items)[encoder->starts.count++] = first;
-    return status;
+    return STATUS_OK;
 }
 
-static bool is_shape_of(const struct field_encoder *encoder, uint32_t shape,
-                        const struct event *event)
+static inline const uint64_t *shape_kinds(const struct field_encoder *encoder, uint32_t shape)
+{
+    const uint32_t *starts = encoder->starts.items;
+
+    return (const uint64_t *)encoder->places.items + starts[shape];
+}
+
+static inline bool is_shape_of(const struct field_encoder *encoder, uint32_t shape,
+                               const struct event *event, const uint8_t *field_places)
 {
     const uint32_t *starts = encoder->starts.items;
     uint32_t first = starts[shape];
@@ -182,40 +224,50 @@ static bool is_shape_of(const struct field_encoder *encoder, uint32_t shape,
     if (end - first != event->field_count)
         return false;
     for (uint32_t i = 0; i < event->field_count; i++)
-        if (places[first + i] != kind_of(&event->fields[i]))
+        if (places[first + i] != kind_of(field_at(event, field_places, i)))
             return false;
     return true;
 }
 
-static uint32_t shape_slot(const struct event *event)
+static uint32_t shape_slot(const struct event *event, const uint8_t *places)
 {
     uint64_t hash = event->field_count;
 
-    for (uint32_t i = 0; i < event->field_count; i++)
-        hash = (hash ^ kind_of(&event->fields[i])) * MIX;
+    for (uint32_t i = 0; i < event->field_count; i++) {
+        uint64_t kind = kind_of(field_at(event, places, i));
+
+        hash = (hash ^ (kind >> 16 | kind << 48)) * MIX; /* bits that differ are worth most below */
+    }
     return (uint32_t)(hash >> (64 - FIELD_SHAPE_SLOTS_LOG));
 }
 
-/* Rows of one format with as many fields mostly have the same ones. */
 static enum status find_shape(struct field_encoder *encoder, const struct event *event,
-                              uint32_t *out, struct error *err)
+                              const uint8_t *places, uint32_t *out, struct error *err)
 {
-    uint32_t *guess = &encoder->guesses[(event->format * 8 + event->field_count) % FIELD_GUESSES];
-    uint32_t *slot;
-    enum status status = STATUS_OK;
+    uint32_t *slot = &encoder->shape_slots[shape_slot(event, places)];
 
-    if (*guess != 0 && is_shape_of(encoder, *guess - 1, event)) {
-        *out = *guess - 1;
-        return STATUS_OK;
-    }
-    slot = &encoder->shape_slots[shape_slot(event)];
-    if (*slot == 0 || !is_shape_of(encoder, *slot - 1, event)) {
-        status = add_shape(encoder, event, err);
+    if (*slot == 0 || !is_shape_of(encoder, *slot - 1, event, places)) {
+        enum status status = add_shape(encoder, event, places, err);
+
+        if (status != STATUS_OK)
+            return status;
         *slot = encoder->starts.count;
     }
-    *guess = *slot;
     *out = *slot - 1;
-    return status;
+    return STATUS_OK;
+}
+
+/* ---- guesses ---- */
+
+/* Events of one format with as many fields, of which some are the same, mostly have the same ones. */
+static inline struct field_guess *guess_of(struct field_encoder *encoder, const struct event *event)
+{
+    const struct event_field *fields = event->fields;
+    uint32_t count = event->field_count, kind = event->format * 8U + count;
+
+    if (count > 0)
+        kind += fields[0].field + 5 * fields[count / 2].field + 11 * fields[count / 4].field;
+    return &encoder->guesses[kind % FIELD_GUESSES];
 }
 
 /* ---- values ---- */
@@ -299,36 +351,121 @@ static inline size_t row_size_max(const struct event *event)
     return NUMBER_SIZE_MAX + event->field_count * (size_t)FIELD_SIZE_MAX;
 }
 
-enum status field_encoder_add(struct field_encoder *encoder, const struct event *event,
-                              struct error *err)
+static bool row_room(struct buf *out, const struct event *event)
+{
+    return out->capacity - out->len >= row_size_max(event) || buf_reserve(out, row_size_max(event));
+}
+
+/* The event as a row of `shape`, its fields in the order of `places`. AGAIN: it has other fields, or
+ * this is not their order; both are asked while the fields are written, and most rows are as guessed. */
+__attribute__((always_inline)) static inline enum status
+put_row(struct field_encoder *encoder, const struct event *event, uint32_t shape,
+        const uint8_t *places, struct error *err)
 {
     const struct event_field *fields = event->fields;
-    uint32_t count = event->field_count, shape;
+    const uint64_t *kinds = shape_kinds(encoder, shape);
     struct buf *out = &encoder->out;
     uint64_t last = 0, end = 0; /* where the span before it ends, and any of them */
+    uint64_t before = 0, different = 0;
     char *at;
-    enum status status = find_shape(encoder, event, &shape, err);
 
-    if (status != STATUS_OK)
+    if (!row_room(out, event)) {
+        enum status status = buf_check(out, "a batch", err);
+
+        out->failed = false;
         return status;
-    if (out->capacity - out->len < row_size_max(event) && !buf_reserve(out, row_size_max(event)))
-        return buf_check(out, "a batch", err);
+    }
     at = put_small(out->data + out->len, shape);
-    for (uint32_t i = 0; i < count; i++) {
-        if (fields[i].text.data != NULL) {
-            at = put_value(encoder, at, fields[i].text);
+    for (uint32_t i = 0, count = event->field_count; i < count; i++) {
+        const struct event_field *field = &fields[places == NULL ? i : places[i]];
+        uint64_t start = field->start, len = field->len, other;
+
+        if (places != NULL) {
+            uint64_t key = start << 32 | places[i];
+
+            if (key < before)
+                return STATUS_AGAIN;
+            before = key;
+        }
+        other = kind_of_span(field) ^ kinds[i];
+        if (field->text.data != NULL) {
+            different |= other ^ 1;
+            at = put_value(encoder, at, field->text);
             if (at == NULL)
                 return error_set(err, STATUS_TOO_LARGE, "a batch with too many computed texts");
             continue;
         }
-        at = put_span(at, zigzag((int64_t)(fields[i].start - last)), fields[i].len);
-        last = (uint64_t)fields[i].start + fields[i].len;
+        different |= other;
+        at = put_span(at, zigzag((int64_t)(start - last)), len);
+        last = start + len;
         end = last > end ? last : end;
     }
+    if (different != 0)
+        return STATUS_AGAIN;
+    if (end > event->bytes.len)
+        return error_set(err, STATUS_INVALID, "a span ends behind its event");
     out->len = (size_t)(at - out->data);
-    return end > event->bytes.len
-               ? error_set(err, STATUS_INVALID, "a span ends behind its event")
-               : STATUS_OK;
+    return STATUS_OK;
+}
+
+enum status field_encoder_add(struct field_encoder *encoder, const struct event *event,
+                              struct error *err)
+{
+    uint32_t shape;
+    enum status status = find_shape(encoder, event, NULL, &shape, err);
+
+    return status == STATUS_OK ? put_row(encoder, event, shape, NULL, err) : status;
+}
+
+/* The order goes to `places`. */
+static enum status add_anew(struct field_encoder *encoder, const struct event *event,
+                            uint8_t *places, uint32_t *shape, struct error *err)
+{
+    enum status status;
+
+    field_order_find(event->fields, event->field_count, places);
+    status = find_shape(encoder, event, places, shape, err);
+    return status == STATUS_OK ? put_row(encoder, event, *shape, places, err) : status;
+}
+
+/* These two are not part of their caller, which hardly ever comes here. */
+static __attribute__((noinline)) enum status guess_anew(struct field_encoder *encoder,
+                                                        const struct event *event,
+                                                        struct field_guess *guess,
+                                                        struct error *err)
+{
+    uint32_t shape;
+    enum status status;
+
+    guess->shape = 0;
+    status = add_anew(encoder, event, guess->places, &shape, err);
+    if (status != STATUS_OK)
+        return status;
+    guess->shape = shape + 1;
+    guess->count = (uint8_t)event->field_count;
+    return STATUS_OK;
+}
+
+static __attribute__((noinline)) enum status add_many(struct field_encoder *encoder,
+                                                      const struct event *event, struct error *err)
+{
+    uint8_t places[FOUND_FIELDS_MAX];
+    uint32_t shape;
+
+    return add_anew(encoder, event, places, &shape, err);
+}
+
+enum status field_encoder_add_found(struct field_encoder *encoder, const struct event *event,
+                                    struct error *err)
+{
+    struct field_guess *guess = guess_of(encoder, event);
+    enum status status = STATUS_AGAIN;
+
+    if (event->field_count > FIELD_GUESS_COUNT_MAX)
+        return add_many(encoder, event, err);
+    if (guess->shape != 0 && guess->count == event->field_count)
+        status = put_row(encoder, event, guess->shape - 1, guess->places, err);
+    return status == STATUS_AGAIN ? guess_anew(encoder, event, guess, err) : status;
 }
 
 /* ---- sections ---- */
@@ -362,32 +499,42 @@ void field_encoder_put_shapes(const struct field_encoder *encoder, char *at)
         put_le16(at, numbers[i]);
 }
 
-static struct slice kind_name(const struct field_encoder *encoder, uint32_t binding)
+static struct slice kind_name(const struct field_encoder *encoder, struct name_table *names,
+                              uint32_t binding)
 {
     const uint64_t *kinds = encoder->kinds.items;
 
-    return name_table_name(encoder->names, kind_field(kinds[binding]));
+    return name_table_name(names, kind_field(kinds[binding]));
 }
 
-size_t field_encoder_bindings_size(const struct field_encoder *encoder)
+bool field_encoder_is_named(const struct field_encoder *encoder, struct name_table *names)
+{
+    for (uint32_t i = 0; i < encoder->kinds.count; i++)
+        if (kind_name(encoder, names, i).len == 0)
+            return false;
+    return true;
+}
+
+size_t field_encoder_bindings_size(const struct field_encoder *encoder, struct name_table *names)
 {
     char number[VARINT_SIZE_MAX];
     size_t size = 0;
 
     for (uint32_t i = 0; i < encoder->kinds.count; i++) {
-        size_t len = kind_name(encoder, i).len;
+        size_t len = kind_name(encoder, names, i).len;
 
         size += put_varint(number, len) + len + 1;
     }
     return size;
 }
 
-void field_encoder_put_bindings(const struct field_encoder *encoder, char *at)
+void field_encoder_put_bindings(const struct field_encoder *encoder, struct name_table *names,
+                                char *at)
 {
     const uint64_t *kinds = encoder->kinds.items;
 
     for (uint32_t i = 0; i < encoder->kinds.count; i++) {
-        struct slice name = kind_name(encoder, i);
+        struct slice name = kind_name(encoder, names, i);
 
         at += put_varint(at, name.len);
         memcpy(at, name.data, name.len);

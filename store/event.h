@@ -161,6 +161,7 @@ struct event {
     uint8_t level;       /* enum level */
     uint8_t flags;       /* enum event_flags */
     uint32_t field_count;
+    uint32_t fields_at; /* in batch.fields; without these not used */
     const struct event_field *fields;
 };
 
@@ -208,6 +209,8 @@ struct loss {
     struct slice reason; /* docs/wire.md: "TRUNCATED", "DELETED", ... */
 };
 
+struct field_encoder; /* chunk_encode_fields.h */
+
 /* All that becomes durable together. */
 struct batch {
     const struct event_source *sources;
@@ -219,6 +222,9 @@ struct batch {
     /* Events still being assembled. For each source in `sources` they replace what was open
      * before; a source without any has none open any more. */
     const struct event *open_events;
+    /* The fields of all events, encoded in this order as they came: those in the events are not looked
+     * at. NULL: the events have them. */
+    const struct field_encoder *fields;
     uint32_t source_count, format_count, event_count, sample_count;
     uint32_t watermark_count, loss_count, open_event_count;
 };

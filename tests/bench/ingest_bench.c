@@ -4,13 +4,14 @@
  *
  * Feeds the files of each format to the collector's parsers (with derived fields), then encodes the
  * events as the store does, in batches of the collector's size. Prints CPU time per line, bytes of chunk
- * per byte of text, and a digest of every event: two builds that print the same digests found the same
- * in every line. */
+ * per byte of text, and digests of every event and chunk: two builds that print the same ones found the
+ * same in every line and encoded it in the same way. */
 #include "base/hash.h"
 #include "base/io.h"
 #include "collector/derive_front.h"
 #include "collector/source_parser.h"
 #include "store/chunk.h"
+#include "store/chunk_encode_fields.h"
 #include "store/name_table.h"
 
 #include <errno.h>
@@ -28,14 +29,16 @@ enum {
 
 struct totals {
     char name[64];
-    uint64_t lines, bytes, events, digest, encoded;
+    uint64_t lines, bytes, events, digest, encoded, chunk_digest;
     double parse_s, encode_s;
 };
 
 struct bench {
     struct totals totals[FORMATS_MAX];
     uint32_t total_count;
-    struct name_table names;
+    struct name_table names, format_names;
+    struct source_table sources;
+    struct field_encoder fields; /* of one batch, as a worker keeps it */
     struct field_names field_names;
     struct derive_rules *rules;
     struct slice formats[FORMATS_MAX];
@@ -124,6 +127,28 @@ static uint64_t digest_event(struct bench *bench, const struct event *event, uin
     return digest;
 }
 
+/* The events as they are read out of their chunk, which takes the bytes. */
+static void digest_chunk(struct bench *bench, struct buf *bytes, struct totals *totals)
+{
+    static struct event_field fields[EVENT_FIELDS_MAX];
+    struct chunk_tables tables = {&bench->names, &bench->format_names, &bench->sources};
+    struct chunk *chunk;
+    struct error err = {0};
+
+    totals->encoded += bytes->len;
+    totals->chunk_digest = hash64_seed(bytes->data, bytes->len, totals->chunk_digest);
+    check(chunk_new(bytes, &tables, &chunk, &err), &err);
+    for (uint32_t i = 0; i < chunk->row_count; i++) {
+        struct chunk_row row = chunk_row_at(chunk, i);
+        struct event event;
+
+        chunk_event(chunk, &row, fields, &event);
+        totals->digest = digest_event(bench, &event, totals->digest);
+    }
+    totals->events += chunk->row_count;
+    chunk_unref(chunk);
+}
+
 /* The events of a batch: encoded (timed), digested, forgotten. */
 static void flush(struct bench *bench, struct event_sink *sink, struct totals *totals)
 {
@@ -131,6 +156,7 @@ static void flush(struct bench *bench, struct event_sink *sink, struct totals *t
     struct batch batch = {.sources = &source,
                           .formats = bench->formats,
                           .events = sink->events,
+                          .fields = sink->fields,
                           .source_count = 1,
                           .format_count = bench->format_count,
                           .event_count = sink->count};
@@ -141,12 +167,9 @@ static void flush(struct bench *bench, struct event_sink *sink, struct totals *t
 
     check(chunk_encode(&batch, &bench->names, &order, &bytes, NULL, &err), &err);
     totals->encode_s += now_s() - start;
-    for (uint32_t i = 0; i < sink->count; i++)
-        totals->digest = digest_event(bench, &sink->events[i], totals->digest);
-    totals->events += sink->count;
-    totals->encoded += bytes.len;
-    buf_release(&bytes);
+    digest_chunk(bench, &bytes, totals);
     arena_reset(sink->arena);
+    field_encoder_reset(sink->fields);
     sink->expected = event_sink_expect(sink);
     sink->events = NULL;
     sink->count = sink->capacity = 0;
@@ -185,7 +208,7 @@ static void run_file(struct bench *bench, const char *format, const char *path)
     struct totals *totals = totals_of(bench, format);
     struct source_parser *parser = NULL;
     struct event_sink sink = {.arena = &bench->arena, .format_index = get_format, .user = bench,
-                              .memory = bench->memory};
+                              .memory = bench->memory, .fields = &bench->fields};
     struct buf text = buf_empty((size_t)1 << 30);
     struct error err = {0};
 
@@ -228,19 +251,21 @@ static void print_row(const struct totals *row)
     double lines = (double)(row->lines == 0 ? 1 : row->lines);
     double megabytes = row->bytes == 0 ? 1 : (double)row->bytes / 1e6;
 
-    (void)printf("%-16s %9llu %9llu %7.0f %7.0f %7.2f %7.2f %6.3f  %016llx\n", row->name,
+    (void)printf("%-16s %9llu %9llu %7.0f %7.0f %7.2f %7.2f %6.3f  %016llx %016llx\n",
+                 row->name,
                  (unsigned long long)row->lines, (unsigned long long)row->events,
                  row->parse_s * 1e9 / lines, row->encode_s * 1e9 / lines,
-                 row->parse_s * 1e3 / megabytes, row->encode_s * 1e3 / megabytes, (double)row->encoded / 1e6 / megabytes,
-                 (unsigned long long)row->digest);
+                 row->parse_s * 1e3 / megabytes, row->encode_s * 1e3 / megabytes,
+                 (double)row->encoded / 1e6 / megabytes, (unsigned long long)row->digest,
+                 (unsigned long long)row->chunk_digest);
 }
 
 static void print(struct bench *bench)
 {
     struct totals all = {.name = "all"};
 
-    (void)printf("%-16s %9s %9s %7s %7s %7s %7s %6s  %s\n", "format", "lines", "events", "ns/line",
-                 "enc ns", "ms/MB", "enc ms", "size", "digest");
+    (void)printf("%-16s %9s %9s %7s %7s %7s %7s %6s  %-16s %s\n", "format", "lines", "events",
+                 "ns/line", "enc ns", "ms/MB", "enc ms", "size", "events", "chunks");
     for (uint32_t i = 0; i < bench->total_count; i++) {
         const struct totals *row = &bench->totals[i];
 
@@ -252,6 +277,7 @@ static void print(struct bench *bench)
         all.encode_s += row->encode_s;
         all.encoded += row->encoded;
         all.digest = digest_number(all.digest, row->digest);
+        all.chunk_digest = digest_number(all.chunk_digest, row->chunk_digest);
     }
     print_row(&all);
     if (bench->memory != NULL)
@@ -273,6 +299,9 @@ int main(int argc, char **argv)
     bench.only = argc > 2 && strcmp(argv[2], "all") != 0 ? argv[2] : NULL;
     bench.rounds = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 1;
     check(name_table_init(&bench.names, &err), &err);
+    check(name_table_init(&bench.format_names, &err), &err);
+    check(source_table_init(&bench.sources, &err), &err);
+    field_encoder_init(&bench.fields);
     for (uint32_t i = 0; i < FIELD_ID_WELL_KNOWN_COUNT; i++)
         (void)name_table_get(&bench.names, slice_of(well_known_field_names[i]));
     bench.arena = arena_empty(BATCH_ARENA_SIZE);
@@ -285,6 +314,9 @@ int main(int argc, char **argv)
     arena_release(&bench.arena);
     derive_memory_free(bench.memory);
     derive_rules_free(bench.rules);
+    field_encoder_release(&bench.fields);
+    source_table_release(&bench.sources);
+    name_table_release(&bench.format_names);
     name_table_release(&bench.names);
     return 0;
 }

@@ -2,6 +2,8 @@
  * frees after store_append() is not touched any more. */
 #include "tests/collector/fake_store.h"
 
+#include "store/chunk_encode_fields.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -144,6 +146,17 @@ static struct fake_event *copy_events(const struct batch *batch, const struct ev
     return copies;
 }
 
+/* Each row has its fields behind those of the row before, the last one in front of the end. */
+static size_t check_fields(const struct field_encoder *fields, const struct event *events,
+                           uint32_t count, size_t from)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        assert_true(events[i].fields_at >= from && events[i].fields_at < fields->out.len);
+        from = events[i].fields_at + 1;
+    }
+    return from;
+}
+
 static struct content copy_batch(const struct batch *batch)
 {
     struct content content = {
@@ -161,6 +174,9 @@ static struct content copy_batch(const struct batch *batch)
         .source_count = batch->source_count,
     };
 
+    if (batch->fields != NULL)
+        (void)check_fields(batch->fields, batch->open_events, batch->open_event_count,
+                           check_fields(batch->fields, batch->events, batch->event_count, 0));
     for (uint32_t i = 0; i < batch->sample_count; i++) {
         const struct sample *from = &batch->samples[i];
 

@@ -2,6 +2,7 @@
 #include "format_case.h"
 
 #include "base/time_stamp.h"
+#include "store/field_order.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,9 +63,11 @@ const char *case_field_text(const struct event_field *field, struct slice event)
 static void sort_fields(struct parsed_event *parsed)
 {
     struct event_field sorted[PARSED_FIELDS_MAX];
-    struct field_orders orders = {0};
+    uint8_t places[PARSED_FIELDS_MAX];
 
-    parsed_copy_sorted(parsed, &orders, sorted);
+    field_order_find(parsed->fields, parsed->field_count, places);
+    for (uint32_t i = 0; i < parsed->field_count; i++)
+        sorted[i] = parsed->fields[places[i]];
     memcpy(parsed->fields, sorted, parsed->field_count * sizeof(sorted[0]));
 }
 

@@ -7,6 +7,7 @@
 #include "collector/formats/scan.h"
 #include "collector/fingerprint.h"
 #include "collector/statement_shape.h"
+#include "store/field_order.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -32,9 +33,11 @@ static const struct slice log_formats[] = {
 static void sort_fields(struct parsed_event *parsed)
 {
     struct event_field sorted[PARSED_FIELDS_MAX];
-    struct field_orders orders = {0};
+    uint8_t places[PARSED_FIELDS_MAX];
 
-    parsed_copy_sorted(parsed, &orders, sorted);
+    field_order_find(parsed->fields, parsed->field_count, places);
+    for (uint32_t i = 0; i < parsed->field_count; i++)
+        sorted[i] = parsed->fields[places[i]];
     memcpy(parsed->fields, sorted, parsed->field_count * sizeof(sorted[0]));
 }
 

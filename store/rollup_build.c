@@ -89,7 +89,7 @@ void rollup_builder_release(struct rollup_builder *builder)
     rollup_tally_release(&builder->rows);
     for (size_t i = 0; i < COUNT_OF(builder->fields); i++) {
         rollup_tally_release(&builder->fields[i].cells);
-        rollup_tally_release(&builder->fields[i].buckets);
+        rollup_buckets_release(&builder->fields[i].buckets);
         free(builder->fields[i].sums);
     }
     for (uint32_t i = 0; i < builder->name_count; i++) {
@@ -134,7 +134,7 @@ void rollup_begin_family(struct rollup_builder *builder, uint32_t family, const 
         builder->fields[i].field = fields[i];
         builder->fields[i].given_up = false;
         rollup_tally_reset(&builder->fields[i].cells);
-        rollup_tally_reset(&builder->fields[i].buckets);
+        rollup_buckets_reset(&builder->fields[i].buckets);
     }
 }
 
@@ -217,7 +217,7 @@ void rollup_add_values(struct rollup_builder *builder, uint32_t index, const uin
         if (prints)
             sums->print += rollup_bucket_print(bucket);
         else
-            rollup_tally_add(&field->buckets, cell << 16 | bucket, 1);
+            rollup_buckets_add(&field->buckets, cell, bucket);
     }
 }
 
@@ -325,7 +325,7 @@ static bool reserve_sums(struct rollup_field_sums *sums, uint32_t cells, uint32_
 static void put_cells(struct rollup_field_sums *out, uint32_t family,
                       const struct rollup_field_build *field)
 {
-    const struct rollup_tally *cells = &field->cells, *buckets = &field->buckets;
+    const struct rollup_tally *cells = &field->cells;
     uint32_t at = 0;
 
     out->families[out->family_count++] = family;
@@ -337,11 +337,9 @@ static void put_cells(struct rollup_field_sums *out, uint32_t family,
         cell->origin = (uint32_t)(cells->keys[i] >> 16);
         cell->slot = (uint32_t)(cells->keys[i] & 0xffff);
         cell->first_bucket = out->bucket_count;
-        for (; at < buckets->count && buckets->keys[at] >> 16 == cells->keys[i]; at++)
-            out->buckets[out->bucket_count++] =
-                (struct rollup_bucket){.bucket = (uint32_t)(buckets->keys[at] & 0xffff),
-                                       .values = (uint32_t)buckets->sums[at]};
-        cell->bucket_count = out->bucket_count - cell->first_bucket;
+        cell->bucket_count = rollup_buckets_take(&field->buckets, cells->keys[i], &at,
+                                                 out->buckets + out->bucket_count);
+        out->bucket_count += cell->bucket_count;
     }
 }
 
@@ -355,10 +353,11 @@ static bool is_wanted(const struct rollup_builder *builder, field_id field)
 
 static bool put_values(struct rollup_builder *builder, struct rollup_field_build *field)
 {
-    struct rollup_tally *cells = &field->cells, *buckets = &field->buckets;
+    struct rollup_tally *cells = &field->cells;
+    struct rollup_buckets *buckets = &field->buckets;
     struct rollup_field_sums *sums;
 
-    if (field->given_up || cells->full || buckets->full || cells->count == 0 ||
+    if (field->given_up || cells->full || rollup_buckets_full(buckets) || cells->count == 0 ||
         !is_wanted(builder, field->field) ||
         (!builder->all && buckets->count > LARGE_FAMILY &&
          (uint64_t)buckets->count * VALUES_PER_BUCKET_MIN > builder->family_rows))
@@ -367,10 +366,10 @@ static bool put_values(struct rollup_builder *builder, struct rollup_field_build
     if (sums == NULL)
         return builder->name_count == ROLLUP_NAMES_MAX;
     if (!reserve_sums(sums, cells->count, buckets->count) ||
-        !reserve_scratch(builder, buckets->count + cells->count))
+        !reserve_scratch(builder, buckets->numbers.count + cells->count))
         return false;
     rollup_tally_sort(cells, builder->scratch);
-    rollup_tally_sort(buckets, builder->scratch);
+    rollup_buckets_sort(buckets, builder->scratch);
     put_cells(sums, builder->family, field);
     return true;
 }

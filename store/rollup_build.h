@@ -5,8 +5,7 @@
 #ifndef DENDRO_STORE_ROLLUP_BUILD_H
 #define DENDRO_STORE_ROLLUP_BUILD_H
 
-#include "store/rollup.h"
-#include "store/rollup_tally.h"
+#include "store/rollup_buckets.h"
 
 enum { ROLLUP_BATCH_ROWS = 1024 }; /* what callers gather at once: stays in the cache */
 #define ROLLUP_NO_VALUE INT64_MIN
@@ -22,7 +21,7 @@ struct rollup_field_build {
     struct rollup_tally cells; /* origin << 16 | slot; the sum is its number in `sums` */
     struct rollup_value *sums; /* in order of first use */
     uint32_t sum_capacity;
-    struct rollup_tally buckets; /* key of the cell << 16 | bucket */
+    struct rollup_buckets buckets;
     bool given_up;
 };
 

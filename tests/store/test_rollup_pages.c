@@ -1,8 +1,10 @@
 /* tests/store/test_rollup_pages.c -- pages of rollups: what was written is read, and damage is
- * found; what two families have is added up. */
+ * found; what two families have is added up; values are counted by bucket. */
+#include "store/rollup_buckets.h"
 #include "store/rollup_encode.h"
 #include "store/rollup_merge.h"
 #include "store/rollup_sums.h"
+#include "tests/support/random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -272,6 +274,68 @@ static void test_merge(void **unused)
     }
 }
 
+/* Counted in the order of values, taken in that of cells and buckets; twice, as two families are. */
+static void test_buckets(void **state)
+{
+    enum { CELL_COUNT = 60, NEAR = 90, VALUE_COUNT = 60000 };
+    static uint16_t expected[CELL_COUNT][ROLLUP_BUCKETS_MAX];
+    static struct rollup_bucket got[ROLLUP_BUCKETS_MAX];
+    static uint64_t scratch[2 * VALUE_COUNT];
+    struct test_random random = {.state = 3};
+    struct rollup_buckets counted = {0};
+
+    (void)state;
+    for (int family = 0; family < 2; family++) {
+        uint32_t at = 0, distinct = 0;
+
+        memset(expected, 0, sizeof(expected));
+        rollup_buckets_reset(&counted);
+        for (int i = 0; i < VALUE_COUNT; i++) {
+            uint32_t cell = (uint32_t)test_random_below(&random, CELL_COUNT), bucket;
+
+            bucket = cell * 1080 + (uint32_t)test_random_below(&random, NEAR);
+            if (i % 64 == 0)
+                bucket = i % 128 == 0 ? 0 : ROLLUP_BUCKETS_MAX - 1;
+            distinct += expected[cell][bucket]++ == 0;
+            rollup_buckets_add(&counted, (uint64_t)cell << 16 | 7, bucket);
+        }
+        assert_int_equal(counted.count, distinct);
+        assert_false(rollup_buckets_full(&counted));
+        rollup_buckets_sort(&counted, scratch);
+        for (uint32_t cell = 0; cell < CELL_COUNT; cell++) {
+            uint32_t count = rollup_buckets_take(&counted, (uint64_t)cell << 16 | 7, &at, got);
+
+            for (uint32_t bucket = 0, next = 0; bucket < ROLLUP_BUCKETS_MAX; bucket++)
+                if (expected[cell][bucket] != 0) {
+                    assert_true(next < count);
+                    assert_int_equal(got[next].bucket, bucket);
+                    assert_int_equal(got[next++].values, expected[cell][bucket]);
+                }
+            for (uint32_t i = 0; i < count; i++)
+                assert_int_not_equal(expected[cell][got[i].bucket], 0);
+            distinct -= count;
+        }
+        assert_int_equal(distinct, 0);
+    }
+    rollup_buckets_release(&counted);
+}
+
+/* Each bucket of a few cells: one more than are kept. */
+static void test_too_many_buckets(void **state)
+{
+    struct rollup_buckets counted = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < ROLLUP_BUCKETS_KEPT_MAX; i++)
+        rollup_buckets_add(&counted, i / ROLLUP_BUCKETS_MAX, i % ROLLUP_BUCKETS_MAX);
+    assert_false(rollup_buckets_full(&counted));
+    rollup_buckets_add(&counted, 9, 0);
+    assert_true(rollup_buckets_full(&counted));
+    rollup_buckets_reset(&counted);
+    assert_false(rollup_buckets_full(&counted));
+    rollup_buckets_release(&counted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +344,8 @@ int main(void)
         cmocka_unit_test(test_damaged_values),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_bounds_of_sums),
+        cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_too_many_buckets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

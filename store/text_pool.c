@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-enum { PLACES_FIRST = 4096 };
+enum { PLACES_FIRST = 4096, STRINGS_AHEAD = 16 /* strings lie anywhere */ };
 #define POOL_BYTES_MAX ((size_t)1 << 30)
 
 void text_pool_init(struct text_pool *pool)
@@ -152,13 +152,20 @@ bool text_page_append(const struct slice *strings, uint32_t count, struct int_en
     struct buf lengths = buf_empty((size_t)16 << 20);
     int64_t *values = malloc(count * sizeof(*values));
     bool fine = values != NULL;
+    size_t size = 0;
 
-    for (uint32_t i = 0; i < count && fine; i++)
+    for (uint32_t i = 0; i < count && fine; i++) {
         values[i] = (int64_t)strings[i].len;
+        size += strings[i].len;
+    }
     fine = fine && int_page_encode(encoder, values, count, &lengths) &&
-           buf_append_varint(out, lengths.len) && buf_append_slice(out, buf_slice(&lengths));
-    for (uint32_t i = 0; i < count && fine; i++)
+           buf_append_varint(out, lengths.len) && buf_append_slice(out, buf_slice(&lengths)) &&
+           buf_reserve(out, size);
+    for (uint32_t i = 0; i < count && fine; i++) {
+        if (i + STRINGS_AHEAD < count)
+            __builtin_prefetch(strings[i + STRINGS_AHEAD].data);
         fine = buf_append_slice(out, strings[i]);
+    }
     free(values);
     buf_release(&lengths);
     return fine;

@@ -2,32 +2,15 @@
 #include "query/ast.h"
 #include "query/lexer.h"
 
-static bool print_quoted(struct buf *out, struct slice text)
-{
-    bool ok = buf_append_byte(out, '"');
-
-    for (size_t i = 0; ok && i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c == '"' || c == '\\')
-            ok = buf_append_byte(out, '\\') && buf_append_byte(out, (char)c);
-        else if (c < 0x20 || c == 0x7f)
-            ok = buf_printf(out, "\\x%02x", c);
-        else
-            ok = buf_append_byte(out, (char)c);
-    }
-    return ok && buf_append_byte(out, '"');
-}
-
 static bool print_name(struct buf *out, struct slice name)
 {
-    return lexer_is_token(name) ? buf_append_slice(out, name) : print_quoted(out, name);
+    return lexer_is_token(name) ? buf_append_slice(out, name) : lexer_quote(out, name);
 }
 
 /* A text that was bare stays bare: only then it may be read as a number or level. */
 static bool print_text(struct buf *out, struct slice text, bool quoted)
 {
-    return quoted ? print_quoted(out, text) : buf_append_slice(out, text);
+    return quoted ? lexer_quote(out, text) : buf_append_slice(out, text);
 }
 
 static bool print_literal(struct buf *out, const struct literal *literal)
@@ -65,7 +48,7 @@ static bool print_text_test(const struct filter *filter, struct buf *out)
     };
 
     if (filter->kind == FILTER_REGEX)
-        return buf_append_byte(out, '~') && print_quoted(out, filter->text);
+        return buf_append_byte(out, '~') && lexer_quote(out, filter->text);
     return buf_append_text(out, marks[filter->match].before) &&
            print_text(out, filter->text, filter->quoted) &&
            buf_append_text(out, marks[filter->match].behind);
@@ -75,7 +58,7 @@ static bool print_text_filter(const struct filter *filter, struct buf *out)
 {
     if (filter->anchored)
         return buf_append_byte(out, '{') && print_name(out, filter->field) &&
-               buf_append_text(out, "=~") && print_quoted(out, filter->text) &&
+               buf_append_text(out, "=~") && lexer_quote(out, filter->text) &&
                buf_append_byte(out, '}');
     if (!filter->fold_case)
         return print_field(out, filter->field) && print_text_test(filter, out);
@@ -346,8 +329,8 @@ static bool print_math_name(struct slice name, struct buf *out)
     literal_read(name, &literal);
     for (size_t i = 0; i < name.len; i++)
         if (strchr("+-/%^", name.data[i]) != NULL)
-            return print_quoted(out, name);
-    return literal.kind != LITERAL_TEXT ? print_quoted(out, name) : print_name(out, name);
+            return lexer_quote(out, name);
+    return literal.kind != LITERAL_TEXT ? lexer_quote(out, name) : print_name(out, name);
 }
 
 static bool print_math_node(const struct math_node *node, unsigned precedence_min, struct buf *out);
@@ -437,7 +420,7 @@ static bool print_join(const struct pipe *pipe, struct buf *out)
            buf_append_byte(out, ')') && print_subquery(pipe->query, out) &&
            (!pipe->flag || buf_append_text(out, " inner")) &&
            (pipe->text.len == 0 ||
-            (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
+            (buf_append_text(out, " prefix ") && lexer_quote(out, pipe->text)));
 }
 
 static bool print_field_values(const struct pipe *pipe, struct buf *out)
@@ -478,13 +461,13 @@ static bool print_facets(const struct pipe *pipe, struct buf *out)
 
 static bool print_extract(const struct pipe *pipe, struct buf *out)
 {
-    return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) &&
+    return buf_append_byte(out, ' ') && lexer_quote(out, pipe->text) &&
            print_from(pipe, "from", out);
 }
 
 static bool print_format(const struct pipe *pipe, struct buf *out)
 {
-    return buf_append_byte(out, ' ') && print_quoted(out, pipe->text) && print_as(pipe, out);
+    return buf_append_byte(out, ' ') && lexer_quote(out, pipe->text) && print_as(pipe, out);
 }
 
 static bool print_at(const struct pipe *pipe, struct buf *out)
@@ -494,8 +477,8 @@ static bool print_at(const struct pipe *pipe, struct buf *out)
 
 static bool print_replace(const struct pipe *pipe, struct buf *out)
 {
-    return buf_append_text(out, " (") && print_quoted(out, pipe->text) &&
-           buf_append_text(out, ", ") && print_quoted(out, pipe->new_text) &&
+    return buf_append_text(out, " (") && lexer_quote(out, pipe->text) &&
+           buf_append_text(out, ", ") && lexer_quote(out, pipe->new_text) &&
            buf_append_byte(out, ')') && print_at(pipe, out);
 }
 
@@ -503,7 +486,7 @@ static bool print_unpack(const struct pipe *pipe, struct buf *out)
 {
     return print_from(pipe, "from", out) &&
            (pipe->text.len == 0 ||
-            (buf_append_text(out, " prefix ") && print_quoted(out, pipe->text)));
+            (buf_append_text(out, " prefix ") && lexer_quote(out, pipe->text)));
 }
 
 static bool print_words(const struct pipe *pipe, struct buf *out)

@@ -290,6 +290,23 @@ bool lexer_is_token(struct slice text)
     return true;
 }
 
+bool lexer_quote(struct buf *out, struct slice text)
+{
+    bool ok = buf_append_byte(out, '"');
+
+    for (size_t i = 0; ok && i < text.len; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+
+        if (c == '"' || c == '\\')
+            ok = buf_append_byte(out, '\\') && buf_append_byte(out, (char)c);
+        else if (c < 0x20 || c == 0x7f)
+            ok = buf_printf(out, "\\x%02x", c);
+        else
+            ok = buf_append_byte(out, (char)c);
+    }
+    return ok && buf_append_byte(out, '"');
+}
+
 const char *symbol_show(const struct symbol *symbol, struct slice query, char room[48])
 {
     struct slice text = slice_sub(query, symbol->at, symbol->length);

@@ -8,6 +8,7 @@
 #define DENDRO_QUERY_LEXER_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/slice.h"
 #include "query/problem.h"
 
@@ -55,6 +56,8 @@ struct lexer {
 enum status lexer_next(struct lexer *lexer, struct symbol *out) WARN_UNUSED;
 /* Can `text` stand as a bare token and be read back as itself? */
 bool lexer_is_token(struct slice text);
+/* Append `text` as a string in quotes that reads back as itself; false: no room. */
+bool lexer_quote(struct buf *out, struct slice text);
 /* The symbol as the user sees it, for messages: "end of query", "\")\"". Static or in `room`. */
 const char *symbol_show(const struct symbol *symbol, struct slice query, char room[48]);
 

@@ -6,6 +6,7 @@
 #include "query/api/api_private.h"
 #include "query/api/pick.h"
 #include "query/api/reply.h"
+#include "query/lexer.h"
 #include "query/limits.h"
 #include "store/store.h"
 
@@ -105,7 +106,7 @@ static bool read_params(struct context_run *run, struct query_problem *problem)
 static void append_label(struct buf *out, const char *name, struct slice value)
 {
     buf_printf(out, "%s%s=", out->data[out->len - 1] == '{' ? "" : ",", name);
-    api_quote(out, value);
+    lexer_quote(out, value);
 }
 
 /* All rows that may be around: without `by_value` those of the source, to find the row itself. */
@@ -129,9 +130,9 @@ static enum status parse_around(struct context_run *run, struct query **out,
     buf_append_byte(&text, '}');
     if (run->by_value.data != NULL) {
         buf_append_byte(&text, ' ');
-        api_quote(&text, by);
+        lexer_quote(&text, by);
         buf_append_text(&text, ":=");
-        api_quote(&text, run->by_value);
+        lexer_quote(&text, run->by_value);
     }
     status = query_parse(buf_slice(&text), out, problem);
     problem->line = 0; /* a place in our text */

@@ -1,6 +1,7 @@
 /* query/api/erase.c -- POST /dendro/v1/erase orders an erasure, GET lists all with their state. */
 #include "query/api/api_private.h"
 #include "query/api/reply.h"
+#include "query/lexer.h"
 #include "store/erase.h"
 #include "store/receipt.h"
 #include "store/store.h"
@@ -51,7 +52,7 @@ static bool make_filter(struct api_call *call, struct buf *out, struct query_pro
     if (tenant.len == 0)
         return buf_append_slice(out, call->params.query);
     buf_append_text(out, "tenant:=");
-    api_quote(out, tenant);
+    lexer_quote(out, tenant);
     return true;
 }
 

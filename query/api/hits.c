@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "query/api/api_private.h"
 #include "query/api/reply.h"
+#include "query/lexer.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static bool add_stats(struct hits_run *run, struct query *query, struct query_pr
     buf_printf(&pipes, "stats by (_time:%s", step);
     if (run->by.len > 0) {
         buf_append_text(&pipes, ", ");
-        api_quote(&pipes, run->by);
+        lexer_quote(&pipes, run->by);
     }
     buf_append_text(&pipes, ") count() as hits");
     added = !pipes.failed && query_add_pipes(query, buf_slice(&pipes), problem) == STATUS_OK;

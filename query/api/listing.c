@@ -2,6 +2,7 @@
  * fields, values. Their rows are those of the pipe (docs/query.md), as one JSON object by default. */
 #include "query/api/api_private.h"
 #include "query/api/reply.h"
+#include "query/lexer.h"
 
 #include <inttypes.h>
 
@@ -61,7 +62,7 @@ static bool patterns_pipes(struct api_call *call, struct buf *out, struct query_
             rest = slice_from(rest, rest.len);
         }
         buf_append_text(out, first ? " by (" : ", ");
-        api_quote(out, name);
+        lexer_quote(out, name);
         first = false;
     }
     if (!first)
@@ -76,7 +77,7 @@ static void append_prefix(struct buf *out, struct api_call *call, const char *co
     if (prefix.len == 0)
         return;
     buf_printf(out, " | where %s:=", column);
-    api_quote(out, prefix);
+    lexer_quote(out, prefix);
     buf_append_byte(out, '*');
 }
 
@@ -105,7 +106,7 @@ static bool values_pipes(struct api_call *call, struct buf *out, struct query_pr
     if (!take_limit(call, VALUE_COUNT_DEFAULT, &limit, problem))
         return false;
     buf_append_text(out, "field_values ");
-    api_quote(out, field);
+    lexer_quote(out, field);
     if (http_request_param(call->request, "prefix").len > 0) {
         buf_printf(out, " limit %d", COUNT_MAX); /* the prefix is applied behind it */
         append_prefix(out, call, "value");

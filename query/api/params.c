@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "query/api/reply.h"
+#include "query/lexer.h"
 #include "query/limits.h"
 #include "query/problem.h"
 
@@ -178,22 +179,6 @@ bool api_param_duration(const struct http_request *request, const char *name, in
     return value.data == NULL || parse_duration(name, value, out_ns, problem);
 }
 
-void api_quote(struct buf *out, struct slice text)
-{
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c == '"' || c == '\\')
-            buf_append(out, (const char[2]){'\\', (char)c}, 2);
-        else if (c < 0x20 || c == 0x7F)
-            buf_printf(out, "\\x%02x", c);
-        else
-            buf_append_byte(out, (char)c);
-    }
-    buf_append_byte(out, '"');
-}
-
 bool api_quote_list(struct buf *out, struct slice list)
 {
     struct slice rest = list, name;
@@ -210,7 +195,7 @@ bool api_quote_list(struct buf *out, struct slice list)
         if (any)
             buf_append(out, ", ", 2);
         any = true;
-        api_quote(out, name);
+        lexer_quote(out, name);
     }
     return any;
 }

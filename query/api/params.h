@@ -39,8 +39,6 @@ bool api_param_duration(const struct http_request *request, const char *name, in
                         struct query_problem *problem);
 bool api_param_bool(const struct http_request *request, const char *name, bool *out,
                     struct query_problem *problem);
-/* Append `text` as a string of the query language. */
-void api_quote(struct buf *out, struct slice text);
 /* Append "a, b" as quoted names; false: none. */
 bool api_quote_list(struct buf *out, struct slice list);
 

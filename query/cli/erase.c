@@ -3,8 +3,8 @@
 #include "query/cli/command.h"
 #include "query/cli/query.h"
 #include "query/cli/request.h"
-#include "query/cli/grep_pattern.h"
 #include "query/kept_filter.h"
+#include "query/lexer.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -160,7 +160,7 @@ static void put_filter(const struct erase_settings *settings, struct buf *out)
         return;
     }
     buf_append_text(out, "tenant:=");
-    query_quote(out, slice_of(settings->tenant));
+    lexer_quote(out, slice_of(settings->tenant));
 }
 
 /* Ours, before a pipe that the user did not write stands behind it; false: reported. */

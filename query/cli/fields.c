@@ -1,6 +1,6 @@
 /* query/cli/fields.c -- which fields there are, or the values of one: a query with a pipe more. */
-#include "query/cli/grep_pattern.h"
 #include "query/cli/query.h"
+#include "query/lexer.h"
 
 enum { FIELDS_QUERY_SIZE_MAX = 1 << 20 };
 
@@ -52,7 +52,7 @@ static int ask(const struct fields_settings *settings, const char *query)
         buf_append_text(&text, "field_names");
     } else {
         buf_append_text(&text, "field_values ");
-        query_quote(&text, slice_of(settings->values));
+        lexer_quote(&text, slice_of(settings->values));
     }
     if (buf_append_byte(&text, '\0'))
         exit_code = query_answer(&settings->query, text.data);

@@ -2,6 +2,7 @@
 #include "query/cli/grep_pattern.h"
 
 #include "query/cli/posix_regex.h"
+#include "query/lexer.h"
 
 /* What -w looks for on both sides: the bytes of grep_is_word(). */
 #define WORD_BYTES "[0-9A-Za-z_\\x80-\\xff]"
@@ -165,22 +166,6 @@ enum status grep_pattern_make(const struct grep_pattern_options *options, const 
 
 /* ---- as a filter ---- */
 
-void query_quote(struct buf *out, struct slice text)
-{
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c == '"' || c == '\\')
-            buf_append(out, (const char[2]){'\\', (char)c}, 2);
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(out, "\\x%02x", c);
-        else
-            buf_append_byte(out, (char)c);
-    }
-    buf_append_byte(out, '"');
-}
-
 /* A phrase of the language is a word of grep if both its ends are word bytes; elsewhere grep wants
  * a boundary, too. */
 static bool is_phrase(struct slice text)
@@ -204,7 +189,7 @@ static void put_text_filter(const struct grep_pattern *pattern, struct slice tex
 
     buf_append_text(out, fold ? "i(" : "");
     buf_append_text(out, star ? "*" : "");
-    query_quote(out, text);
+    lexer_quote(out, text);
     buf_append_text(out, star ? "*" : "");
     buf_append_text(out, fold ? ")" : "");
 }
@@ -228,7 +213,7 @@ bool grep_pattern_filter(const struct grep_pattern *pattern, struct buf *out)
         buf_append_text(&regex, pattern->options.fold_case ? "(?im)" : "(?m)");
         buf_append_slice(&regex, pattern->regex);
         buf_append_byte(out, '~');
-        query_quote(out, buf_slice(&regex));
+        lexer_quote(out, buf_slice(&regex));
     }
     out->failed |= regex.failed;
     buf_release(&regex);

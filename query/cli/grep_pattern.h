@@ -50,7 +50,5 @@ static inline bool grep_is_word(char c)
 
 /* Append the filter of the query language that holds for the same lines. */
 bool grep_pattern_filter(const struct grep_pattern *pattern, struct buf *out);
-/* Append `text` as a string of the query language. */
-void query_quote(struct buf *out, struct slice text);
 
 #endif

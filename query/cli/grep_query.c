@@ -2,6 +2,8 @@
  * so on, the pattern, and the user's own filter. */
 #include "query/cli/grep.h"
 
+#include "query/lexer.h"
+
 static bool has_wildcard(struct slice text)
 {
     return slice_find_byte(text, '*') != SIZE_MAX || slice_find_byte(text, '?') != SIZE_MAX;
@@ -74,12 +76,12 @@ static void put_match(struct buf *out, const char *label, struct values values)
             put_glob(&regex, value);
         } else {
             buf_append_text(out, first ? "" : ", ");
-            query_quote(out, value);
+            lexer_quote(out, value);
         }
         first = false;
     }
     if (globs)
-        query_quote(out, buf_slice(&regex));
+        lexer_quote(out, buf_slice(&regex));
     else if (several)
         buf_append_byte(out, ')');
     out->failed |= regex.failed;
@@ -117,7 +119,7 @@ bool grep_selector(const struct grep_settings *s, struct buf *out)
         struct slice level = slice_of(s->levels.items[0]);
 
         buf_append_text(out, out->len > start ? " level:>=" : "level:>=");
-        query_quote(out, slice_first(level, level.len - 1));
+        lexer_quote(out, slice_first(level, level.len - 1));
     }
     if (s->where != NULL)
         buf_printf(out, "%s(%s\n)", out->len > start ? " " : "", s->where); /* # ends at the \n */

@@ -13,6 +13,7 @@
 #include "query/cli/live.h"
 #include "query/cli/request.h"
 #include "query/cli/sse.h"
+#include "query/lexer.h"
 
 #include <stdio.h>
 
@@ -210,7 +211,7 @@ static void add_context(struct server_run *run)
         buf_append_text(&run->query, " across host");
     else if (s->by != NULL) {
         buf_append_text(&run->query, " by ");
-        query_quote(&run->query, slice_of(s->by));
+        lexer_quote(&run->query, slice_of(s->by));
     }
 }
 

@@ -106,6 +106,31 @@ static void test_is_token(void **unused)
     assert_true(lexer_is_token(slice_of("andy")));
 }
 
+/* The one string that stands for the bytes, and every byte comes back. */
+static void test_quote(void **unused)
+{
+    struct arena arena = arena_empty(1 << 16);
+    struct buf out = buf_empty(4096);
+    struct query_problem problem = {0};
+    struct lexer lexer = {.arena = &arena, .problem = &problem};
+    struct symbol symbol;
+    char all[256];
+
+    (void)unused;
+    assert_true(lexer_quote(&out, slice_make("a \"b\\\n\x7f\xc3\xa9", 9)));
+    assert_true(slice_is(buf_slice(&out), "\"a \\\"b\\\\\\x0a\\x7f\xc3\xa9\""));
+    for (int i = 0; i < 256; i++)
+        all[i] = (char)i;
+    buf_reset(&out);
+    assert_true(lexer_quote(&out, slice_make(all, sizeof(all))));
+    lexer.text = buf_slice(&out);
+    assert_int_equal(lexer_next(&lexer, &symbol), STATUS_OK);
+    assert_int_equal(symbol.kind, SYMBOL_STRING);
+    assert_true(slice_equal(symbol.text, slice_make(all, sizeof(all))));
+    buf_release(&out);
+    arena_release(&arena);
+}
+
 static void test_nearest(void **unused)
 {
     static const char *const names[] = {"stats", "sort", NULL, "fields"};
@@ -124,6 +149,7 @@ int main(void)
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_symbols),
         cmocka_unit_test(test_is_token),
+        cmocka_unit_test(test_quote),
         cmocka_unit_test(test_nearest),
     };
 

@@ -2,8 +2,6 @@
 #include "query/cli/query.h"
 #include "query/lexer.h"
 
-enum { FIELDS_QUERY_SIZE_MAX = 1 << 20 };
-
 struct fields_settings {
     struct query_settings query; /* must stay the first */
     const char *values;
@@ -41,30 +39,21 @@ static const struct command_line line = {
     .argument_count_max = 1,
 };
 
-static int ask(const struct fields_settings *settings, const char *query)
-{
-    struct buf text = buf_empty(FIELDS_QUERY_SIZE_MAX);
-    int exit_code = DENDRO_ERROR;
-
-    /* The newline ends a comment of the query. */
-    buf_printf(&text, "%s\n| ", query);
-    if (settings->values == NULL) {
-        buf_append_text(&text, "field_names");
-    } else {
-        buf_append_text(&text, "field_values ");
-        lexer_quote(&text, slice_of(settings->values));
-    }
-    if (buf_append_byte(&text, '\0'))
-        exit_code = query_answer(&settings->query, text.data);
-    else
-        command_say("the query is too large");
-    buf_release(&text);
-    return exit_code;
-}
-
 static int run(struct cli_target *call)
 {
-    return ask(call->settings, call->arguments.count > 0 ? call->arguments.items[0] : "*");
+    const struct fields_settings *settings = call->settings;
+    struct buf pipe = buf_empty(QUERY_PIPED_SIZE_MAX);
+    int exit_code;
+
+    if (settings->values == NULL) {
+        buf_append_text(&pipe, "field_names");
+    } else {
+        buf_append_text(&pipe, "field_values ");
+        lexer_quote(&pipe, slice_of(settings->values));
+    }
+    exit_code = query_answer_piped(&settings->query, call, &pipe);
+    buf_release(&pipe);
+    return exit_code;
 }
 
 const struct command fields_command = {"fields", "which fields, or the values of one", &line, run};

@@ -1,9 +1,6 @@
 /* query/cli/patterns.c -- which kinds of lines there are, and which are new: a query with a pipe
  * more. */
-#include "base/buf.h"
 #include "query/cli/query.h"
-
-enum { PATTERNS_QUERY_SIZE_MAX = 1 << 20 };
 
 struct patterns_settings {
     struct query_settings query; /* must stay the first */
@@ -53,34 +50,27 @@ static const struct command_line line = {
     .argument_count_max = 1,
 };
 
-static int ask(const struct patterns_settings *settings, const char *query)
+static int run(struct cli_target *call)
 {
-    struct buf text = buf_empty(PATTERNS_QUERY_SIZE_MAX);
-    int exit_code = DENDRO_ERROR;
+    const struct patterns_settings *settings = call->settings;
+    struct buf pipe = buf_empty(QUERY_PIPED_SIZE_MAX);
+    int exit_code;
 
-    /* The newline ends a comment of the query. */
-    buf_printf(&text, "%s\n| patterns %s", query, settings->count == NULL ? "" : settings->count);
+    buf_printf(&pipe, "patterns %s", settings->count == NULL ? "" : settings->count);
     if (settings->by != NULL)
-        buf_printf(&text, " by (%s)", settings->by);
+        buf_printf(&pipe, " by (%s)", settings->by);
     if (settings->fresh != NULL)
-        buf_printf(&text, " since %s", settings->fresh);
-    buf_append_text(&text, " | fields ");
+        buf_printf(&pipe, " since %s", settings->fresh);
+    buf_append_text(&pipe, " | fields ");
     if (settings->by != NULL)
-        buf_printf(&text, "%s, ", settings->by);
-    buf_append_text(&text, "count, share, hosts, first_seen, template, pattern");
+        buf_printf(&pipe, "%s, ", settings->by);
+    buf_append_text(&pipe, "count, share, hosts, first_seen, template, pattern");
     if (settings->samples)
-        buf_append_text(&text, ", sample");
-    if (buf_append_byte(&text, '\0'))
-        exit_code = query_answer(&settings->query, text.data);
-    else
-        command_say("the query is too large");
-    buf_release(&text);
+        buf_append_text(&pipe, ", sample");
+    exit_code = query_answer_piped(&settings->query, call, &pipe);
+    buf_release(&pipe);
     return exit_code;
 }
 
-static int run(struct cli_target *call)
-{
-    return ask(call->settings, call->arguments.count > 0 ? call->arguments.items[0] : "*");
-}
-
-const struct command patterns_command = {"patterns", "which kinds of lines, and which are new", &line, run};
+const struct command patterns_command = {"patterns", "which kinds of lines, and which are new",
+                                         &line, run};

@@ -287,6 +287,23 @@ int query_answer(const struct query_settings *settings, const char *query)
     return exit_code;
 }
 
+int query_answer_piped(const struct query_settings *settings, const struct cli_target *call,
+                       const struct buf *pipe)
+{
+    const char *query = call->arguments.count > 0 ? call->arguments.items[0] : "*";
+    struct buf text = buf_empty(QUERY_PIPED_SIZE_MAX);
+    int exit_code = DENDRO_ERROR;
+
+    /* The newline ends a comment of the query. */
+    if (!pipe->failed && buf_printf(&text, "%s\n| %.*s", query, SLICE_ARG(buf_slice(pipe))) &&
+        buf_append_byte(&text, '\0'))
+        exit_code = query_answer(settings, text.data);
+    else
+        command_say("the query is too large");
+    buf_release(&text);
+    return exit_code;
+}
+
 static int run(struct cli_target *call)
 {
     return query_answer(call->settings, call->arguments.items[0]);

@@ -3,7 +3,10 @@
 #ifndef DENDRO_QUERY_CLI_QUERY_H
 #define DENDRO_QUERY_CLI_QUERY_H
 
+#include "base/buf.h"
 #include "query/cli/command.h"
+
+enum { QUERY_PIPED_SIZE_MAX = 1 << 20 /* far above what the server takes: it has the last word */ };
 
 extern const char *const query_output_names[]; /* of --output; the first is `auto` */
 
@@ -17,5 +20,8 @@ struct query_settings {
 
 /* Gives the exit code. */
 int query_answer(const struct query_settings *settings, const char *query);
+/* The same for the query that was typed, or all rows if none was, with `pipe` behind it. */
+int query_answer_piped(const struct query_settings *settings, const struct cli_target *call,
+                       const struct buf *pipe);
 
 #endif

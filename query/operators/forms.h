@@ -15,7 +15,7 @@ enum status stats_add_item(struct operator *op, const struct rollup_item *item,
 bool stats_items_fit(struct operator *op);
 operator_make top_make, uniq_make, field_values_make;                /* top.c */
 operator_make sort_make, first_last_make;                            /* sort.c */
-operator_make extract_make, extract_regexp_make, format_make, replace_make; /* texts.c */
+operator_make extract_make, extract_regexp_make, format_make;        /* texts.c */
 operator_make math_make;                                             /* math.c */
 operator_make unpack_json_make, unpack_logfmt_make, unpack_syslog_make; /* unpack.c */
 operator_make pack_json_make, pack_logfmt_make;                      /* pack.c */
@@ -24,7 +24,8 @@ operator_make drop_empty_make;                                       /* drop_emp
 operator_make diff_against_make;                                     /* diff_against.c */
 operator_make facets_make, field_names_make;                         /* facets.c */
 operator_make union_make, join_make, diff_make;                      /* union.c, join.c, diff.c */
-operator_make replace_regexp_make, decolorize_make, collapse_nums_make; /* rewrite_texts.c */
+operator_make replace_make, replace_regexp_make;                     /* rewrite_texts.c */
+operator_make decolorize_make, collapse_nums_make;                   /* rewrite_texts.c */
 operator_make unroll_make;                                           /* unroll.c */
 operator_make patterns_make;                                         /* patterns.c */
 operator_make context_make;                                          /* context.c */

@@ -1,5 +1,5 @@
-/* query/operators/rewrite_texts.c -- replace_regexp, decolorize, collapse_nums: a text becomes
- * another text of the same field. Rows whose text does not change keep theirs. */
+/* query/operators/rewrite_texts.c -- replace, replace_regexp, decolorize, collapse_nums: a text
+ * becomes another text of the same field. Rows whose text does not change keep theirs. */
 #include "query/operators/forms.h"
 #include "query/operators/row_texts.h"
 
@@ -25,6 +25,24 @@ struct rewrite_operator {
 static struct rewrite_operator *of(struct operator *op)
 {
     return (struct rewrite_operator *)op;
+}
+
+/* ---- replace ---- */
+
+static bool replace_all(const struct rewrite_operator *op, struct slice text, struct buf *out)
+{
+    struct slice what = op->base.pipe->text;
+    size_t at = slice_find(text, what);
+
+    if (at == SIZE_MAX)
+        return false;
+    for (; at != SIZE_MAX; at = slice_find(text, what)) {
+        (void)buf_append_slice(out, slice_first(text, at));
+        (void)buf_append_slice(out, op->base.pipe->new_text);
+        text = slice_from(text, at + what.len);
+    }
+    (void)buf_append_slice(out, text);
+    return true;
 }
 
 /* ---- replace_regexp ---- */
@@ -184,18 +202,14 @@ static enum status push_rewrite(struct operator *base, struct view *view, struct
 
     for (uint32_t row = 0; status == STATUS_OK && row < view_row_count(view); row++) {
         struct cell cell = cell_of(&made.old, row);
-        struct slice text;
 
         if (!bit_get(view->base.selected, row) || cell.kind != CELL_TEXT)
             continue;
         buf_reset(&op->room);
         if (!op->rewrite(op, cell.text, &op->room) && !op->room.failed)
             continue;
-        text = op->room.len == 0 ? SLICE_LITERAL("")
-                                 : arena_copy(view_arena(view), buf_slice(&op->room));
-        if (op->room.failed || text.data == NULL)
+        if (!row_texts_copy(&made, view, row, &op->room))
             return memory_exceeded(&base->run->memory, err);
-        row_texts_set(&made, row, text);
     }
     if (status == STATUS_OK)
         status = row_texts_show(&made, view, VALUE_TEXT, err);
@@ -222,6 +236,11 @@ static enum status make(const struct operator *base, rewrite_text *rewrite, stru
     op->room = buf_empty(base->run->memory.size_max);
     *out = &op->base;
     return STATUS_OK;
+}
+
+enum status replace_make(const struct operator *base, struct operator **out, struct error *err)
+{
+    return make(base, replace_all, out, err);
 }
 
 enum status replace_regexp_make(const struct operator *base, struct operator **out,

@@ -20,6 +20,18 @@ enum status row_texts_init(struct row_texts *column, struct view *view, field_id
     return keep ? view_column(view, field, true, &column->old, err) : STATUS_OK;
 }
 
+bool row_texts_copy(struct row_texts *column, struct view *view, uint32_t row,
+                    const struct buf *written)
+{
+    struct slice text = written->len == 0 ? SLICE_LITERAL("")
+                                          : arena_copy(view_arena(view), buf_slice(written));
+
+    if (written->failed || text.data == NULL)
+        return false;
+    row_texts_set(column, row, text);
+    return true;
+}
+
 enum status row_texts_show(struct row_texts *column, struct view *view, enum value_type type,
                            struct error *err)
 {

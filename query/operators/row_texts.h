@@ -18,16 +18,18 @@ struct row_texts {
  * they had; else they have none. */
 enum status row_texts_init(struct row_texts *column, struct view *view, field_id field, bool keep,
                            struct error *err) WARN_UNUSED;
-/* Set a row; the text must live as long as the view's rows. */
+/* Set a row; the text must live as long as the view's rows: see row_texts_copy(). */
 static inline void row_texts_set(struct row_texts *column, uint32_t row, struct slice text)
 {
     column->texts[row] = text;
     bit_set(column->present, row);
     column->any = true;
 }
+/* Set a row to a copy of what was written; false: no memory, for the copy or while it was written. */
+bool row_texts_copy(struct row_texts *column, struct view *view, uint32_t row,
+                    const struct buf *written) WARN_UNUSED;
 /* Lay the column over the view. */
 enum status row_texts_show(struct row_texts *column, struct view *view, enum value_type type,
                            struct error *err) WARN_UNUSED;
-
 
 #endif

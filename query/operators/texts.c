@@ -1,5 +1,5 @@
-/* query/operators/texts.c -- extract, extract_regexp, format, replace: new texts from texts. A
- * row that does not match keeps what it had; it is never an error. */
+/* query/operators/texts.c -- extract, extract_regexp, format: new fields from texts. A row that does
+ * not match keeps what it had; it is never an error. */
 #include "query/operators/forms.h"
 #include "query/operators/row_texts.h"
 
@@ -22,19 +22,13 @@ struct texts_operator {
     field_id from, to;
     struct part parts[PARTS_MAX + 1];
     uint32_t part_count;
-    struct regex *regex;
-    struct buf room;
+    struct regex *regex; /* extract_regexp */
+    struct buf room;     /* format: the text of a row */
 };
 
 static struct texts_operator *of(struct operator *op)
 {
     return (struct texts_operator *)op;
-}
-
-static enum status no_memory(struct error *err)
-{
-    return error_set(err, STATUS_TOO_LARGE,
-                     "new fields need more memory than the query may use: narrow its filters");
 }
 
 /* ---- columns of all parts ---- */
@@ -161,8 +155,6 @@ static enum status push_format(struct operator *base, struct view *view, struct 
             status = view_column(view, op->parts[i].field, true, &columns[i], err);
     }
     for (uint32_t row = 0; status == STATUS_OK && row < view_row_count(view); row++) {
-        struct slice text;
-
         if (!bit_get(view->base.selected, row))
             continue;
         buf_reset(&op->room);
@@ -172,54 +164,8 @@ static enum status push_format(struct operator *base, struct view *view, struct 
             (void)buf_append_slice(&op->room, op->parts[i].before);
             (void)cell_print(&cell, &op->room);
         }
-        text = arena_copy(view_arena(view), buf_slice(&op->room));
-        if (op->room.failed || (text.data == NULL && op->room.len > 0))
-            return no_memory(err);
-        row_texts_set(&made, row, text);
-    }
-    if (status == STATUS_OK)
-        status = row_texts_show(&made, view, VALUE_TEXT, err);
-    return status == STATUS_OK ? operator_push(base->next, view, err) : status;
-}
-
-/* ---- replace ---- */
-
-static bool replace_all(struct slice text, struct slice what, struct slice by, struct buf *out)
-{
-    size_t at;
-
-    buf_reset(out);
-    while ((at = slice_find(text, what)) != SIZE_MAX) {
-        (void)buf_append_slice(out, slice_first(text, at));
-        (void)buf_append_slice(out, by);
-        text = slice_from(text, at + what.len);
-    }
-    return buf_append_slice(out, text) && !out->failed;
-}
-
-static enum status push_replace(struct operator *base, struct view *view, struct error *err)
-{
-    struct texts_operator *op = of(base);
-    const struct pipe *pipe = base->pipe;
-    struct column from;
-    struct row_texts made;
-    enum status status = view_column(view, op->from, true, &from, err);
-
-    if (status == STATUS_OK)
-        status = row_texts_init(&made, view, op->from, true, err);
-    for (uint32_t row = 0; status == STATUS_OK && row < view_row_count(view); row++) {
-        struct cell cell = cell_of(&from, row);
-        struct slice text;
-
-        if (!bit_get(view->base.selected, row) || cell.kind != CELL_TEXT ||
-            slice_find(cell.text, pipe->text) == SIZE_MAX)
-            continue;
-        if (!replace_all(cell.text, pipe->text, pipe->new_text, &op->room))
-            return no_memory(err);
-        text = arena_copy(view_arena(view), buf_slice(&op->room));
-        if (text.data == NULL && op->room.len > 0)
-            return no_memory(err);
-        row_texts_set(&made, row, text);
+        if (!row_texts_copy(&made, view, row, &op->room))
+            return memory_exceeded(&base->run->memory, err);
     }
     if (status == STATUS_OK)
         status = row_texts_show(&made, view, VALUE_TEXT, err);
@@ -309,13 +255,6 @@ enum status format_make(const struct operator *base, struct operator **out, stru
     enum status status = make_texts(base, &ops, out, err);
 
     return status == STATUS_OK ? end_make(read_pattern(of(*out), err), out) : status;
-}
-
-enum status replace_make(const struct operator *base, struct operator **out, struct error *err)
-{
-    static const struct operator_ops ops = {.push = push_replace, .close = close_texts};
-
-    return make_texts(base, &ops, out, err);
 }
 
 enum status extract_regexp_make(const struct operator *base, struct operator **out,

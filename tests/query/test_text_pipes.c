@@ -28,6 +28,9 @@ static int drop(void **unused)
 static const struct text_case {
     const char *name, *text, *pipe, *expected;
 } text_cases[] = {
+    {"every place", "a.b.c", "replace (\".\", \"--\") at t", "a--b--c"},
+    {"all of it gone", "xx", "replace (\"x\", \"\") at t", ""},
+    {"does not occur", "ab", "replace (\"x\", \"-\") at t", "ab"},
     {"every match", "a1b22", "replace_regexp (\"[0-9]+\", \"#\") at t", "a#b#"},
     {"groups", "k=v", "replace_regexp (\"(.)=(.)\", \"$2=$1\") at t", "v=k"},
     {"whole match and dollar", "ab", "replace_regexp (\"b\", \"<$0$$>\") at t", "a<b$>"},

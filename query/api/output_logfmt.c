@@ -1,28 +1,7 @@
 /* query/api/output_logfmt.c -- name=value pairs, one row per line; null fields are left out. */
 #include "query/api/output.h"
 
-/* Without quotes: printable ASCII that neither ends nor changes the value. */
-static bool is_bare(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c <= ' ' || c >= 0x7F || c == '"' || c == '=' || c == '\\')
-            return false;
-    }
-    return text.len > 0;
-}
-
-static void append_value(struct buf *out, struct slice text)
-{
-    if (is_bare(text)) {
-        buf_append_slice(out, text);
-        return;
-    }
-    output_put(out, '"');
-    jsonw_escape(out, text);
-    output_put(out, '"');
-}
+#include "query/logfmt.h"
 
 static void write_head(struct output *output, const struct query_head *head)
 {
@@ -38,10 +17,10 @@ static void write_pair(struct output *output, const struct result_column *column
     if (*filled)
         output_put(out, ' ');
     *filled = true;
-    append_value(out, column->name);
+    logfmt_append(out, column->name);
     output_put(out, '=');
     if (column->kind <= RESULT_DICT)
-        append_value(out, output_text(column, row));
+        logfmt_append(out, output_text(column, row));
     else
         output_plain_value(out, column, row);
 }

@@ -5,6 +5,7 @@
 #include "query/operators/row_texts.h"
 
 #include "base/json_writer.h"
+#include "query/logfmt.h"
 
 #include <stdlib.h>
 
@@ -102,36 +103,16 @@ static void put_json(struct buf *out, bool first, struct slice name, const struc
     buf_release(&value);
 }
 
-/* Printable ASCII that neither ends nor changes the value needs no quotes. */
-static bool is_bare(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\')
-            return false;
-    }
-    return text.len > 0;
-}
-
-static void put_word(struct buf *out, struct slice text)
-{
-    if (is_bare(text))
-        (void)buf_append_slice(out, text);
-    else
-        put_quoted(out, text);
-}
-
 static void put_logfmt(struct buf *out, bool first, struct slice name, const struct cell *cell)
 {
     struct buf value = buf_empty(out->size_max);
 
     if (!first)
         (void)buf_append_byte(out, ' ');
-    put_word(out, name);
+    logfmt_append(out, name);
     (void)buf_append_byte(out, '=');
     (void)put_plain(cell, &value);
-    put_word(out, buf_slice(&value));
+    logfmt_append(out, buf_slice(&value));
     out->failed = out->failed || value.failed;
     buf_release(&value);
 }
@@ -198,16 +179,11 @@ static enum status push_pack(struct operator *base, struct view *view, struct er
     if (status == STATUS_OK)
         status = row_texts_init(&made, view, op->to, false, err);
     for (uint32_t row = 0; status == STATUS_OK && row < view_row_count(view); row++) {
-        struct slice text;
-
         if (!bit_get(view->base.selected, row))
             continue;
         pack_row(op, &packed, row);
-        text = op->room.len == 0 ? SLICE_LITERAL("")
-                                 : arena_copy(view_arena(view), buf_slice(&op->room));
-        if (op->room.failed || text.data == NULL)
+        if (!row_texts_copy(&made, view, row, &op->room))
             return memory_exceeded(&base->run->memory, err);
-        row_texts_set(&made, row, text);
     }
     if (status == STATUS_OK)
         status = row_texts_show(&made, view, VALUE_TEXT, err);

@@ -226,24 +226,25 @@ static void plain_numbers(const struct grouped *rows, const struct column *colum
     }
 }
 
-enum status aggregate_numbers(struct aggregate *aggregate, field_id field, struct view *view,
-                              const struct grouped *rows, const double **out,
-                              struct column *column, struct error *err)
+enum status aggregate_numbers(struct aggregate *aggregate, struct view *view,
+                              const struct grouped *rows, struct aggregate_numbers *out,
+                              struct error *err)
 {
-    enum status status = view_column(view, field, false, column, err);
-    double *numbers;
+    struct column column;
+    enum status status = view_column(view, aggregate->fields[0], false, &column, err);
+    double *values;
 
-    *out = NULL;
-    if (status != STATUS_OK || column->kind == COLUMN_MISSING)
+    *out = (struct aggregate_numbers){0};
+    if (status != STATUS_OK || column.kind == COLUMN_MISSING)
         return status;
-    numbers = arena_new(view_arena(view), double, rows->count + 1);
-    if (numbers == NULL)
+    values = arena_new(view_arena(view), double, rows->count + 1);
+    if (values == NULL)
         return memory_exceeded(&aggregate->run->memory, err);
-    if (column->kind != COLUMN_DICT)
-        plain_numbers(rows, column, numbers);
-    else if (dict_numbers(view, rows, column, numbers) != STATUS_OK)
+    if (column.kind != COLUMN_DICT)
+        plain_numbers(rows, &column, values);
+    else if (dict_numbers(view, rows, &column, values) != STATUS_OK)
         return memory_exceeded(&aggregate->run->memory, err);
-    aggregate_see_type(aggregate, column_type(column));
-    *out = numbers;
+    aggregate_see_type(aggregate, column_type(&column));
+    *out = (struct aggregate_numbers){values, column.kind == COLUMN_INT ? column.ints : NULL};
     return STATUS_OK;
 }

@@ -80,11 +80,16 @@ static inline uint32_t grouped_group(const struct grouped *rows, uint32_t i)
 
 /* ---- for the files of functions ---- */
 
-/* A field as one double per row of `rows`; NaN: none. Sets the aggregate's type. NULL: no row has
- * a number (status OK), or an error. */
-enum status aggregate_numbers(struct aggregate *aggregate, field_id field, struct view *view,
-                              const struct grouped *rows, const double **out,
-                              struct column *column, struct error *err) WARN_UNUSED;
+/* The field that an aggregate is of, as numbers. In the view's arena. */
+struct aggregate_numbers {
+    const double *values; /* by index of the selected row, NaN: none; NULL: no row has one */
+    const int64_t *whole; /* by row of the view: the exact values, or NULL if they are not whole */
+};
+
+/* Sets the aggregate's type, too. On an error both are NULL. */
+enum status aggregate_numbers(struct aggregate *aggregate, struct view *view,
+                              const struct grouped *rows, struct aggregate_numbers *out,
+                              struct error *err) WARN_UNUSED;
 void aggregate_see_type(struct aggregate *aggregate, enum value_type type);
 
 /* Rows or values of an item, to one state; by kind, NULL: needs rows. */

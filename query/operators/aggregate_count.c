@@ -135,10 +135,16 @@ static enum status result_sum_len(struct aggregate *aggregate, const void *state
 
 /* ---- count_uniq ---- */
 
-/* Hashes of one column by index of row, chained with those so far; each dictionary value once. */
+/* Of the fields of a row, by index of the selected row. */
+struct row_hashes {
+    uint64_t *hashes;
+    bool *any; /* has the row one of the fields? */
+};
+
+/* Hashes of one column, chained with those so far; each dictionary value once. */
 static enum status hash_column(struct aggregate *aggregate, struct view *view,
-                               const struct grouped *rows, field_id field, uint64_t *hashes,
-                               bool *any, struct error *err)
+                               const struct grouped *rows, field_id field,
+                               const struct row_hashes *out, struct error *err)
 {
     struct column column;
     enum status status = view_column(view, field, true, &column, err);
@@ -160,12 +166,12 @@ static enum status hash_column(struct aggregate *aggregate, struct view *view,
         if (cell.kind == CELL_TEXT && cell.text.len > 0) {
             hash = by_code != NULL ? by_code[column.codes[rows->rows[i]]]
                                    : hash64(cell.text.data, cell.text.len);
-            any[i] = true;
+            out->any[i] = true;
         }
         if (aggregate->call->fields.count == 1)
-            hashes[i] = hash;
+            out->hashes[i] = hash;
         else
-            hashes[i] = hash64_seed(&hash, sizeof(hash), hashes[i]);
+            out->hashes[i] = hash64_seed(&hash, sizeof(hash), out->hashes[i]);
     }
     return STATUS_OK;
 }
@@ -173,17 +179,17 @@ static enum status hash_column(struct aggregate *aggregate, struct view *view,
 static enum status update_count_uniq(struct aggregate *aggregate, struct view *view,
                                      const struct grouped *rows, struct error *err)
 {
-    uint64_t *hashes = arena_new(view_arena(view), uint64_t, rows->count + 1);
-    bool *any = arena_new(view_arena(view), bool, rows->count + 1);
+    struct row_hashes hashed = {.hashes = arena_new(view_arena(view), uint64_t, rows->count + 1),
+                                .any = arena_new(view_arena(view), bool, rows->count + 1)};
     enum status status = STATUS_OK;
 
-    if (hashes == NULL || any == NULL)
+    if (hashed.hashes == NULL || hashed.any == NULL)
         return memory_exceeded(&aggregate->run->memory, err);
     for (uint32_t at = 0; status == STATUS_OK && at < aggregate->call->fields.count; at++)
-        status = hash_column(aggregate, view, rows, aggregate->fields[at], hashes, any, err);
+        status = hash_column(aggregate, view, rows, aggregate->fields[at], &hashed, err);
     for (uint32_t i = 0; status == STATUS_OK && i < rows->count; i++)
-        if (any[i])
-            status = uniq_add(aggregate_state(aggregate, grouped_group(rows, i)), hashes[i],
+        if (hashed.any[i])
+            status = uniq_add(aggregate_state(aggregate, grouped_group(rows, i)), hashed.hashes[i],
                               &aggregate->run->memory, err);
     return status;
 }

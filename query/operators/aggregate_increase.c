@@ -77,24 +77,23 @@ static enum status add_point(struct aggregate *aggregate, struct increase_state 
 static enum status update_increase(struct aggregate *aggregate, struct view *view,
                                    const struct grouped *rows, struct error *err)
 {
-    struct column column, times;
-    const double *numbers;
+    struct aggregate_numbers numbers;
+    struct column times;
     const uint64_t *series;
-    enum status status =
-        aggregate_numbers(aggregate, aggregate->fields[0], view, rows, &numbers, &column, err);
+    enum status status = aggregate_numbers(aggregate, view, rows, &numbers, err);
 
     if (status == STATUS_OK)
         status = view_column(view, FIELD_ID_TIME, false, &times, err);
-    if (status != STATUS_OK || numbers == NULL || times.kind != COLUMN_INT)
+    if (status != STATUS_OK || numbers.values == NULL || times.kind != COLUMN_INT)
         return status;
     series = hash_series(aggregate, view, rows, err);
     if (series == NULL)
         return err->status;
     for (uint32_t i = 0; status == STATUS_OK && i < rows->count; i++)
-        if (!isnan(numbers[i]))
+        if (!isnan(numbers.values[i]))
             status = add_point(aggregate, aggregate_state(aggregate, grouped_group(rows, i)),
                                (struct point){series[rows->rows[i]],
-                                              times.ints[rows->rows[i]], numbers[i]},
+                                              times.ints[rows->rows[i]], numbers.values[i]},
                                err);
     return status;
 }

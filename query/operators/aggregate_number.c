@@ -18,21 +18,19 @@ struct sum_state {
 static enum status update_sum(struct aggregate *aggregate, struct view *view,
                               const struct grouped *rows, struct error *err)
 {
-    struct column column;
-    const double *numbers;
-    enum status status =
-        aggregate_numbers(aggregate, aggregate->fields[0], view, rows, &numbers, &column, err);
+    struct aggregate_numbers numbers;
+    enum status status = aggregate_numbers(aggregate, view, rows, &numbers, err);
 
-    for (uint32_t i = 0; numbers != NULL && i < rows->count; i++) {
+    for (uint32_t i = 0; numbers.values != NULL && i < rows->count; i++) {
         struct sum_state *state = aggregate_state(aggregate, grouped_group(rows, i));
 
-        if (isnan(numbers[i]))
+        if (isnan(numbers.values[i]))
             continue;
         state->count++;
-        if (column.kind == COLUMN_INT)
-            decimal_add_scaled(&state->sum, column.ints[rows->rows[i]], 0);
+        if (numbers.whole != NULL)
+            decimal_add_scaled(&state->sum, numbers.whole[rows->rows[i]], 0);
         else
-            decimal_add(&state->sum, numbers[i]);
+            decimal_add(&state->sum, numbers.values[i]);
     }
     return status;
 }
@@ -126,21 +124,19 @@ struct spread_state {
 static enum status update_stddev(struct aggregate *aggregate, struct view *view,
                                  const struct grouped *rows, struct error *err)
 {
-    struct column column;
-    const double *numbers;
-    enum status status =
-        aggregate_numbers(aggregate, aggregate->fields[0], view, rows, &numbers, &column, err);
+    struct aggregate_numbers numbers;
+    enum status status = aggregate_numbers(aggregate, view, rows, &numbers, err);
 
-    for (uint32_t i = 0; numbers != NULL && i < rows->count; i++) {
+    for (uint32_t i = 0; numbers.values != NULL && i < rows->count; i++) {
         struct spread_state *state = aggregate_state(aggregate, grouped_group(rows, i));
         double distance;
 
-        if (isnan(numbers[i]))
+        if (isnan(numbers.values[i]))
             continue;
         state->count++;
-        distance = numbers[i] - state->mean;
+        distance = numbers.values[i] - state->mean;
         state->mean += distance / (double)state->count;
-        state->squares += distance * (numbers[i] - state->mean);
+        state->squares += distance * (numbers.values[i] - state->mean);
     }
     return status;
 }
@@ -180,15 +176,13 @@ static enum status result_stddev(struct aggregate *aggregate, const void *from, 
 static enum status update_sketch(struct aggregate *aggregate, struct view *view,
                                  const struct grouped *rows, struct error *err)
 {
-    struct column column;
-    const double *numbers;
-    enum status status =
-        aggregate_numbers(aggregate, aggregate->fields[0], view, rows, &numbers, &column, err);
+    struct aggregate_numbers numbers;
+    enum status status = aggregate_numbers(aggregate, view, rows, &numbers, err);
 
-    for (uint32_t i = 0; status == STATUS_OK && numbers != NULL && i < rows->count; i++)
-        if (!isnan(numbers[i]))
-            status = sketch_add(aggregate_state(aggregate, grouped_group(rows, i)), numbers[i], 1,
-                                &aggregate->run->memory, err);
+    for (uint32_t i = 0; status == STATUS_OK && numbers.values != NULL && i < rows->count; i++)
+        if (!isnan(numbers.values[i]))
+            status = sketch_add(aggregate_state(aggregate, grouped_group(rows, i)),
+                                numbers.values[i], 1, &aggregate->run->memory, err);
     return status;
 }
 
@@ -297,26 +291,25 @@ struct line_state {
 static enum status update_forecast(struct aggregate *aggregate, struct view *view,
                                    const struct grouped *rows, struct error *err)
 {
-    struct column column, times;
-    const double *numbers;
-    enum status status =
-        aggregate_numbers(aggregate, aggregate->fields[0], view, rows, &numbers, &column, err);
+    struct aggregate_numbers numbers;
+    struct column times;
+    enum status status = aggregate_numbers(aggregate, view, rows, &numbers, err);
 
     if (status == STATUS_OK)
         status = view_column(view, FIELD_ID_TIME, false, &times, err);
-    if (status != STATUS_OK || numbers == NULL || times.kind != COLUMN_INT)
+    if (status != STATUS_OK || numbers.values == NULL || times.kind != COLUMN_INT)
         return status;
     for (uint32_t i = 0; i < rows->count; i++) {
         struct line_state *state = aggregate_state(aggregate, grouped_group(rows, i));
         double t = (double)(times.ints[rows->rows[i]] - aggregate->range_end_ns) / 1e9;
 
-        if (isnan(numbers[i]))
+        if (isnan(numbers.values[i]))
             continue;
         state->count++;
         state->t += t;
         state->tt += t * t;
-        state->v += numbers[i];
-        state->tv += t * numbers[i];
+        state->v += numbers.values[i];
+        state->tv += t * numbers.values[i];
     }
     return STATUS_OK;
 }

@@ -175,14 +175,24 @@ enum status grouper_find(struct grouper *grouper, const struct cell *cells, uint
     return status;
 }
 
+/* The selected rows of a view on their way to groups; all arrays in the view's arena. */
+struct assignment {
+    struct view *view;
+    struct key_codes *keys; /* of each key */
+    struct cell *cells;     /* room for the values of one combination of codes */
+    uint32_t *groups;       /* by index of the selected row: what is to be found */
+};
+
 /* The group of one combination of codes. */
-static enum status find_combination(struct grouper *grouper, const struct key_codes *keys,
-                                    uint32_t row, struct cell *cells, uint32_t *out,
-                                    struct error *err)
+static enum status find_combination(struct grouper *grouper, const struct assignment *assignment,
+                                    uint32_t row, uint32_t *out, struct error *err)
 {
+    const struct key_codes *keys = assignment->keys;
+
     for (uint32_t i = 0; i < grouper->key_count; i++)
-        cells[i] = key_codes_cell(&keys[i], keys[i].codes == NULL ? 0 : keys[i].codes[row]);
-    return grouper_find(grouper, cells, out, err);
+        assignment->cells[i] =
+            key_codes_cell(&keys[i], keys[i].codes == NULL ? 0 : keys[i].codes[row]);
+    return grouper_find(grouper, assignment->cells, out, err);
 }
 
 static uint64_t combination(const struct grouper *grouper, const struct key_codes *keys,
@@ -195,27 +205,27 @@ static uint64_t combination(const struct grouper *grouper, const struct key_code
     return code;
 }
 
-static enum status assign_dense(struct grouper *grouper, struct view *view,
-                                const struct key_codes *keys, uint64_t combinations,
-                                struct cell *cells, uint32_t *groups, struct error *err)
+static enum status assign_dense(struct grouper *grouper, const struct assignment *assignment,
+                                uint64_t combinations, struct error *err)
 {
+    struct view *view = assignment->view;
     uint32_t *table = arena_new(view_arena(view), uint32_t, combinations); /* group + 1 */
     uint32_t count = view_selected_count(view);
 
     if (table == NULL)
         return memory_exceeded(&grouper->run->memory, err);
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t code = combination(grouper, keys, i);
+        uint64_t code = combination(grouper, assignment->keys, i);
 
         if (table[code] == 0) {
             uint32_t group = 0;
-            enum status status = find_combination(grouper, keys, i, cells, &group, err);
+            enum status status = find_combination(grouper, assignment, i, &group, err);
 
             if (status != STATUS_OK)
                 return status;
             table[code] = group + 1;
         }
-        groups[i] = table[code] - 1;
+        assignment->groups[i] = table[code] - 1;
     }
     return STATUS_OK;
 }
@@ -225,46 +235,44 @@ struct combination_slot {
     uint32_t group; /* + 1; 0: free */
 };
 
-static enum status assign_hashed(struct grouper *grouper, struct view *view,
-                                 const struct key_codes *keys, struct cell *cells,
-                                 uint32_t *groups, struct error *err)
+static enum status assign_hashed(struct grouper *grouper, const struct assignment *assignment,
+                                 struct error *err)
 {
-    uint32_t count = view_selected_count(view), slot_count = 64;
+    uint32_t count = view_selected_count(assignment->view), slot_count = 64;
     struct combination_slot *slots;
 
     while (slot_count < count * 2)
         slot_count *= 2;
-    slots = arena_new(view_arena(view), struct combination_slot, slot_count);
+    slots = arena_new(view_arena(assignment->view), struct combination_slot, slot_count);
     if (slots == NULL)
         return memory_exceeded(&grouper->run->memory, err);
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t code = combination(grouper, keys, i);
+        uint64_t code = combination(grouper, assignment->keys, i);
         uint32_t at = (uint32_t)(code * 0x9e3779b97f4a7c15u >> 32) & (slot_count - 1);
 
         while (slots[at].group != 0 && slots[at].code != code)
             at = (at + 1) & (slot_count - 1);
         if (slots[at].group == 0) {
             uint32_t group = 0;
-            enum status status = find_combination(grouper, keys, i, cells, &group, err);
+            enum status status = find_combination(grouper, assignment, i, &group, err);
 
             if (status != STATUS_OK)
                 return status;
             slots[at] = (struct combination_slot){code, group + 1};
         }
-        groups[i] = slots[at].group - 1;
+        assignment->groups[i] = slots[at].group - 1;
     }
     return STATUS_OK;
 }
 
 /* Too many codes to number their combinations in 64 bits: look up each row by its values. */
-static enum status assign_by_value(struct grouper *grouper, struct view *view,
-                                   const struct key_codes *keys, struct cell *cells,
-                                   uint32_t *groups, struct error *err)
+static enum status assign_by_value(struct grouper *grouper, const struct assignment *assignment,
+                                   struct error *err)
 {
     enum status status = STATUS_OK;
 
-    for (uint32_t i = 0; status == STATUS_OK && i < view_selected_count(view); i++)
-        status = find_combination(grouper, keys, i, cells, &groups[i], err);
+    for (uint32_t i = 0; status == STATUS_OK && i < view_selected_count(assignment->view); i++)
+        status = find_combination(grouper, assignment, i, &assignment->groups[i], err);
     return status;
 }
 
@@ -279,39 +287,53 @@ static uint64_t count_combinations(const struct grouper *grouper, const struct k
     return product;
 }
 
+static enum status read_keys(struct grouper *grouper, const struct assignment *assignment,
+                             const uint32_t *rows, struct error *err)
+{
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; status == STATUS_OK && i < grouper->key_count; i++)
+        status = key_codes_make(&(struct keyed_rows){.key = &grouper->keys[i],
+                                                     .field = grouper->fields[i],
+                                                     .zone = grouper->run->zone,
+                                                     .view = assignment->view,
+                                                     .rows = rows},
+                                &assignment->keys[i], err);
+    return status;
+}
+
 enum status grouper_assign(struct grouper *grouper, struct view *view, struct grouped *out,
                            struct error *err)
 {
     struct arena *arena = view_arena(view);
-    struct key_codes *keys = arena_new(arena, struct key_codes, grouper->key_count + 1);
-    struct cell *cells = arena_new(arena, struct cell, grouper->key_count + 1);
+    struct assignment assignment = {
+        .view = view,
+        .keys = arena_new(arena, struct key_codes, grouper->key_count + 1),
+        .cells = arena_new(arena, struct cell, grouper->key_count + 1),
+    };
     uint32_t count = view_selected_count(view);
     uint64_t combinations;
-    uint32_t *groups;
     enum status status = view_rows(view, &out->rows, err);
 
-    if (status == STATUS_OK && (keys == NULL || cells == NULL))
+    if (status == STATUS_OK && (assignment.keys == NULL || assignment.cells == NULL))
         status = memory_exceeded(&grouper->run->memory, err);
-    for (uint32_t i = 0; status == STATUS_OK && i < grouper->key_count; i++)
-        status = key_codes_make(&grouper->keys[i], grouper->fields[i], grouper->run, view,
-                                out->rows, &keys[i], err);
+    if (status == STATUS_OK)
+        status = read_keys(grouper, &assignment, out->rows, err);
     if (status != STATUS_OK)
         return status;
     out->count = count;
-    combinations = count_combinations(grouper, keys);
-    if (combinations == 1) {
-        out->groups = NULL;
-        return find_combination(grouper, keys, 0, cells, &out->single, err);
-    }
-    groups = arena_new(arena, uint32_t, count + 1);
-    out->groups = groups;
-    if (groups == NULL)
+    out->groups = NULL;
+    combinations = count_combinations(grouper, assignment.keys);
+    if (combinations == 1)
+        return find_combination(grouper, &assignment, 0, &out->single, err);
+    out->groups = assignment.groups = arena_new(arena, uint32_t, count + 1);
+    if (assignment.groups == NULL)
         return memory_exceeded(&grouper->run->memory, err);
     if (combinations == UINT64_MAX)
-        return assign_by_value(grouper, view, keys, cells, groups, err);
+        return assign_by_value(grouper, &assignment, err);
     if (combinations <= DENSE_COMBINATIONS_MIN || combinations <= (uint64_t)count * 4)
-        return assign_dense(grouper, view, keys, combinations, cells, groups, err);
-    return assign_hashed(grouper, view, keys, cells, groups, err);
+        return assign_dense(grouper, &assignment, combinations, err);
+    return assign_hashed(grouper, &assignment, err);
 }
 
 static int compare_groups(const void *a, const void *b, void *user)

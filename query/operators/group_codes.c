@@ -145,23 +145,23 @@ static struct cell bucket_of(const struct group_key *key, const struct cell *cel
 /* ---- columns ---- */
 
 /* Codes of the dictionary, and one more for rows without the field. */
-static enum status dict_codes(const struct group_key *key, struct view *view,
-                              const struct column *column, const uint32_t *rows,
+static enum status dict_codes(const struct keyed_rows *keyed, const struct column *column,
                               struct key_codes *out, struct error *err)
 {
-    uint32_t count = view_selected_count(view), none = column->dict_count;
-    uint32_t *codes = arena_new(view_arena(view), uint32_t, count + 1);
-    struct cell *cells = arena_new(view_arena(view), struct cell, (size_t)none + 1);
+    struct arena *arena = view_arena(keyed->view);
+    uint32_t count = view_selected_count(keyed->view), none = column->dict_count;
+    uint32_t *codes = arena_new(arena, uint32_t, count + 1);
+    struct cell *cells = arena_new(arena, struct cell, (size_t)none + 1);
 
     if (codes == NULL || cells == NULL)
         return no_memory(err);
     for (uint32_t code = 0; code < none; code++) {
         struct cell cell = cell_text(column->dict[code], column_type(column));
 
-        cells[code] = bucket_of(key, &cell, view_arena(view));
+        cells[code] = bucket_of(keyed->key, &cell, arena);
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint32_t code = column->codes[rows[i]];
+        uint32_t code = column->codes[keyed->rows[i]];
 
         codes[i] = code == COLUMN_NO_CODE ? none : code;
     }
@@ -170,18 +170,17 @@ static enum status dict_codes(const struct group_key *key, struct view *view,
 }
 
 /* A dictionary of a whole segment may be far larger than the view: number the codes that occur. */
-static enum status sparse_dict_codes(const struct group_key *key, struct view *view,
-                                     const struct column *column, const uint32_t *rows,
+static enum status sparse_dict_codes(const struct keyed_rows *keyed, const struct column *column,
                                      struct key_codes *out, struct error *err)
 {
-    uint32_t count = view_selected_count(view);
+    uint32_t count = view_selected_count(keyed->view);
     struct numbering numbering;
-    enum status status = numbering_init(&numbering, view, err);
+    enum status status = numbering_init(&numbering, keyed->view, err);
 
     if (status != STATUS_OK)
         return status;
     for (uint32_t i = 0; i < count; i++) {
-        struct cell code = cell_int(column->codes[rows[i]], VALUE_INT);
+        struct cell code = cell_int(column->codes[keyed->rows[i]], VALUE_INT);
 
         numbering.codes[i] = number_cell(&numbering, &code);
     }
@@ -191,27 +190,26 @@ static enum status sparse_dict_codes(const struct group_key *key, struct view *v
                                ? cell_null()
                                : cell_text(column->dict[code], column_type(column));
 
-        numbering.cells[i] = bucket_of(key, &cell, view_arena(view));
+        numbering.cells[i] = bucket_of(keyed->key, &cell, view_arena(keyed->view));
     }
     *out = key_codes_of(&numbering);
     return STATUS_OK;
 }
 
-static enum status value_codes(const struct group_key *key, struct view *view,
-                               const struct column *column, const uint32_t *rows,
+static enum status value_codes(const struct keyed_rows *keyed, const struct column *column,
                                struct key_codes *out, struct error *err)
 {
-    uint32_t count = view_selected_count(view);
+    uint32_t count = view_selected_count(keyed->view);
     struct numbering numbering;
-    enum status status = numbering_init(&numbering, view, err);
+    enum status status = numbering_init(&numbering, keyed->view, err);
 
     if (status != STATUS_OK)
         return status;
     for (uint32_t i = 0; i < count; i++) {
-        struct cell cell = cell_of(column, rows[i]);
+        struct cell cell = cell_of(column, keyed->rows[i]);
 
-        if (key->bucket != BUCKET_NONE)
-            cell = bucket_of(key, &cell, view_arena(view));
+        if (keyed->key->bucket != BUCKET_NONE)
+            cell = bucket_of(keyed->key, &cell, view_arena(keyed->view));
         numbering.codes[i] = number_cell(&numbering, &cell);
     }
     *out = key_codes_of(&numbering);
@@ -225,19 +223,31 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-static int64_t time_anchor(const struct group_key *key, int64_t step_ns)
+static int64_t time_step(const struct group_key *key)
 {
-    return key->offset_ns + (step_ns % (7 * NS_PER_DAY) == 0 ? FIRST_MONDAY_NS : 0);
+    return (int64_t)key->step.number;
 }
 
-/* Begin of the bucket that holds `time_ns`, by the clock of the zone, and of the next one. */
-static int64_t zone_bucket(const struct zone *zone, int64_t time_ns, int64_t step_ns,
-                           int64_t anchor_ns, int64_t *next_ns)
+int64_t time_bucket_anchor(const struct group_key *key)
+{
+    return key->offset_ns + (time_step(key) % (7 * NS_PER_DAY) == 0 ? FIRST_MONDAY_NS : 0);
+}
+
+/* Begin of the bucket that holds `time_ns`, by UTC. */
+static int64_t bucket_begin(const struct group_key *key, int64_t time_ns)
+{
+    int64_t step_ns = time_step(key), anchor_ns = time_bucket_anchor(key);
+
+    return floor_div(time_ns - anchor_ns, step_ns) * step_ns + anchor_ns;
+}
+
+/* The same by the clock of the zone, and the begin of the next one. */
+static int64_t zone_bucket(const struct group_key *key, const struct zone *zone, int64_t time_ns,
+                           int64_t *next_ns)
 {
     int64_t offset_ns =
         zone_offset_at(zone, floor_div(time_ns, NS_PER_SECOND), NULL) * NS_PER_SECOND;
-    int64_t local_ns = time_ns + offset_ns;
-    int64_t begin_ns = floor_div(local_ns - anchor_ns, step_ns) * step_ns + anchor_ns;
+    int64_t begin_ns = bucket_begin(key, time_ns + offset_ns), step_ns = time_step(key);
     int64_t begin_utc_ns, next_utc_ns;
 
     if (step_ns < NS_PER_DAY) { /* hours that occur twice stay apart */
@@ -250,20 +260,18 @@ static int64_t zone_bucket(const struct zone *zone, int64_t time_ns, int64_t ste
     return begin_utc_ns;
 }
 
-static enum status zone_time_codes(const struct group_key *key, struct run *run,
-                                   struct view *view, const struct column *column,
-                                   const uint32_t *rows, struct key_codes *out, struct error *err)
+static enum status zone_time_codes(const struct keyed_rows *keyed, const struct column *column,
+                                   struct key_codes *out, struct error *err)
 {
-    int64_t step_ns = (int64_t)key->step.number, anchor_ns = time_anchor(key, step_ns);
-    uint32_t count = view_selected_count(view), code = 0;
+    uint32_t count = view_selected_count(keyed->view), code = 0;
     int64_t begin_ns = 0, next_ns = 0; /* of the last row's bucket */
     struct numbering numbering;
-    enum status status = numbering_init(&numbering, view, err);
+    enum status status = numbering_init(&numbering, keyed->view, err);
 
     if (status != STATUS_OK)
         return status;
     for (uint32_t i = 0; i < count; i++) {
-        struct cell cell = cell_of(column, rows[i]);
+        struct cell cell = cell_of(column, keyed->rows[i]);
 
         if (cell.kind != CELL_INT) {
             cell = cell_null();
@@ -273,7 +281,7 @@ static enum status zone_time_codes(const struct group_key *key, struct run *run,
         if (next_ns == begin_ns || cell.whole < begin_ns || cell.whole >= next_ns) {
             struct cell bucket;
 
-            begin_ns = zone_bucket(run->zone, cell.whole, step_ns, anchor_ns, &next_ns);
+            begin_ns = zone_bucket(keyed->key, keyed->zone, cell.whole, &next_ns);
             bucket = cell_int(begin_ns, VALUE_TIME);
             code = number_cell(&numbering, &bucket);
         }
@@ -283,38 +291,28 @@ static enum status zone_time_codes(const struct group_key *key, struct run *run,
     return STATUS_OK;
 }
 
-int64_t time_bucket_anchor(const struct group_key *key)
-{
-    return time_anchor(key, (int64_t)key->step.number);
-}
-
-static int64_t bucket_begin(int64_t time_ns, int64_t step_ns, int64_t anchor_ns)
-{
-    return floor_div(time_ns - anchor_ns, step_ns) * step_ns + anchor_ns;
-}
-
 struct cell time_bucket_cell(const struct group_key *key, const struct run *run, int64_t time_ns)
 {
-    int64_t step_ns = (int64_t)key->step.number, anchor_ns = time_anchor(key, step_ns), next_ns;
+    int64_t next_ns;
 
-    return cell_int(run->zone == NULL
-                        ? bucket_begin(time_ns, step_ns, anchor_ns)
-                        : zone_bucket(run->zone, time_ns, step_ns, anchor_ns, &next_ns),
+    return cell_int(run->zone == NULL ? bucket_begin(key, time_ns)
+                                      : zone_bucket(key, run->zone, time_ns, &next_ns),
                     VALUE_TIME);
 }
 
-static enum status dense_time_codes(struct view *view, const struct column *column,
-                                    const uint32_t *rows, int64_t first_ns, int64_t step_ns,
-                                    uint32_t bucket_count, struct key_codes *out,
-                                    struct error *err)
+static enum status dense_time_codes(const struct keyed_rows *keyed, const struct column *column,
+                                    int64_t first_ns, uint32_t bucket_count,
+                                    struct key_codes *out, struct error *err)
 {
-    uint32_t count = view_selected_count(view);
-    uint32_t *codes = arena_new(view_arena(view), uint32_t, count + 1);
+    int64_t step_ns = time_step(keyed->key);
+    uint32_t count = view_selected_count(keyed->view);
+    uint32_t *codes = arena_new(view_arena(keyed->view), uint32_t, count + 1);
 
     if (codes == NULL)
         return no_memory(err);
     for (uint32_t i = 0; i < count; i++)
-        codes[i] = (uint32_t)((uint64_t)(column->ints[rows[i]] - first_ns) / (uint64_t)step_ns);
+        codes[i] = (uint32_t)((uint64_t)(column->ints[keyed->rows[i]] - first_ns) /
+                              (uint64_t)step_ns);
     *out = (struct key_codes){.codes = codes,
                               .count = bucket_count,
                               .bucket_first_ns = first_ns,
@@ -335,14 +333,16 @@ static bool times_of_block(struct view *view, int64_t *min_ns, int64_t *max_ns)
     return *max_ns >= *min_ns;
 }
 
-static bool times_of_column(struct view *view, const struct column *column, const uint32_t *rows,
+static bool times_of_column(const struct keyed_rows *keyed, const struct column *column,
                             int64_t *min_ns, int64_t *max_ns)
 {
-    if (column->kind != COLUMN_INT || column->present != NULL || view_selected_count(view) == 0)
+    uint32_t count = view_selected_count(keyed->view);
+
+    if (column->kind != COLUMN_INT || column->present != NULL || count == 0)
         return false;
-    *min_ns = *max_ns = column->ints[rows[0]];
-    for (uint32_t i = 1; i < view_selected_count(view); i++) {
-        int64_t at = column->ints[rows[i]];
+    *min_ns = *max_ns = column->ints[keyed->rows[0]];
+    for (uint32_t i = 1; i < count; i++) {
+        int64_t at = column->ints[keyed->rows[i]];
 
         *min_ns = at < *min_ns ? at : *min_ns;
         *max_ns = at > *max_ns ? at : *max_ns;
@@ -350,52 +350,48 @@ static bool times_of_column(struct view *view, const struct column *column, cons
     return true;
 }
 
-static enum status time_codes(const struct group_key *key, field_id field, struct run *run,
-                              struct view *view, const uint32_t *rows, struct key_codes *out,
+static enum status time_codes(const struct keyed_rows *keyed, struct key_codes *out,
                               struct error *err)
 {
-    int64_t step_ns = (int64_t)key->step.number, anchor_ns = time_anchor(key, step_ns);
+    const struct group_key *key = keyed->key;
     int64_t min_ns, max_ns;
     struct column column;
     enum status status;
 
-    if (run->zone == NULL && times_of_block(view, &min_ns, &max_ns) &&
-        bucket_begin(min_ns, step_ns, anchor_ns) == bucket_begin(max_ns, step_ns, anchor_ns))
-        return constant(view, cell_int(bucket_begin(min_ns, step_ns, anchor_ns), VALUE_TIME), out,
-                        err);
-    status = view_column(view, field, false, &column, err);
+    if (keyed->zone == NULL && times_of_block(keyed->view, &min_ns, &max_ns) &&
+        bucket_begin(key, min_ns) == bucket_begin(key, max_ns))
+        return constant(keyed->view, cell_int(bucket_begin(key, min_ns), VALUE_TIME), out, err);
+    status = view_column(keyed->view, keyed->field, false, &column, err);
     if (status != STATUS_OK)
         return status;
     if (column.kind == COLUMN_MISSING)
-        return constant(view, cell_null(), out, err);
-    if (run->zone == NULL && times_of_column(view, &column, rows, &min_ns, &max_ns)) {
-        int64_t first_ns = bucket_begin(min_ns, step_ns, anchor_ns);
-        int64_t buckets = floor_div(max_ns - first_ns, step_ns) + 1;
+        return constant(keyed->view, cell_null(), out, err);
+    if (keyed->zone == NULL && times_of_column(keyed, &column, &min_ns, &max_ns)) {
+        int64_t first_ns = bucket_begin(key, min_ns);
+        int64_t buckets = floor_div(max_ns - first_ns, time_step(key)) + 1;
 
         if (buckets <= DENSE_BUCKETS_MAX)
-            return dense_time_codes(view, &column, rows, first_ns, step_ns, (uint32_t)buckets, out,
-                                    err);
+            return dense_time_codes(keyed, &column, first_ns, (uint32_t)buckets, out, err);
     }
-    return zone_time_codes(key, run, view, &column, rows, out, err);
+    return zone_time_codes(keyed, &column, out, err);
 }
 
-enum status key_codes_make(const struct group_key *key, field_id field, struct run *run,
-                           struct view *view, const uint32_t *rows, struct key_codes *out,
+enum status key_codes_make(const struct keyed_rows *keyed, struct key_codes *out,
                            struct error *err)
 {
     struct column column;
     enum status status;
 
-    if (key->bucket == BUCKET_TIME)
-        return time_codes(key, field, run, view, rows, out, err);
-    status = view_column(view, field, false, &column, err);
+    if (keyed->key->bucket == BUCKET_TIME)
+        return time_codes(keyed, out, err);
+    status = view_column(keyed->view, keyed->field, false, &column, err);
     if (status != STATUS_OK)
         return status;
     if (column.kind == COLUMN_MISSING)
-        return constant(view, cell_null(), out, err);
-    if (column.kind == COLUMN_DICT && column.dict_count / 4 > view_selected_count(view))
-        return sparse_dict_codes(key, view, &column, rows, out, err);
+        return constant(keyed->view, cell_null(), out, err);
+    if (column.kind == COLUMN_DICT && column.dict_count / 4 > view_selected_count(keyed->view))
+        return sparse_dict_codes(keyed, &column, out, err);
     if (column.kind == COLUMN_DICT)
-        return dict_codes(key, view, &column, rows, out, err);
-    return value_codes(key, view, &column, rows, out, err);
+        return dict_codes(keyed, &column, out, err);
+    return value_codes(keyed, &column, out, err);
 }

@@ -5,7 +5,16 @@
 
 #include "query/operator.h"
 
-/* Values of one key in the selected rows of one view; all arrays in the view's arena. */
+/* A key of the selected rows of a view. */
+struct keyed_rows {
+    const struct group_key *key;
+    field_id field;
+    const struct zone *zone; /* by whose clock buckets of time begin; NULL: UTC */
+    struct view *view;
+    const uint32_t *rows; /* as view_rows() gives them */
+};
+
+/* Its values; all arrays in the view's arena. */
 struct key_codes {
     const uint32_t *codes;    /* by index of the selected row; NULL: all are 0 */
     uint32_t count;           /* codes are below it */
@@ -13,8 +22,7 @@ struct key_codes {
     int64_t bucket_first_ns, bucket_step_ns;
 };
 
-enum status key_codes_make(const struct group_key *key, field_id field, struct run *run,
-                           struct view *view, const uint32_t *rows, struct key_codes *out,
+enum status key_codes_make(const struct keyed_rows *keyed, struct key_codes *out,
                            struct error *err) WARN_UNUSED;
 
 /* The bucket of one time: begin of it, by the clock of the run's zone. */

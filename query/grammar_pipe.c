@@ -69,14 +69,12 @@ static enum status parse_sort_keys(struct parser *parser, struct pipe *out)
 {
     static const struct list_form sort_keys = {parse_sort_key, sizeof(struct sort_key),
                                                QUERY_NAMES_MAX, "keys", SYMBOL_COMMA};
-    struct item_list list = {0};
-    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
+    struct item_list list;
+    enum status status = parser_list_in_brackets(parser, &sort_keys, &list);
 
-    if (status == STATUS_OK)
-        status = parser_list(parser, &sort_keys, &list);
     out->sort_keys = list.items;
     out->sort_key_count = list.count;
-    return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ", or )") : status;
+    return status;
 }
 
 /* partition by (geo) */

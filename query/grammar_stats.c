@@ -108,14 +108,12 @@ static enum status parse_keys(struct parser *parser, struct pipe *out)
 {
     static const struct list_form keys = {parse_key, sizeof(struct group_key), QUERY_NAMES_MAX,
                                           "keys", SYMBOL_COMMA};
-    struct item_list list = {0};
-    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
+    struct item_list list;
+    enum status status = parser_list_in_brackets(parser, &keys, &list);
 
-    if (status == STATUS_OK)
-        status = parser_list(parser, &keys, &list);
     out->keys = list.items;
     out->key_count = list.count;
-    return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ", or )") : status;
+    return status;
 }
 
 /* The number of quantile() and forecast(). */

@@ -184,17 +184,29 @@ enum status parser_list(struct parser *parser, const struct list_form *form, str
     return status;
 }
 
+enum status parser_list_in_brackets(struct parser *parser, const struct list_form *form,
+                                    struct item_list *out)
+{
+    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
+
+    *out = (struct item_list){0};
+    if (status == STATUS_OK)
+        status = parser_list(parser, form, out);
+    return status == STATUS_OK ? parser_expect(parser, SYMBOL_RIGHT, ", or )") : status;
+}
+
 static enum status parse_name(struct parser *parser, void *item)
 {
     return parser_text(parser, "field name", item);
 }
 
+static const struct list_form names_form = {parse_name, sizeof(struct slice), QUERY_NAMES_MAX,
+                                            "names", SYMBOL_COMMA};
+
 enum status parser_names(struct parser *parser, struct name_list *out)
 {
-    static const struct list_form names = {parse_name, sizeof(struct slice), QUERY_NAMES_MAX,
-                                           "names", SYMBOL_COMMA};
     struct item_list list = {0};
-    enum status status = parser_list(parser, &names, &list);
+    enum status status = parser_list(parser, &names_form, &list);
 
     *out = (struct name_list){list.items, list.count};
     return status;
@@ -202,11 +214,9 @@ enum status parser_names(struct parser *parser, struct name_list *out)
 
 enum status parser_names_in_brackets(struct parser *parser, struct name_list *out)
 {
-    enum status status = parser_expect(parser, SYMBOL_LEFT, "(");
+    struct item_list list;
+    enum status status = parser_list_in_brackets(parser, &names_form, &list);
 
-    if (status == STATUS_OK)
-        status = parser_names(parser, out);
-    if (status == STATUS_OK)
-        status = parser_expect(parser, SYMBOL_RIGHT, ", or )");
+    *out = (struct name_list){list.items, list.count};
     return status;
 }

@@ -51,7 +51,7 @@ enum status parser_literal(struct parser *parser, bool instant, struct literal *
 enum status parser_count(struct parser *parser, uint64_t least, uint64_t *out) WARN_UNUSED;
 /* A duration with its unit. */
 enum status parser_duration(struct parser *parser, int64_t *out_ns) WARN_UNUSED;
-/* a, b, c -- and the same in brackets. */
+/* a, b, c -- and (a, b, c) */
 enum status parser_names(struct parser *parser, struct name_list *out) WARN_UNUSED;
 enum status parser_names_in_brackets(struct parser *parser, struct name_list *out) WARN_UNUSED;
 
@@ -68,9 +68,11 @@ struct item_list {
     uint32_t count;
 };
 
-/* One item or more. */
+/* One item or more, and the same in round brackets. */
 enum status parser_list(struct parser *parser, const struct list_form *form,
                         struct item_list *out) WARN_UNUSED;
+enum status parser_list_in_brackets(struct parser *parser, const struct list_form *form,
+                                    struct item_list *out) WARN_UNUSED;
 /* Lists grow by doubling in the arena: `items` has room for a power of two. Gives the list with
  * room for a new item, zeroed, or NULL. */
 void *parser_grow(struct parser *parser, void *items, uint32_t count, size_t item_size);

@@ -80,12 +80,22 @@ static inline enum status operator_finish(struct operator *op, struct error *err
 /* Close a chain from `op` on. */
 void operator_close_all(struct operator *op);
 
-/* ---- row tables: cells that an operator pushes on as views ---- */
+/* finish and close of an operator that is a part of another one's struct: where rows of a subquery
+ * go to. They do nothing: its owner finishes and frees. */
+enum status operator_part_finish(struct operator *op, struct error *err);
+void operator_part_close(struct operator *op);
 
-/* Push `count` rows of `column_count` cells each, row by row in `cells`, named by `fields`. Gives
- * END when the next operator has enough. */
-enum status push_cells(struct operator *next, struct run *run, const field_id *fields,
-                       uint32_t column_count, const struct cell *cells, uint32_t count,
+/* Rows that an operator made itself. All borrowed; texts of the cells need live no longer than the
+ * push, for who keeps rows copies them. */
+struct cell_table {
+    const field_id *fields; /* one per column */
+    uint32_t column_count;
+    const struct cell *cells; /* row by row, row_count * column_count of them */
+    uint32_t row_count;
+};
+
+/* Push them on as views. Gives END when the next operator has enough. */
+enum status push_cells(struct operator *next, struct run *run, const struct cell_table *table,
                        struct error *err) WARN_UNUSED;
 
 #endif

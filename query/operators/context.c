@@ -162,9 +162,16 @@ static enum status push_context(struct operator *base, struct view *view, struct
 
 /* ---- reading a group again ---- */
 
-/* Show the rows that are set, with _match where it is one. */
-static enum status show_rows(struct context_operator *op, struct view *view, const uint64_t *shown,
-                             const uint64_t *matched, struct error *err)
+/* What is to be seen of the selected rows of a view. */
+struct marks {
+    uint64_t *matched, *shown; /* bit per row of the view, in its arena */
+    uint32_t unshown;          /* index of the first row behind the last one that is shown */
+    uint32_t reach; /* so many rows of earlier views the first match reaches back to */
+};
+
+/* Show the rows that are marked, with _match where it is one. */
+static enum status show_rows(struct context_operator *op, struct view *view,
+                             const struct marks *marks, struct error *err)
 {
     uint32_t count = view_row_count(view);
     uint32_t *codes = arena_new(view_arena(view), uint32_t, count + 1);
@@ -175,14 +182,14 @@ static enum status show_rows(struct context_operator *op, struct view *view, con
     if (codes == NULL || dict == NULL)
         return memory_exceeded(&op->base.run->memory, err);
     for (uint32_t row = 0; row < count; row++)
-        codes[row] = bit_get(matched, row) ? 0 : COLUMN_NO_CODE;
+        codes[row] = bit_get(marks->matched, row) ? 0 : COLUMN_NO_CODE;
     dict[0] = SLICE_LITERAL("true");
     column.codes = codes;
     column.dict = dict;
     status = view_set(view, names_id(&op->base.run->names, SLICE_LITERAL("_match")), &column, err);
     if (status != STATUS_OK)
         return status;
-    view_keep(view, shown);
+    view_keep(view, marks->shown);
     return operator_push(op->base.next, view, err);
 }
 
@@ -225,30 +232,26 @@ static enum status keep_tail(struct context_operator *op, struct view *view, con
     return status;
 }
 
-/* Which rows of the view to show. `unshown` gets the index of the first row behind the last one
- * that is shown; `reach` how many rows of earlier views the first match reaches back to. */
-static void mark_rows(struct context_operator *op, const uint32_t *rows, uint32_t count,
-                      const uint64_t *matched, uint64_t *shown, uint32_t *unshown,
-                      uint32_t *reach)
+/* Show the matches with the rows around them. */
+static void mark_shown(struct context_operator *op, const uint32_t *rows, uint32_t count,
+                       struct marks *marks)
 {
     uint32_t before = (uint32_t)op->base.pipe->count;
 
-    *unshown = 0;
-    *reach = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (bit_get(matched, rows[i])) {
+        if (bit_get(marks->matched, rows[i])) {
             uint32_t from = i > before ? i - before : 0;
 
-            if (*unshown == 0 && before > i)
-                *reach = before - i;
-            for (uint32_t at = from > *unshown ? from : *unshown; at <= i; at++)
-                bit_set(shown, rows[at]);
+            if (marks->unshown == 0 && before > i)
+                marks->reach = before - i;
+            for (uint32_t at = from > marks->unshown ? from : marks->unshown; at <= i; at++)
+                bit_set(marks->shown, rows[at]);
             op->after_left = op->base.pipe->offset;
-            *unshown = i + 1;
+            marks->unshown = i + 1;
         } else if (op->after_left > 0) {
-            bit_set(shown, rows[i]);
+            bit_set(marks->shown, rows[i]);
             op->after_left--;
-            *unshown = i + 1;
+            marks->unshown = i + 1;
         }
     }
 }
@@ -284,42 +287,30 @@ static enum status push_reader(struct operator *reader, struct view *view, struc
     const uint32_t *sources = block_source_numbers(view_block(view), err);
     const uint64_t *sequences = sources == NULL ? NULL : block_sequences(view_block(view), err);
     size_t words = bit_words(view_row_count(view)) + 1;
-    uint64_t *matched = arena_new(view_arena(view), uint64_t, words);
-    uint64_t *shown = arena_new(view_arena(view), uint64_t, words);
-    uint32_t count = view_selected_count(view), unshown, reach;
+    struct marks marks = {.matched = arena_new(view_arena(view), uint64_t, words),
+                          .shown = arena_new(view_arena(view), uint64_t, words)};
+    uint32_t count = view_selected_count(view);
     const uint32_t *rows;
-    enum status status = view_rows(view, &rows, err);
+    enum status status = sequences == NULL ? err->status : view_rows(view, &rows, err);
 
-    if (sequences == NULL)
-        return err->status;
-    if (matched == NULL || shown == NULL)
-        return memory_exceeded(&reader->run->memory, err);
+    if (status == STATUS_OK && (marks.matched == NULL || marks.shown == NULL))
+        status = memory_exceeded(&reader->run->memory, err);
+    if (status != STATUS_OK)
+        return status;
     for (uint32_t i = 0; i < count; i++)
         if (is_match(op, sources[rows[i]], sequences[rows[i]])) {
-            bit_set(matched, rows[i]);
+            bit_set(marks.matched, rows[i]);
             op->matches_left -= op->matches_left > 0;
         }
-    mark_rows(op, rows, count, matched, shown, &unshown, &reach);
-    if (status == STATUS_OK && unshown > 0)
-        status = show_before(op, reach, err);
-    if (status == STATUS_OK && op->base.pipe->count > 0 && unshown < count)
-        status = keep_tail(op, view, rows, unshown, count, err);
+    mark_shown(op, rows, count, &marks);
+    if (marks.unshown > 0)
+        status = show_before(op, marks.reach, err);
+    if (status == STATUS_OK && op->base.pipe->count > 0 && marks.unshown < count)
+        status = keep_tail(op, view, rows, marks.unshown, count, err);
     if (status == STATUS_OK)
-        status = show_rows(op, view, shown, matched, err);
+        status = show_rows(op, view, &marks, err);
     return status == STATUS_OK && op->matches_left == 0 && op->after_left == 0 ? STATUS_END
                                                                                 : status;
-}
-
-static enum status finish_nothing(struct operator *op, struct error *err)
-{
-    (void)op;
-    (void)err;
-    return STATUS_OK;
-}
-
-static void close_nothing(struct operator *op)
-{
-    (void)op;
 }
 
 /* The rows that have the key's value. A number is compared as one: the text of the line may have
@@ -468,9 +459,9 @@ enum status context_make(const struct operator *base, struct operator **out, str
     static const struct operator_ops ops = {
         .push = push_context, .finish = finish_context, .close = close_context};
     static const struct operator_ops finder_ops = {
-        .push = push_finder, .finish = finish_nothing, .close = close_nothing};
+        .push = push_finder, .finish = operator_part_finish, .close = operator_part_close};
     static const struct operator_ops reader_ops = {
-        .push = push_reader, .finish = finish_nothing, .close = close_nothing};
+        .push = push_reader, .finish = operator_part_finish, .close = operator_part_close};
     struct slice names[2] = {SLICE_LITERAL("host"), SLICE_LITERAL("source")};
     struct name_list keys = {names, base->pipe->flag ? 1 : 2};
     struct context_operator *op = operator_new(base, &ops, sizeof(*op));

@@ -45,18 +45,6 @@ static enum status push_shift(struct operator *op, struct view *view, struct err
     return status == STATUS_OK ? operator_push(op->next, view, err) : status;
 }
 
-static enum status finish_nothing(struct operator *op, struct error *err)
-{
-    (void)op;
-    (void)err;
-    return STATUS_OK;
-}
-
-static void close_nothing(struct operator *op)
-{
-    (void)op;
-}
-
 /* ---- new columns ---- */
 
 static field_id suffixed(struct run *run, field_id field, const char *suffix)
@@ -199,7 +187,7 @@ enum status diff_make(const struct operator *base, struct operator **out, struct
 {
     static const struct operator_ops ops = {.push = push_diff, .close = close_diff};
     static const struct operator_ops shift_ops = {
-        .push = push_shift, .finish = finish_nothing, .close = close_nothing};
+        .push = push_shift, .finish = operator_part_finish, .close = operator_part_close};
     struct diff_operator *diff = operator_new(base, &ops, sizeof(*diff));
     enum status status;
 

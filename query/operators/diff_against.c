@@ -45,18 +45,6 @@ static enum status push_others(struct operator *sink, struct view *view, struct 
     return value_counts_add(&op->counts, view, OTHERS, err);
 }
 
-static enum status finish_nothing(struct operator *op, struct error *err)
-{
-    (void)op;
-    (void)err;
-    return STATUS_OK;
-}
-
-static void close_nothing(struct operator *op)
-{
-    (void)op;
-}
-
 /* ---- the answer ---- */
 
 static void consider(struct difference *difference, const struct value_counts *counts,
@@ -148,9 +136,10 @@ static enum status push_ranked(struct against_operator *op, struct error *err)
         row[3] = cell_float(difference->shares[OWN], VALUE_FLOAT);
         row[4] = cell_float(difference->shares[OTHERS], VALUE_FLOAT);
     }
-    return status == STATUS_OK
-               ? push_cells(op->base.next, op->base.run, fields, COLUMN_COUNT, cells, count, err)
-               : status;
+    if (status != STATUS_OK)
+        return status;
+    return push_cells(op->base.next, op->base.run,
+                      &(struct cell_table){fields, COLUMN_COUNT, cells, count}, err);
 }
 
 static enum status finish_against(struct operator *base, struct error *err)
@@ -180,7 +169,7 @@ enum status diff_against_make(const struct operator *base, struct operator **out
     static const struct operator_ops ops = {
         .push = push_own, .finish = finish_against, .close = close_against};
     static const struct operator_ops sink_ops = {
-        .push = push_others, .finish = finish_nothing, .close = close_nothing};
+        .push = push_others, .finish = operator_part_finish, .close = operator_part_close};
     struct against_operator *op = operator_new(base, &ops, sizeof(*op));
     enum status status;
 

@@ -78,7 +78,8 @@ static enum status push_values(struct facets_operator *op, struct error *err)
                             VALUE_FLOAT);
         row_count++;
     }
-    return push_cells(op->base.next, op->base.run, fields, 4, cells, row_count, err);
+    return push_cells(op->base.next, op->base.run,
+                      &(struct cell_table){fields, 4, cells, row_count}, err);
 }
 
 static int compare_fields(const void *a, const void *b, void *user)
@@ -116,7 +117,8 @@ static enum status push_names(struct facets_operator *op, struct error *err)
         row[1] = cell_int((int64_t)counts->fields[i].rows[0], VALUE_INT);
         row_count++;
     }
-    return push_cells(op->base.next, op->base.run, fields, 2, cells, row_count, err);
+    return push_cells(op->base.next, op->base.run,
+                      &(struct cell_table){fields, 2, cells, row_count}, err);
 }
 
 static enum status finish_facets(struct operator *base, struct error *err)

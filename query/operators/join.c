@@ -51,23 +51,11 @@ static enum status push_right(struct operator *op, struct view *view, struct err
     return status;
 }
 
-static enum status finish_nothing(struct operator *op, struct error *err)
-{
-    (void)op;
-    (void)err;
-    return STATUS_OK;
-}
-
-static void close_nothing(struct operator *op)
-{
-    (void)op;
-}
-
 enum status right_side_init(struct right_side *side, struct run *run, const struct name_list *keys,
                             struct error *err)
 {
     static const struct operator_ops ops = {
-        .push = push_right, .finish = finish_nothing, .close = close_nothing};
+        .push = push_right, .finish = operator_part_finish, .close = operator_part_close};
 
     *side = (struct right_side){.sink = {.ops = &ops, .run = run},
                                 .arena = arena_empty(1 << 20)};

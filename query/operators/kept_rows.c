@@ -170,7 +170,8 @@ static enum status push_part(struct run *run, struct kept_row *const *rows, uint
             cells[(size_t)i * list.count + column_at(&list, rows[i]->cells[at].field, at)] =
                 rows[i]->cells[at].cell;
     if (status == STATUS_OK)
-        status = push_cells(next, run, list.fields, list.count, cells, count, err);
+        status = push_cells(next, run,
+                            &(struct cell_table){list.fields, list.count, cells, count}, err);
     free(cells);
     free(list.fields);
     return status;

@@ -293,7 +293,8 @@ static enum status push_rows(struct patterns_operator *op, const uint32_t *order
         fields[by + i] = names_id(&op->base.run->names, slice_of(columns[i]));
     for (uint32_t i = 0; i < count; i++)
         put_row(op, order[i], &cells[(size_t)i * width]);
-    return push_cells(op->base.next, op->base.run, fields, width, cells, count, err);
+    return push_cells(op->base.next, op->base.run,
+                      &(struct cell_table){fields, width, cells, count}, err);
 }
 
 static enum status finish_patterns(struct operator *base, struct error *err)

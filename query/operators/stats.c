@@ -196,8 +196,8 @@ static enum status push_results(struct stats_operator *stats, const field_id *fi
         for (uint32_t i = 0; status == STATUS_OK && i < count; i++)
             status = result_row(stats, order[from + i], &cells[(size_t)i * columns], err);
         if (status == STATUS_OK)
-            status = push_cells(stats->base.next, stats->base.run, fields, columns, cells, count,
-                                err);
+            status = push_cells(stats->base.next, stats->base.run,
+                                &(struct cell_table){fields, columns, cells, count}, err);
     }
     free(cells);
     return status == STATUS_END ? STATUS_OK : status;

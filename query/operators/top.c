@@ -146,8 +146,8 @@ static enum status push_rows(struct top_operator *top, const struct top_columns 
     }
     if (top->base.pipe->kind == PIPE_TOP && top->base.pipe->flag && rest > 0)
         put_other(top, columns, rest, &cells[(size_t)count++ * columns->count]);
-    status = push_cells(top->base.next, top->base.run, columns->fields, columns->count, cells,
-                        count, err);
+    status = push_cells(top->base.next, top->base.run,
+                        &(struct cell_table){columns->fields, columns->count, cells, count}, err);
     return status == STATUS_END ? STATUS_OK : status;
 }
 

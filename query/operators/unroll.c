@@ -42,8 +42,10 @@ static enum status flush(struct unrolling *unrolling, struct error *err)
     enum status status = STATUS_OK;
 
     if (unrolling->row_count > 0)
-        status = push_cells(base->next, base->run, unrolling->fields, unrolling->field_count,
-                            unrolling->cells, unrolling->row_count, err);
+        status = push_cells(base->next, base->run,
+                            &(struct cell_table){unrolling->fields, unrolling->field_count,
+                                                 unrolling->cells, unrolling->row_count},
+                            err);
     unrolling->row_count = 0;
     pool_reset(&unrolling->pool);
     unrolling->cells = pool_new(&unrolling->pool, struct cell,

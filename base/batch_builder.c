@@ -318,28 +318,25 @@ static void append_sample_columns(struct buf *out, const struct wire_sample *sam
         buf_append(out, &samples[i].value, sizeof(double));
 }
 
-enum status batch_samples_append(struct buf *out, uint64_t wall_ns, int64_t clock_offset_ns,
-                                 const struct batch_range *ranges, uint32_t range_count,
-                                 const struct wire_series *series, uint32_t series_count,
-                                 const struct wire_sample *samples, uint32_t sample_count,
+enum status batch_samples_append(struct buf *out, const struct batch_samples *batch,
                                  struct error *err)
 {
     size_t before = out->len;
-    enum status status = check_series(series, series_count, range_count, err);
+    enum status status = check_series(batch->series, batch->series_count, batch->range_count, err);
 
-    assert(range_count <= WIRE_SOURCES_MAX && series_count <= BATCH_SERIES_MAX);
-    assert(sample_count <= BATCH_SAMPLES_MAX);
-    append_head(out, BATCH_SAMPLES, wall_ns, clock_offset_ns);
-    buf_append_varint(out, range_count);
-    for (uint32_t i = 0; i < range_count && status == STATUS_OK; i++) {
-        status = check_range(&ranges[i], err);
-        append_range(out, &ranges[i], 0);
+    assert(batch->range_count <= WIRE_SOURCES_MAX && batch->series_count <= BATCH_SERIES_MAX);
+    assert(batch->sample_count <= BATCH_SAMPLES_MAX);
+    append_head(out, BATCH_SAMPLES, batch->wall_ns, batch->clock_offset_ns);
+    buf_append_varint(out, batch->range_count);
+    for (uint32_t i = 0; i < batch->range_count && status == STATUS_OK; i++) {
+        status = check_range(&batch->ranges[i], err);
+        append_range(out, &batch->ranges[i], 0);
     }
-    buf_append_varint(out, series_count);
-    for (uint32_t i = 0; i < series_count && status == STATUS_OK; i++)
-        append_series(out, &series[i]);
-    buf_append_varint(out, sample_count);
-    append_sample_columns(out, samples, sample_count);
+    buf_append_varint(out, batch->series_count);
+    for (uint32_t i = 0; i < batch->series_count && status == STATUS_OK; i++)
+        append_series(out, &batch->series[i]);
+    buf_append_varint(out, batch->sample_count);
+    append_sample_columns(out, batch->samples, batch->sample_count);
     if (status == STATUS_OK)
         status = buf_check(out, "batch", err);
     if (status != STATUS_OK) {

@@ -153,11 +153,19 @@ struct wire_sample {
     double value;
 };
 
-/* Append a samples body to `out`; on failure `out` is as it was. */
-enum status batch_samples_append(struct buf *out, uint64_t wall_ns, int64_t clock_offset_ns,
-                                 const struct batch_range *ranges, uint32_t range_count,
-                                 const struct wire_series *series, uint32_t series_count,
-                                 const struct wire_sample *samples, uint32_t sample_count,
+/* A body to encode. Everything is borrowed. */
+struct batch_samples {
+    uint64_t wall_ns;        /* as in struct batch_message */
+    int64_t clock_offset_ns;
+    const struct batch_range *ranges;
+    const struct wire_series *series;
+    const struct wire_sample *samples;
+    uint32_t range_count, series_count, sample_count; /* WIRE_SOURCES_MAX, BATCH_..._MAX at most */
+};
+
+/* Append it to `out`; on failure `out` is as it was. Errors: INVALID (a range or series breaks a
+ * limit, or a series names no range), TOO_LARGE, NO_MEMORY. */
+enum status batch_samples_append(struct buf *out, const struct batch_samples *batch,
                                  struct error *err) WARN_UNUSED;
 
 /* ---- decoder ---- */

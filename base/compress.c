@@ -410,25 +410,24 @@ static enum status step_zstd(struct unpacker *unpacker, struct slice *input, cha
 }
 
 enum status unpacker_step(struct unpacker *unpacker, struct slice *input, char *data, size_t size,
-                          size_t *len, bool *between, struct error *err)
+                          size_t *len, struct error *err)
 {
-    enum status status = STATUS_OK;
-
     *len = 0;
     switch (unpacker->codec) {
     case CODEC_NONE:
-        status = step_none(input, data, size, len);
-        break;
+        return step_none(input, data, size, len);
     case CODEC_ZLIB:
     case CODEC_GZIP:
-        status = step_zlib(unpacker, input, data, size, len, err);
-        break;
+        return step_zlib(unpacker, input, data, size, len, err);
     case CODEC_ZSTD:
-        status = step_zstd(unpacker, input, data, size, len, err);
         break;
     }
-    *between = unpacker->between;
-    return status;
+    return step_zstd(unpacker, input, data, size, len, err);
+}
+
+bool unpacker_between(const struct unpacker *unpacker)
+{
+    return unpacker->between;
 }
 
 /* ---- decompress, length unknown ---- */
@@ -437,7 +436,6 @@ static enum status unpack_all(struct unpacker *unpacker, struct slice packed, si
                               struct buf *out, struct error *err)
 {
     size_t start = out->len;
-    bool between = true;
 
     for (;;) {
         size_t before = packed.len;
@@ -450,7 +448,7 @@ static enum status unpack_all(struct unpacker *unpacker, struct slice packed, si
         if (!buf_reserve(out, room))
             return error_set(err, STATUS_TOO_LARGE, "no room for more than %zu bytes", out->len);
         status = unpacker_step(unpacker, &packed, room > 0 ? out->data + out->len : &probe,
-                               room > 0 ? room : 1, &len, &between, err);
+                               room > 0 ? room : 1, &len, err);
         if (status != STATUS_OK)
             return status;
         if (room == 0 && len > 0)
@@ -460,7 +458,7 @@ static enum status unpack_all(struct unpacker *unpacker, struct slice packed, si
         if (len == 0 && packed.len == before)
             break;
     }
-    if (!between || packed.len > 0)
+    if (!unpacker->between || packed.len > 0)
         return error_set(err, STATUS_INVALID, "%s data is cut short",
                          codec_name(unpacker->codec));
     return STATUS_OK;

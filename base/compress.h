@@ -60,9 +60,10 @@ enum status unpacker_new(enum codec codec, struct unpacker **out, struct error *
 void unpacker_free(struct unpacker *unpacker); /* NULL does nothing */
 
 /* Eat from the front of `input` and write up to `size` bytes to `data`; *len of them are set.
- * Call again while it eats or writes anything. *between: the input may end here, since a member or
- * frame has just ended (and at the very start). Errors: INVALID, NO_MEMORY. */
+ * Call again while it eats or writes anything. Errors: INVALID, NO_MEMORY. */
 enum status unpacker_step(struct unpacker *unpacker, struct slice *input, char *data, size_t size,
-                          size_t *len, bool *between, struct error *err) WARN_UNUSED;
+                          size_t *len, struct error *err) WARN_UNUSED;
+/* May the input end here? A member or frame has just ended, or nothing has come yet. */
+bool unpacker_between(const struct unpacker *unpacker);
 
 #endif

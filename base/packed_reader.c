@@ -107,9 +107,8 @@ enum status packed_reader_read(struct packed_reader *reader, char *data, size_t 
 {
     for (;;) {
         size_t before = reader->input.len;
-        bool between;
         enum status status =
-            unpacker_step(reader->unpacker, &reader->input, data, size, len, &between, err);
+            unpacker_step(reader->unpacker, &reader->input, data, size, len, err);
 
         if (status != STATUS_OK) {
             error_context(err, "%s, before byte %llu", reader->path,
@@ -123,9 +122,10 @@ enum status packed_reader_read(struct packed_reader *reader, char *data, size_t 
         if (reader->input.len > 0) /* cannot happen with room to write; never spin, never skip */
             return error_set(err, STATUS_INVALID, "%s: bytes that cannot be unpacked", reader->path);
         if (reader->file_ended)
-            return between ? STATUS_END
-                           : error_set(err, STATUS_INVALID, "%s is cut short after %llu bytes",
-                                       reader->path, (unsigned long long)reader->offset);
+            return unpacker_between(reader->unpacker)
+                       ? STATUS_END
+                       : error_set(err, STATUS_INVALID, "%s is cut short after %llu bytes",
+                                   reader->path, (unsigned long long)reader->offset);
         status = refill(reader, err);
         if (status != STATUS_OK)
             return status;

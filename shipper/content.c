@@ -23,40 +23,39 @@ struct gz_reader {
 };
 
 /* Look at what was opened; `fd` may be -errno. */
-static enum status take_file(struct io *io, const char *path, int fd, struct content *out,
-                             struct io_info *info, int *errno_value, struct error *err)
+static enum status take_file(struct io *io, const char *path, int fd, struct content_opened *out,
+                             struct error *err)
 {
     int failed;
 
-    *errno_value = fd < 0 ? -fd : 0;
+    *out = (struct content_opened){.content = content_closed(), .errno_value = fd < 0 ? -fd : 0};
     if (fd == -ELOOP)
         return error_set(err, STATUS_INVALID, "%s is a symbolic link", path);
     if (fd == -EXDEV)
         return error_set(err, STATUS_INVALID, "%s leads out of the directory of its pattern", path);
     if (fd < 0)
         return error_set_errno(err, -fd, "cannot open %s", path);
-    failed = io->file->info(io, fd, info);
-    if (failed == 0 && S_ISREG(info->mode)) {
-        *out = (struct content){.fd = fd};
+    failed = io->file->info(io, fd, &out->info);
+    if (failed == 0 && S_ISREG(out->info.mode)) {
+        out->content.fd = fd;
         return STATUS_OK;
     }
     io_close(io, &fd);
-    *errno_value = -failed;
+    out->errno_value = -failed;
     return failed != 0 ? error_set_errno(err, -failed, "cannot look at %s", path)
                        : error_set(err, STATUS_INVALID, "%s is not a regular file", path);
 }
 
-enum status content_open(struct io *io, const char *path, bool follow_link, struct content *out,
-                         struct io_info *info, int *errno_value, struct error *err)
+enum status content_open(struct io *io, const char *path, bool follow_link,
+                         struct content_opened *out, struct error *err)
 {
     int flags = IO_READ | IO_NO_BLOCK | (follow_link ? 0 : IO_NO_FOLLOW);
 
-    return take_file(io, path, io->file->open(io, path, flags), out, info, errno_value, err);
+    return take_file(io, path, io->file->open(io, path, flags), out, err);
 }
 
 enum status content_open_beneath(struct io *io, const char *path, uint32_t root_len,
-                                 struct content *out, struct io_info *info, int *errno_value,
-                                 struct error *err)
+                                 struct content_opened *out, struct error *err)
 {
     char marked[GLOB_SIZE_MAX + 2];
     int len = snprintf(marked, sizeof(marked), "%.*s/.%s", (int)root_len, path, path + root_len);
@@ -64,7 +63,7 @@ enum status content_open_beneath(struct io *io, const char *path, uint32_t root_
                  ? -ENAMETOOLONG
                  : io->file->open(io, marked, IO_READ | IO_NO_BLOCK | IO_BENEATH);
 
-    return take_file(io, path, fd, out, info, errno_value, err);
+    return take_file(io, path, fd, out, err);
 }
 
 static void gz_free(struct gz_reader *gz)
@@ -135,10 +134,9 @@ static ssize_t gz_step(struct io *io, int fd, struct gz_reader *gz, char *data, 
 {
     for (;;) {
         size_t before = gz->input.len, len = 0;
-        bool between = false;
         ssize_t got;
 
-        if (unpacker_step(gz->unpacker, &gz->input, data, size, &len, &between, NULL) != STATUS_OK)
+        if (unpacker_step(gz->unpacker, &gz->input, data, size, &len, NULL) != STATUS_OK)
             return -EBADMSG;
         if (len > 0) {
             remember(gz, data, len);

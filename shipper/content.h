@@ -25,16 +25,22 @@ static inline struct content content_closed(void)
     return (struct content){.fd = -1};
 }
 
+/* What came of opening a file. */
+struct content_opened {
+    struct content content; /* the caller's to close; closed on an error */
+    struct io_info info;    /* what the descriptor says */
+    int errno_value;        /* of the error; 0: none, or the file is none that is read */
+};
+
 /* Open a file for reading: regular files only, never waiting for the peer of a FIFO. A symbolic
- * link is followed only if `follow_link`. `info` is what the descriptor says.
- * Errors: INVALID (not a regular file, or a link), NOT_FOUND, IO; errno in *errno_value. */
-enum status content_open(struct io *io, const char *path, bool follow_link, struct content *out,
-                         struct io_info *info, int *errno_value, struct error *err) WARN_UNUSED;
+ * link is followed only if `follow_link`.
+ * Errors: INVALID (not a regular file, or a link), NOT_FOUND, IO. */
+enum status content_open(struct io *io, const char *path, bool follow_link,
+                         struct content_opened *out, struct error *err) WARN_UNUSED;
 /* As content_open(), but the file must lie below the first `root_len` bytes of its path, whatever
  * links lead to it. errno is EXDEV if it does not. */
 enum status content_open_beneath(struct io *io, const char *path, uint32_t root_len,
-                                 struct content *out, struct io_info *info, int *errno_value,
-                                 struct error *err) WARN_UNUSED;
+                                 struct content_opened *out, struct error *err) WARN_UNUSED;
 /* Treat it as gzip from here on. */
 enum status content_inflate(struct content *content, struct error *err) WARN_UNUSED;
 void content_close(struct io *io, struct content *content);

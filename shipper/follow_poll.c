@@ -110,18 +110,17 @@ void source_trouble(struct follow *follow, struct source *source, int errno_valu
 
 bool source_reopen(struct follow *follow, struct source *source)
 {
-    struct io_info info;
+    struct content_opened opened;
     struct file_key key;
-    int errno_value = 0;
     enum status status;
 
     if (content_is_open(&source->content))
         return true;
-    status = content_open(follow->io, source_path(source), source->follow_link, &source->content,
-                          &info, &errno_value, NULL);
+    status = content_open(follow->io, source_path(source), source->follow_link, &opened, NULL);
     if (status == STATUS_OK) {
+        source->content = opened.content;
         follow->open_count++;
-        key = file_key_of(&info);
+        key = file_key_of(&opened.info);
         if (file_key_equal(&key, &source->gen.key))
             return true;
         source_close(follow, source); /* rotated since: a scan will find it */
@@ -129,7 +128,7 @@ bool source_reopen(struct follow *follow, struct source *source)
     if (status == STATUS_OK || status == STATUS_NOT_FOUND)
         follow_hint(follow, source_path(source));
     else
-        source_trouble(follow, source, errno_value);
+        source_trouble(follow, source, opened.errno_value);
     return false;
 }
 

@@ -197,29 +197,27 @@ static bool is_gzip(struct follow *follow, struct content *content)
 }
 
 /* Links that only root and we can make are followed anywhere, others within the pattern's root. */
-static enum status open_path(struct scan *scan, struct candidate *out, int *errno_value,
-                             struct error *err)
+static enum status open_path(struct scan *scan, const char *path, bool *link,
+                             struct content_opened *out, struct error *err)
 {
     struct io *io = scan->follow->io;
     enum status status;
 
-    if (scan->directory->open_to_others) {
-        out->link = true;
-        return content_open_beneath(io, out->path, scan->directory->root_len, &out->content,
-                                    &out->info, errno_value, err);
-    }
-    status = content_open(io, out->path, false, &out->content, &out->info, errno_value, err);
-    if (*errno_value != ELOOP)
+    *link = scan->directory->open_to_others;
+    if (*link)
+        return content_open_beneath(io, path, scan->directory->root_len, out, err);
+    status = content_open(io, path, false, out, err);
+    if (out->errno_value != ELOOP)
         return status;
-    out->link = true;
-    return content_open(io, out->path, true, &out->content, &out->info, errno_value, err);
+    *link = true;
+    return content_open(io, path, true, out, err);
 }
 
 static bool open_candidate(struct scan *scan, const struct found *item, struct candidate *out)
 {
     struct follow *follow = scan->follow;
+    struct content_opened opened;
     struct error err = {0};
-    int errno_value = 0;
     ssize_t got;
     enum status status;
 
@@ -227,10 +225,11 @@ static bool open_candidate(struct scan *scan, const struct found *item, struct c
                               .settings = item->settings,
                               .before = item->before,
                               .missed_since_ns = item->missed_since_ns,
-                              .directory = scan->directory,
-                              .content = content_closed()};
-    status = open_path(scan, out, &errno_value, &err);
-    if (errno_value == EXDEV) {
+                              .directory = scan->directory};
+    status = open_path(scan, item->path, &out->link, &opened, &err);
+    out->content = opened.content;
+    out->info = opened.info;
+    if (opened.errno_value == EXDEV) {
         skip(scan, item, SKIP_LINK, follow->settings->scan_cold_ns);
         return false;
     }

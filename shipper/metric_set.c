@@ -103,6 +103,14 @@ void metric_add_named(struct metric_set *set, const char *prefix, struct slice m
 enum status metric_set_encode(const struct metric_set *set, const struct batch_range *range,
                               int64_t clock_offset_ns, struct buf *out, struct error *err)
 {
-    return batch_samples_append(out, (uint64_t)set->time_ns, clock_offset_ns, range, 1, set->series,
-                                set->count, set->samples, set->count, err);
+    const struct batch_samples batch = {.wall_ns = (uint64_t)set->time_ns,
+                                        .clock_offset_ns = clock_offset_ns,
+                                        .ranges = range,
+                                        .range_count = 1,
+                                        .series = set->series,
+                                        .series_count = set->count,
+                                        .samples = set->samples,
+                                        .sample_count = set->count};
+
+    return batch_samples_append(out, &batch, err);
 }

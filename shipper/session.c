@@ -168,33 +168,31 @@ bool session_takes_lines(const struct session *session)
 
 /* A copy: what is in flight should cost what it is, and a frame being made has room for more. */
 static enum status add_frame(struct in_flight *lane, struct slice packed,
-                             const struct sent_range *ranges, uint32_t range_count,
-                             struct error *err)
+                             const struct outgoing *outgoing, struct error *err)
 {
     char *frame = malloc(packed.len);
 
     if (frame == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a frame");
     memcpy(frame, packed.data, packed.len);
-    return in_flight_add(lane, frame, packed.len, ranges, range_count, err);
+    return in_flight_add(lane, frame, packed.len, outgoing->ranges, outgoing->range_count, err);
 }
 
-enum status session_add(struct session *session, struct in_flight *lane, enum frame_type type,
-                        struct slice body, const struct sent_range *ranges, uint32_t range_count,
-                        struct error *err)
+enum status session_add(struct session *session, struct in_flight *lane,
+                        const struct outgoing *outgoing, struct error *err)
 {
     struct frame_fields fields = {
-        .type = type,
+        .type = outgoing->type,
         .lane = lane == &session->lines ? LANE_NORMAL : LANE_METRICS,
         .seq = lane->next_seq,
         .codec = session->codec,
         .level = session->codec == CODEC_ZSTD ? (int)session->settings->compression_level : 0,
     };
     struct buf *packed = &session->packed;
-    enum status status = frame_append(packed, &fields, body, session->compressor, err);
+    enum status status = frame_append(packed, &fields, outgoing->body, session->compressor, err);
 
     if (status == STATUS_OK)
-        status = add_frame(lane, buf_slice(packed), ranges, range_count, err);
+        status = add_frame(lane, buf_slice(packed), outgoing, err);
     buf_reset(packed);
     if (packed->capacity > PACKED_KEEP_SIZE)
         buf_release(packed);

@@ -94,10 +94,17 @@ int64_t session_step(struct session *session);
 
 /* May lines be read into one more batch now? */
 bool session_takes_lines(const struct session *session);
-/* Encode a body as the next frame of a lane, to be sent in turn. Takes nothing: `body` may go. */
-enum status session_add(struct session *session, struct in_flight *lane, enum frame_type type,
-                        struct slice body, const struct sent_range *ranges, uint32_t range_count,
-                        struct error *err) WARN_UNUSED;
+/* What goes out as one frame. Borrowed: all of it may go after session_add(). */
+struct outgoing {
+    enum frame_type type;
+    struct slice body;
+    const struct sent_range *ranges; /* NULL: samples */
+    uint32_t range_count;
+};
+
+/* Encode it as the next frame of a lane, to be sent in turn. */
+enum status session_add(struct session *session, struct in_flight *lane,
+                        const struct outgoing *outgoing, struct error *err) WARN_UNUSED;
 /* Ask how far the collector has these generations; false: not now. One question at a time. */
 bool session_ask(struct session *session, const struct source_query *query);
 /* A new epoch: everything in flight is dropped through the handler, the connection is closed. */

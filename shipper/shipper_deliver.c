@@ -58,9 +58,10 @@ void shipper_close_batch(struct shipper *shipper)
     status = batcher_finish(batcher, (uint64_t)io_wall_ns(shipper->io),
                             shipper->session.clock_offset_ns, &shipper->body, &err);
     if (status == STATUS_OK)
-        status =
-            session_add(&shipper->session, &shipper->session.lines, FRAME_BATCH,
-                        buf_slice(&shipper->body), batcher->ranges, batcher->range_count, &err);
+        status = session_add(&shipper->session, &shipper->session.lines,
+                             &(struct outgoing){FRAME_BATCH, buf_slice(&shipper->body),
+                                                batcher->ranges, batcher->range_count},
+                             &err);
     if (status != STATUS_OK) {
         if (diag_limited(&shipper->alarm_told_s, 10))
             diag_error("a batch is read again: %s", err.message);
@@ -98,8 +99,9 @@ static void send_loss(struct shipper *shipper, const struct follow_loss *loss)
     message.source.truncations = source->gen.trunc_no;
     buf_reset(&shipper->body);
     loss_message_append(&shipper->body, &message);
-    if (session_add(&shipper->session, &shipper->session.lines, FRAME_LOSS,
-                    buf_slice(&shipper->body), &range, 1, &err) != STATUS_OK) {
+    if (session_add(&shipper->session, &shipper->session.lines,
+                    &(struct outgoing){FRAME_LOSS, buf_slice(&shipper->body), &range, 1},
+                    &err) != STATUS_OK) {
         source->in_flight--;
         follow_add_loss(shipper->follow, source, loss->from, loss->to, loss->reason);
         return;

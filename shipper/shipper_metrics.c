@@ -193,8 +193,10 @@ void shipper_measure(struct shipper *shipper)
     status = metric_set_encode(&shipper->metrics, &range, shipper->session.clock_offset_ns,
                                &shipper->body, &err);
     if (status == STATUS_OK)
-        status = session_add(&shipper->session, &shipper->session.metrics, FRAME_BATCH,
-                             buf_slice(&shipper->body), NULL, 0, &err);
+        status = session_add(&shipper->session, &shipper->session.metrics,
+                             &(struct outgoing){.type = FRAME_BATCH,
+                                                .body = buf_slice(&shipper->body)},
+                             &err);
     if (status == STATUS_OK) {
         shipper->metrics_position = (int64_t)range.end_offset;
         return;

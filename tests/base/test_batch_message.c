@@ -208,6 +208,10 @@ static void test_samples(void **unused)
                                     { .metric = slice_of("node_cpu_seconds_total"),
                                       .labels = labels, .label_count = 2 } };
     struct wire_sample samples[] = { { 0, 1000, 0.5 }, { 1, 1000, 12.25 }, { 0, 1100, -1.0 } };
+    const struct batch_samples batch = { .wall_ns = 1700000000000000000,
+                                         .ranges = &range, .range_count = 1,
+                                         .series = series, .series_count = 2,
+                                         .samples = samples, .sample_count = 3 };
     struct sample_reader reader;
     struct wire_sample got;
     struct error err = {0};
@@ -226,12 +230,10 @@ static void test_samples(void **unused)
         assert_true(got.value == samples[i].value);
     }
     assert_false(batch_sample_next(&reader, &got));
-    assert_int_equal(batch_samples_append(&out, 1700000000000000000, 0, &range, 1, series, 2,
-                                          samples, 3, &err), STATUS_OK);
+    assert_int_equal(batch_samples_append(&out, &batch, &err), STATUS_OK);
     assert_true(slice_equal(buf_slice(&out), frame.body));
     series[1].range = 1; /* there is only range 0 */
-    assert_int_equal(batch_samples_append(&out, 0, 0, &range, 1, series, 2, samples, 3, &err),
-                     STATUS_INVALID);
+    assert_int_equal(batch_samples_append(&out, &batch, &err), STATUS_INVALID);
     assert_true(slice_equal(buf_slice(&out), frame.body));
     buf_release(&out);
     buf_release(&golden);

@@ -478,7 +478,14 @@ static void samples_body(int64_t start_ns, int64_t end_ns, struct buf *out)
 
     for (int64_t at = start_ns; at < end_ns && count < 16; at += 10)
         samples[count++] = (struct wire_sample){ 0, at, (double)at };
-    assert_int_equal(batch_samples_append(out, 0, 0, &range, 1, &series, 1, samples, count, &err),
+    assert_int_equal(batch_samples_append(out,
+                                          &(struct batch_samples){ .ranges = &range,
+                                                                   .range_count = 1,
+                                                                   .series = &series,
+                                                                   .series_count = 1,
+                                                                   .samples = samples,
+                                                                   .sample_count = count },
+                                          &err),
                      STATUS_OK);
 }
 

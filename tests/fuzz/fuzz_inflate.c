@@ -12,7 +12,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static enum status unpack_stream(enum codec codec, struct slice packed, struct buf *out)
 {
     struct unpacker *unpacker;
-    bool between = true;
     enum status status = unpacker_new(codec, &unpacker, NULL);
     char piece[100];
 
@@ -20,7 +19,7 @@ static enum status unpack_stream(enum codec codec, struct slice packed, struct b
         size_t before = packed.len;
         size_t len;
 
-        status = unpacker_step(unpacker, &packed, piece, sizeof(piece), &len, &between, NULL);
+        status = unpacker_step(unpacker, &packed, piece, sizeof(piece), &len, NULL);
         if (len > sizeof(piece))
             abort();
         if (status == STATUS_OK && len == 0 && packed.len == before)
@@ -28,9 +27,9 @@ static enum status unpack_stream(enum codec codec, struct slice packed, struct b
         if (status == STATUS_OK && !buf_append(out, piece, len))
             status = STATUS_TOO_LARGE;
     }
-    unpacker_free(unpacker);
-    if (status == STATUS_OK && (!between || packed.len > 0))
+    if (status == STATUS_OK && (!unpacker_between(unpacker) || packed.len > 0))
         status = STATUS_INVALID;
+    unpacker_free(unpacker);
     return status;
 }
 

@@ -93,12 +93,12 @@ static void on_restarted(void *user, bool fenced)
 static void fill(struct session *session)
 {
     struct sent_range range = {.start = 1, .end = 2};
+    struct outgoing lines = {FRAME_BATCH, SLICE_LITERAL("body"), &range, 1};
+    struct outgoing samples = {FRAME_BATCH, SLICE_LITERAL("body"), NULL, 0};
 
     while (session->lines.count < 4)
-        if (session_add(session, &session->lines, FRAME_BATCH, SLICE_LITERAL("body"), &range, 1,
-                        NULL) != STATUS_OK ||
-            session_add(session, &session->metrics, FRAME_BATCH, SLICE_LITERAL("body"), NULL, 0,
-                        NULL) != STATUS_OK)
+        if (session_add(session, &session->lines, &lines, NULL) != STATUS_OK ||
+            session_add(session, &session->metrics, &samples, NULL) != STATUS_OK)
             break;
 }
 

@@ -23,15 +23,13 @@ static enum status add_posix(struct maker *maker, struct slice pattern)
     const struct posix_regex options = {.extended = maker->options->syntax == GREP_EXTENDED,
                                         .newlines_match = maker->options->nul_ends,
                                         .group_base = maker->group_count};
-    uint32_t groups = 0;
-    bool is_plain = false;
+    struct posix_translation made = {.regex = &maker->regex, .plain = &maker->plain};
     enum status status;
 
     buf_reset(&maker->plain);
-    status = posix_regex_translate(&options, pattern, &maker->regex, &maker->plain, &is_plain,
-                                   &groups, maker->err);
-    maker->group_count += groups;
-    if (status == STATUS_OK && is_plain)
+    status = posix_regex_translate(&options, pattern, &made, maker->err);
+    maker->group_count += made.group_count;
+    if (status == STATUS_OK && made.is_plain)
         maker->texts[maker->count] = arena_copy(maker->arena, buf_slice(&maker->plain));
     else
         maker->all_plain = false;

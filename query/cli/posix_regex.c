@@ -442,13 +442,12 @@ static enum status put_next(struct translator *t)
 }
 
 enum status posix_regex_translate(const struct posix_regex *options, struct slice pattern,
-                                  struct buf *out, struct buf *plain, bool *is_plain,
-                                  uint32_t *group_count, struct error *err)
+                                  struct posix_translation *out, struct error *err)
 {
     struct translator t = {.options = options,
                            .pattern = pattern,
-                           .out = out,
-                           .plain = plain,
+                           .out = out->regex,
+                           .plain = out->plain,
                            .is_plain = true,
                            .at_start = true,
                            .atom = ATOM_NONE,
@@ -460,10 +459,10 @@ enum status posix_regex_translate(const struct posix_regex *options, struct slic
     if (status == STATUS_OK && t.depth > 0)
         status = error_set(err, STATUS_INVALID, "Unmatched ( or \\(");
     if (status == STATUS_OK)
-        status = buf_check(out, "a pattern", err);
+        status = buf_check(out->regex, "a pattern", err);
     if (status == STATUS_OK)
-        status = buf_check(plain, "a pattern", err);
-    *is_plain = t.is_plain;
-    *group_count = t.group_count;
+        status = buf_check(out->plain, "a pattern", err);
+    out->is_plain = t.is_plain;
+    out->group_count = t.group_count;
     return status;
 }

@@ -16,14 +16,17 @@ struct posix_regex {
     uint32_t group_base; /* groups of the patterns in front of this one */
 };
 
-/* Append `pattern` in the syntax of PCRE2 to `out`, and to `plain` the text that it stands for.
- *   is_plain     it matches just that text
- *   group_count  groups that it has
- * Errors: INVALID  the pattern; the sentence is grep's where grep has one
+struct posix_translation {
+    struct buf *regex; /* in: to append the pattern to, in the syntax of PCRE2 */
+    struct buf *plain; /* in: to append the text to that it stands for */
+    bool is_plain;     /* it matches just that text */
+    uint32_t group_count;
+};
+
+/* Errors: INVALID  the pattern; the sentence is grep's where grep has one
  *         TOO_LARGE, NO_MEMORY */
 enum status posix_regex_translate(const struct posix_regex *options, struct slice pattern,
-                                  struct buf *out, struct buf *plain, bool *is_plain,
-                                  uint32_t *group_count, struct error *err) WARN_UNUSED;
+                                  struct posix_translation *out, struct error *err) WARN_UNUSED;
 
 /* Append `text` with everything quoted that PCRE2 would read as syntax. */
 void posix_regex_quote(struct buf *out, struct slice text);

@@ -103,9 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf out = buf_empty(OUT_SIZE_MAX), plain = buf_empty(OUT_SIZE_MAX);
     struct slice rest, pattern;
     struct posix_regex options;
+    struct posix_translation made = {.regex = &out, .plain = &plain};
     struct error err = {0};
-    uint32_t group_count;
-    bool is_plain;
 
     if (size == 0)
         return 0;
@@ -114,11 +113,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!slice_cut(&rest, '\n', &pattern) || pattern.len > PATTERN_SIZE_MAX ||
         rest.len > SUBJECT_SIZE_MAX)
         return 0;
-    if (posix_regex_translate(&options, pattern, &out, &plain, &is_plain, &group_count, &err) ==
-        STATUS_OK) {
+    if (posix_regex_translate(&options, pattern, &made, &err) == STATUS_OK) {
         int found = match_pcre(buf_slice(&out), rest);
 
-        if (is_plain && found >= 0)
+        if (made.is_plain && found >= 0)
             require((slice_find(rest, buf_slice(&plain)) != SIZE_MAX) == (found == 1));
         compare_with_libc(options.extended, pattern, rest, found);
     } else {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum status segment_file_new(struct io *io, const char *dir, const struct manifest_segment *entry,
-                             const struct segment_names *names, atomic_uint *open_count,
-                             struct segment_file **out, struct error *err)
+                             const struct segment_names *names, struct segment_file **out,
+                             struct error *err)
 {
     struct segment_file *file = calloc(1, sizeof(*file));
 
@@ -18,7 +18,6 @@ enum status segment_file_new(struct io *io, const char *dir, const struct manife
     file->entry = *entry;
     file->io = io;
     file->names = names;
-    file->open_count = open_count;
     path_segment(file->path, dir, entry->day, entry->number);
     (void)pthread_mutex_init(&file->lock, NULL);
     *out = file;
@@ -37,7 +36,6 @@ static void close_segment(struct segment_file *file)
         return;
     segment_close(file->segment);
     file->segment = NULL;
-    atomic_fetch_sub_explicit(file->open_count, 1, memory_order_relaxed);
 }
 
 void segment_file_unref(struct segment_file *file)
@@ -70,12 +68,10 @@ static enum status open_segment(struct segment_file *file, struct error *err)
 
     if (status == STATUS_IO || status == STATUS_CORRUPT)
         status = segment_open(file->io, file->path, file->names, &file->segment, err);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         file->quarantine_seed = segment_quarantine(file->segment);
-        atomic_fetch_add_explicit(file->open_count, 1, memory_order_relaxed);
-    } else {
+    else
         file->segment = NULL;
-    }
     return status;
 }
 

@@ -24,7 +24,6 @@ struct segment_file {
     struct manifest_segment entry;
     struct io *io;
     const struct segment_names *names;
-    atomic_uint *open_count; /* of the store: files that are open */
     char path[PATH_SIZE_MAX];
     pthread_mutex_t lock; /* of what follows */
     struct segment *segment;
@@ -41,9 +40,11 @@ struct segment_file {
     atomic_uint *leaving; /* NULL, or the count of dropped files that somebody still holds */
 };
 
+/* The file of a segment in the store's directory `dir`, closed and with one reference, the caller's.
+ * `io` and `names` outlive it. Errors: NO_MEMORY. */
 enum status segment_file_new(struct io *io, const char *dir, const struct manifest_segment *entry,
-                             const struct segment_names *names, atomic_uint *open_count,
-                             struct segment_file **out, struct error *err) WARN_UNUSED;
+                             const struct segment_names *names, struct segment_file **out,
+                             struct error *err) WARN_UNUSED;
 struct segment_file *segment_file_ref(struct segment_file *file);
 void segment_file_unref(struct segment_file *file);
 /* A flagged file is out of the catalog for good: count it in `leaving` until it is unlinked. */

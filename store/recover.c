@@ -281,8 +281,7 @@ static enum status take_segments(struct store *store, struct loading *loading, s
             if (missing.status == STATUS_NOT_FOUND)
                 continue;
         }
-        status = segment_file_new(store->io, store->dir, entry, &store->names,
-                                  &store->open_segments, &files[count], err);
+        status = segment_file_new(store->io, store->dir, entry, &store->names, &files[count], err);
         count += status == STATUS_OK;
     }
     if (files != NULL && status == STATUS_OK)

@@ -129,8 +129,8 @@ static enum status prepare_catalog(struct replacing *at, struct catalog **out)
     enum status status = STATUS_OK;
 
     if (has_output(at))
-        status = segment_file_new(store->io, store->dir, &at->made, &store->names,
-                                  &store->open_segments, &file, at->err);
+        status = segment_file_new(store->io, store->dir, &at->made, &store->names, &file,
+                                  at->err);
     if (status != STATUS_OK)
         return status;
     flag(at, true);

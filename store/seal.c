@@ -305,7 +305,7 @@ static enum status prepare_catalog(struct seal *seal, struct catalog **out, stru
 
     for (uint32_t i = 0; i < seal->made_count && status == STATUS_OK; i++) {
         status = segment_file_new(store->io, store->dir, &seal->made[i], &store->names,
-                                  &store->open_segments, &files[count], err);
+                                  &files[count], err);
         if (status != STATUS_OK)
             break;
         files[count]->fresh = true;

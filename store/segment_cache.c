@@ -104,7 +104,6 @@ static struct segment *take_segment(struct segment_file *file)
     file->segment = NULL;
     file->cache.used_again = false;
     take_out(file);
-    atomic_fetch_sub_explicit(file->open_count, 1, memory_order_relaxed);
     (void)pthread_mutex_unlock(&file->lock);
     return segment;
 }

@@ -75,7 +75,6 @@ struct store {
     struct source_table sources;
     struct chunk_tables tables;
     struct segment_names names;
-    atomic_uint open_segments;
     _Atomic(struct registry *) registry; /* NULL until somebody asks: store_templates.c */
 
     pthread_mutex_t commit_lock;

@@ -116,22 +116,21 @@ static struct slice source_part(const struct event_source *source, field_id fiel
     }
 }
 
-enum status column_of_sources(struct arena *arena, field_id field,
-                              const struct event_source *const *sources, uint32_t source_count,
-                              const uint32_t *codes, struct column *out, struct error *err)
+enum status column_of_sources(struct arena *arena, field_id field, const struct row_sources *rows,
+                              struct column *out, struct error *err)
 {
-    struct slice *dict = arena_new(arena, struct slice, (size_t)source_count + 1);
+    struct slice *dict = arena_new(arena, struct slice, (size_t)rows->source_count + 1);
 
     if (dict == NULL)
         return no_memory(err);
-    for (uint32_t i = 0; i < source_count; i++)
-        dict[i] = source_part(sources[i], field);
+    for (uint32_t i = 0; i < rows->source_count; i++)
+        dict[i] = source_part(rows->sources[i], field);
     *out = (struct column){
         .kind = COLUMN_DICT,
         .type = FIELD_TEXT,
-        .codes = codes,
+        .codes = rows->codes,
         .dict = dict,
-        .dict_count = source_count,
+        .dict_count = rows->source_count,
     };
     return STATUS_OK;
 }
@@ -188,39 +187,47 @@ static bool series_part(struct slice encoded, struct slice wanted, struct slice 
     return false;
 }
 
-enum status column_of_series(struct arena *arena, struct slice label, const struct slice *series,
-                             uint32_t series_count, const uint32_t *codes, uint32_t row_count,
-                             struct column *out, struct error *err)
+/* The values of a label, each once. `of_series`: which of them a series has. */
+static bool label_values(const struct row_series *rows, struct slice label, struct map *values,
+                         struct slice *dict, uint32_t *of_series)
 {
-    struct slice *dict = arena_new(arena, struct slice, (size_t)series_count + 1);
-    uint32_t *own = arena_new(arena, uint32_t, (size_t)row_count + 1);
-    uint32_t *of_series = arena_new(arena, uint32_t, (size_t)series_count + 1);
-    struct map values = map_empty(series_count);
-    bool fine = dict != NULL && own != NULL && of_series != NULL;
-
-    for (uint32_t i = 0; i < series_count && fine; i++) {
+    for (uint32_t i = 0; i < rows->series_count; i++) {
         struct slice value;
 
         of_series[i] = COLUMN_NO_CODE;
-        if (!series_part(series[i], label, &value))
+        if (!series_part(rows->series[i], label, &value))
             continue;
-        of_series[i] = map_get(&values, value);
+        of_series[i] = map_get(values, value);
         if (of_series[i] != MAP_NONE)
             continue;
-        of_series[i] = values.count;
-        dict[values.count] = value;
-        fine = map_put(&values, value, values.count);
+        of_series[i] = values->count;
+        dict[values->count] = value;
+        if (!map_put(values, value, values->count))
+            return false;
     }
+    return true;
+}
+
+enum status column_of_series(struct arena *arena, struct slice label, const struct row_series *rows,
+                             struct column *out, struct error *err)
+{
+    struct slice *dict = arena_new(arena, struct slice, (size_t)rows->series_count + 1);
+    uint32_t *codes = arena_new(arena, uint32_t, (size_t)rows->row_count + 1);
+    uint32_t *of_series = arena_new(arena, uint32_t, (size_t)rows->series_count + 1);
+    struct map values = map_empty(rows->series_count);
+    bool fine = dict != NULL && codes != NULL && of_series != NULL &&
+                label_values(rows, label, &values, dict, of_series);
+
     *out = (struct column){.kind = values.count == 0 ? COLUMN_MISSING : COLUMN_DICT,
                            .type = FIELD_TEXT,
-                           .codes = own,
+                           .codes = codes,
                            .dict = dict,
                            .dict_count = values.count};
     map_release(&values);
     if (!fine)
         return no_memory(err);
-    for (uint32_t row = 0; row < row_count; row++)
-        own[row] = of_series[codes[row]];
+    for (uint32_t row = 0; row < rows->row_count; row++)
+        codes[row] = of_series[rows->codes[row]];
     return STATUS_OK;
 }
 
@@ -252,32 +259,31 @@ enum status column_of_numbers_text(struct arena *arena, const struct column *num
 }
 
 enum status distinct_numbers(struct arena *arena, const uint32_t *numbers, uint32_t row_count,
-                             uint32_t **codes, uint32_t **distinct, uint32_t *distinct_count,
-                             struct error *err)
+                             struct distinct_numbers *out, struct error *err)
 {
     struct map seen = map_empty(row_count + 1);
     uint32_t last = 0;
     bool fine;
 
-    *codes = arena_new(arena, uint32_t, (size_t)row_count + 1);
-    *distinct = arena_new(arena, uint32_t, (size_t)row_count + 1);
-    fine = *codes != NULL && *distinct != NULL;
+    out->codes = arena_new(arena, uint32_t, (size_t)row_count + 1);
+    out->numbers = arena_new(arena, uint32_t, (size_t)row_count + 1);
+    fine = out->codes != NULL && out->numbers != NULL;
     for (uint32_t row = 0; row < row_count && fine; row++) {
         struct slice key = slice_make(&numbers[row], sizeof(numbers[row]));
 
         if (row > 0 && numbers[row] == numbers[row - 1]) {
-            (*codes)[row] = last; /* rows of one source mostly stand together */
+            out->codes[row] = last; /* rows of one source mostly stand together */
             continue;
         }
         last = map_get(&seen, key);
         if (last == MAP_NONE) {
             last = seen.count;
-            (*distinct)[last] = numbers[row];
+            out->numbers[last] = numbers[row];
             fine = map_put(&seen, key, last);
         }
-        (*codes)[row] = last;
+        out->codes[row] = last;
     }
-    *distinct_count = seen.count;
+    out->count = seen.count;
     map_release(&seen);
     return fine ? STATUS_OK : no_memory(err);
 }

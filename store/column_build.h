@@ -35,11 +35,16 @@ static inline void field_values_set(struct field_values *values, uint32_t row, s
 enum status column_of_values(struct arena *arena, const struct field_values *values, bool as_text,
                              struct column *out, struct error *err) WARN_UNUSED;
 
-/* geo, host, role or path of each row. `sources[i]` belongs to codes[row] == i. */
-enum status column_of_sources(struct arena *arena, field_id field,
-                              const struct event_source *const *sources, uint32_t source_count,
-                              const uint32_t *codes, struct column *out,
-                              struct error *err) WARN_UNUSED;
+/* Sources of rows. */
+struct row_sources {
+    const struct event_source *const *sources; /* by code */
+    uint32_t source_count;
+    const uint32_t *codes; /* by row */
+};
+
+/* geo, host, role or path of each row. The column borrows the codes. */
+enum status column_of_sources(struct arena *arena, field_id field, const struct row_sources *rows,
+                              struct column *out, struct error *err) WARN_UNUSED;
 
 /* The same text in every row. */
 enum status column_of_constant(struct arena *arena, struct slice text, uint32_t row_count,
@@ -49,9 +54,16 @@ enum status column_of_constant(struct arena *arena, struct slice text, uint32_t 
 enum status column_of_levels(struct arena *arena, const uint8_t *levels, uint32_t row_count,
                              struct column *out, struct error *err) WARN_UNUSED;
 
-/* Metric (`label` empty) or one label of each row; series[codes[row]] is its encoded series. */
-enum status column_of_series(struct arena *arena, struct slice label, const struct slice *series,
-                             uint32_t series_count, const uint32_t *codes, uint32_t row_count,
+/* Series of rows. */
+struct row_series {
+    const struct slice *series; /* by code; as store/series.h encodes them */
+    uint32_t series_count;
+    const uint32_t *codes; /* by row */
+    uint32_t row_count;
+};
+
+/* Metric (`label` empty) or one label of each row. */
+enum status column_of_series(struct arena *arena, struct slice label, const struct row_series *rows,
                              struct column *out, struct error *err) WARN_UNUSED;
 
 /* Text of each number, for as_text. */
@@ -59,9 +71,14 @@ enum status column_of_numbers_text(struct arena *arena, const struct column *num
                                    uint32_t row_count, struct column *out,
                                    struct error *err) WARN_UNUSED;
 
-/* Distinct numbers of an array: `codes` of each row and the numbers that they stand for. */
+/* The distinct numbers of an array, in the order in which they occur first. */
+struct distinct_numbers {
+    uint32_t *numbers; /* by code */
+    uint32_t count;
+    uint32_t *codes; /* by row */
+};
+
 enum status distinct_numbers(struct arena *arena, const uint32_t *numbers, uint32_t row_count,
-                             uint32_t **codes, uint32_t **distinct, uint32_t *distinct_count,
-                             struct error *err) WARN_UNUSED;
+                             struct distinct_numbers *out, struct error *err) WARN_UNUSED;
 
 #endif

@@ -18,12 +18,8 @@ struct head_block {
     struct row_ref *refs;
     struct slice format; /* of all rows; empty for samples */
     /* Made on first use. */
-    const struct event_source **sources;
-    uint32_t *source_codes;
-    uint32_t source_count;
-    struct slice *series;
-    uint32_t *series_codes;
-    uint32_t series_count;
+    struct row_sources sources;
+    struct row_series series;
     field_id *fields;
     uint32_t field_count;
 };
@@ -118,23 +114,24 @@ static const void *head_array(struct block *block, enum block_array which, struc
 static enum status find_sources(struct head_block *head, struct error *err)
 {
     const uint32_t *numbers = block_source_numbers(&head->base, err);
-    uint32_t *distinct;
+    const struct event_source **sources;
+    struct distinct_numbers distinct;
     enum status status;
 
-    if (head->sources != NULL)
+    if (head->sources.sources != NULL)
         return STATUS_OK;
     if (numbers == NULL)
         return STATUS_NO_MEMORY;
-    status = distinct_numbers(&head->base.arena, numbers, head->base.row_count,
-                              &head->source_codes, &distinct, &head->source_count, err);
+    status = distinct_numbers(&head->base.arena, numbers, head->base.row_count, &distinct, err);
     if (status != STATUS_OK)
         return status;
-    head->sources = arena_alloc(&head->base.arena, sizeof(void *), _Alignof(void *),
-                                (size_t)head->source_count + 1);
-    if (head->sources == NULL)
+    sources = arena_alloc(&head->base.arena, sizeof(void *), _Alignof(void *),
+                          (size_t)distinct.count + 1);
+    if (sources == NULL)
         return no_memory(err);
-    for (uint32_t i = 0; i < head->source_count; i++)
-        head->sources[i] = source_table_source(head->tables->sources, distinct[i]);
+    for (uint32_t i = 0; i < distinct.count; i++)
+        sources[i] = source_table_source(head->tables->sources, distinct.numbers[i]);
+    head->sources = (struct row_sources){sources, distinct.count, distinct.codes};
     return STATUS_OK;
 }
 
@@ -145,8 +142,7 @@ static enum status source_column(struct head_block *head, field_id field, struct
 
     if (status != STATUS_OK)
         return status;
-    return column_of_sources(&head->base.arena, field, head->sources, head->source_count,
-                             head->source_codes, out, err);
+    return column_of_sources(&head->base.arena, field, &head->sources, out, err);
 }
 
 static enum status time_column(struct block *block, bool as_text, struct column *out,
@@ -264,30 +260,32 @@ static enum status pattern_of_rows(struct head_block *head, field_id field, stru
 /* The series of all chunks of the block, one after the other. */
 static enum status find_series(struct head_block *head, struct error *err)
 {
-    uint32_t count = head->base.row_count, total = 0, base = 0;
+    uint32_t count = head->base.row_count, total = 0, done = 0, base = 0, *codes;
     const struct chunk *chunk = NULL;
+    struct slice *series;
 
-    if (head->series != NULL)
+    if (head->series.series != NULL)
         return STATUS_OK;
     for (uint32_t row = 0; row < count; row++)
         if (row == 0 || head->refs[row].chunk != chunk) {
             chunk = head->refs[row].chunk;
             total += chunk->series_count;
         }
-    head->series_codes = arena_new(&head->base.arena, uint32_t, (size_t)count + 1);
-    head->series = arena_new(&head->base.arena, struct slice, (size_t)total + 1);
-    if (head->series == NULL || head->series_codes == NULL)
+    codes = arena_new(&head->base.arena, uint32_t, (size_t)count + 1);
+    series = arena_new(&head->base.arena, struct slice, (size_t)total + 1);
+    if (series == NULL || codes == NULL)
         return no_memory(err);
     chunk = NULL;
     for (uint32_t row = 0; row < count; row++) {
         if (row == 0 || head->refs[row].chunk != chunk) {
             chunk = head->refs[row].chunk;
-            base = head->series_count;
+            base = done;
             for (uint32_t i = 0; i < chunk->series_count; i++)
-                head->series[head->series_count++] = chunk->series[i];
+                series[done++] = chunk->series[i];
         }
-        head->series_codes[row] = base + sample_row(&head->refs[row])->series;
+        codes[row] = base + sample_row(&head->refs[row])->series;
     }
+    head->series = (struct row_series){series, done, codes, count};
     return STATUS_OK;
 }
 
@@ -324,8 +322,7 @@ static enum status sample_column(struct head_block *head, field_id field, bool a
         return status;
     if (field != FIELD_ID_METRIC)
         label = name_table_name(head->tables->fields, field);
-    return column_of_series(&head->base.arena, label, head->series, head->series_count,
-                            head->series_codes, head->base.row_count, out, err);
+    return column_of_series(&head->base.arena, label, &head->series, out, err);
 }
 
 static enum status head_column(struct block *block, field_id field, bool as_text,
@@ -388,8 +385,8 @@ static bool list_labels(struct head_block *head, uint32_t *capacity)
 
     if (find_series(head, &err) != STATUS_OK)
         return false;
-    for (uint32_t i = 0; i < head->series_count; i++) {
-        struct slice rest = head->series[i], metric;
+    for (uint32_t i = 0; i < head->series.series_count; i++) {
+        struct slice rest = head->series.series[i], metric;
         struct label label;
         uint32_t count;
 

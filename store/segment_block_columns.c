@@ -313,7 +313,7 @@ static enum status source_column(struct segment_block *block, field_id field, st
         return no_memory(err);
     for (uint32_t i = 0; i < count; i++)
         sources[i] = &block->segment->sources[i].info.source;
-    return column_of_sources(arena, field, sources, count, codes, out, err);
+    return column_of_sources(arena, field, &(struct row_sources){sources, count, codes}, out, err);
 }
 
 static enum status time_column(struct block *block, bool as_text, struct column *out,
@@ -496,8 +496,10 @@ static enum status sample_column(struct segment_block *block, field_id field, bo
         return status;
     if (field != FIELD_ID_METRIC)
         label = names->field_name(names->user, field);
-    return column_of_series(&block->base.arena, label, series, block->segment->series_count, codes,
-                            block->base.row_count, out, err);
+    return column_of_series(&block->base.arena, label,
+                            &(struct row_series){series, block->segment->series_count, codes,
+                                                 block->base.row_count},
+                            out, err);
 }
 
 static enum status segment_column(struct block *base, field_id field, bool as_text,

@@ -46,74 +46,90 @@ static enum status read_page(struct segment_block *block, const struct page_ref 
                              err);
 }
 
-static enum status pick_numbers(struct segment_block *block, const struct page_ref *page,
-                                uint32_t value_count, const uint32_t *places, uint32_t count,
+/* Values to pick from a page. */
+struct pick {
+    const struct page_ref *page;
+    uint32_t value_count; /* of the page */
+    const uint32_t *places;
+    uint32_t count; /* of `places`, which stand in any order */
+};
+
+static enum status pick_numbers(struct segment_block *block, const struct pick *pick,
                                 int64_t **out, struct error *err)
 {
     struct slice bytes;
     const int64_t *kept;
-    enum status status = segment_block_kept(block, page, value_count, &kept, err);
+    enum status status = segment_block_kept(block, pick->page, pick->value_count, &kept, err);
 
     if (status != STATUS_OK)
         return status;
-    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(int64_t), (size_t)count + 1);
+    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(int64_t),
+                      (size_t)pick->count + 1);
     if (*out == NULL)
         return no_memory(err);
-    for (uint32_t i = 0; i < count && kept != NULL; i++)
-        (*out)[i] = kept[places[i]];
+    for (uint32_t i = 0; i < pick->count && kept != NULL; i++)
+        (*out)[i] = kept[pick->places[i]];
     if (kept != NULL)
         return STATUS_OK;
-    status = read_page(block, page, &bytes, err);
+    status = read_page(block, pick->page, &bytes, err);
     if (status != STATUS_OK)
         return status;
-    return int_page_pick(bytes, value_count, places, count, *out)
+    return int_page_pick(bytes, pick->value_count, pick->places, pick->count, *out)
                ? STATUS_OK
                : segment_corrupt(block->segment, "page of numbers", err);
 }
 
-static enum status pick_kept(struct segment_block *block, const uint32_t *kept,
-                             const uint32_t *places, uint32_t count, uint32_t below, uint32_t *out,
+/* Codes to `out`; all are less than `below`, or the page is damaged. */
+static enum status pick_kept(struct segment_block *block, const struct pick *pick,
+                             const uint32_t *kept, uint32_t below, uint32_t *out,
                              struct error *err)
 {
     uint32_t largest = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
-        out[i] = kept[places[i]];
+    for (uint32_t i = 0; i < pick->count; i++) {
+        out[i] = kept[pick->places[i]];
         largest = out[i] > largest ? out[i] : largest;
     }
-    return count > 0 && largest >= below ? segment_corrupt(block->segment, "code", err) : STATUS_OK;
+    return pick->count > 0 && largest >= below ? segment_corrupt(block->segment, "code", err)
+                                               : STATUS_OK;
 }
 
-static enum status pick_codes(struct segment_block *block, const struct page_ref *page,
-                              uint32_t value_count, const uint32_t *places, uint32_t count,
-                              uint32_t below, uint32_t **out, struct error *err)
+static enum status pick_read(struct segment_block *block, const struct pick *pick, uint32_t below,
+                             uint32_t *out, struct error *err)
 {
     struct slice bytes;
-    const uint32_t *kept; /* of other families, too, with bounds of their own */
-    int64_t *numbers;
-    enum status status =
-        segment_block_kept_codes(block, page, value_count, CODES_ANY, &kept, err);
+    int64_t *numbers = arena_take(&block->base.arena, sizeof(*numbers), _Alignof(int64_t),
+                                  (size_t)pick->count + 1);
+    enum status status = numbers == NULL ? no_memory(err)
+                                         : read_page(block, pick->page, &bytes, err);
 
     if (status != STATUS_OK)
         return status;
-    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t), (size_t)count + 1);
-    if (*out == NULL)
-        return no_memory(err);
-    if (kept != NULL)
-        return pick_kept(block, kept, places, count, below, *out, err);
-    numbers = arena_take(&block->base.arena, sizeof(*numbers), _Alignof(int64_t),
-                         (size_t)count + 1);
-    if (numbers == NULL)
-        return no_memory(err);
-    status = read_page(block, page, &bytes, err);
-    if (status == STATUS_OK && !int_page_pick(bytes, value_count, places, count, numbers))
+    if (!int_page_pick(bytes, pick->value_count, pick->places, pick->count, numbers))
         return segment_corrupt(block->segment, "page of codes", err);
-    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+    for (uint32_t i = 0; i < pick->count; i++) {
         if ((uint64_t)numbers[i] >= below)
             return segment_corrupt(block->segment, "code", err);
-        (*out)[i] = (uint32_t)numbers[i];
+        out[i] = (uint32_t)numbers[i];
     }
-    return status;
+    return STATUS_OK;
+}
+
+static enum status pick_codes(struct segment_block *block, const struct pick *pick, uint32_t below,
+                              uint32_t **out, struct error *err)
+{
+    const uint32_t *kept; /* of other families, too, with bounds of their own */
+    enum status status =
+        segment_block_kept_codes(block, pick->page, pick->value_count, CODES_ANY, &kept, err);
+
+    if (status != STATUS_OK)
+        return status;
+    *out = arena_take(&block->base.arena, sizeof(**out), _Alignof(uint32_t),
+                      (size_t)pick->count + 1);
+    if (*out == NULL)
+        return no_memory(err);
+    return kept != NULL ? pick_kept(block, pick, kept, below, *out, err)
+                        : pick_read(block, pick, below, *out, err);
 }
 
 static enum status pick_templates(struct segment_block *block, uint32_t section,
@@ -130,8 +146,10 @@ static enum status pick_templates(struct segment_block *block, uint32_t section,
         return no_memory(err);
     for (uint32_t i = 0; i < few->count; i++)
         places[i] = entry->first_row + few->rows[i];
-    status = pick_codes(block, &block->entry->pages[PAGE_TEMPLATE], block->base.row_count, places,
-                        few->count, family->template_count, &templates, err);
+    status = pick_codes(block,
+                        &(struct pick){&block->entry->pages[PAGE_TEMPLATE], block->base.row_count,
+                                       places, few->count},
+                        family->template_count, &templates, err);
     for (uint32_t i = 0; i < few->count && status == STATUS_OK; i++)
         templates[i] += family->first_template;
     few->templates = status == STATUS_OK ? templates : NULL;
@@ -230,23 +248,24 @@ static enum status pick_values(struct segment_block *block, uint32_t section,
                                struct segment_values *out, struct error *err)
 {
     const struct segment_column *column = &segment_family_of(block, section)->columns[number];
-    const struct page_ref *pages = segment_column_pages(block, section, number);
-    uint32_t value_count = block->entry->sections[section].row_count, *codes = NULL;
+    struct pick pick = {segment_column_pages(block, section, number),
+                        block->entry->sections[section].row_count, few->rows, few->count};
+    uint32_t *codes = NULL;
     int64_t *numbers = NULL, *scales = NULL;
     enum status status;
 
     if (column->class == CLASS_TEXTS)
         return pick_texts(block, section, few, number, out, err);
     if (column->class == CLASS_CODES) {
-        status = pick_codes(block, pages, value_count, few->rows, few->count, column->dict_count,
-                            &codes, err);
+        status = pick_codes(block, &pick, column->dict_count, &codes, err);
         out->codes = codes;
         return status;
     }
-    status = pick_numbers(block, pages, value_count, few->rows, few->count, &numbers, err);
+    status = pick_numbers(block, &pick, &numbers, err);
     out->numbers = numbers;
     if (status == STATUS_OK && column->class == CLASS_DECIMALS) {
-        status = pick_numbers(block, pages + 1, value_count, few->rows, few->count, &scales, err);
+        pick.page++; /* the scales stand behind the numbers */
+        status = pick_numbers(block, &pick, &scales, err);
         out->scales = scales;
     } else if (status == STATUS_OK && column->kind.type == SLOT_STAMP) {
         status = add_times(block, section, few, numbers, err);
@@ -261,8 +280,9 @@ static enum status look_up(struct segment_block *block, const struct segment_col
 {
     struct slice *dict = arena_new(&block->base.arena, struct slice, (size_t)few->count + 1);
     uint32_t *strings;
-    enum status status = pick_codes(block, &column->list, column->dict_count, values->codes,
-                                    few->count, block->segment->pool_count, &strings, err);
+    struct pick pick = {&column->list, column->dict_count, values->codes, few->count};
+    enum status status =
+        pick_codes(block, &pick, block->segment->pool_count, &strings, err);
 
     if (status == STATUS_OK && dict == NULL)
         status = no_memory(err);

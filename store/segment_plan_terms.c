@@ -192,7 +192,13 @@ static enum status read_checked(const struct term_search *search, const struct p
 
 enum { UUID_SIZE = 16 }; /* and that of most hashes */
 
-/* One page of ids, put together from heads and rest. */
+/* All ids of a kind in a segment. */
+struct id_list {
+    const struct segment_ids *ids;
+    struct slice heads; /* ID_HEAD_SIZE bytes of each */
+};
+
+/* One page of them, put together from heads and rest. */
 struct id_page {
     const struct segment_ids *ids;
     uint32_t first, count;
@@ -212,12 +218,13 @@ static inline __attribute__((always_inline)) void join_ids(char *ids, const char
     }
 }
 
-static enum status read_id_page(const struct term_search *search, const struct segment_ids *ids,
-                                uint32_t page, struct slice heads, struct arena *arena,
-                                struct id_page *out, struct error *err)
+static enum status read_id_page(const struct term_search *search, const struct id_list *list,
+                                uint32_t page, struct arena *arena, struct id_page *out,
+                                struct error *err)
 {
+    const struct segment_ids *ids = list->ids;
     unsigned size = slot_id_size(ids->kind), rest_size = size - ID_HEAD_SIZE;
-    const char *first_head = heads.data + (size_t)page * ID_PAGE_COUNT * ID_HEAD_SIZE;
+    const char *first_head = list->heads.data + (size_t)page * ID_PAGE_COUNT * ID_HEAD_SIZE;
     struct slice rest;
     char *bytes;
     enum status status;
@@ -273,14 +280,14 @@ static void probe_page(const struct term_search *search, const struct id_page *p
 }
 
 /* All ids of a page are put together, and those that may have the text are tested. */
-static enum status search_id_page(struct term_search *search, const struct segment_ids *ids,
-                                  uint32_t number, struct slice heads, struct term_memo *memo,
-                                  bool *found, struct error *err)
+static enum status search_id_page(struct term_search *search, const struct id_list *list,
+                                  uint32_t number, struct term_memo *memo, bool *found,
+                                  struct error *err)
 {
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct id_probe probe = make_probe(needle_term_text(search->needle, &memo->term));
     struct id_page page = {0};
-    enum status status = read_id_page(search, ids, number, heads, &arena, &page, err);
+    enum status status = read_id_page(search, list, number, &arena, &page, err);
 
     if (status == STATUS_OK && probe.known)
         probe_page(search, &page, &probe, memo, found);
@@ -292,9 +299,8 @@ static enum status search_id_page(struct term_search *search, const struct segme
 }
 
 /* The text begins with the first digits of the id: only ids with this head are put together. */
-static enum status search_heads(struct term_search *search, const struct segment_ids *ids,
-                                struct slice heads, struct term_memo *memo, bool *found,
-                                struct error *err)
+static enum status search_heads(struct term_search *search, const struct id_list *list,
+                                struct term_memo *memo, bool *found, struct error *err)
 {
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     struct slice text = needle_term_text(search->needle, &memo->term);
@@ -305,13 +311,13 @@ static enum status search_heads(struct term_search *search, const struct segment
 
     for (size_t i = 0; i < ID_HEAD_SIZE; i++)
         head[i] = (char)(nibble(text.data[2 * i]) << 4 | nibble(text.data[2 * i + 1]));
-    for (uint32_t i = 0; i < ids->count && status == STATUS_OK; i++) {
-        if (memcmp(heads.data + (size_t)i * ID_HEAD_SIZE, head, ID_HEAD_SIZE) != 0)
+    for (uint32_t i = 0; i < list->ids->count && status == STATUS_OK; i++) {
+        if (memcmp(list->heads.data + (size_t)i * ID_HEAD_SIZE, head, ID_HEAD_SIZE) != 0)
             continue;
         if (read != i / ID_PAGE_COUNT) {
             read = i / ID_PAGE_COUNT;
             arena_reset(&arena);
-            status = read_id_page(search, ids, read, heads, &arena, &page, err);
+            status = read_id_page(search, list, read, &arena, &page, err);
         }
         if (status == STATUS_OK)
             test_id(search, &page, i - page.first, memo, found);
@@ -328,7 +334,7 @@ static enum status search_ids(struct term_search *search, struct term_memo *memo
     struct arena arena = arena_empty(SEGMENT_PAGE_SIZE_MAX);
     uint64_t places = id_places(memo->kind, search->needle, &memo->term);
     bool found = false;
-    struct slice heads;
+    struct id_list list;
     enum status status;
 
     for (uint32_t i = 0; i < plan->segment->ids_count && places != 0; i++)
@@ -339,13 +345,14 @@ static enum status search_ids(struct term_search *search, struct term_memo *memo
     memo->hits = arena_new(&plan->arena, uint64_t, bit_words(ids->count) + 1);
     if (memo->hits == NULL)
         return no_memory(err);
-    status = read_checked(search, &ids->heads, &arena, (size_t)ids->count * ID_HEAD_SIZE, &heads,
-                          err);
+    list.ids = ids;
+    status = read_checked(search, &ids->heads, &arena, (size_t)ids->count * ID_HEAD_SIZE,
+                          &list.heads, err);
     if (status == STATUS_OK && places == 1 && memo->term.len >= 2 * ID_HEAD_SIZE)
-        status = search_heads(search, ids, heads, memo, &found, err);
+        status = search_heads(search, &list, memo, &found, err);
     else
         for (uint32_t page = 0; page * ID_PAGE_COUNT < ids->count && status == STATUS_OK; page++)
-            status = search_id_page(search, ids, page, heads, memo, &found, err);
+            status = search_id_page(search, &list, page, memo, &found, err);
     arena_release(&arena);
     if (!found)
         memo->hits = NULL;

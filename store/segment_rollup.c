@@ -100,27 +100,32 @@ static enum status decode(const struct segment *segment, const struct page_ref *
     return status;
 }
 
+/* A page of rollups, and where it is kept. */
+struct rollup_page {
+    const struct page_ref *page;
+    enum kept_kind kind;
+    _Atomic(struct rollup_kept *) *place;
+};
+
 /* The page in `arena`, for one plan. */
-static enum status get_once(struct segment *segment, const struct page_ref *page,
-                            enum kept_kind kind, struct arena *arena,
-                            const struct rollup_kept **out, struct error *err)
+static enum status get_once(struct segment *segment, const struct rollup_page *page,
+                            struct arena *arena, const struct rollup_kept **out,
+                            struct error *err)
 {
     struct rollup_kept *once = arena_new(arena, struct rollup_kept, 1);
 
     if (once == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
-    once->kind = kind;
+    once->kind = page->kind;
     *out = once;
-    return decode(segment, page, arena, once, err);
+    return decode(segment, page->page, arena, once, err);
 }
 
 /* The page, kept with the segment or, over budget, in `arena`. */
-static enum status get(struct segment *segment, const struct page_ref *page,
-                       enum kept_kind kind,
-                       _Atomic(struct rollup_kept *) *place, struct arena *arena,
-                       const struct rollup_kept **out, struct error *err)
+static enum status get(struct segment *segment, const struct rollup_page *page,
+                       struct arena *arena, const struct rollup_kept **out, struct error *err)
 {
-    struct rollup_kept *kept = atomic_load(place), *expected = NULL;
+    struct rollup_kept *kept = atomic_load(page->place), *expected = NULL;
     enum memory_class before;
     enum status status;
 
@@ -128,21 +133,21 @@ static enum status get(struct segment *segment, const struct page_ref *page,
     if (kept != NULL)
         return STATUS_OK;
     if (atomic_load(&kept_bytes) > ROLLUP_KEPT_MAX - ROLLUP_SIZE_LIKELY)
-        return get_once(segment, page, kind, arena, out, err);
+        return get_once(segment, page, arena, out, err);
     kept = calloc(1, sizeof(*kept));
     if (kept == NULL)
         return error_set(err, STATUS_NO_MEMORY, "no memory for a rollup");
-    kept->kind = kind;
+    kept->kind = page->kind;
     kept->arena = arena_empty(ROLLUP_KEPT_MAX);
     before = memory_budget_enter(MEMORY_PAGES);
-    status = decode(segment, page, &kept->arena, kept, err);
+    status = decode(segment, page->page, &kept->arena, kept, err);
     (void)memory_budget_enter(before);
     kept->size = kept->arena.allocated;
     (void)atomic_fetch_add(&kept_bytes, kept->size);
     if (status == STATUS_OK && atomic_load(&kept_bytes) <= ROLLUP_KEPT_MAX &&
         !memory_budget_over(MEMORY_PAGES, 0)) {
         *out = kept;
-        if (atomic_compare_exchange_strong(place, &expected, kept))
+        if (atomic_compare_exchange_strong(page->place, &expected, kept))
             return STATUS_OK;
         *out = expected; /* another thread was faster */
         free_kept(kept);
@@ -151,7 +156,7 @@ static enum status get(struct segment *segment, const struct page_ref *page,
     free_kept(kept);
     if (status != STATUS_OK)
         return status;
-    return get_once(segment, page, kind, arena, out, err);
+    return get_once(segment, page, arena, out, err);
 }
 
 enum status segment_rollup_counts(struct segment *segment, struct arena *arena,
@@ -163,7 +168,9 @@ enum status segment_rollup_counts(struct segment *segment, struct arena *arena,
     *out = NULL;
     if (!segment->rollups.kept || segment->rollups.counts.size == 0)
         return STATUS_OK;
-    status = get(segment, &segment->rollups.counts, KEPT_COUNTS, &segment->rollups.counts_kept,
+    status = get(segment,
+                 &(struct rollup_page){&segment->rollups.counts, KEPT_COUNTS,
+                                       &segment->rollups.counts_kept},
                  arena, &kept, err);
     if (status == STATUS_OK)
         *out = &kept->counts;
@@ -181,7 +188,9 @@ enum status segment_rollup_values(struct segment *segment, field_id field, struc
 
         if (entry->field != field)
             continue;
-        status = get(segment, &entry->page, KEPT_VALUES, &entry->values_kept, arena, &kept, err);
+        status = get(segment,
+                     &(struct rollup_page){&entry->page, KEPT_VALUES, &entry->values_kept},
+                     arena, &kept, err);
         if (status == STATUS_OK)
             *out = &kept->values;
         return status;
@@ -198,8 +207,10 @@ enum status segment_rollup_sums(struct segment *segment, struct arena *arena,
     *out = NULL;
     if (!segment->rollups.kept || segment->rollups.sums.size == 0)
         return STATUS_OK;
-    status = get(segment, &segment->rollups.sums, KEPT_SUMS, &segment->rollups.sums_kept, arena,
-                 &kept, err);
+    status = get(segment,
+                 &(struct rollup_page){&segment->rollups.sums, KEPT_SUMS,
+                                       &segment->rollups.sums_kept},
+                 arena, &kept, err);
     if (status == STATUS_OK)
         *out = &kept->sums;
     return status;
@@ -214,7 +225,9 @@ enum status segment_rollup_samples(struct segment *segment, struct arena *arena,
     *out = NULL;
     if (segment->rollups.samples.size == 0)
         return STATUS_OK;
-    status = get(segment, &segment->rollups.samples, KEPT_SAMPLES, &segment->rollups.samples_kept,
+    status = get(segment,
+                 &(struct rollup_page){&segment->rollups.samples, KEPT_SAMPLES,
+                                       &segment->rollups.samples_kept},
                  arena, &kept, err);
     if (status == STATUS_OK)
         *out = &kept->samples;

@@ -8,25 +8,31 @@
 
 enum { COPY_SIZE = 1 << 20 };
 
-static enum status copy_bytes(struct io *io, int from, int to, const char *path, uint64_t size,
-                              uint64_t *copied, struct error *err)
+struct file_copy {
+    struct io *io;
+    const char *path; /* for messages: where from */
+    int from, to;
+    uint64_t size; /* at most so many bytes: the file may grow */
+};
+
+static enum status copy_bytes(const struct file_copy *copy, uint64_t *copied, struct error *err)
 {
     char *bytes = malloc(COPY_SIZE);
     enum status status = STATUS_OK;
     uint64_t at = 0;
 
     if (bytes == NULL)
-        return error_set(err, STATUS_NO_MEMORY, "no memory to copy %s", path);
-    while (status == STATUS_OK && at < size) {
-        size_t wanted = size - at < COPY_SIZE ? (size_t)(size - at) : COPY_SIZE;
-        ssize_t done = io->file->read_at(io, from, bytes, wanted, at);
+        return error_set(err, STATUS_NO_MEMORY, "no memory to copy %s", copy->path);
+    while (status == STATUS_OK && at < copy->size) {
+        size_t wanted = copy->size - at < COPY_SIZE ? (size_t)(copy->size - at) : COPY_SIZE;
+        ssize_t done = copy->io->file->read_at(copy->io, copy->from, bytes, wanted, at);
 
         if (done == 0)
             break;
         if (done < 0)
-            status = error_set_errno(err, (int)-done, "cannot read %s", path);
+            status = error_set_errno(err, (int)-done, "cannot read %s", copy->path);
         else
-            status = io_write_all(io, to, bytes, (size_t)done, at, path, err);
+            status = io_write_all(copy->io, copy->to, bytes, (size_t)done, at, copy->path, err);
         at += done > 0 ? (uint64_t)done : 0;
     }
     *copied += at;
@@ -43,7 +49,7 @@ enum status copy_file(struct io *io, const char *from, const char *to, uint64_t 
     if (status == STATUS_OK)
         status = io_open(io, to, IO_WRITE | IO_CREATE | IO_EXCLUSIVE, &out, err);
     if (status == STATUS_OK)
-        status = copy_bytes(io, in, out, from, size, copied, err);
+        status = copy_bytes(&(struct file_copy){io, from, in, out, size}, copied, err);
     if (status == STATUS_OK)
         status = io_sync(io, out, to, err);
     io_close(io, &in);

@@ -147,9 +147,6 @@ void http_stream_limit(struct http_stream *stream, uint32_t output_size_max);
 /* Append to the output; waits while `output_size_max` bytes wait for the client.
  * Errors: CANCELLED, NO_MEMORY (the answer ends cut off). */
 enum status http_stream_write(struct http_stream *stream, struct slice bytes) WARN_UNUSED;
-/* As above without waiting. AGAIN: more than `size_max` bytes would wait; nothing was taken. */
-enum status http_stream_try_write(struct http_stream *stream, struct slice bytes,
-                                  size_t size_max) WARN_UNUSED;
 /* Let the compressor give out what it holds, so that the client sees it now. */
 enum status http_stream_flush(struct http_stream *stream) WARN_UNUSED;
 /* End the answer if it was begun (without: answers 500), and give the stream back. Bytes that

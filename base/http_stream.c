@@ -286,18 +286,6 @@ enum status http_stream_write(struct http_stream *stream, struct slice bytes)
     return encode_and_append(stream, bytes, HTTP_ENCODE_MORE, true);
 }
 
-enum status http_stream_try_write(struct http_stream *stream, struct slice bytes, size_t size_max)
-{
-    bool full;
-
-    pthread_mutex_lock(&stream->lock);
-    full = waiting_size(stream) > 0 && waiting_size(stream) + bytes.len > size_max;
-    pthread_mutex_unlock(&stream->lock);
-    if (atomic_load(&stream->cancelled))
-        return STATUS_CANCELLED;
-    return full ? STATUS_AGAIN : encode_and_append(stream, bytes, HTTP_ENCODE_MORE, false);
-}
-
 enum status http_stream_flush(struct http_stream *stream)
 {
     return encode_and_append(stream, (struct slice){0}, HTTP_ENCODE_FLUSH, false);

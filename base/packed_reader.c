@@ -97,11 +97,6 @@ void packed_reader_close(struct packed_reader *reader)
     free(reader);
 }
 
-enum codec packed_reader_codec(const struct packed_reader *reader)
-{
-    return reader->codec;
-}
-
 enum status packed_reader_read(struct packed_reader *reader, char *data, size_t size, size_t *len,
                                struct error *err)
 {

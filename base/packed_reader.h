@@ -21,6 +21,4 @@ void packed_reader_close(struct packed_reader *reader); /* NULL does nothing */
 enum status packed_reader_read(struct packed_reader *reader, char *data, size_t size, size_t *len,
                                struct error *err) WARN_UNUSED;
 
-enum codec packed_reader_codec(const struct packed_reader *reader);
-
 #endif

@@ -574,21 +574,3 @@ size_t stamp_print(int64_t time_ns, unsigned digits, char out[STAMP_TEXT_SIZE])
     *to = '\0';
     return (size_t)(to - out);
 }
-
-size_t stamp_print_offset(int64_t time_ns, unsigned digits, int32_t offset_s,
-                          char out[STAMP_TEXT_SIZE])
-{
-    unsigned minutes = (unsigned)(offset_s < 0 ? -offset_s : offset_s) / 60;
-    int64_t local_ns;
-    char *to;
-
-    if (__builtin_add_overflow(time_ns, offset_s * NS_PER_SECOND, &local_ns))
-        local_ns = time_ns; /* within hours of the end of 64-bit time */
-    to = put_clock(out, local_ns, digits > FRACTION_DIGITS_MAX ? FRACTION_DIGITS_MAX : digits);
-    *to++ = offset_s < 0 ? '-' : '+';
-    to = put_digits(to, minutes / 60 % 100, 2);
-    *to++ = ':';
-    to = put_digits(to, minutes % 60, 2);
-    *to = '\0';
-    return (size_t)(to - out);
-}

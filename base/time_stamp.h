@@ -65,11 +65,9 @@ stamp_parser stamp_parse_epoch;
  * most one day after `reference_ns` (the file's mtime, or the arrival). */
 int64_t stamp_resolve(const struct stamp *stamp, const struct zone *zone, int64_t reference_ns);
 
-/* RFC 3339 with `digits` (0..9) digits, further ones cut: 2026-03-04T10:15:42.118Z, or with the
- * given offset, +01:00. Gives the length; NUL-terminated. */
+/* RFC 3339 with `digits` (0..9) digits, further ones cut: 2026-03-04T10:15:42.118Z. Gives the
+ * length; NUL-terminated. */
 size_t stamp_print(int64_t time_ns, unsigned digits, char out[STAMP_TEXT_SIZE]);
-size_t stamp_print_offset(int64_t time_ns, unsigned digits, int32_t offset_s,
-                          char out[STAMP_TEXT_SIZE]);
 
 /* ---- calendar ---- */
 

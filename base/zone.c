@@ -542,37 +542,6 @@ int64_t zone_to_utc(const struct zone *zone, int64_t local_ns)
     return minus(local_ns, local_offset(zone, floor_seconds(local_ns)) * NS_PER_SECOND);
 }
 
-/* Around `local_s`, the local times that are at least two days away from every change. */
-static void find_stretch(const struct zone *zone, int64_t local_s, struct zone_cursor *cursor)
-{
-    enum { MARGIN_SECONDS = 2 * DAY_SECONDS, LIMIT_SECONDS = INT32_MAX };
-    size_t before = changes_before(zone, local_s);
-    int64_t from = local_s - LIMIT_SECONDS;
-    int64_t until = local_s + LIMIT_SECONDS;
-
-    if (before > 0 && zone->changes[before - 1].at_s > from)
-        from = zone->changes[before - 1].at_s + MARGIN_SECONDS;
-    if (before < zone->change_count && zone->changes[before].at_s < until)
-        until = zone->changes[before].at_s - MARGIN_SECONDS;
-    *cursor = (struct zone_cursor){0};
-    if (from > local_s || until <= local_s || from < INT64_MIN / NS_PER_SECOND ||
-        until > INT64_MAX / NS_PER_SECOND)
-        return;
-    cursor->from_ns = from * NS_PER_SECOND;
-    cursor->until_ns = until * NS_PER_SECOND;
-    cursor->offset_ns = local_offset(zone, local_s) * NS_PER_SECOND;
-}
-
-int64_t zone_to_utc_near(const struct zone *zone, struct zone_cursor *cursor, int64_t local_ns)
-{
-    if (zone == NULL)
-        return local_ns;
-    if (local_ns >= cursor->from_ns && local_ns < cursor->until_ns)
-        return minus(local_ns, cursor->offset_ns);
-    find_stretch(zone, floor_seconds(local_ns), cursor);
-    return zone_to_utc(zone, local_ns);
-}
-
 bool zone_offset_of_name(const struct zone *zone, struct slice abbreviation, int32_t *offset_s)
 {
     if (zone == NULL)

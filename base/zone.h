@@ -41,15 +41,6 @@ int64_t zone_to_utc(const struct zone *zone, int64_t local_ns);
 /* The offset that this zone has ever used under an abbreviation; false: never. */
 bool zone_offset_of_name(const struct zone *zone, struct slice abbreviation, int32_t *offset_s);
 
-/* Remembers the stretch of time with one offset, for streams of neighbouring stamps. Start with
- * {0}; one per stream and zone. */
-struct zone_cursor {
-    int64_t from_ns, until_ns; /* local; empty: ask the zone */
-    int64_t offset_ns;
-};
-
-int64_t zone_to_utc_near(const struct zone *zone, struct zone_cursor *cursor, int64_t local_ns);
-
 /* A zone abbreviation as stamps carry them: "UTC", "Z", "CEST". `ambiguous`: different countries
  * mean different zones by it, and the answer is only the commonest. */
 bool zone_name_offset(struct slice abbreviation, int32_t *offset_s, bool *ambiguous);

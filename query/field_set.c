@@ -41,16 +41,6 @@ void field_set_remove(struct field_set *set, field_id field)
     }
 }
 
-bool field_set_add_names(struct field_set *set, struct arena *arena, struct names *names,
-                         const struct name_list *list)
-{
-    bool ok = true;
-
-    for (uint32_t i = 0; ok && i < list->count; i++)
-        ok = field_set_add(set, arena, names_id(names, list->items[i]));
-    return ok;
-}
-
 bool field_set_add_all(struct field_set *set, struct arena *arena, const struct field_set *from)
 {
     bool ok = true;

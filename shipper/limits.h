@@ -1,4 +1,5 @@
-/* shipper/limits.h -- every limit of the shipper, with the reason for the number. */
+/* shipper/limits.h -- every limit of the shipper, with the reason for the number. What a user can
+ * set has its default in options.c. */
 #ifndef DENDRO_SHIPPER_LIMITS_H
 #define DENDRO_SHIPPER_LIMITS_H
 
@@ -8,7 +9,6 @@ enum shipper_limits {
 
     /* Reading. */
     READ_TURN_SIZE = 62 * 1024,          /* per file and turn; four make a batch */
-    LINE_SIZE_DEFAULT = 1024 * 1024,     /* longer lines are cut, and say so */
     LINE_SIZE_MIN = 1024,                /* a smaller cap would cut ordinary lines */
     LINE_SIZE_CEILING = 2 * 1024 * 1024, /* line + batch must fit a frame of 4 MiB as sent */
     NUL_RUN_MIN = 64,                    /* fewer NULs are data; holes come in blocks of 512 */
@@ -21,9 +21,6 @@ enum shipper_limits {
     GLOB_SIZE_MAX = 4096,                /* PATH_MAX */
 
     /* Batches. */
-    /* Raw bytes; with the fourth turn a body is about 248 KiB. Twice as much would be 2% smaller, but
-     * keep an ack waiting. */
-    BATCH_SIZE_DEFAULT = 200 * 1024,
     BATCH_SIZE_MIN = 16 * 1024,
     BATCH_SIZE_CEILING = 1024 * 1024,
     BATCH_LINES_TARGET = 16384,        /* short lines: bounds the columns */
@@ -43,22 +40,16 @@ enum shipper_limits {
 #define SECOND_NS      1000000000LL
 #define MILLISECOND_NS 1000000LL
 
-#define BATCH_AGE_NS         (200 * MILLISECOND_NS) /* a line waits at most this long for company */
-#define POLL_HOT_NS          (200 * MILLISECOND_NS) /* look at a file that grew lately */
-#define POLL_COLD_NS         (2 * SECOND_NS)        /* and at any other */
+#define POLL_COLD_NS         (2 * SECOND_NS)        /* look at a file that has not grown lately */
 #define POLL_REMOTE_NS       (1 * SECOND_NS)        /* and at any on a network file system */
 #define SHRINK_BELIEVED_NS   (2 * SECOND_NS)        /* there, a smaller size must last so long */
 #define HOT_FOR_NS           (10 * SECOND_NS)       /* "lately" */
-#define SCAN_HOT_NS          (1 * SECOND_NS)        /* directories with a file that is missing */
 #define SCAN_COLD_NS         (10 * SECOND_NS)
 #define SCAN_MISSED_NS       (5 * SECOND_NS)  /* rotated files that we missed: each is a stat */
 #define SCAN_ROTATED_NS      (60 * SECOND_NS) /* rotated files that somebody still writes to */
-#define IDLE_PARTIAL_NS      (5 * SECOND_NS)  /* a line without an end is sent after this */
-#define ROTATED_QUIET_NS     (5 * SECOND_NS)  /* a rotated file without growth is finished */
 #define DELETED_QUIET_NS     (60 * SECOND_NS) /* a deleted one without a successor */
 #define DELETED_AGE_MAX_NS   (24LL * 3600 * SECOND_NS)   /* a deleted file is held open this long */
 #define DELETED_SIZE_MAX     (2ULL * 1024 * 1024 * 1024) /* and while so many bytes are unread */
-#define COPY_HOLD_NS         (10 * SECOND_NS) /* a young copy of a live file waits this long */
 #define RETRY_OPEN_MIN_NS    (1 * SECOND_NS)  /* after EACCES, doubling */
 #define RETRY_OPEN_MAX_NS    (30 * SECOND_NS) /* the alarm is due within 60 s */
 #define CHECKPOINT_EVERY_NS  (1 * SECOND_NS)  /* positions are written at most this often */
@@ -68,6 +59,5 @@ enum shipper_limits {
 #define DEAD_AFTER_NS        (30 * SECOND_NS)
 #define RETRY_CONNECT_MIN_NS (500 * MILLISECOND_NS)
 #define RETRY_CONNECT_MAX_NS (60 * SECOND_NS)
-#define METRICS_EVERY_NS     (10 * SECOND_NS)
 
 #endif

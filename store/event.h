@@ -169,14 +169,6 @@ struct label {
     struct slice name, value;
 };
 
-static inline bool labels_equal(const struct label *a, const struct label *b, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (!slice_equal(a[i].name, b[i].name) || !slice_equal(a[i].value, b[i].value))
-            return false;
-    return true;
-}
-
 /* One value of one series. */
 struct sample {
     int64_t time_ns;

@@ -3,7 +3,6 @@
 
 #include "store/kernels/kernels.h"
 
-#include <math.h>
 
 const uint64_t powers_of_ten[POWERS_OF_TEN_COUNT] = {
     1,
@@ -689,9 +688,4 @@ bool slot_may_contain(struct slot_kind kind, struct slice text, bool fold)
     default:
         return slot_fits(kind, text);
     }
-}
-
-double decimal_to_double(uint64_t value)
-{
-    return (double)decimal_mantissa(value) / pow(10.0, (double)decimal_scale(value));
 }

@@ -134,6 +134,4 @@ static inline unsigned decimal_scale(uint64_t value)
     return (unsigned)(value & ((1u << DECIMAL_SCALE_BITS) - 1));
 }
 
-double decimal_to_double(uint64_t value);
-
 #endif

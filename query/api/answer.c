@@ -28,7 +28,6 @@ bool answer_ask_geos(struct answer *answer, struct slice list)
 void answer_write_head(struct answer *answer, struct json_writer *json,
                        const struct query_head *head)
 {
-    answer->end_ns = head->end_ns;
     jsonw_key(json, "id");
     jsonw_string(json, answer->id);
     jsonw_key(json, "start");
@@ -163,10 +162,8 @@ void answer_write_end(const struct answer *answer, struct json_writer *json,
     write_gaps(json, end);
     jsonw_key(json, "gap_count");
     jsonw_u64(json, end->gap_count);
-    jsonw_key(json, "late");
+    jsonw_key(json, "late"); /* docs/api.md: nobody knows yet which sources are */
     jsonw_array(json);
-    if (answer->late != NULL)
-        answer->late(answer->late_user, answer->end_ns, json);
     jsonw_end_array(json);
     jsonw_key(json, "warnings");
     jsonw_array(json);

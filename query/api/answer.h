@@ -15,10 +15,7 @@ struct answer {
     struct slice geo;                      /* ours */
     struct slice missing[ANSWER_GEOS_MAX]; /* asked for, and not here; borrowed */
     size_t missing_count;
-    bool own_asked;        /* our geo is among those asked */
-    api_late_writer *late; /* NULL: nobody knows */
-    void *late_user;
-    int64_t end_ns; /* of the resolved range, kept from the head */
+    bool own_asked; /* our geo is among those asked */
     char cursor[ANSWER_CURSOR_SIZE]; /* "", or where a live tail goes on behind these rows */
 };
 

@@ -175,8 +175,7 @@ void api_answer_init(struct api_call *call, struct answer *answer)
 {
     struct api *api = call->api;
 
-    *answer = (struct answer){
-        .geo = slice_of(api->options.geo), .late = api->late, .late_user = api->late_user};
+    *answer = (struct answer){.geo = slice_of(api->options.geo)};
     (void)snprintf(answer->id, sizeof(answer->id), "q-%" PRIxFAST64,
                    atomic_fetch_add(&api->next_id, 1));
 }
@@ -296,10 +295,4 @@ bool api_status_add(struct api *api, api_status_writer *writer, void *user)
 bool api_ready_add(struct api *api, api_ready_check *check, void *user)
 {
     return add_hook(&api->ready, (struct api_hook){.call.ready = check, .user = user});
-}
-
-void api_late_set(struct api *api, api_late_writer *writer, void *user)
-{
-    api->late = writer;
-    api->late_user = user;
 }

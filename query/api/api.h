@@ -6,7 +6,7 @@
  * Queries run on threads of the API, 4 at once and 16 waiting; row streams, which wait for their
  * readers, on 8 of their own; each live tail has one. What
  * belongs to other parts of the process (shippers, inputs) comes in through hooks, so that this
- * folder knows the store only. Hooks are called on the server's loop thread, but for `late`.
+ * folder knows the store only. Hooks are called on the server's loop thread.
  * Thread safety: all functions on the loop thread, or before the loop runs. */
 #ifndef DENDRO_QUERY_API_API_H
 #define DENDRO_QUERY_API_API_H
@@ -58,10 +58,5 @@ bool api_status_add(struct api *api, api_status_writer *writer, void *user);
 /* /ready answers 200 while all checks and store_ready() say true; `err` says why not. */
 typedef bool api_ready_check(void *user, struct error *err);
 bool api_ready_add(struct api *api, api_ready_check *check, void *user);
-
-/* Sources that have not delivered everything up to `end_ns` yet: add one
- * {"host","source","watermark"} each to the array. Called on any thread. */
-typedef void api_late_writer(void *user, int64_t end_ns, struct json_writer *array);
-void api_late_set(struct api *api, api_late_writer *writer, void *user);
 
 #endif

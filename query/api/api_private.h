@@ -45,8 +45,6 @@ struct api {
     struct tail_server *tails;
     struct counters counters;
     struct api_hooks metrics, status, ready;
-    api_late_writer *late;
-    void *late_user;
     int64_t started_ns; /* wall clock */
     atomic_uint_fast64_t next_id;
 };

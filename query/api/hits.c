@@ -189,14 +189,6 @@ static enum status on_chunk(void *user, const struct result_chunk *chunk)
     return status;
 }
 
-static enum status on_head(void *user, const struct query_head *head)
-{
-    struct hits_run *run = user;
-
-    run->answer.end_ns = head->end_ns;
-    return STATUS_OK;
-}
-
 static void on_end(void *user, const struct query_end *end)
 {
     struct hits_run *run = user;
@@ -330,8 +322,7 @@ static bool run_hits(struct hits_run *run, struct query *query, struct query_pro
 {
     struct store *store = run->call->api->options.store;
     const struct query_receiver first = {.head = take_range, .user = run};
-    const struct query_receiver receiver = {
-        .head = on_head, .chunk = on_chunk, .end = on_end, .user = run};
+    const struct query_receiver receiver = {.chunk = on_chunk, .end = on_end, .user = run};
     struct query_options options;
 
     api_query_options(run->call, &options);

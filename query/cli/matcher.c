@@ -180,19 +180,6 @@ static size_t find_deciding(const struct matcher *matcher, struct slice text, si
     return at;
 }
 
-bool matcher_match(const struct matcher *matcher, struct slice line)
-{
-    if (matcher->pattern->matches_all)
-        return true;
-    if (matcher->regex == NULL)
-        return false;
-    if (matcher->needle_decides)
-        return find_deciding(matcher, line, 0) != SIZE_MAX;
-    if (matcher->needle.len > 0 && find_needle_in(matcher, line, 0) == SIZE_MAX)
-        return false;
-    return regex_match(matcher->regex, line);
-}
-
 /* The end of the longest match that starts at span->start; as it is where the pattern has
  * something (back references) that this matcher does not know. */
 static void lengthen(const struct matcher *matcher, struct slice line, struct regex_span *span)

@@ -14,8 +14,6 @@ enum status matcher_new(const struct grep_pattern *pattern, struct matcher **out
                         struct error *err) WARN_UNUSED;
 void matcher_free(struct matcher *matcher); /* NULL does nothing */
 
-/* `line` without its end. */
-bool matcher_match(const struct matcher *matcher, struct slice line);
 /* The leftmost match at or after `from`; the longest of those (POSIX), but with -P the first one
  * that Perl finds. It may be empty. */
 bool matcher_find(const struct matcher *matcher, struct slice line, size_t from,

@@ -137,25 +137,6 @@ static void *answer_nothing(void *user)
     return NULL;
 }
 
-/* Fills 100,000 bytes without waiting; the answer is in `written`. */
-static void *try_to_write(void *user)
-{
-    struct http_stream *stream = user;
-    static const char piece[10000];
-    enum status status = begin(stream);
-
-    atomic_store(&http_app.written, 0);
-    while (status == STATUS_OK) {
-        status = http_stream_try_write(stream, slice_make(piece, sizeof(piece)), 100000);
-        if (status == STATUS_OK)
-            atomic_fetch_add(&http_app.written, sizeof(piece));
-    }
-    assert_int_equal(status, STATUS_AGAIN);
-    http_stream_close(stream);
-    atomic_fetch_sub(&http_app.workers, 1);
-    return NULL;
-}
-
 typedef void *worker_main(void *stream);
 
 struct worker {
@@ -177,7 +158,7 @@ static void serve_by_worker(void *user, struct http_request *request)
 static void add_routes(void *user, struct http_server *server)
 {
     static struct worker workers[] = {{write_pattern}, {wait_for_cancel}, {answer_later},
-                                      {answer_broken}, {answer_nothing},  {try_to_write}};
+                                      {answer_broken}, {answer_nothing}};
     const struct http_route routes[] = {
         {HTTP_GET, "/hello", false, 0, serve_hello, NULL},
         {HTTP_GET | HTTP_POST, "/echo", false, 0, serve_echo, NULL},
@@ -190,7 +171,6 @@ static void add_routes(void *user, struct http_server *server)
         {HTTP_GET, "/later", false, 0, serve_by_worker, &workers[2]},
         {HTTP_GET, "/broken", false, 0, serve_by_worker, &workers[3]},
         {HTTP_GET, "/nothing", false, 0, serve_by_worker, &workers[4]},
-        {HTTP_GET, "/try", false, 0, serve_by_worker, &workers[5]},
     };
     struct error err = {0};
 

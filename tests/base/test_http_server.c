@@ -208,22 +208,6 @@ static void test_back_pressure(void **unused)
     http_app_stop(&fixture);
 }
 
-static void test_try_write(void **unused)
-{
-    struct http_fixture fixture;
-    int fd;
-
-    (void)unused;
-    http_app_start(&fixture, (struct http_server_options){0});
-    fd = http_fixture_connect(&fixture); /* nothing is read: socket buffers fill, then ours */
-    http_fixture_send(fd, "GET /try HTTP/1.1\r\n" HTTP_APP_END);
-    http_app_wait_for_started(1);
-    http_app_wait_for_workers();
-    assert_in_range(atomic_load(&http_app.written), 100000, 64 * 1024 * 1024);
-    (void)close(fd);
-    http_app_stop(&fixture);
-}
-
 static const struct gone_case {
     const char *name, *request, *read_until;
 } gone_cases[] = {
@@ -375,7 +359,6 @@ int main(void)
         cmocka_unit_test(test_header_limit),
         cmocka_unit_test(test_stream_is_whole),
         cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_try_write),
         cmocka_unit_test(test_client_goes_away),
         cmocka_unit_test(test_broken_answer_shows),
         cmocka_unit_test(test_close_cancels_streams),

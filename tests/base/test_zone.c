@@ -66,7 +66,6 @@ static void test_local_to_utc(void **unused)
     (void)unused;
     for (size_t i = 0; i < COUNT_OF(local_cases); i++) {
         const struct local_case *c = &local_cases[i];
-        struct zone_cursor cursor = {0};
         struct stamp stamp;
         struct zone *zone;
 
@@ -75,28 +74,8 @@ static void test_local_to_utc(void **unused)
             skip();
         assert_true(stamp_parse_iso(slice_of(c->local), &stamp) > 0);
         assert_true(zone_to_utc(zone, stamp.time_ns) == c->utc_s * NS_PER_SECOND);
-        assert_true(zone_to_utc_near(zone, &cursor, stamp.time_ns) == c->utc_s * NS_PER_SECOND);
         zone_free(zone);
     }
-}
-
-/* The cursor gives what the zone gives, forward and backward over all changes of two years. */
-static void test_cursor(void **unused)
-{
-    struct zone_cursor cursor = {0};
-    struct zone *zone;
-
-    (void)unused;
-    if (zone_load(io_system(), "America/New_York", &zone, NULL) != STATUS_OK)
-        skip();
-    for (int64_t step = -20000; step < 20000; step++) {
-        int64_t local_ns = (1772619342 + step * 1723) * NS_PER_SECOND;
-
-        assert_true(zone_to_utc_near(zone, &cursor, local_ns) == zone_to_utc(zone, local_ns));
-    }
-    assert_true(zone_to_utc_near(zone, &cursor, INT64_MAX) == zone_to_utc(zone, INT64_MAX));
-    assert_true(zone_to_utc_near(zone, &cursor, INT64_MIN) == zone_to_utc(zone, INT64_MIN));
-    zone_free(zone);
 }
 
 static void test_bad_names(void **unused)
@@ -148,7 +127,6 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_offsets_are_those_of_the_c_library),
         cmocka_unit_test(test_local_to_utc),
-        cmocka_unit_test(test_cursor),
         cmocka_unit_test(test_bad_names),
         cmocka_unit_test(test_damaged_files),
     };

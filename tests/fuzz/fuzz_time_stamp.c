@@ -27,7 +27,6 @@ static void check_stamp(const struct stamp *stamp)
     }
     if (again.time_ns != stamp->time_ns)
         abort();
-    (void)stamp_print_offset(stamp->time_ns, stamp->digits, stamp->offset_s, text);
 }
 
 static void check_units(struct slice text)

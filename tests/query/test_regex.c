@@ -1,6 +1,4 @@
-/* tests/query/test_regex.c -- matching within limits, the literals that a pattern needs, and
- * filters on single lines. */
-#include "query/line_filter.h"
+/* tests/query/test_regex.c -- matching within limits, and the literals that a pattern needs. */
 #include "query/regex.h"
 #include "tests/support/random.h"
 
@@ -310,61 +308,14 @@ static void test_literals_are_needed(void **unused)
     assert_true(compiled > 2000 && matched > 10000);
 }
 
-/* ---- filters on lines ---- */
-
-static const struct line_case {
-    const char *filter, *line;
-    int matches; /* -1: cannot be decided on a line */
-} line_cases[] = {
-    {"error", "an error here", 1},
-    {"error", "errors", 0},
-    {"err* !here", "errors there", 1},
-    {"*rror*", "errors", 1},
-    {"i(\"TIMED out\") or x", "it timed OUT", 1},
-    {"~\"5\\\\d\\\\d\" -502", "got 503", 1},
-    {"~\"5\\\\d\\\\d\" -502", "got 502", 0},
-    {"=\"whole line\"", "whole line", 1},
-    {"seq(a, b)", "b a", 0},
-    {"contains_all(a, b)", "b a", 1},
-    {"len_range(_msg, 3, 4)", "abcd", 1},
-    {"*", "", 1},
-    {"level:error", "", -1},
-    {"_time:5m", "", -1},
-    {"a | limit 5", "", -1},
-    {"in(x | fields y)", "", -1},
-};
-
-static void test_lines(void **unused)
-{
-    (void)unused;
-    for (size_t i = 0; i < COUNT_OF(line_cases); i++) {
-        const struct line_case *c = &line_cases[i];
-        struct query_problem problem = {0};
-        struct line_filter *filter;
-        struct query *query;
-        enum status status;
-
-        print_message("  %s\n", c->filter);
-        assert_int_equal(query_parse(slice_of(c->filter), &query, &problem), STATUS_OK);
-        status = line_filter_new(query, &filter, &problem);
-        assert_int_equal(status, c->matches < 0 ? STATUS_INVALID : STATUS_OK);
-        if (status == STATUS_OK) {
-            assert_int_equal(line_filter_match(filter, slice_of(c->line)), c->matches);
-            assert_int_equal(line_filter_over_limit(filter), 0);
-            line_filter_free(filter);
-        }
-        query_free(query);
-    }
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_match),    cmocka_unit_test(test_bad_patterns),
         cmocka_unit_test(test_limits),   cmocka_unit_test(test_groups),
         cmocka_unit_test(test_end_of_query),
-        cmocka_unit_test(test_literals), cmocka_unit_test(test_parts), cmocka_unit_test(test_literals_are_needed),
-        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_literals), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_literals_are_needed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,8 @@ void rig_init(struct rig *rig, const char *pattern)
                                            .role = "web",
                                            .format = "",
                                            .start_at = START_BEGINNING,
-                                           .idle_ns = IDLE_PARTIAL_NS,
-                                           .line_size_max = LINE_SIZE_DEFAULT};
+                                           .idle_ns = 5 * SECOND_NS,
+                                           .line_size_max = 1 << 20};
     rig->settings.source_list = (struct table_list){&rig->source, 1};
     MUST(shipper_settings_finish(&rig->settings, &rig->arena, NULL) == STATUS_OK);
 }

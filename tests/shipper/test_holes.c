@@ -55,7 +55,7 @@ static void test_hole_is_skipped(void **unused)
                                      .format = "",
                                      .start_at = START_BEGINNING,
                                      .idle_ns = SECOND_NS,
-                                     .line_size_max = LINE_SIZE_DEFAULT};
+                                     .line_size_max = 1 << 20};
     struct shipper *shipper;
     struct temp_dir dir;
     struct error err = {0};

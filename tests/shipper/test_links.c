@@ -88,7 +88,7 @@ static void check(const struct link_case *c)
                                      .format = "",
                                      .start_at = START_BEGINNING,
                                      .idle_ns = SECOND_NS,
-                                     .line_size_max = LINE_SIZE_DEFAULT,
+                                     .line_size_max = 1 << 20,
                                      .follow_links = c->follow_links};
     struct shipper *shipper;
     struct temp_dir dir;

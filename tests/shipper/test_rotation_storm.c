@@ -287,7 +287,7 @@ static void storm_start(struct storm *storm)
                                              .format = "",
                                              .start_at = START_BEGINNING,
                                              .idle_ns = 200 * MILLISECOND_NS,
-                                             .line_size_max = LINE_SIZE_DEFAULT};
+                                             .line_size_max = 1 << 20};
     storm->settings.source_list = (struct table_list){&storm->source, 1};
     assert_int_equal(shipper_settings_finish(&storm->settings, &storm->arena, NULL), STATUS_OK);
     if (shipper_new(io_system(), &storm->settings, &storm->fake->base, &storm->shipper, &err) !=

@@ -403,3 +403,11 @@ void jsonw_raw(struct json_writer *writer, struct slice json)
     before_value(writer);
     buf_append_slice(writer->out, json);
 }
+
+void jsonw_numbers(struct json_writer *writer, const struct json_number *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        jsonw_key(writer, numbers[i].name);
+        jsonw_u64(writer, numbers[i].value);
+    }
+}

@@ -57,6 +57,14 @@ void jsonw_time(struct json_writer *writer, int64_t time_ns);
 /* Bytes that are JSON already. */
 void jsonw_raw(struct json_writer *writer, struct slice json);
 
+struct json_number {
+    const char *name;
+    uint64_t value;
+};
+
+/* Members of the object that is open. */
+void jsonw_numbers(struct json_writer *writer, const struct json_number *numbers, size_t count);
+
 /* Parts of the above for other writers. */
 bool jsonw_utf8_valid(struct slice text);
 void jsonw_escape(struct buf *out, struct slice text); /* without quotes */

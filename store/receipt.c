@@ -20,10 +20,7 @@ static void put_time(struct json_writer *json, const char *name, int64_t time_ns
 
 static void put_receipt(struct json_writer *json, const struct erase_receipt *receipt)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
+    const struct json_number numbers[] = {
         {"sequence_max", receipt->sequence_max},
         {"rows", receipt->rows},
         {"samples", receipt->samples},
@@ -43,10 +40,7 @@ static void put_receipt(struct json_writer *json, const struct erase_receipt *re
     jsonw_text(json, receipt->filter);
     put_time(json, "start", receipt->time_min_ns, INT64_MIN);
     put_time(json, "end", receipt->time_max_ns, INT64_MAX);
-    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-        jsonw_key(json, numbers[i].name);
-        jsonw_u64(json, numbers[i].value);
-    }
+    jsonw_numbers(json, numbers, COUNT_OF(numbers));
     jsonw_key(json, "complete");
     jsonw_bool(json, receipt->state == ERASE_FINISHED && receipt->undecided == 0);
     if (receipt->problem[0] != '\0') {
@@ -77,10 +71,7 @@ static void put_segment(struct json_writer *json, const char *key, int64_t day, 
 
 static void put_rewritten(struct json_writer *json, const struct manifest_erased *done)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
+    const struct json_number numbers[] = {
         {"rows", done->rows},
         {"samples", done->samples},
         {"bytes_before", done->bytes_before},
@@ -90,10 +81,7 @@ static void put_rewritten(struct json_writer *json, const struct manifest_erased
     jsonw_object(json);
     put_segment(json, "segment", done->day, done->segment);
     put_segment(json, "became", done->day, done->made);
-    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-        jsonw_key(json, numbers[i].name);
-        jsonw_u64(json, numbers[i].value);
-    }
+    jsonw_numbers(json, numbers, COUNT_OF(numbers));
     jsonw_end_object(json);
 }
 

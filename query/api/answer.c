@@ -121,10 +121,7 @@ static void write_gaps(struct json_writer *json, const struct query_end *end)
 
 static void write_numbers(struct json_writer *json, const struct query_end *end)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
+    const struct json_number numbers[] = {
         {"rows", end->rows},
         {"rows_matched", end->rows_matched},
         {"rows_scanned", end->rows_scanned},
@@ -137,10 +134,7 @@ static void write_numbers(struct json_writer *json, const struct query_end *end)
         {"elapsed_ms", end->elapsed_ns / 1000000},
     };
 
-    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-        jsonw_key(json, numbers[i].name);
-        jsonw_u64(json, numbers[i].value);
-    }
+    jsonw_numbers(json, numbers, COUNT_OF(numbers));
 }
 
 void answer_write_end(const struct answer *answer, struct json_writer *json,

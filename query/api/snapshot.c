@@ -28,10 +28,7 @@ static bool take_name(struct api_call *call, struct slice *out, struct query_pro
 
 static void answer(struct api_call *call, const char *dir, const struct store_snapshot *taken)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
+    const struct json_number numbers[] = {
         {"sequence", taken->sequence},
         {"segments", taken->segments},
         {"bytes", taken->bytes},
@@ -44,10 +41,7 @@ static void answer(struct api_call *call, const char *dir, const struct store_sn
     jsonw_object(&json);
     jsonw_key(&json, "directory");
     jsonw_string(&json, dir);
-    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-        jsonw_key(&json, numbers[i].name);
-        jsonw_u64(&json, numbers[i].value);
-    }
+    jsonw_numbers(&json, numbers, COUNT_OF(numbers));
     jsonw_end_object(&json);
     reply_json(call->stream, buf_slice(&out));
     buf_release(&out);

@@ -50,10 +50,7 @@ static void write_store(const struct api *api, struct json_writer *json)
     store_stats(api->options.store, &s);
     page_quarantine_stats(&pages);
     {
-        const struct {
-            const char *name;
-            uint64_t value;
-        } numbers[] = {
+        const struct json_number numbers[] = {
             {"rows", s.rows},
             {"samples", s.samples},
             {"segments", s.segments},
@@ -82,10 +79,7 @@ static void write_store(const struct api *api, struct json_writer *json)
             jsonw_key(json, "reason");
             jsonw_string(json, err.message);
         }
-        for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-            jsonw_key(json, numbers[i].name);
-            jsonw_u64(json, numbers[i].value);
-        }
+        jsonw_numbers(json, numbers, COUNT_OF(numbers));
     }
     write_time(json, "oldest", s.time_min_ns);
     write_time(json, "newest", s.time_max_ns);

@@ -49,10 +49,7 @@ static const struct command_line line = {
 
 static void print_json(const struct inspection *in)
 {
-    const struct {
-        const char *name;
-        uint64_t value;
-    } numbers[] = {
+    const struct json_number numbers[] = {
         {"segments", in->segments},     {"damaged", in->damaged},
         {"rows", in->rows},             {"samples", in->samples},
         {"raw_bytes", in->raw_bytes},   {"file_bytes", in->file_bytes},
@@ -66,10 +63,7 @@ static void print_json(const struct inspection *in)
 
     jsonw_begin(&json, &out);
     jsonw_object(&json);
-    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
-        jsonw_key(&json, numbers[i].name);
-        jsonw_u64(&json, numbers[i].value);
-    }
+    jsonw_numbers(&json, numbers, COUNT_OF(numbers));
     jsonw_key(&json, "parts");
     jsonw_array(&json);
     for (uint32_t i = 0; i < in->part_count; i++) {
@@ -120,10 +114,10 @@ static void print_parts(const struct inspection *in)
 
 static void print_text(const struct inspection *in)
 {
-    (void)printf("%" PRIu64 " segments, %" PRIu64 " rows, %" PRIu64 " samples, %" PRIu64
-                 " blocks\n%" PRIu64 " bytes of lines in %" PRIu64 " bytes of files: %.2f:1\n%" PRIu64
-                 " families, %" PRIu64 " templates, %" PRIu64 " strings, %" PRIu64 " ids, %" PRIu64
-                 " series; %" PRIu64 " lines kept as text\n",
+    (void)printf("%" PRIu64 " segments, %" PRIu64 " rows, %" PRIu64 " samples, %" PRIu64 " blocks\n"
+                 "%" PRIu64 " bytes of lines in %" PRIu64 " bytes of files: %.2f:1\n"
+                 "%" PRIu64 " families, %" PRIu64 " templates, %" PRIu64 " strings, %" PRIu64 " ids, "
+                 "%" PRIu64 " series; %" PRIu64 " lines kept as text\n",
                  in->segments, in->rows, in->samples, in->blocks, in->raw_bytes, in->file_bytes,
                  in->file_bytes == 0 ? 0 : (double)in->raw_bytes / (double)in->file_bytes,
                  in->families, in->templates, in->strings, in->ids, in->series, in->rows_as_text);

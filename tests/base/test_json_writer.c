@@ -150,6 +150,7 @@ static void test_times(void **unused)
 static void test_structure(void **unused)
 {
     static const char *const plain[] = {"", "f", "fo", "foo", "foob", "fooba", "foobar"};
+    static const struct json_number numbers[] = {{"e", 0}, {"f", UINT64_MAX}};
     struct buf out = buf_empty(4096);
     struct json_writer json;
 
@@ -174,12 +175,13 @@ static void test_structure(void **unused)
     for (size_t i = 0; i < COUNT_OF(plain); i++)
         jsonw_base64(&json, slice_of(plain[i]));
     jsonw_end_array(&json);
+    jsonw_numbers(&json, numbers, COUNT_OF(numbers));
     jsonw_end_object(&json);
     buf_append_byte(&out, '\0');
     assert_string_equal(
         out.data, "{\"a\":[18446744073709551615,-9223372036854775808,{},[]],\"b\\\"\":null,"
                   "\"c\":true,\"d\":[\"\",\"Zg==\",\"Zm8=\",\"Zm9v\",\"Zm9vYg==\",\"Zm9vYmE=\","
-                  "\"Zm9vYmFy\"]}");
+                  "\"Zm9vYmFy\"],\"e\":0,\"f\":18446744073709551615}");
     buf_release(&out);
 }
 

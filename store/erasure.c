@@ -400,8 +400,9 @@ static void leave_incomplete(struct store *store, struct erasure *erasure,
     (void)snprintf(problem, sizeof(problem),
                    "%u segments keep their rows, hidden, the first is %.200s: %.200s",
                    failed->count, failed->first,
-                   erasure->failure[0] == '\0' ? "an erasure before this one could not write it again"
-                                               : erasure->failure);
+                   erasure->failure[0] == '\0'
+                       ? "an erasure before this one could not write it again"
+                       : erasure->failure);
     if (strcmp(problem, erasure->problem) != 0)
         diag_error("store: erasure %" PRIu64 " is incomplete: %s", erasure->entry.number, problem);
     (void)pthread_mutex_lock(&store->state_lock);
@@ -458,18 +459,14 @@ static uint64_t low_water(struct store *store, bool opens)
 static enum status commit_low_water(struct store *store, uint64_t low, struct error *err)
 {
     struct buf edit = buf_empty(EDIT_SIZE_MAX);
-    struct manifest_counters counters;
     enum status status;
+    bool fine;
 
     (void)pthread_mutex_lock(&store->state_lock);
-    counters = (struct manifest_counters){.incarnation = store->incarnation,
-                                          .next_segment = store->next_segment,
-                                          .next_sequence = store->next_sequence,
-                                          .low_water = low};
+    fine = store_put_counters(store, low, &edit);
     (void)pthread_mutex_unlock(&store->state_lock);
-    status = manifest_put_counters(&edit, &counters)
-                 ? store_manifest_commit(store, buf_slice(&edit), err)
-                 : error_set(err, STATUS_NO_MEMORY, "no memory for a manifest record");
+    status = fine ? store_manifest_commit(store, buf_slice(&edit), err)
+                  : error_set(err, STATUS_NO_MEMORY, "no memory for a manifest record");
     buf_release(&edit);
     return status;
 }
@@ -504,26 +501,6 @@ enum status store_scrub_wal(struct store *store, struct error *err)
     return status;
 }
 
-static bool remove_quarantined(void *user, const char *name)
-{
-    struct store *store = user;
-    char folder[PATH_SIZE_MAX], path[PATH_SIZE_MAX];
-
-    path_join(folder, store->dir, "quarantine");
-    path_join(path, folder, name);
-    file_remove(store->io, path);
-    return true;
-}
-
-/* Damaged pieces that no filter can read: they may hold what must go. */
-static void empty_quarantine(struct store *store)
-{
-    char path[PATH_SIZE_MAX];
-
-    path_join(path, store->dir, "quarantine");
-    (void)store->io->path->list(store->io, path, remove_quarantined, store);
-}
-
 /* The receipt first: an erasure that says "finished" has one. */
 static enum status finish(struct store *store, struct erasure *erasure, struct error *err)
 {
@@ -533,7 +510,7 @@ static enum status finish(struct store *store, struct erasure *erasure, struct e
 
     if (status != STATUS_OK)
         return status;
-    empty_quarantine(store);
+    folder_sweep(store->io, store->dir, "quarantine"); /* what no filter can read may hold it */
     done.finished_ns = io_wall_ns(store->io);
     receipt = erasure_receipt(erasure);
     receipt.state = ERASE_FINISHED;

@@ -43,3 +43,27 @@ void file_remove(struct io *io, const char *path)
     if (io_remove(io, path, &err) != STATUS_OK)
         diag_warn("store: %s", err.message);
 }
+
+struct sweep {
+    struct io *io;
+    const char *folder;
+};
+
+static bool sweep_one(void *user, const char *name)
+{
+    const struct sweep *sweep = user;
+    char path[PATH_SIZE_MAX];
+
+    path_join(path, sweep->folder, name);
+    file_remove(sweep->io, path);
+    return true;
+}
+
+void folder_sweep(struct io *io, const char *dir, const char *name)
+{
+    char folder[PATH_SIZE_MAX];
+    struct sweep sweep = {io, folder};
+
+    path_join(folder, dir, name);
+    (void)io->path->list(io, folder, sweep_one, &sweep);
+}

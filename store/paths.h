@@ -10,7 +10,7 @@
  *   registry                 when each pattern of lines was seen first (registry.h); a cache
  *   reserve                  space that is given up when the disk is full
  *
- * Thread safety: pure functions, except file_remove(). */
+ * Thread safety: pure functions, except file_remove() and folder_sweep(). */
 #ifndef DENDRO_STORE_PATHS_H
 #define DENDRO_STORE_PATHS_H
 
@@ -30,5 +30,7 @@ void path_manifest(char out[PATH_SIZE_MAX], const char *dir, uint64_t number);
 
 /* Remove a file that no longer counts; a failure is a diag, since the next start sweeps it. */
 void file_remove(struct io *io, const char *path);
+/* The same with all files of the folder `name` in `dir`. */
+void folder_sweep(struct io *io, const char *dir, const char *name);
 
 #endif

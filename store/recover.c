@@ -416,15 +416,21 @@ bool store_put_fields(struct store *store, uint32_t first, struct buf *out)
     return fine;
 }
 
-bool store_put_snapshot(struct store *store, struct buf *out)
+bool store_put_counters(const struct store *store, uint64_t low_water, struct buf *out)
 {
-    struct manifest_counters counters = {
+    const struct manifest_counters counters = {
         .incarnation = store->incarnation,
         .next_segment = store->next_segment,
         .next_sequence = store->next_sequence,
-        .low_water = store->low_water,
+        .low_water = low_water,
     };
-    bool fine = manifest_put_counters(out, &counters);
+
+    return manifest_put_counters(out, &counters);
+}
+
+bool store_put_snapshot(struct store *store, struct buf *out)
+{
+    bool fine = store_put_counters(store, store->low_water, out);
 
     for (uint16_t i = 0; i < SHARDS_MAX && fine; i++)
         if (store->shards[i].sealed_record > 0)
@@ -468,17 +474,6 @@ enum status store_manifest_roll(struct store *store, struct error *err)
     return status;
 }
 
-static bool sweep_one(void *user, const char *name)
-{
-    struct store *store = user;
-    char folder[PATH_SIZE_MAX], path[PATH_SIZE_MAX];
-
-    path_join(folder, store->dir, "tmp");
-    path_join(path, folder, name);
-    file_remove(store->io, path);
-    return true;
-}
-
 static enum status replay_wal(struct store *store, struct error *err)
 {
     struct wal_replay_visitor visitor = {
@@ -499,12 +494,10 @@ static bool needs_roll(const struct store *store, bool is_new)
 enum status store_recover(struct store *store, struct error *err)
 {
     struct loading loading = {.store = store};
-    char path[PATH_SIZE_MAX];
     bool is_new;
     enum status status;
 
-    path_join(path, store->dir, "tmp");
-    (void)store->io->path->list(store->io, path, sweep_one, store);
+    folder_sweep(store->io, store->dir, "tmp");
     status = read_manifest(store, &loading, &is_new, err);
     if (status == STATUS_OK) {
         store->low_water = loading.counters.low_water;

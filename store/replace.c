@@ -93,18 +93,11 @@ static enum status place(struct replacing *at)
 static bool put_edit(struct replacing *at, struct buf *edit)
 {
     struct store *store = at->store;
-    struct manifest_counters counters;
     bool fine;
 
     (void)pthread_mutex_lock(&store->state_lock);
-    counters = (struct manifest_counters){
-        .incarnation = store->incarnation,
-        .next_segment = store->next_segment,
-        .next_sequence = store->next_sequence,
-        .low_water = store->low_water,
-    };
+    fine = store_put_counters(store, store->low_water, edit);
     (void)pthread_mutex_unlock(&store->state_lock);
-    fine = manifest_put_counters(edit, &counters);
     if (has_output(at))
         fine = fine && manifest_put_segment(edit, &at->made);
     for (uint32_t i = 0; i < at->replacement->file_count && fine; i++)

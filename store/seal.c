@@ -260,19 +260,13 @@ static enum status commit_seal(struct seal *seal, uint64_t low_water, struct err
 {
     struct store *store = seal->store;
     struct buf edit = buf_empty(MANIFEST_EDIT_SIZE_MAX);
-    struct manifest_counters counters;
     enum status status;
     bool fine;
 
     (void)pthread_mutex_lock(&store->state_lock);
-    counters = (struct manifest_counters){
-        .incarnation = store->incarnation,
-        .next_segment = store->next_segment,
-        .next_sequence = store->next_sequence,
-        .low_water = low_water,
-    };
+    fine = store_put_counters(store, low_water, &edit);
     (void)pthread_mutex_unlock(&store->state_lock);
-    fine = manifest_put_counters(&edit, &counters) &&
+    fine = fine &&
            manifest_put_sealed(&edit, (uint16_t)seal->head->shard, seal->head->last_record);
     for (uint32_t i = 0; i < seal->made_count && fine; i++)
         fine = manifest_put_segment(&edit, &seal->made[i]);

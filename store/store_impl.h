@@ -154,6 +154,9 @@ void *store_worker_main(void *user);
 /* recover.c */
 /* The names from number `first` on; manifest lock held. */
 bool store_put_fields(struct store *store, uint32_t first, struct buf *out);
+/* The store's counters, with the low water mark of the WAL that they are committed with; state lock
+ * held. False: no memory, as all that put. */
+bool store_put_counters(const struct store *store, uint64_t low_water, struct buf *out);
 /* All that a new manifest begins with; manifest and state lock held. */
 bool store_put_snapshot(struct store *store, struct buf *out);
 enum status store_recover(struct store *store, struct error *err) WARN_UNUSED;

@@ -4,6 +4,7 @@
  * The model of a source is the list of lines that were sent. After recovery the store must hold a
  * prefix of it, at least as long as what was acknowledged, once each and in order; the watermark must
  * stand exactly behind that prefix, and nothing may be reported as damage. */
+#include "tests/crash/crash_points.h"
 #include "tests/store/store_fixture.h"
 
 #include <setjmp.h>
@@ -14,13 +15,6 @@
 #include <cmocka.h>
 
 enum { SOURCES = 3, LINES_MAX = 400, LINE_SIZE_MAX = 64 };
-
-/* Sanitizers look for other things, and are slow: every seventh crash point. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { POINT_STEP = 7 };
-#else
-enum { POINT_STEP = 1 };
-#endif
 
 struct model {
     char lines[SOURCES][LINES_MAX][LINE_SIZE_MAX];
@@ -148,12 +142,6 @@ static void run(struct sim_io *sim, const struct workload *workload, struct mode
         store_close(store);
 }
 
-static void on_line(void *user, const char *line)
-{
-    (void)user;
-    print_message("    %s\n", line);
-}
-
 static uint64_t expected_mark(const struct model *model, uint32_t source, uint32_t present)
 {
     return model->ends[source][present];
@@ -214,7 +202,6 @@ static void check_recovered(struct sim_io *sim, const struct workload *workload,
     struct store *store = open_quietly(sim, workload);
     struct fixture_rows rows;
     struct error err = {0};
-    uint64_t problems = 0;
 
     assert_non_null(store);
     assert_int_equal(store_seal(store, &err), STATUS_OK);
@@ -222,31 +209,21 @@ static void check_recovered(struct sim_io *sim, const struct workload *workload,
     for (uint32_t source = 0; source < SOURCES; source++)
         check_source(store, &rows, model, source);
     fixture_rows_free(&rows);
-    store_report(store, on_line, NULL);
-    {
-        struct store_stats stats;
-
-        store_stats(store, &stats);
-        assert_int_equal(stats.quarantined, 0);
-    }
-    store_close(store);
-    assert_int_equal(store_verify(sim_io_table(sim), FIXTURE_DIR, on_line, NULL, &problems, &err),
-                     STATUS_OK);
-    assert_int_equal(problems, 0);
+    crash_close_undamaged(sim, store);
 }
 
-/* One crash point under one mode; false when the workload ended before it. */
-static bool crash_once(const struct workload *workload, uint64_t after, enum sim_crash mode,
-                       uint64_t seed, struct model *model)
+/* False when the workload ended before it. */
+static bool crash_once(const struct workload *workload, const struct crash_points *point,
+                       struct model *model)
 {
-    struct sim_io *sim = sim_io_new(seed);
+    struct sim_io *sim = sim_io_new(point->seed);
     bool crashed;
 
     memset(model, 0, sizeof(*model));
-    sim_io_faults(sim)->crash_after = after;
+    sim_io_faults(sim)->crash_after = point->after;
     run(sim, workload, model);
     crashed = sim_io_crashed(sim);
-    sim_io_crash(sim, mode);
+    sim_io_crash(sim, point->mode);
     check_recovered(sim, workload, model);
     sim_io_free(sim);
     return crashed;
@@ -256,31 +233,16 @@ static void test_every_crash_point(void **unused)
 {
     struct model *model = malloc(sizeof(*model));
     uint64_t recoveries = 0;
-    const char *only = getenv("CRASH_AT"); /* "workload:point:mode" of a failure printed below */
-    unsigned only_workload = 0, only_mode = 0;
-    unsigned long only_point = 0;
 
     (void)unused;
     assert_non_null(model);
-    if (only != NULL)
-        assert_int_equal(sscanf(only, "%u:%lu:%u", &only_workload, &only_point, &only_mode), 3);
     for (unsigned w = 0; w < COUNT_OF(workloads); w++) {
-        bool crashed = true;
+        struct crash_points points = crash_points_of(w);
 
         print_message("  %s\n", workloads[w].name);
-        for (uint64_t after = 1; crashed; after += POINT_STEP)
-            for (unsigned mode = SIM_CRASH_ALL_LOST; mode <= SIM_CRASH_RANDOM; mode++) {
-                if (only != NULL &&
-                    (w != only_workload || after != only_point || mode != only_mode)) {
-                    crashed = w == only_workload && after <= only_point;
-                    continue;
-                }
-                if (getenv("CRASH_VERBOSE") != NULL)
-                    print_message("    CRASH_AT=%u:%lu:%u\n", w, (unsigned long)after, mode);
-                crashed = crash_once(&workloads[w], after, (enum sim_crash)mode, after * 31 + w,
-                                     model);
-                recoveries++;
-            }
+        while (crash_points_next(&points))
+            points.reached = crash_once(&workloads[w], &points, model);
+        recoveries += points.count;
     }
     print_message("  %lu recoveries\n", (unsigned long)recoveries);
     free(model);

@@ -204,8 +204,9 @@ static enum status read_list(struct config_reader *reader, const struct option_t
     if (type == YAML_SCALAR_EVENT && is_null(reader))
         return STATUS_OK;
     if (option->type == OPTION_TEXT_MAP)
-        return type == YAML_MAPPING_START_EVENT ? read_text_map(reader, option, target->base, err)
-                                                : wrong_kind(reader, option, "key: value lines", err);
+        return type == YAML_MAPPING_START_EVENT
+                   ? read_text_map(reader, option, target->base, err)
+                   : wrong_kind(reader, option, "key: value lines", err);
     if (type == YAML_SEQUENCE_START_EVENT)
         return read_sequence(reader, target, option, err);
     if (type == YAML_SCALAR_EVENT && option->type == OPTION_TEXT_LIST)

@@ -245,7 +245,8 @@ static enum status set_bool(const struct option *option, void *field, struct sli
                             struct arena *arena, struct error *err)
 {
     static const struct { const char *name; bool value; } names[] = {
-        {"true", true}, {"yes", true}, {"on", true}, {"false", false}, {"no", false}, {"off", false},
+        {"true", true},   {"yes", true}, {"on", true},
+        {"false", false}, {"no", false}, {"off", false},
     };
 
     (void)option;
@@ -506,7 +507,8 @@ enum status option_set_pairs(const struct option_table *table, void *base, struc
         enum status status;
 
         if (key_len == SIZE_MAX)
-            return error_set(err, STATUS_INVALID, "expected key=value[,key=value ...], not \"%.*s\"",
+            return error_set(err, STATUS_INVALID,
+                             "expected key=value[,key=value ...], not \"%.*s\"",
                              SLICE_ARG(slice_first(rest, SHOWN_SIZE_MAX)));
         if (option == NULL)
             return option_unknown(table, slice_first(rest, key_len), err);

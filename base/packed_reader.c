@@ -115,7 +115,8 @@ enum status packed_reader_read(struct packed_reader *reader, char *data, size_t 
         if (reader->input.len != before)
             continue;
         if (reader->input.len > 0) /* cannot happen with room to write; never spin, never skip */
-            return error_set(err, STATUS_INVALID, "%s: bytes that cannot be unpacked", reader->path);
+            return error_set(err, STATUS_INVALID, "%s: bytes that cannot be unpacked",
+                             reader->path);
         if (reader->file_ended)
             return unpacker_between(reader->unpacker)
                        ? STATUS_END

@@ -236,8 +236,8 @@ static enum status small_number(struct slice text, struct error *err)
     struct slice shown = slice_first(text, 20);
 
     return error_set(err, STATUS_INVALID,
-                     "\"%.*s\" would be a Unix time in 1970: a duration needs its unit (%.*ss, %.*sm), "
-                     "a date its dashes (2026-03-02)",
+                     "\"%.*s\" would be a Unix time in 1970: a duration needs its unit "
+                     "(%.*ss, %.*sm), a date its dashes (2026-03-02)",
                      SLICE_ARG(shown), SLICE_ARG(shown), SLICE_ARG(shown));
 }
 

@@ -259,7 +259,8 @@ static int64_t rule_local_s(const struct rule_day *rule, int year)
     int64_t day;
 
     if (rule->kind == 'M') {
-        int64_t next = rule->month == 12 ? first_day(year + 1, 1) : first_day(year, rule->month + 1);
+        int64_t next = rule->month == 12 ? first_day(year + 1, 1)
+                                         : first_day(year, rule->month + 1);
         int64_t first = first_day(year, rule->month);
         int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
 

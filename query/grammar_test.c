@@ -90,7 +90,8 @@ static enum status check_operator(struct parser *parser, const struct filter *fi
     problem_set(parser->problem, "query_syntax", parser->now.at, parser->now.length,
                 filter->field.len > 0
                     ? "text with such signs in it needs quotes"
-                    : "a colon stands between a field and its test; text with such signs needs quotes");
+                    : "a colon stands between a field and its test; text with such signs needs "
+                      "quotes");
     while (end < text.len && is_blank(text.data[end]))
         end++;
     if (filter->field.len > 0)

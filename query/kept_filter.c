@@ -22,6 +22,12 @@ static enum status say(const struct query_problem *problem, enum status status, 
     return error_set(err, status, "byte %zu of the filter: %s", problem->at, problem->message);
 }
 
+/* The store numbers a field that it has never seen. False: there are too many names. */
+static bool make_name(struct store *store, struct slice field)
+{
+    return field.len == 0 || store_field(store, field) != UINT32_MAX;
+}
+
 /* What would depend on the time of asking, or on other rows; and the names of fields are made. */
 static enum status check_tree(const struct filter *filter, struct store *store, struct error *err)
 {
@@ -33,9 +39,8 @@ static enum status check_tree(const struct filter *filter, struct store *store, 
                          "byte %zu of the filter: no times, subqueries and template numbers here: "
                          "it must mean the same for ever",
                          filter->at);
-    if (store != NULL && ((filter->field.len > 0 && store_field(store, filter->field) == UINT32_MAX) ||
-                          (filter->other_field.len > 0 &&
-                           store_field(store, filter->other_field) == UINT32_MAX)))
+    if (store != NULL &&
+        (!make_name(store, filter->field) || !make_name(store, filter->other_field)))
         return error_set(err, STATUS_TOO_LARGE, "there are too many names of fields");
     for (uint32_t i = 0; i < filter->child_count && status == STATUS_OK; i++)
         status = check_tree(filter->children[i], store, err);

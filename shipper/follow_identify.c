@@ -420,7 +420,8 @@ static enum verdict judge_unknown(struct follow *follow, struct candidate *candi
         hold(follow, candidate); /* gzip(1) dates it back when it is whole */
         return VERDICT_HELD;
     }
-    if (candidate->content.gz != NULL && candidate->before == NULL && !candidate->settings->backfill)
+    if (candidate->content.gz != NULL && candidate->before == NULL &&
+        !candidate->settings->backfill)
         return skip(follow, candidate, SKIP_BACKFILL, never);
     forget_skip(follow, candidate);
     return VERDICT_NEW;

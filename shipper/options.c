@@ -46,7 +46,8 @@ static const struct option source_rows[] = {
      .max = LINE_SIZE_CEILING, .preset = "1MiB", .value_name = "SIZE",
      .help = "cut longer lines, with a mark"},
 };
-static const struct option_table source_table = OPTION_TABLE_OF(source_rows, struct source_settings);
+static const struct option_table source_table =
+    OPTION_TABLE_OF(source_rows, struct source_settings);
 
 #define AT(field) offsetof(struct shipper_options, settings.field)
 

@@ -69,7 +69,8 @@ struct tail {
 
 static void format_cursor(const struct tail_cursor *cursor, char out[ANSWER_CURSOR_SIZE])
 {
-    (void)snprintf(out, ANSWER_CURSOR_SIZE, "%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64,
+    (void)snprintf(out, ANSWER_CURSOR_SIZE,
+                   "%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64,
                    cursor->incarnation, (uint64_t)cursor->start_ns, cursor->after, cursor->upto,
                    cursor->sent);
 }

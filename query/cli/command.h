@@ -17,8 +17,9 @@ struct command {
     int (*run)(struct cli_target *call);
 };
 
-extern const struct command patterns_command, grep_command, query_command, tail_command, status_command,
-    fields_command, explain_command, verify_command, config_command, erase_command, store_command;
+extern const struct command grep_command, query_command, tail_command, fields_command,
+    patterns_command, explain_command, status_command, verify_command, config_command,
+    erase_command, store_command;
 
 /* The whole program: find the command, run it. Gives the exit code. */
 int dendro_main(int argc, char **argv);

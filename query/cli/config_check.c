@@ -162,4 +162,5 @@ static int run(struct cli_target *call)
     return check_all(&call->arguments);
 }
 
-const struct command config_command = {"config", "check settings of collector or shipper", &line, run};
+const struct command config_command = {"config", "check settings of collector or shipper",
+                                       &line, run};

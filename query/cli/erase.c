@@ -214,7 +214,8 @@ static bool is_sure(uint64_t count)
         command_say("stdin is no terminal: --yes says that you are sure");
         return false;
     }
-    (void)fprintf(stderr, "%" PRIu64 " rows will be gone for good. Type yes to erase them: ", count);
+    (void)fprintf(stderr, "%" PRIu64 " rows will be gone for good. Type yes to erase them: ",
+                  count);
     return fgets(answer, sizeof(answer), stdin) != NULL && strcmp(answer, "yes\n") == 0;
 }
 

@@ -374,7 +374,8 @@ static int dispatch(struct server_run *run)
 {
     const struct grep_settings *s = run->settings;
 
-    if (s->max_count == 0 || (s->tail == 0 && !s->follow)) /* a limit of 0 would be none to the server */
+    /* A limit of 0 would be none to the server. */
+    if (s->max_count == 0 || (s->tail == 0 && !s->follow))
         return DENDRO_NOT_FOUND;
     if (s->quiet)
         return run_plain(run);

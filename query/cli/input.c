@@ -54,8 +54,10 @@ enum status input_open(const char *path, struct input *out, struct error *err)
     }
     input_close(out);
     if (packing->unpack != NULL) /* its bytes would not match, and "nothing found" would be wrong */
-        return error_set(err, STATUS_INVALID, "%s is packed in a way that is not read here: pipe it, "
-                         "as in %s FILE | dendro grep PATTERN -", path, packing->unpack);
+        return error_set(err, STATUS_INVALID,
+                         "%s is packed in a way that is not read here: pipe it, as in "
+                         "%s FILE | dendro grep PATTERN -",
+                         path, packing->unpack);
     return packed_reader_open(io_system(), path, &out->packed, err);
 }
 

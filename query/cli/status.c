@@ -333,4 +333,5 @@ static int run(struct cli_target *call)
     return ask(call->settings);
 }
 
-const struct command status_command = {"status", "the collector, its shippers and sources", &line, run};
+const struct command status_command = {"status", "the collector, its shippers and sources",
+                                       &line, run};

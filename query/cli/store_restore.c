@@ -202,9 +202,10 @@ static enum status check_folders(const struct restoring *at, const char *store, 
         return error_set_errno(err, -done, "cannot list the receipts in %s", at->receipts);
     any = false;
     (void)io_system()->path->list(io_system(), store, visit_any, &any);
-    return any ? error_set(err, STATUS_INVALID,
-                           "there is something in %s: move it away, or name another directory", store)
-               : STATUS_OK;
+    if (!any)
+        return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "there is something in %s: move it away, or name another directory", store);
 }
 
 static enum status restore_into(struct restoring *at, const char *snapshot, const char *dir,

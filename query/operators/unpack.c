@@ -187,7 +187,8 @@ static enum status push_unpack(struct operator *base, struct view *view, struct 
     op->column_count = 0;
     buf_reset(&op->name);
     if (!buf_append_slice(&op->name, base->pipe->text))
-        return error_set(err, STATUS_TOO_LARGE, "a prefix longer than %d bytes", UNPACK_NAME_SIZE_MAX);
+        return error_set(err, STATUS_TOO_LARGE, "a prefix longer than %d bytes",
+                         UNPACK_NAME_SIZE_MAX);
     for (uint32_t row = 0; status == STATUS_OK && row < view_row_count(view); row++) {
         struct cell cell;
 

@@ -230,7 +230,8 @@ static enum status set_priority(const struct target *to, unsigned priority)
     if (status == STATUS_OK)
         status = set_number(to, "facility", priority / 8);
     if (status == STATUS_OK)
-        status = set(to, none, SLICE_LITERAL("facility_keyword"), slice_of(facilities[priority / 8]));
+        status = set(to, none, SLICE_LITERAL("facility_keyword"),
+                     slice_of(facilities[priority / 8]));
     if (status == STATUS_OK)
         status = set_number(to, "severity", priority % 8);
     return status == STATUS_OK

@@ -48,7 +48,8 @@ static int match_pcre(struct slice pattern, struct slice subject)
     }
     found = pcre2_match_data_create_from_pattern(regex, NULL);
     pcre2_set_match_limit(limits, MATCH_LIMIT);
-    code = pcre2_match(regex, (PCRE2_SPTR)(subject.len > 0 ? subject.data : ""), subject.len, 0, 0, found, limits);
+    code = pcre2_match(regex, (PCRE2_SPTR)(subject.len > 0 ? subject.data : ""), subject.len, 0, 0,
+                       found, limits);
     pcre2_match_data_free(found);
     pcre2_match_context_free(limits);
     pcre2_code_free(regex);

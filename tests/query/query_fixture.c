@@ -32,7 +32,8 @@ static void make_row(struct fixture_row *row, struct test_random *random, int64_
         row->time_ns -= 90 * 1000000000LL; /* a stamp that runs backwards */
     row->order_ns = row->time_ns > last_order_ns ? row->time_ns : last_order_ns;
     row->status = test_random_below(random, 40) == 0 ? 0 : statuses[test_random_below(random, 8)];
-    row->duration_ms = 1 + (unsigned)test_random_below(random, 30) * (unsigned)test_random_below(random, 300);
+    row->duration_ms = 1 + (unsigned)test_random_below(random, 30) *
+                               (unsigned)test_random_below(random, 300);
     row->bytes = (unsigned)test_random_below(random, 5000000);
     row->tenant = (unsigned)test_random_below(random, 30);
     row->level = row->status >= 500 ? LEVEL_ERROR : row->status == 404 ? LEVEL_WARNING : LEVEL_INFO;

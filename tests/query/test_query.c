@@ -655,11 +655,20 @@ static void test_notice(void **unused)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),    cmocka_unit_test(test_random_filters),
-        cmocka_unit_test(test_order), cmocka_unit_test(test_sort_before_limit),
-        cmocka_unit_test(test_context_by_field), cmocka_unit_test(test_notice),
-        cmocka_unit_test(test_truncated), cmocka_unit_test(test_head),
-        cmocka_unit_test(test_dictionaries), cmocka_unit_test(test_context),   cmocka_unit_test(test_regexes), cmocka_unit_test(test_problems), cmocka_unit_test(test_late_inside_a_block),  cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_random_filters),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_sort_before_limit),
+        cmocka_unit_test(test_context_by_field),
+        cmocka_unit_test(test_notice),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_head),
+        cmocka_unit_test(test_dictionaries),
+        cmocka_unit_test(test_context),
+        cmocka_unit_test(test_regexes),
+        cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_late_inside_a_block),
+        cmocka_unit_test(test_scope),
     };
 
     return cmocka_run_group_tests(tests, make, drop);

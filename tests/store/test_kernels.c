@@ -315,7 +315,8 @@ static void test_masks_by_hand(void **state)
     uint64_t token, trigger, digit, hex;
 
     (void)state;
-    kernels_scalar.byte_masks("ab=c 1.2@d", 10, &(struct byte_masks){&token, &trigger, &digit, &hex, NULL});
+    kernels_scalar.byte_masks("ab=c 1.2@d", 10,
+                              &(struct byte_masks){&token, &trigger, &digit, &hex, NULL});
     assert_int_equal(token, 0x2eb);   /* bits 0 1 3 5 6 7 9 */
     assert_int_equal(trigger, 0x2a8); /* bits 3 5 7 9 */
     assert_int_equal(digit, 0x0a0);   /* bits 5 7 */

@@ -107,7 +107,8 @@ static void add_batch(struct bench *bench, const struct shape_case *c, uint32_t 
 {
     static struct sample samples[BATCH_MAX];
     struct event_source sources[SOURCES] = {0};
-    uint32_t count = c->same_list ? BATCH_MAX : 1 + (uint32_t)test_random_below(&bench->random, BATCH_MAX);
+    uint32_t count = c->same_list
+                         ? BATCH_MAX : 1 + (uint32_t)test_random_below(&bench->random, BATCH_MAX);
     uint32_t first = bench->count;
     int64_t orders[SOURCES] = {INT64_MIN, INT64_MIN, INT64_MIN};
     const struct batch batch = {.sources = sources,

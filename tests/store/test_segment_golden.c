@@ -121,9 +121,10 @@ static void make_rows(struct golden *golden, bool values)
             .fields = golden->event_fields[i],
         };
         offsets[source] += golden->events[i].source_len;
-        golden->rows[i] = (struct segment_row){.event = &golden->events[i],
-                                               .order_time_ns = golden->events[i].time_ns + (i % 100 == 1),
-                                               .sequence = 100 + i};
+        golden->rows[i] = (struct segment_row){
+            .event = &golden->events[i],
+            .order_time_ns = golden->events[i].time_ns + (i % 100 == 1),
+            .sequence = 100 + i};
     }
 }
 

@@ -1,5 +1,5 @@
-/* query/operators/values_sink.h -- ends of chains that keep rows for somebody else: the values of
- * in(query), the right side of a join.
+/* query/operators/values_sink.h -- the end of a chain that keeps values for somebody else: those of
+ * in(query).
  * Thread safety: one thread at a time per sink. */
 #ifndef DENDRO_QUERY_OPERATORS_VALUES_SINK_H
 #define DENDRO_QUERY_OPERATORS_VALUES_SINK_H

@@ -56,6 +56,7 @@ enum status decompress_capped(enum codec codec, struct slice packed, size_t size
 
 struct unpacker;
 
+/* For one stream; the caller's. Errors: NO_MEMORY. */
 enum status unpacker_new(enum codec codec, struct unpacker **out, struct error *err) WARN_UNUSED;
 void unpacker_free(struct unpacker *unpacker); /* NULL does nothing */
 

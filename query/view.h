@@ -73,6 +73,9 @@ static inline uint32_t view_selected_count(const struct view *view)
     return view->base.selected_count;
 }
 
+/* The values of a field in all rows of the view, selected or not, as block_column() gives them: what
+ * was laid over the block, or else the block's own. `as_text`: numbers and times as texts, too.
+ * Borrowed until the view goes on to other rows. COLUMN_MISSING: no row has it. */
 enum status view_column(struct view *view, field_id field, bool as_text, struct column *out,
                         struct error *err) WARN_UNUSED;
 /* Keep only selected rows that are set in `rows` too. */

@@ -62,6 +62,7 @@ enum status registry_open(struct io *io, const char *dir, struct registry **out,
                           struct error *err) WARN_UNUSED;
 void registry_close(struct registry *registry); /* NULL does nothing */
 
+/* When the template was seen first; false: never, as far as is known. */
 bool registry_first(struct registry *registry, uint64_t id, int64_t *first_ns);
 bool registry_has_segment(struct registry *registry, uint64_t segment);
 /* How often it has forgotten. Take it before the list of segments that are to be read. */

@@ -44,6 +44,8 @@ void snapshot_file_leave(struct snapshot_file *file);
 /* As the owner of a block: leave the file, and give up a reference to the snapshot. */
 void snapshot_file_release(void *user);
 
+/* All that is stored now, held as it is until the last reference goes; the first one is the
+ * caller's. Errors: NO_MEMORY. */
 enum status snapshot_new(struct store *store, struct snapshot **out,
                          struct error *err) WARN_UNUSED;
 struct snapshot *snapshot_ref(struct snapshot *snapshot);

@@ -22,6 +22,7 @@ struct key_codes {
     int64_t bucket_first_ns, bucket_step_ns;
 };
 
+/* Errors: TOO_LARGE (more memory than the query may use), or those of view_column(). */
 enum status key_codes_make(const struct keyed_rows *keyed, struct key_codes *out,
                            struct error *err) WARN_UNUSED;
 

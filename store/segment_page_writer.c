@@ -12,7 +12,7 @@ void page_writer_init(struct page_writer *writer, uint64_t seed)
 {
     *writer = (struct page_writer){.seed = seed};
     for (unsigned i = 0; i < REGION_COUNT; i++)
-        writer->regions[i] = buf_empty(REGION_SIZE_MAX);
+        writer->regions[i] = buf_empty_spare(REGION_SIZE_MAX);
     writer->scratch = buf_empty(SEGMENT_PAGE_SIZE_MAX);
     int_encoder_init(&writer->encoder);
 }

@@ -130,7 +130,7 @@ size_t block_memory(const struct block *block)
 void block_release(struct block *block)
 {
     void (*owner_release)(void *owner);
-    struct arena arena;
+    struct arena arena, *lender;
     void *owner;
 
     if (block == NULL)
@@ -138,8 +138,14 @@ void block_release(struct block *block)
     owner_release = block->owner_release;
     owner = block->owner;
     arena = block->arena;
+    lender = block->lender;
     block->ops->release(block);
-    arena_release(&arena);
+    if (lender != NULL) {
+        arena_reset(&arena);
+        *lender = arena;
+    } else {
+        arena_release(&arena);
+    }
     if (owner_release != NULL)
         owner_release(owner);
 }

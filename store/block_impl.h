@@ -53,6 +53,7 @@ struct block {
     bool samples;
     int64_t time_min_ns, time_max_ns, order_min_ns, order_max_ns;
     struct arena arena; /* columns made on demand; ends with the block */
+    struct arena *lender; /* gets it back, empty, for the next block; NULL: nobody */
     const void *arrays[BLOCK_ARRAY_COUNT];
     struct block_column_entry *columns;
     /* Called last by block_release(); keeps the segment or head alive until then. May be NULL. */

@@ -16,6 +16,12 @@ static enum status no_memory(struct error *err)
 enum status segment_block_new(struct segment *segment, uint32_t index,
                              struct segment_block **out, struct error *err)
 {
+    return segment_block_lend(segment, index, NULL, out, err);
+}
+
+enum status segment_block_lend(struct segment *segment, uint32_t index, struct arena *arena,
+                               struct segment_block **out, struct error *err)
+{
     const struct segment_block_entry *entry = &segment->blocks[index];
     struct segment_block *block = calloc(1, sizeof(*block));
 
@@ -30,7 +36,8 @@ enum status segment_block_new(struct segment *segment, uint32_t index,
         .time_max_ns = entry->time_max_ns,
         .order_min_ns = entry->order_min_ns,
         .order_max_ns = entry->order_max_ns,
-        .arena = arena_empty(BLOCK_ARENA_SIZE_MAX),
+        .arena = arena != NULL ? *arena : arena_empty(BLOCK_ARENA_SIZE_MAX),
+        .lender = arena,
     };
     block->segment = segment;
     block->entry = entry;

@@ -54,6 +54,11 @@ struct segment_block {
 enum status segment_block_new(struct segment *segment, uint32_t index,
                              struct segment_block **out, struct error *err) WARN_UNUSED;
 
+/* The same with an arena that is lent to one block after the other: its memory need not be found, and
+ * cleared by the system, for each of them. */
+enum status segment_block_lend(struct segment *segment, uint32_t index, struct arena *arena,
+                               struct segment_block **out, struct error *err) WARN_UNUSED;
+
 static inline const struct segment_family *segment_family_of(const struct segment_block *block,
                                                            uint32_t section)
 {

@@ -17,6 +17,7 @@ enum {
     SAMPLES_AHEAD = 4, /* rows whose events are asked for before they are needed; rows: twice as many */
 };
 #define CHECK_ARENA_MAX ((size_t)1 << 30) /* for all ids of the segment */
+#define BLOCK_ARENA_KEPT ((size_t)8 << 20) /* from block to block */
 
 /* A row of a block whose fields are compared. */
 struct sampled_row {
@@ -33,7 +34,7 @@ struct check {
     struct sampled_row *samples; /* of the block at hand: room for BLOCK_ROWS_MAX */
     uint32_t sample_count;
     struct rollup_recount rollup;
-    struct arena arena;
+    struct arena arena, block_arena;
     struct id_cache ids;
     struct field_order field_order;
     struct error *err;
@@ -179,7 +180,7 @@ static enum status check_blocks(struct check *check)
     for (uint32_t i = 0; i < check->segment->block_count && status == STATUS_OK; i++) {
         struct segment_block *block;
 
-        status = segment_block_new(check->segment, i, &block, check->err);
+        status = segment_block_lend(check->segment, i, &check->block_arena, &block, check->err);
         if (status != STATUS_OK)
             return status;
         block->ids = &check->ids;
@@ -240,6 +241,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
         .writer = writer,
         .content = content,
         .arena = arena_empty(CHECK_ARENA_MAX),
+        .block_arena = arena_empty(BLOCK_ARENA_SIZE_MAX),
         .err = err == NULL ? &local : err,
     };
     enum status status =
@@ -249,6 +251,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
         return status;
     segment_read_ahead(check.segment);
     check.ids.arena = &check.arena;
+    check.block_arena.kept_max = BLOCK_ARENA_KEPT;
     check.next = calloc(writer->rows.set.family_count + 1, sizeof(*check.next));
     check.templates_seen =
         calloc(bit_words(check.segment->template_count) + 1, sizeof(*check.templates_seen));
@@ -270,6 +273,7 @@ enum status segment_check(const struct segment_writer *writer, struct error *err
     free(check.samples);
     rollup_recount_release(&check.rollup);
     arena_release(&check.arena);
+    arena_release(&check.block_arena);
     segment_close(check.segment);
     return status;
 }

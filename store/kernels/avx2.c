@@ -527,24 +527,30 @@ AVX2 static void take_plane(const uint64_t *values, size_t count, unsigned byte,
         plane[i] = (uint8_t)(values[i] >> (8 * byte));
 }
 
+/* Four bytes as numbers. */
+AVX2 static inline __m256i widen_four(const uint8_t *bytes)
+{
+    int32_t four;
+
+    memcpy(&four, bytes, sizeof(four));
+    return _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+}
+
+/* The first plane reads no numbers: to read new memory, and then to write it, are two page faults. */
 AVX2 static void put_plane(const uint8_t *plane, size_t count, unsigned byte, uint64_t *values)
 {
     const __m128i shift = _mm_cvtsi32_si128((int)(8 * byte));
-    const __m256i kept = _mm256_set1_epi64x(byte == 0 ? 0 : -1);
-    size_t i = 0;
+    size_t whole = count & ~(size_t)3;
 
-    for (; i + 4 <= count; i += 4) {
+    for (size_t i = 0; i < whole && byte == 0; i += 4)
+        _mm256_storeu_si256((__m256i *)(values + i), widen_four(plane + i));
+    for (size_t i = 0; i < whole && byte > 0; i += 4) {
         __m256i *out = (__m256i *)(values + i);
-        int32_t four;
-        __m256i wide;
 
-        memcpy(&four, plane + i, sizeof(four));
-        wide = _mm256_sll_epi64(_mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four)), shift);
-        _mm256_storeu_si256(out,
-                            _mm256_or_si256(wide, _mm256_and_si256(_mm256_loadu_si256(out), kept)));
+        _mm256_storeu_si256(out, _mm256_or_si256(_mm256_sll_epi64(widen_four(plane + i), shift),
+                                                 _mm256_loadu_si256(out)));
     }
-    for (; i < count; i++)
-        values[i] = (byte == 0 ? 0 : values[i]) | (uint64_t)plane[i] << (8 * byte);
+    kernels_scalar.put_plane(plane + whole, count - whole, byte, values + whole);
 }
 
 #define AVX2_KERNELS                                                                                   \

@@ -200,6 +200,7 @@ static void check_section(struct segment_block *block, uint32_t section)
 
 static void check_rows(struct segment_rows *rows)
 {
+    struct arena arena = arena_empty(BLOCK_ARENA_SIZE_MAX); /* of all blocks, one after the other */
     struct sim_io *sim = sim_io_new(1);
     struct segment_summary summary;
     struct segment *segment;
@@ -212,11 +213,14 @@ static void check_rows(struct segment_rows *rows)
     for (uint32_t i = 0; i < segment_block_count(segment); i++) {
         struct segment_block *block;
 
-        assert_int_equal(segment_block_new(segment, i, &block, &err), STATUS_OK);
+        assert_int_equal(segment_block_lend(segment, i, &arena, &block, &err), STATUS_OK);
         for (uint32_t k = 0; k < block->entry->section_count; k++)
             check_section(block, k);
         block_release(&block->base);
+        assert_int_equal(arena.used, 0); /* it has come back, with its memory */
+        assert_in_range(arena.allocated, 1, BLOCK_ARENA_SIZE_MAX);
     }
+    arena_release(&arena);
     segment_close(segment);
     sim_io_free(sim);
 }

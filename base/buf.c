@@ -134,19 +134,6 @@ void buf_reset(struct buf *buf)
     buf->failed = false;
 }
 
-void buf_shrink(struct buf *buf)
-{
-    char *data;
-
-    if (buf->len == 0 || buf->len == buf->capacity)
-        return;
-    data = buf->spare ? spare_shrink(buf->data, buf->len) : realloc(buf->data, buf->len);
-    if (data == NULL)
-        return;
-    buf->data = data;
-    buf->capacity = buf->len;
-}
-
 void buf_release(struct buf *buf)
 {
     if (buf->spare)

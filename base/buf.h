@@ -56,8 +56,6 @@ bool buf_append_varint(struct buf *buf, uint64_t value);
 
 /* Drop the first `len` bytes and move the rest down. */
 void buf_consume(struct buf *buf, size_t len);
-/* Give back what was reserved and is not used. */
-void buf_shrink(struct buf *buf);
 /* Empty it, keep the memory, clear `failed`. */
 void buf_reset(struct buf *buf);
 /* Free the memory; the buffer is empty and usable again. */

@@ -1,10 +1,17 @@
-/* base/spare.c -- a short list of large pieces of memory, newest first. */
+/* base/spare.c -- large pieces are cut from one range of addresses, which is reserved as a whole and
+ * gets memory block by block. A block is as long as a large page of the system: one fault brings 2 MiB
+ * of cleared memory, where 512 faults would take ten times as long, and addresses are looked up faster
+ * in it. A block of no piece waits with its memory for the next piece, until it is given back. */
 #include "base/spare.h"
 
+#include "base/extents.h"
+
+#include <assert.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define KEEPS false
@@ -17,21 +24,39 @@
 #define KEEPS true
 #endif
 
+enum {
+    PAGE_SIZE = 4096,
+    BLOCK_SIZE = 2 << 20,
+    BLOCK_COUNT = 2048, /* 4 GiB of addresses; what does not fit comes from the allocator */
+};
+#define RANGE_SIZE ((size_t)BLOCK_COUNT * BLOCK_SIZE)
+
 /* Stands before the memory that it describes. */
 struct spare {
     size_t size; /* bytes behind it */
-    int64_t given_ns;
-    enum memory_class class;     /* that is charged for it; while it waits, MEMORY_SPARES is */
-    struct spare *newer, *older; /* while it waits */
+    enum memory_class class;
     _Alignas(max_align_t) char bytes[];
+};
+
+enum block_memory { BLOCK_NONE, BLOCK_WHOLE, BLOCK_PIECES }; /* what of it may be resident */
+
+struct block {
+    uint16_t pages; /* of pieces */
+    enum block_memory memory;
+    int64_t changed_ns;
 };
 
 static struct {
     pthread_mutex_t lock;
-    struct spare *newest, *oldest;
-    size_t kept, kept_max;
+    char *base; /* NULL: all pieces come from the allocator */
+    struct extents extents;
+    struct block blocks[BLOCK_COUNT];
+    size_t block_end;      /* behind the last that has memory */
+    size_t resident, used; /* bytes that blocks have, and pieces */
+    size_t charged;        /* to MEMORY_SPARES */
+    size_t kept_max;
     int64_t now_ns;
-} spares = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} range = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct spare *spare_of(void *memory)
 {
@@ -43,265 +68,265 @@ static size_t whole_size(const struct spare *spare)
     return sizeof(*spare) + spare->size;
 }
 
-/* Up to the next eighth of a power of two, so that pieces of about the same size replace each other. */
-static size_t round_size(size_t size)
+static size_t round_to_pages(size_t size)
 {
-    size_t step;
-
-    if (size < SPARE_SIZE_MIN)
-        return size;
-    step = (size_t)1 << (60 - __builtin_clzl(size)); /* 63 - clz: the highest bit */
-    return (size + step - 1) & ~(step - 1);
+    return (size + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1);
 }
 
-static void take_out(struct spare *spare)
+/* With what stands before it. */
+static size_t size_of_piece(size_t size)
 {
-    *(spare->newer == NULL ? &spares.newest : &spare->newer->older) = spare->older;
-    *(spare->older == NULL ? &spares.oldest : &spare->older->newer) = spare->newer;
-    spares.kept -= spare->size;
+    return size < SPARE_SIZE_MIN ? sizeof(struct spare) + size
+                                 : round_to_pages(sizeof(struct spare) + size);
 }
 
-static void put_in(struct spare *spare)
+static bool in_range(const struct spare *spare)
 {
-    spare->given_ns = spares.now_ns;
-    spare->newer = NULL;
-    spare->older = spares.newest;
-    *(spares.newest == NULL ? &spares.oldest : &spares.newest->newer) = spare;
-    spares.newest = spare;
-    spares.kept += spare->size;
+    return range.base != NULL && (uintptr_t)spare - (uintptr_t)range.base < RANGE_SIZE;
 }
 
-/* The smallest that waits with `size` bytes, but not much more. */
-static struct spare *find_fitting(size_t size)
+static size_t place_of(const struct spare *spare)
 {
-    struct spare *best = NULL;
-
-    for (struct spare *spare = spares.newest; spare != NULL; spare = spare->older)
-        if (spare->size >= size && spare->size - size <= size / 2 &&
-            (best == NULL || spare->size < best->size)) {
-            best = spare;
-            if (best->size == size)
-                break;
-        }
-    return best;
+    return (size_t)((const char *)spare - range.base);
 }
 
-/* The largest with less than `size` bytes: most of its pages need no clearing. */
-static struct spare *find_below(size_t size)
-{
-    struct spare *best = NULL;
+/* ---- blocks; all with the lock held ---- */
 
-    for (struct spare *spare = spares.newest; spare != NULL; spare = spare->older)
-        if (spare->size < size && (best == NULL || spare->size > best->size))
-            best = spare;
-    return best;
+static size_t kept(void)
+{
+    return range.resident - range.used;
 }
 
-static struct spare *find_largest(size_t size)
+static void charge_kept(void)
 {
-    struct spare *best = NULL;
+    size_t now = kept();
 
-    for (struct spare *spare = spares.newest; spare != NULL; spare = spare->older)
-        if (spare->size >= size && (best == NULL || spare->size > best->size))
-            best = spare;
-    return best;
+    if (now > range.charged)
+        memory_budget_charge(MEMORY_SPARES, now - range.charged);
+    else
+        memory_budget_discharge(MEMORY_SPARES, range.charged - now);
+    range.charged = now;
 }
 
-/* One that waits, for `size` bytes, or with less if what is in it does not matter; NULL: none. */
-static struct spare *find(size_t size, bool growing)
+static size_t resident_size(const struct block *block)
 {
-    struct spare *best;
-
-    if (size < SPARE_SIZE_MIN)
-        return NULL;
-    (void)pthread_mutex_lock(&spares.lock);
-    best = growing && size > SPARE_GROWING_MIN ? find_largest(size) : find_fitting(size);
-    if (best == NULL && !growing)
-        best = find_below(size);
-    if (best != NULL)
-        take_out(best);
-    (void)pthread_mutex_unlock(&spares.lock);
-    return best;
+    if (block->memory == BLOCK_WHOLE)
+        return BLOCK_SIZE;
+    return block->memory == BLOCK_NONE ? 0 : (size_t)block->pages * PAGE_SIZE;
 }
 
-/* Charge one that has waited to the class of this thread, which may have no room for it. */
-static struct spare *wake_up(struct spare *spare)
+static void set_block(struct block *block, size_t pages, enum block_memory memory)
 {
-    memory_budget_discharge(MEMORY_SPARES, whole_size(spare));
-    spare->class = memory_budget_current();
-    if (memory_budget_try(spare->class, whole_size(spare)))
-        return spare;
-    free(spare);
-    return NULL;
+    range.resident -= resident_size(block);
+    block->pages = (uint16_t)pages;
+    block->memory = memory;
+    range.resident += resident_size(block);
 }
 
-static struct spare *make(size_t size)
+/* Pages of the piece at `at` to `end` in a block. */
+static size_t pages_in(size_t block, size_t at, size_t end)
+{
+    size_t from = block * BLOCK_SIZE, to = from + BLOCK_SIZE;
+
+    return ((end < to ? end : to) - (at > from ? at : from)) / PAGE_SIZE;
+}
+
+static void occupy(size_t at, size_t size)
+{
+    size_t i = at / BLOCK_SIZE;
+
+    for (; i * BLOCK_SIZE < at + size; i++) {
+        struct block *block = &range.blocks[i];
+
+        set_block(block, block->pages + pages_in(i, at, at + size), BLOCK_WHOLE);
+        block->changed_ns = range.now_ns;
+    }
+    if (range.block_end < i)
+        range.block_end = i;
+    range.used += size;
+    charge_kept();
+}
+
+static bool drop(size_t at, size_t size)
+{
+    return madvise(range.base + at, size, MADV_DONTNEED) == 0;
+}
+
+/* What is free in a block between pieces. Its large page is lost. */
+static void drop_holes(size_t index)
+{
+    size_t from = index * BLOCK_SIZE, to = from + BLOCK_SIZE;
+
+    for (size_t i = 0; i < range.extents.count; i++) {
+        const struct extent *hole = &range.extents.free[i];
+        size_t at = hole->at > from ? hole->at : from;
+        size_t end = hole->at + hole->size < to ? hole->at + hole->size : to;
+
+        if (at < end && !drop(at, end - at))
+            return;
+    }
+    set_block(&range.blocks[index], range.blocks[index].pages, BLOCK_PIECES);
+}
+
+/* Blocks of no piece lose their memory, the last first, while more than `kept_max` bytes are kept;
+ * blocks where nothing has changed since `before_ns` lose all that is of no piece. */
+static void give_back(size_t kept_max, int64_t before_ns)
+{
+    for (size_t i = range.block_end; i-- > 0;) {
+        struct block *block = &range.blocks[i];
+        bool old = block->changed_ns < before_ns;
+
+        if (block->memory != BLOCK_NONE && block->pages == 0 && (old || kept() > kept_max) &&
+            drop(i * BLOCK_SIZE, BLOCK_SIZE))
+            set_block(block, 0, BLOCK_NONE);
+        else if (block->memory == BLOCK_WHOLE && block->pages > 0 && old)
+            drop_holes(i);
+        if (block->memory == BLOCK_NONE && i + 1 == range.block_end)
+            range.block_end = i;
+    }
+    charge_kept();
+}
+
+static void vacate(size_t at, size_t size)
+{
+    for (size_t i = at / BLOCK_SIZE; i * BLOCK_SIZE < at + size; i++) {
+        struct block *block = &range.blocks[i];
+
+        set_block(block, block->pages - pages_in(i, at, at + size), BLOCK_WHOLE);
+        block->changed_ns = range.now_ns;
+    }
+    range.used -= size;
+    if (kept() > range.kept_max)
+        give_back(range.kept_max, INT64_MIN);
+    charge_kept();
+}
+
+/* ---- pieces ---- */
+
+static struct spare *cut(size_t whole, bool grows)
+{
+    size_t at = EXTENTS_NONE;
+
+    (void)pthread_mutex_lock(&range.lock);
+    if (range.base != NULL)
+        at = grows ? extents_take_widest(&range.extents, whole)
+                   : extents_take(&range.extents, whole);
+    if (at != EXTENTS_NONE)
+        occupy(at, whole);
+    (void)pthread_mutex_unlock(&range.lock);
+    return at == EXTENTS_NONE ? NULL : (struct spare *)(range.base + at);
+}
+
+static void put_back(struct spare *spare, size_t whole)
+{
+    if (!in_range(spare)) {
+        free(spare);
+        return;
+    }
+    (void)pthread_mutex_lock(&range.lock);
+    extents_give(&range.extents, place_of(spare), whole);
+    vacate(place_of(spare), whole);
+    (void)pthread_mutex_unlock(&range.lock);
+}
+
+/* Cut before it is charged: else what is kept for it would count twice. */
+static void *take(size_t size, bool grows)
 {
     enum memory_class class = memory_budget_current();
-    struct spare *spare;
+    size_t whole = size_of_piece(size);
+    struct spare *spare = size < SPARE_SIZE_MIN ? NULL : cut(whole, grows);
 
-    if (!memory_budget_try(class, sizeof(*spare) + size))
+    if (!memory_budget_try(class, whole)) {
+        if (spare != NULL)
+            put_back(spare, whole);
         return NULL;
-    spare = malloc(sizeof(*spare) + size);
+    }
     if (spare == NULL)
-        memory_budget_discharge(class, sizeof(*spare) + size);
-    else
-        *spare = (struct spare){.size = size, .class = class};
-    return spare;
-}
-
-/* By realloc(), which moves the pages of large pieces and copies nothing. The class that it was charged
- * to takes the rest, too. */
-static struct spare *enlarge(struct spare *from, size_t size)
-{
-    size_t more = size - from->size;
-    struct spare *to;
-
-    if (!memory_budget_try(from->class, more))
+        spare = malloc(whole);
+    if (spare == NULL) {
+        memory_budget_discharge(class, whole);
         return NULL;
-    to = realloc(from, sizeof(*to) + size);
-    if (to == NULL)
-        memory_budget_discharge(from->class, more);
-    else
-        to->size = size;
-    return to;
-}
-
-/* One that waits, with at least `size` bytes; NULL: none, or there is no room for the rest of it. */
-static struct spare *reuse(size_t size)
-{
-    struct spare *spare = find(size, false), *large;
-
-    if (spare != NULL)
-        spare = wake_up(spare);
-    if (spare == NULL || spare->size >= size)
-        return spare;
-    large = enlarge(spare, size);
-    if (large == NULL)
-        spare_give(spare->bytes);
-    return large;
+    }
+    *spare = (struct spare){.size = whole - sizeof(*spare), .class = class};
+    return spare->bytes;
 }
 
 void *spare_take(size_t size)
 {
-    size_t rounded = round_size(size);
-    struct spare *spare;
-
-    if (size > SPARE_SIZE_MAX)
-        return NULL;
-    spare = reuse(rounded);
-    if (spare == NULL)
-        spare = make(rounded);
-    return spare == NULL ? NULL : spare->bytes;
-}
-
-/* Unlink the oldest ones while more than `kept_max` bytes wait, or they came before `before_ns`. */
-static struct spare *take_old(size_t kept_max, int64_t before_ns)
-{
-    struct spare *list = NULL;
-
-    while (spares.oldest != NULL &&
-           (spares.kept > kept_max || spares.oldest->given_ns < before_ns)) {
-        struct spare *spare = spares.oldest;
-
-        take_out(spare);
-        spare->older = list;
-        list = spare;
-    }
-    return list;
-}
-
-static void free_list(struct spare *list)
-{
-    while (list != NULL) {
-        struct spare *spare = list;
-
-        list = spare->older;
-        memory_budget_discharge(MEMORY_SPARES, whole_size(spare));
-        free(spare);
-    }
-}
-
-static void reclaim(size_t wanted)
-{
-    struct spare *old;
-
-    (void)pthread_mutex_lock(&spares.lock);
-    old = take_old(spares.kept > wanted ? spares.kept - wanted : 0, INT64_MIN);
-    (void)pthread_mutex_unlock(&spares.lock);
-    free_list(old);
-}
-
-void spare_keep(size_t size_max)
-{
-    struct spare *old;
-
-    memory_budget_reclaimer(reclaim);
-
-    (void)pthread_mutex_lock(&spares.lock);
-    spares.kept_max = KEEPS ? size_max : 0;
-    old = take_old(spares.kept_max, INT64_MIN);
-    (void)pthread_mutex_unlock(&spares.lock);
-    free_list(old);
+    return size > SPARE_SIZE_MAX ? NULL : take(size, false);
 }
 
 void spare_give(void *memory)
 {
-    struct spare *spare = memory == NULL ? NULL : spare_of(memory), *old;
+    struct spare *spare = memory == NULL ? NULL : spare_of(memory);
 
     if (spare == NULL)
         return;
-    if (spare->size < SPARE_SIZE_MIN) {
-        memory_budget_discharge(spare->class, whole_size(spare));
-        free(spare);
-        return;
+    memory_budget_discharge(spare->class, whole_size(spare));
+    put_back(spare, whole_size(spare));
+}
+
+/* Into what is free behind it. It is charged afterwards, as in take(). */
+static bool extend(struct spare *spare, size_t size)
+{
+    size_t more = size_of_piece(size) - whole_size(spare);
+    size_t end = place_of(spare) + whole_size(spare);
+    bool fits;
+
+    (void)pthread_mutex_lock(&range.lock);
+    fits = extents_extend(&range.extents, end, more);
+    if (fits)
+        occupy(end, more);
+    (void)pthread_mutex_unlock(&range.lock);
+    if (!fits)
+        return false;
+    if (memory_budget_try(spare->class, more)) {
+        spare->size += more;
+        return true;
     }
-    memory_budget_move(spare->class, MEMORY_SPARES, whole_size(spare));
-    (void)pthread_mutex_lock(&spares.lock);
-    put_in(spare);
-    old = take_old(spares.kept_max, INT64_MIN);
-    (void)pthread_mutex_unlock(&spares.lock);
-    free_list(old);
+    (void)pthread_mutex_lock(&range.lock);
+    extents_give_tail(&range.extents, end, more);
+    vacate(end, more);
+    (void)pthread_mutex_unlock(&range.lock);
+    return false;
+}
+
+/* One of the allocator's. The class that it was charged to takes the rest, too. */
+static void *resize(struct spare *from, size_t size)
+{
+    size_t whole = size_of_piece(size), more = whole - whole_size(from);
+    struct spare *to;
+
+    if (!memory_budget_try(from->class, more))
+        return NULL;
+    to = realloc(from, whole);
+    if (to == NULL) {
+        memory_budget_discharge(from->class, more);
+        return NULL;
+    }
+    to->size += more;
+    return to->bytes;
 }
 
 void *spare_grow(void *memory, size_t used, size_t size)
 {
-    struct spare *from = memory == NULL ? NULL : spare_of(memory), *to;
-    size_t rounded = round_size(size);
+    struct spare *from = memory == NULL ? NULL : spare_of(memory);
+    void *to;
 
     if (from != NULL && from->size >= size)
         return memory;
-    if (size > SPARE_SIZE_MAX)
-        return NULL;
-    to = from == NULL ? NULL : find(rounded, true);
-    if (to != NULL)
-        to = wake_up(to);
-    if (to != NULL) {
-        if (used > 0)
-            memcpy(to->bytes, memory, used);
-        spare_give(memory);
-        return to->bytes;
-    }
-    if (from == NULL)
+    if (from == NULL || size > SPARE_SIZE_MAX)
         return spare_take(size);
-    to = enlarge(from, rounded);
-    return to == NULL ? NULL : to->bytes;
-}
-
-void *spare_shrink(void *memory, size_t size)
-{
-    struct spare *from = spare_of(memory), *to;
-    size_t less;
-
-    if (from->size >= SPARE_SIZE_MIN || size >= from->size)
+    if (!in_range(from) && (size < SPARE_SIZE_MIN || range.base == NULL))
+        return resize(from, size);
+    if (in_range(from) && extend(from, size))
         return memory;
-    less = from->size - size;
-    to = realloc(from, sizeof(*to) + size);
+    to = take(size, size > SPARE_GROWING_MIN);
     if (to == NULL)
-        return memory;
-    to->size = size;
-    memory_budget_discharge(to->class, less);
-    return to->bytes;
+        return NULL;
+    memcpy(to, memory, used);
+    spare_give(memory);
+    return to;
 }
 
 void spare_charge(void *memory, enum memory_class class)
@@ -312,23 +337,58 @@ void spare_charge(void *memory, enum memory_class class)
     spare->class = class;
 }
 
+/* ---- what is kept ---- */
+
+static void reclaim(size_t wanted)
+{
+    (void)pthread_mutex_lock(&range.lock);
+    give_back(kept() > wanted ? kept() - wanted : 0, INT64_MIN);
+    (void)pthread_mutex_unlock(&range.lock);
+}
+
+/* Without addresses, or large pages, all goes on without them. */
+static void reserve_range(void)
+{
+    size_t size = RANGE_SIZE + BLOCK_SIZE;
+    char *memory;
+
+    if (!extents_init(&range.extents, RANGE_SIZE))
+        return;
+    memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) {
+        extents_release(&range.extents);
+        return;
+    }
+    range.base = memory + (-(uintptr_t)memory & (BLOCK_SIZE - 1));
+    (void)madvise(range.base, RANGE_SIZE, MADV_HUGEPAGE);
+}
+
+void spare_keep(size_t size_max)
+{
+    memory_budget_reclaimer(reclaim);
+    (void)pthread_mutex_lock(&range.lock);
+    if (KEEPS && size_max > 0 && range.base == NULL)
+        reserve_range();
+    range.kept_max = size_max;
+    give_back(range.kept_max, INT64_MIN);
+    (void)pthread_mutex_unlock(&range.lock);
+}
+
 void spare_trim(int64_t mono_ns)
 {
-    struct spare *old;
-
-    (void)pthread_mutex_lock(&spares.lock);
-    spares.now_ns = mono_ns;
-    old = take_old(SIZE_MAX, mono_ns - SPARE_KEPT_NS);
-    (void)pthread_mutex_unlock(&spares.lock);
-    free_list(old);
+    (void)pthread_mutex_lock(&range.lock);
+    range.now_ns = mono_ns;
+    give_back(SIZE_MAX, mono_ns - SPARE_KEPT_NS);
+    (void)pthread_mutex_unlock(&range.lock);
 }
 
 size_t spare_kept(void)
 {
-    size_t kept;
+    size_t size;
 
-    (void)pthread_mutex_lock(&spares.lock);
-    kept = spares.kept;
-    (void)pthread_mutex_unlock(&spares.lock);
-    return kept;
+    (void)pthread_mutex_lock(&range.lock);
+    size = kept();
+    (void)pthread_mutex_unlock(&range.lock);
+    return size;
 }

@@ -1,9 +1,10 @@
 /* base/spare.h -- large pieces of memory that are used again instead of going back to the system.
  *
- * The system clears and maps every page at its first touch, and takes it back when a large piece is
- * freed: for work that takes and frees the same tens of megabytes several times per second (parsing,
- * sealing) that was a quarter of the time of a seal. Here what is given back waits for some seconds
- * for the next one who needs about as much; who finds only smaller ones gets the largest, made larger.
+ * The system clears and maps memory at its first touch, page by page, and takes it back when a large
+ * piece is freed: for work that takes and frees the same tens of megabytes several times per second
+ * (parsing, sealing) that was a quarter of the time of a seal. Here all pieces lie in one range of
+ * addresses, as low as they fit, for which the system is asked for pages of 2 MiB; what is given back
+ * waits there for some seconds, whatever size the next one needs.
  *
  * All of it is charged to the class of the thread that takes it (base/memory_budget.h). When that has
  * no room, there is none, as without memory. A program must ask by spare_keep() for anything to be
@@ -25,7 +26,8 @@ enum {
 #define SPARE_SIZE_MAX ((size_t)1 << 38) /* a larger piece is a mistake in arithmetic: refused */
 #define SPARE_KEPT_NS 10000000000LL  /* then the system gets it: an idle process is small */
 
-/* Keep up to `size_max` bytes; at first 0. */
+/* Keep up to `size_max` bytes of blocks that are of no piece; at first 0. The first time before other
+ * threads start. */
 void spare_keep(size_t size_max);
 
 /* As malloc(): not cleared; NULL without memory. */
@@ -33,17 +35,14 @@ void *spare_take(size_t size);
 /* As free(), for what spare_take() and spare_grow() gave. */
 void spare_give(void *memory);
 /* As realloc() to a larger size; the first `used` bytes are kept. NULL: `memory` is as it was.
- * What has grown to SPARE_GROWING_MIN grows on, most often: it gets the largest piece that waits. */
+ * What has grown to SPARE_GROWING_MIN grows on, most often: it gets a place with room behind it. */
 void *spare_grow(void *memory, size_t used, size_t size);
-/* As realloc() to a smaller size, for pieces below SPARE_SIZE_MIN; larger ones stay as they are.
- * `memory` is never NULL, and neither is the result. */
-void *spare_shrink(void *memory, size_t size);
 /* Charge it to `class` from now on, instead of the class that took it. */
 void spare_charge(void *memory, enum memory_class class);
 
 /* To be called now and then: give to the system what nobody wanted for SPARE_KEPT_NS. */
 void spare_trim(int64_t mono_ns);
-/* Bytes that wait. */
+/* Bytes that wait: of all blocks that have memory, what is of no piece. */
 size_t spare_kept(void);
 
 #endif

@@ -304,7 +304,7 @@ enum status segment_directory_make(struct segment_writer *writer)
            segment_rollup_put(writer) &&
            segment_samples_put_rollup(&writer->samples, &writer->pages, out);
     tail = writer->directory;
-    writer->directory = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
+    writer->directory = buf_empty_spare(SEGMENT_DIRECTORY_SIZE_MAX);
     fine = fine && put_summary(writer) && put_names(writer) && put_sources(writer) &&
            buf_append_slice(out, buf_slice(&tail));
     buf_release(&tail);

@@ -432,7 +432,7 @@ static enum status put_footer(struct file_out *out, struct slice directory,
 static enum status put_file(struct segment_writer *writer)
 {
     struct file_out out = {.writer = writer, .fd = -1};
-    struct buf packed = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
+    struct buf packed = buf_empty_spare(SEGMENT_DIRECTORY_SIZE_MAX);
     char header[SEGMENT_HEADER_SIZE] = SEGMENT_MAGIC;
     uint64_t directory_offset;
     enum status status = io_open(writer->io, writer->path,
@@ -553,7 +553,7 @@ static enum status write_once(struct io *io, const char *path,
     writer->field_names = buf_empty(DIRECTORY_PART_MAX);
     writer->blob_bytes = buf_empty((size_t)1 << 32);
     writer->blocks = buf_empty(DIRECTORY_PART_MAX);
-    writer->directory = buf_empty(SEGMENT_DIRECTORY_SIZE_MAX);
+    writer->directory = buf_empty_spare(SEGMENT_DIRECTORY_SIZE_MAX);
     segment_samples_init(&writer->samples);
     gathering_init(&writer->gathering, &writer->rows);
     writer->summary = (struct segment_summary){.time_min_ns = INT64_MAX,

@@ -16,6 +16,10 @@ bool shape_tree_init(struct shape_tree *tree, const struct template_table *table
     tree->table = table;
     tree->edge_count = 0;
     tree->byte_masks = kernels()->byte_masks;
+    tree->masks = (struct byte_masks){.token = tree->token,
+                                      .digit = tree->digit,
+                                      .hex = tree->hex,
+                                      .copy = tree->line + SHAPE_LINE_SLACK};
     tree->edges = arena_empty(TREE_EDGES_MAX * 4 * sizeof(struct shape_edge));
     memset(tree->days, 0, sizeof(tree->days));
     memset(tree->line, 0, SHAPE_LINE_SLACK);

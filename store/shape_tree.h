@@ -39,6 +39,7 @@ struct shape_tree {
     struct arena edges;
     uint32_t edge_count;
     void (*byte_masks)(const char *data, size_t len, const struct byte_masks *out); /* of kernels() */
+    struct byte_masks masks; /* the places below: the tree stays where it is */
     struct stamp_day days[STAMP_LAYOUTS_MAX]; /* of the stamps that were read last */
     /* The line at hand: */
     int64_t time_ns;

@@ -402,20 +402,14 @@ static inline uint64_t *keep_computed(const struct shape_tree *tree, const struc
     return out;
 }
 
-/* A copy of the line, and its bitmaps with no bits behind its end. A call of its own: what it points to
- * would take registers from the walk. */
-static __attribute__((noinline)) void take_line(struct shape_tree *tree,
-                                                const struct shape_line *line)
+/* A copy of the line, and its bitmaps with no bits behind its end. */
+static inline void take_line(struct shape_tree *tree, const struct shape_line *line)
 {
     size_t words = (line->bytes.len + 63) / 64;
 
     tree->len = (uint32_t)line->bytes.len;
     tree->time_ns = line->time_ns;
-    tree->byte_masks(line->bytes.data, line->bytes.len,
-                     &(struct byte_masks){.token = tree->token,
-                                          .digit = tree->digit,
-                                          .hex = tree->hex,
-                                          .copy = tree->line + SHAPE_LINE_SLACK});
+    tree->byte_masks(line->bytes.data, line->bytes.len, &tree->masks);
     tree->token[words] = tree->digit[words] = tree->hex[words] = 0;
     tree->token[words + 1] = tree->digit[words + 1] = tree->hex[words + 1] = 0;
 }

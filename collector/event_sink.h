@@ -23,6 +23,8 @@ struct event_sink {
     /* Index for batch.formats of a format name; the caller collects the names. */
     uint16_t (*format_index)(void *user, const struct format *format);
     void *user;
+    const struct format *format; /* that was asked for last; NULL: none yet */
+    uint16_t format_number;      /* its index */
     /* Where fields are encoded as they come; NULL: they stay with their events, in the arena. */
     struct field_encoder *fields;
     struct derive_memory *memory; /* of the thread that parses; NULL: none, slower */
@@ -42,8 +44,17 @@ static inline bool event_sink_reserve(struct event_sink *sink)
 enum status event_sink_commit(struct event_sink *sink, struct error *err) WARN_UNUSED;
 /* Forget all but the first `count` events; the arena keeps what they took. */
 void event_sink_cut(struct event_sink *sink, uint32_t count);
-/* For `expected` of the sink that comes after this one: what it had room for, unless it needed less
- * than half. */
+/* Event after event has the same format. */
+static inline uint16_t event_sink_format(struct event_sink *sink, const struct format *format)
+{
+    if (sink->format != format) {
+        sink->format_number = sink->format_index(sink->user, format);
+        sink->format = format;
+    }
+    return sink->format_number;
+}
+/* For `expected` of the sink that comes after this one: what it had room for, or a little less if so
+ * much was not needed. */
 uint32_t event_sink_expect(const struct event_sink *sink);
 /* Why there was no room; the arena may be asked again. Gives TOO_LARGE (the arena is full) or
  * NO_MEMORY. */

@@ -18,13 +18,9 @@ static uint16_t format_index(void *user, const struct format *format)
 {
     struct shard_batch *batch = user;
 
-    if (batch->format_keys[batch->format_last] == format && batch->format_count > 0)
-        return batch->format_last;
     for (uint16_t i = 0; i < batch->format_count; i++)
-        if (batch->format_keys[i] == format) {
-            batch->format_last = i;
+        if (batch->format_keys[i] == format)
             return i;
-        }
     if (batch->format_count == BATCH_FORMATS_MAX)
         return 0;
     batch->format_keys[batch->format_count] = format;

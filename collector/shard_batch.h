@@ -24,7 +24,7 @@ struct shard_batch {
     uint32_t source_count, source_capacity;
     const struct format *format_keys[BATCH_FORMATS_MAX];
     struct slice formats[BATCH_FORMATS_MAX];
-    uint16_t format_count, format_last; /* the one that was asked for last */
+    uint16_t format_count;
     struct sample *samples;
     uint32_t sample_count, sample_capacity;
     struct loss *losses;

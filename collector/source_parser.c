@@ -290,7 +290,7 @@ static enum status add_event(struct source_parser *parser, const struct draft *d
         .offset = draft->offset,
         .source = sink->source,
         .source_len = draft->source_len,
-        .format = sink->format_index(sink->user, draft->format),
+        .format = event_sink_format(sink, draft->format),
         .level = parsed->level,
         .flags = draft->flags,
         .field_count = parsed->field_count,

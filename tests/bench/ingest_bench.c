@@ -43,7 +43,7 @@ struct bench {
     struct derive_rules *rules;
     struct slice formats[FORMATS_MAX];
     const struct format *format_keys[FORMATS_MAX];
-    uint16_t format_count, format_last;
+    uint16_t format_count;
     struct arena arena; /* of one batch, as a worker keeps it */
     struct derive_memory *memory;
     const char *only;
@@ -76,15 +76,13 @@ static uint16_t get_format(void *user, const struct format *format)
     struct bench *bench = user;
     uint16_t i = 0;
 
-    if (bench->format_keys[bench->format_last] == format)
-        return bench->format_last;
     while (i < bench->format_count && bench->format_keys[i] != format)
         i++;
     if (i == bench->format_count) {
         bench->format_keys[i] = format;
         bench->formats[bench->format_count++] = slice_of(format->name);
     }
-    return bench->format_last = i;
+    return i;
 }
 
 static struct totals *totals_of(struct bench *bench, const char *format)

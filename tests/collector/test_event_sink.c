@@ -1,5 +1,5 @@
 /* The array of events: it grows by doubling from 64, and one that follows another begins as large. Fields
- * are in order of start, encoded or copied, and go with their events. */
+ * are in order of start, encoded or copied, and go with their events. Formats are numbered by the owner. */
 #include "collector/event_sink.h"
 #include "store/chunk.h"
 #include "store/chunk_encode_fields.h"
@@ -29,12 +29,14 @@ static const struct sink_case {
     uint32_t capacity, then;  /* what it has, and what is expected of the next one */
 } sink_cases[] = {
     {"nothing", 0, 0, 0, 0},
-    {"the first event", 0, 1, 64, 32},
-    {"grown twice", 0, 200, 256, 256},
-    {"as many as expected", 256, 200, 256, 256},
-    {"grown beyond it", 256, 257, 512, 512},
-    {"half of it", 256, 128, 256, 128},
-    {"less than the least", 32, 40, 64, 64},
+    {"the first event", 0, 1, 64, 62},
+    {"grown twice", 0, 200, 256, 248},
+    {"as many as expected", 256, 249, 256, 256},
+    {"a 32nd less", 256, 248, 256, 248},
+    {"grown beyond it", 256, 257, 512, 496},
+    {"nearly all of what it grew to", 256, 500, 512, 512},
+    {"half of it", 256, 128, 256, 248},
+    {"less than the least", 32, 40, 64, 62},
 };
 
 static void test_expected(void **unused)
@@ -176,10 +178,46 @@ static void test_encoded(void **unused)
     arena_release(&arena);
 }
 
+/* The owner has formats in the order in which they came; it is asked when another comes. */
+struct numbered {
+    const struct format *formats[2];
+    uint32_t count, asked;
+};
+
+static uint16_t format_number(void *user, const struct format *format)
+{
+    struct numbered *numbered = user;
+    uint16_t i = 0;
+
+    numbered->asked++;
+    while (i < numbered->count && numbered->formats[i] != format)
+        i++;
+    if (i == numbered->count)
+        numbered->formats[numbered->count++] = format;
+    return i;
+}
+
+static void test_formats(void **unused)
+{
+    struct numbered numbered = {.count = 0};
+    struct event_sink sink = {.format_index = format_number, .user = &numbered};
+    struct format a = {.name = "a"}, b = {.name = "b"};
+
+    (void)unused;
+    assert_int_equal(event_sink_format(&sink, &a), 0);
+    assert_int_equal(event_sink_format(&sink, &a), 0);
+    assert_int_equal(numbered.asked, 1);
+    assert_int_equal(event_sink_format(&sink, &b), 1);
+    assert_int_equal(event_sink_format(&sink, &a), 0);
+    assert_int_equal(event_sink_format(&sink, &b), 1);
+    assert_int_equal(numbered.asked, 4);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_expected),
+        cmocka_unit_test(test_formats),
         cmocka_unit_test(test_copied),
         cmocka_unit_test(test_encoded),
     };

@@ -32,7 +32,7 @@ enum {
     SHAPE_ALIGN = 64, /* a line of the cache: of a path three are looked at, and one of its front */
     SHAPES_COUNT = 1024,  /* 256 KB per worker, of which few shapes are most used */
     SHAPE_WAYS = 2,       /* places that a shape can have */
-    SHAPE_FRONTS = 1024,  /* 64 KB: names of the tenants that are active */
+    SHAPE_FRONTS = 4096,  /* 256 KB: names of tenants; with 1024, 350 drove each other out */
     SHAPES_SEEN = 1024,
     SHAPES_LIKELY = 2048, /* beginnings and lengths of rests */
     SHAPE_SIGHTS = 8, /* before a shape is learned, which takes as long as some fifty paths */

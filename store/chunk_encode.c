@@ -38,6 +38,12 @@ struct column_plan {
     char *at;              /* of the next number */
 };
 
+/* In what a row is mostly as the one before it. */
+struct steady {
+    uint64_t marks; /* format, level and flags */
+    uint32_t beyond, source;
+};
+
 struct encoder {
     const struct batch *batch;
     struct error *err;
@@ -50,10 +56,8 @@ struct encoder {
     struct event_rows complete, open;
     struct range *source_offsets;       /* of each source */
     struct range ranges[CHUNK_COLUMN_COUNT];
-    uint64_t last_same; /* of the row before: format, level and flags, */
-    uint32_t last_beyond, last_source;
-    bool seen; /* if there was one */
-    int64_t time_first_ns, time_min_ns, time_max_ns;
+    struct steady before; /* of the last row; at first marks that none has */
+    int64_t time_before_ns, time_first_ns, time_min_ns, time_max_ns;
     uint32_t time_scale, order_scale; /* index of the largest that divides all */
     struct column_plan columns[CHUNK_COLUMN_COUNT];
     size_t columns_size;
@@ -90,23 +94,6 @@ static enum status check_batch(const struct batch *batch, struct error *err)
             batch->losses[i].reason.len > LOSS_REASON_SIZE_MAX)
             status = error_set(err, STATUS_INVALID, "a loss has a bad source or reason");
     return status;
-}
-
-/* All but its fields: these are checked as they are written. */
-static enum status check_event(const struct encoder *encoder, const struct event *event)
-{
-    const struct batch *batch = encoder->batch;
-
-    if (event->source >= batch->source_count || event->format >= batch->format_count)
-        return error_set(encoder->err, STATUS_INVALID,
-                         "an event names a source or format out of range");
-    if (event->level >= LEVEL_COUNT || event->field_count > EVENT_FIELDS_MAX)
-        return error_set(encoder->err, STATUS_INVALID, "an event has a bad level or %u fields",
-                         event->field_count);
-    if (encoder->text_size + event->bytes.len > CHUNK_SIZE_MAX)
-        return error_set(encoder->err, STATUS_TOO_LARGE, "a batch of more than %d bytes",
-                         CHUNK_SIZE_MAX);
-    return STATUS_OK;
 }
 
 /* ---- first pass ---- */
@@ -177,25 +164,51 @@ static uint32_t beyond_text(const struct event *event)
     return event->source_len - (uint32_t)event->bytes.len;
 }
 
-/* Of the columns in which a row is mostly as the one before it. */
-static inline void widen_ranges(struct encoder *encoder, const struct event *event, uint8_t flags)
+static inline struct steady steady_of(const struct event *event, uint8_t flags)
 {
-    struct range *ranges = encoder->ranges;
-    uint32_t beyond = beyond_text(event);
-    uint64_t same = (uint64_t)event->format << 16 | (uint64_t)event->level << 8 | flags;
+    uint64_t marks = (uint64_t)event->format << 16 | (uint64_t)event->level << 8 | flags;
 
-    if (encoder->seen && same == encoder->last_same && beyond == encoder->last_beyond &&
-        event->source == encoder->last_source)
-        return;
-    encoder->seen = true;
-    encoder->last_same = same;
-    encoder->last_beyond = beyond;
-    encoder->last_source = event->source;
-    widen(&ranges[CHUNK_SOURCE_LENS], beyond);
+    return (struct steady){marks, beyond_text(event), event->source};
+}
+
+static inline bool is_steady(const struct steady *before, const struct steady *now)
+{
+    return before->marks == now->marks && before->beyond == now->beyond &&
+           before->source == now->source;
+}
+
+/* It is not as the one before: check it, and widen the ranges of these columns. */
+static enum status measure_change(struct encoder *encoder, const struct event *event, uint8_t flags)
+{
+    const struct batch *batch = encoder->batch;
+    struct range *ranges = encoder->ranges;
+
+    if (event->source >= batch->source_count || event->format >= batch->format_count)
+        return error_set(encoder->err, STATUS_INVALID,
+                         "an event names a source or format out of range");
+    if (event->level >= LEVEL_COUNT)
+        return error_set(encoder->err, STATUS_INVALID, "an event has a bad level");
+    encoder->before = steady_of(event, flags);
+    widen(&ranges[CHUNK_SOURCE_LENS], encoder->before.beyond);
     widen(&ranges[CHUNK_SOURCES], event->source);
     widen(&ranges[CHUNK_FORMATS], event->format);
     widen(&ranges[CHUNK_LEVELS], event->level);
     widen(&ranges[CHUNK_FLAGS], flags);
+    return STATUS_OK;
+}
+
+/* The stamps of rows that follow each other are often the same. */
+static inline void measure_time(struct encoder *encoder, int64_t time_ns)
+{
+    if (time_ns == encoder->time_before_ns)
+        return;
+    encoder->time_before_ns = time_ns;
+    if (time_ns < encoder->time_min_ns)
+        encoder->time_min_ns = time_ns;
+    if (time_ns > encoder->time_max_ns)
+        encoder->time_max_ns = time_ns;
+    encoder->time_scale =
+        narrow_scale(time_distance(time_ns, encoder->time_first_ns), encoder->time_scale);
 }
 
 static inline void measure_row(struct encoder *encoder, const struct event *event,
@@ -206,18 +219,12 @@ static inline void measure_row(struct encoder *encoder, const struct event *even
     struct range *offsets = &encoder->source_offsets[event->source];
 
     *note = (struct note){distance, fields_at};
-    if (event->time_ns < encoder->time_min_ns)
-        encoder->time_min_ns = event->time_ns;
-    if (event->time_ns > encoder->time_max_ns)
-        encoder->time_max_ns = event->time_ns;
-    encoder->time_scale =
-        narrow_scale(time_distance(event->time_ns, encoder->time_first_ns), encoder->time_scale);
+    measure_time(encoder, event->time_ns);
     if (distance > 0) {
         encoder->order_scale = narrow_scale(distance, encoder->order_scale);
         widen(&encoder->ranges[CHUNK_ORDERS], distance);
     }
     widen(offsets, event->offset);
-    widen_ranges(encoder, event, event->flags | flags);
     encoder->text_size += event->bytes.len;
 }
 
@@ -239,9 +246,12 @@ static enum status measure_rows(struct encoder *encoder, const struct event_rows
 
     for (uint32_t i = 0; i < rows->count && status == STATUS_OK; i++) {
         const struct event *event = &rows->events[i];
+        uint8_t flags = event->flags | rows->flags;
+        struct steady now = steady_of(event, flags);
         uint32_t fields_at = event->fields_at;
 
-        status = check_event(encoder, event);
+        if (!is_steady(&encoder->before, &now))
+            status = measure_change(encoder, event, flags);
         if (status == STATUS_OK && encoder->own != NULL) {
             fields_at = (uint32_t)encoder->own->out.len;
             status = field_encoder_add(encoder->own, event, encoder->err);
@@ -265,9 +275,14 @@ static enum status first_pass(struct encoder *encoder)
     if (encoder->row_total > 0)
         encoder->time_first_ns =
             (batch->event_count > 0 ? batch->events : batch->open_events)->time_ns;
+    encoder->time_before_ns = encoder->time_first_ns;
+    encoder->time_min_ns = encoder->time_max_ns = encoder->time_first_ns;
     status = measure_rows(encoder, &encoder->complete);
     if (status == STATUS_OK)
         status = measure_rows(encoder, &encoder->open);
+    if (status == STATUS_OK && encoder->text_size > CHUNK_SIZE_MAX)
+        status = error_set(encoder->err, STATUS_TOO_LARGE, "a batch of more than %d bytes",
+                           CHUNK_SIZE_MAX);
     if (status == STATUS_OK && !field_encoder_is_named(encoder->fields, encoder->names))
         status = error_set(encoder->err, STATUS_INVALID, "a field has an unknown name");
     return status;
@@ -312,10 +327,8 @@ static void plan_columns(struct encoder *encoder)
     static const enum chunk_column_name ranged[] = {CHUNK_SOURCE_LENS, CHUNK_SOURCES, CHUNK_FORMATS,
                                                     CHUNK_LEVELS, CHUNK_FLAGS};
 
-    if (encoder->row_total == 0) {
+    if (encoder->row_total == 0)
         memset(encoder->ranges, 0, sizeof(encoder->ranges));
-        encoder->time_min_ns = encoder->time_max_ns = 0;
-    }
     plan_column(encoder, CHUNK_TIMES, (uint64_t)encoder->time_min_ns,
                 (uint64_t)encoder->time_max_ns, encoder->time_scale);
     plan_column(encoder, CHUNK_ORDERS, 0, encoder->ranges[CHUNK_ORDERS].max, encoder->order_scale);
@@ -577,8 +590,7 @@ enum status chunk_encode(const struct batch *batch, struct name_table *fields,
         .fields = batch->fields == NULL ? &own : batch->fields,
         .last_order_ns = last_order_ns,
         .row_total = batch->event_count + batch->open_event_count,
-        .time_min_ns = INT64_MAX,
-        .time_max_ns = INT64_MIN,
+        .before = {.marks = UINT64_MAX},
         .tables = buf_empty(CHUNK_SIZE_MAX),
     };
     enum status status;

@@ -412,8 +412,11 @@ enum status field_encoder_add(struct field_encoder *encoder, const struct event 
                               struct error *err)
 {
     uint32_t shape;
-    enum status status = find_shape(encoder, event, NULL, &shape, err);
+    enum status status;
 
+    if (event->field_count > EVENT_FIELDS_MAX)
+        return error_set(err, STATUS_INVALID, "an event has %u fields", event->field_count);
+    status = find_shape(encoder, event, NULL, &shape, err);
     return status == STATUS_OK ? put_row(encoder, event, shape, NULL, err) : status;
 }
 

@@ -11,14 +11,19 @@ static uint64_t run_bit(size_t len)
 void text_stamp_make(const struct slice *texts, uint32_t count, uint8_t out[TEXT_STAMP_SIZE])
 {
     bool seen[256] = {false}; /* bits that are set one after the other would wait for each other */
+    bool is_word[256];        /* letters and digits alternate: a question for each is a wrong guess */
     uint64_t runs = 0;
 
+    for (unsigned byte = 0; byte < sizeof(is_word); byte++)
+        is_word[byte] = is_word_byte((char)byte);
     for (uint32_t i = 0; i < count; i++) {
         size_t start = 0, k = 0;
 
         for (; k < texts[i].len; k++) {
-            seen[(unsigned char)texts[i].data[k]] = true;
-            if (is_word_byte(texts[i].data[k]))
+            unsigned char byte = (unsigned char)texts[i].data[k];
+
+            seen[byte] = true;
+            if (is_word[byte])
                 continue;
             runs |= run_bit(k - start);
             start = k + 1;

@@ -40,18 +40,19 @@ static inline struct slice line_from(const struct shape_tree *tree, uint32_t sta
     return (struct slice){line_at(tree, start), tree->len - start};
 }
 
-/* What a long literal has behind LITERAL_SHORT_MAX bytes. */
+/* What a long literal has behind LITERAL_SHORT_MAX bytes, as many at a time; the last ones twice. */
 static inline bool has_rest(const struct shape_tree *tree, uint32_t at,
                             const struct shape_edge *edge)
 {
     const char *from = line_at(tree, at);
     uint32_t len = edge->literal_len;
 
-    if (len <= 2 * LITERAL_SHORT_MAX)
-        return match_16(from + len - LITERAL_SHORT_MAX, edge->literal + len - LITERAL_SHORT_MAX);
-    return len <= tree->len - at &&
-           memcmp(from + LITERAL_SHORT_MAX, edge->literal + LITERAL_SHORT_MAX,
-                  len - LITERAL_SHORT_MAX) == 0;
+    if (len > 2 * LITERAL_SHORT_MAX && len > tree->len - at)
+        return false;
+    for (uint32_t i = LITERAL_SHORT_MAX; i + LITERAL_SHORT_MAX < len; i += LITERAL_SHORT_MAX)
+        if (!match_16(from + i, edge->literal + i))
+            return false;
+    return match_16(from + len - LITERAL_SHORT_MAX, edge->literal + len - LITERAL_SHORT_MAX);
 }
 
 static inline bool has_literal(const struct shape_tree *tree, uint32_t at,

@@ -24,8 +24,8 @@ static bool any_passes(const struct segment *segment, const struct predicate *pr
 {
     for (uint32_t i = 0; i < segment->source_count; i++)
         if (bit_get(set, i) &&
-            predicate_match_text(predicate, segment_source_text(&segment->sources[i].info.source,
-                                                                predicate->field)))
+            predicate_match_text(predicate, event_source_text(&segment->sources[i].info.source,
+                                                              predicate->field)))
             return true;
     return false;
 }

@@ -102,20 +102,6 @@ enum status column_of_values(struct arena *arena, const struct field_values *val
     return STATUS_OK;
 }
 
-static struct slice source_part(const struct event_source *source, field_id field)
-{
-    switch (field) {
-    case FIELD_ID_GEO:
-        return source->geo;
-    case FIELD_ID_HOST:
-        return source->host;
-    case FIELD_ID_ROLE:
-        return source->role;
-    default:
-        return source->path;
-    }
-}
-
 enum status column_of_sources(struct arena *arena, field_id field, const struct row_sources *rows,
                               struct column *out, struct error *err)
 {
@@ -124,7 +110,7 @@ enum status column_of_sources(struct arena *arena, field_id field, const struct 
     if (dict == NULL)
         return no_memory(err);
     for (uint32_t i = 0; i < rows->source_count; i++)
-        dict[i] = source_part(rows->sources[i], field);
+        dict[i] = event_source_text(rows->sources[i], field);
     *out = (struct column){
         .kind = COLUMN_DICT,
         .type = FIELD_TEXT,

@@ -1,4 +1,5 @@
-/* store/event.c -- the names of levels and of the fields that have fixed indexes. */
+/* store/event.c -- the names of levels and of the fields that have fixed indexes; what events have of
+ * their source. */
 #include "store/event.h"
 
 static const char *const level_names[LEVEL_COUNT] = {
@@ -49,6 +50,26 @@ const char *const well_known_field_names[FIELD_ID_WELL_KNOWN_COUNT] = {
     [FIELD_ID_PATH_GROUP] = "path_group",
     [FIELD_ID_REFERER_GROUP] = "referer_group",
 };
+
+bool field_is_of_source(field_id field)
+{
+    return field == FIELD_ID_GEO || field == FIELD_ID_HOST || field == FIELD_ID_ROLE ||
+           field == FIELD_ID_SOURCE;
+}
+
+struct slice event_source_text(const struct event_source *source, field_id field)
+{
+    switch (field) {
+    case FIELD_ID_GEO:
+        return source->geo;
+    case FIELD_ID_HOST:
+        return source->host;
+    case FIELD_ID_ROLE:
+        return source->role;
+    default:
+        return source->path;
+    }
+}
 
 const char *level_name(enum level level)
 {

@@ -151,6 +151,11 @@ struct event_source {
     struct slice geo, host, role, path;
 };
 
+/* Has an event this field from its source: geo, host, role or source? */
+bool field_is_of_source(field_id field);
+/* Such a field's text; `source` is the path. */
+struct slice event_source_text(const struct event_source *source, field_id field);
+
 struct event {
     int64_t time_ns;     /* _time: since the Unix epoch, UTC */
     struct slice bytes;  /* original bytes, no newline at the end; inner newlines kept */

@@ -24,7 +24,7 @@ static bool text_of(const struct segment *segment, const struct segment_series *
     case FIELD_ID_HOST:
     case FIELD_ID_ROLE:
     case FIELD_ID_SOURCE:
-        *out = segment_source_text(&segment->sources[series->source].info.source, field);
+        *out = event_source_text(&segment->sources[series->source].info.source, field);
         return true;
     default:
         break;

@@ -29,26 +29,6 @@ uint32_t segment_find_field(const struct segment_family *family, field_id field)
 
 /* ---- other leaves ---- */
 
-static bool is_source_field(field_id field)
-{
-    return field == FIELD_ID_GEO || field == FIELD_ID_HOST || field == FIELD_ID_ROLE ||
-           field == FIELD_ID_SOURCE;
-}
-
-struct slice segment_source_text(const struct event_source *source, field_id field)
-{
-    switch (field) {
-    case FIELD_ID_GEO:
-        return source->geo;
-    case FIELD_ID_HOST:
-        return source->host;
-    case FIELD_ID_ROLE:
-        return source->role;
-    default:
-        return source->path;
-    }
-}
-
 static bool is_text_test(enum predicate_kind kind)
 {
     return kind == PRED_TEXT || kind == PRED_IN || kind == PRED_EXISTS || kind == PRED_LENGTH ||
@@ -57,7 +37,7 @@ static bool is_text_test(enum predicate_kind kind)
 
 bool segment_tests_source(const struct predicate *predicate)
 {
-    return is_text_test(predicate->kind) && is_source_field(predicate->field);
+    return is_text_test(predicate->kind) && field_is_of_source(predicate->field);
 }
 
 /* One verdict for all families, from the segment's sources. */
@@ -73,7 +53,7 @@ static enum node_verdict source_verdict(const struct segment *segment,
         if (source->rows == 0)
             continue;
         pass = predicate_match_text(predicate,
-                                    segment_source_text(&source->source, predicate->field));
+                                    event_source_text(&source->source, predicate->field));
         any = any || pass;
         all = all && pass;
     }
@@ -161,8 +141,8 @@ static enum node_verdict unit_leaf(const struct segment_plan *plan, const struct
         text = slice_of(level_name((enum level)unit->level));
     else if (predicate->field == FIELD_ID_FORMAT)
         text = segment->formats[unit->format];
-    else if (is_source_field(predicate->field) && predicate->field != FIELD_ID_SOURCE)
-        text = segment_source_text(&segment->sources[unit->origin].info.source, predicate->field);
+    else if (field_is_of_source(predicate->field) && predicate->field != FIELD_ID_SOURCE)
+        text = event_source_text(&segment->sources[unit->origin].info.source, predicate->field);
     else
         return VERDICT_SOME;
     return predicate_match_text(predicate, text) ? VERDICT_ALL : VERDICT_NONE;
@@ -177,7 +157,7 @@ static enum status judge_units(struct segment_plan *plan, struct plan_node *node
     uint8_t *any, *all;
     enum status status;
 
-    if (!is_source_field(node->predicate->field) && node->predicate->field != FIELD_ID_LEVEL)
+    if (!field_is_of_source(node->predicate->field) && node->predicate->field != FIELD_ID_LEVEL)
         return STATUS_OK;
     status = segment_rollup_counts(plan->segment, &plan->arena, &counts, err);
     if (status != STATUS_OK || counts == NULL)

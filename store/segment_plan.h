@@ -98,9 +98,8 @@ enum status segment_plan_needle(struct segment_plan *plan, struct plan_node *nod
 /* Index of a field in a family, the first in the events; UINT32_MAX if it has none. */
 uint32_t segment_find_field(const struct segment_family *family, field_id field);
 
-/* Is it a test on a text of the source (geo, host, role, path)? That text: */
+/* Is it a test on a text of the source, event_source_text()? */
 bool segment_tests_source(const struct predicate *predicate);
-struct slice segment_source_text(const struct event_source *source, field_id field);
 
 /* What the filter says about all rows of a unit. */
 enum node_verdict segment_plan_unit_verdict(const struct segment_plan *plan,

@@ -2,9 +2,9 @@
  * their mistakes. Expected values are worked out by hand from the table there. */
 #include "collector/derive.h"
 #include "collector/derive_front.h"
-#include "collector/url_set.h"
 #include "collector/formats/formats.h"
 #include "format_case.h"
+#include "random_path.h"
 
 #include "base/config.h"
 
@@ -278,127 +278,6 @@ static void test_mistakes(void **unused)
     }
 }
 
-static const struct pattern_case {
-    const char *name, *pattern, *text;
-    const char *match, *group; /* NULL: no match */
-} pattern_cases[] = {
-    {"leftmost, not first branch", "b|a", "ab", "a", ""},
-    {"anchored", "^b", "ab", NULL, ""},
-    {"end", "b$", "ab", "b", ""},
-    {"class at the end of the text", "[ab]+$", "xab", "ab", ""},
-    {"optional", "ax?b", "ab", "ab", ""},
-    {"a star that can be empty", "a([0-9]*)b", "ab", "ab", ""},
-    {"counted", "([0-9]{2,3})x", "1x12345x", "345x", "345"},
-    {"the run before the match is too short", "[0-9a-f]{4,}", "abc-abcdz", "abcd", ""},
-    {"one of, or the end", "/(?:x|$)", "/y/", "/", ""},
-    {"bracket first in a class", "[]x]+", "a]x", "]x", ""},
-    {"dash last in a class", "[a-]+", "b-a", "-a", ""},
-    {"back and forth needs PCRE2", "a.*b", "aXbYb", "aXbYb", ""},
-    {"empty pattern", "", "x", "", ""},
-};
-
-static void test_patterns(void **unused)
-{
-    struct url_scratch *scratch = url_scratch_new();
-
-    (void)unused;
-    assert_non_null(scratch);
-    for (size_t i = 0; i < COUNT_OF(pattern_cases); i++) {
-        const struct pattern_case *c = &pattern_cases[i];
-        struct url_pattern *pattern;
-        struct url_match match;
-        struct error err = {0};
-        bool found;
-
-        print_message("  %s\n", c->name);
-        assert_int_equal(url_pattern_new(slice_of(c->pattern), &pattern, &err), STATUS_OK);
-        found = url_pattern_find(pattern, scratch, slice_of(c->text), 0, &match);
-        assert_int_equal(found, c->match != NULL);
-        if (found) {
-            assert_true(slice_is(match.groups[0], c->match));
-            if (url_pattern_groups(pattern) > 0)
-                assert_true(slice_is(match.groups[1], c->group));
-            else
-                assert_string_equal(c->group, "");
-        }
-        url_pattern_free(pattern);
-    }
-    url_scratch_free(scratch);
-}
-
-/* The patterns of the cases above, as many as there is room for, in one set. */
-static unsigned case_patterns(struct url_pattern *out[URL_SET_PATTERNS_MAX])
-{
-    unsigned count = 0;
-    struct error err = {0};
-
-    for (size_t i = 0; i < COUNT_OF(pattern_cases) && count < URL_SET_PATTERNS_MAX; i++)
-        assert_int_equal(url_pattern_new(slice_of(pattern_cases[i].pattern), &out[count++], &err),
-                         STATUS_OK);
-    return count;
-}
-
-/* The set says of a text what each pattern says of it by itself. */
-static void check_set(const struct url_set *set, struct url_pattern *const *patterns,
-                      unsigned count, struct url_scratch *scratch, struct slice text)
-{
-    uint64_t matches = url_set_match(set, text);
-
-    for (unsigned i = 0; i < count; i++) {
-        struct url_match match;
-        bool found = patterns[i] == NULL || url_pattern_find(patterns[i], scratch, text, 0, &match);
-        bool exact = (url_set_exact(set) >> i & 1) != 0;
-        bool said = (matches >> i & 1) != 0;
-
-        assert_int_equal(exact, patterns[i] == NULL || !url_pattern_is_pcre(patterns[i]));
-        if (said != (exact ? found : true))
-            fail_msg("pattern %u, text \"%.*s\"", i, SLICE_ARG(text));
-    }
-}
-
-static void test_set(void **unused)
-{
-    struct url_pattern *patterns[URL_SET_PATTERNS_MAX];
-    struct url_scratch *scratch = url_scratch_new();
-    unsigned count = case_patterns(patterns);
-    struct url_set *set = NULL;
-    struct error err = {0};
-
-    (void)unused;
-    assert_int_equal(url_set_new((const struct url_pattern *const *)patterns, count, &set, &err),
-                     STATUS_OK);
-    for (size_t i = 0; i < COUNT_OF(pattern_cases); i++)
-        check_set(set, patterns, count, scratch, slice_of(pattern_cases[i].text));
-    url_set_free(set);
-    for (unsigned i = 0; i < count; i++)
-        url_pattern_free(patterns[i]);
-    url_scratch_free(scratch);
-}
-
-/* Words of which paths and near misses are made. */
-static size_t random_text(uint64_t *state, char *out, size_t size)
-{
-    static const char *const words[] = {
-        "/", "/a", "/a/", "a", "/hq/", "multimedia", "/file/", "CommCare", "Audio", "phone/",
-        "api/", "odata", "receiver/", "home", "/accounts", "/login/", "favicon", ".ico", "forms-",
-        "12", "3", "-", "0123456789", "abcdef", "uuid:", "form_data/", "%41", "z", "\n", "static/",
-        "0f1e2d3c4b5a69788796a5b4c3d2e1fa", "1d7ff98d-5989-4aa3-9e03-781ca84a0f67",
-    };
-    size_t len = 0;
-
-    for (unsigned i = 0; i < 12; i++) {
-        const char *word;
-
-        *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407U;
-        word = words[(*state >> 33) % COUNT_OF(words)];
-        if ((*state >> 60) == 0 || strlen(word) > size - len)
-            break;
-        memcpy(out + len, word, strlen(word));
-        len += strlen(word);
-    }
-    return len;
-}
-
 /* What rules look at; texts that an event does not have are empty. */
 struct derived_from {
     struct slice path, referer, user, caller;
@@ -450,7 +329,7 @@ static void compare_random_paths(struct fixture *f)
         struct derived_from from = {.path = {text, front}, .referer = {before, before_len}};
 
         memcpy(text, fronts[i % COUNT_OF(fronts)], front);
-        from.path.len += random_text(&state, text + front, sizeof(text) - front);
+        from.path.len += random_path(&state, text + front, sizeof(text) - front);
         derive_texts(f, NULL, &from, &without);
         derive_texts(f, f->memory, &from, &with);
         assert_same_fields(&with, &without, from.path);
@@ -762,7 +641,7 @@ static void test_replacements_as_pcre(void **unused)
         size_t len;
 
         memcpy(text, fronts[i % COUNT_OF(fronts)], front);
-        path.len += random_text(&state, text + front, sizeof(text) - front);
+        path.len += random_path(&state, text + front, sizeof(text) - front);
         memcpy(expected, text, len = path.len);
         for (size_t j = 0; j < COUNT_OF(rules); j++)
             len = replace_by_pcre(&rules[j], f.scratch, expected, len, sizeof(expected));
@@ -778,74 +657,11 @@ static void test_replacements_as_pcre(void **unused)
     tear_down(&f);
 }
 
-static void test_set_of_random_texts(void **unused)
-{
-    static const char *const texts[] = {
-        "/a/([\\w.:%-]+)(?:/|$)", "/hq/multimedia/file/CommCare(Audio|Video|Image)",
-        "/accounts/login/", "^/static/|favicon\\.ico", "^/hq/([^/]+)", "^/a/[^/]+/(phone/[^/]+)",
-        "^/a/[^/]+/(api/[^/]+/odata/[^/]+)", "^/a/[^/]+/(?:receiver|phone)/", "/a/[^/]+",
-        "/(modules|forms)-[0-9]+", "/form_data/[a-z0-9-]+", "/uuid:[a-z0-9-]+",
-        "[-0-9a-f]{10,}", "[0-9]{3}$", "^/[a-z]{1,3}/", "[^/]*$", "a.*b", "(?:/|$)", "x?", "^$",
-        "[0-9]{12}", "-[0-9]{2,4}z",
-    };
-    enum { SET_SIZE = 8 }; /* small sets: together they would need too many states */
-    struct url_pattern *patterns[COUNT_OF(texts) + 1] = {NULL}; /* the last one matches always */
-    struct url_scratch *scratch = url_scratch_new();
-    struct error err = {0};
-    uint64_t state = 1;
-    char text[200];
-
-    (void)unused;
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        assert_int_equal(url_pattern_new(slice_of(texts[i]), &patterns[i], &err), STATUS_OK);
-    for (size_t from = 0; from < COUNT_OF(patterns); from += SET_SIZE) {
-        unsigned count = (unsigned)(COUNT_OF(patterns) - from);
-        struct url_set *set = NULL;
-
-        count = count < SET_SIZE ? count : SET_SIZE;
-        assert_int_equal(url_set_new((const struct url_pattern *const *)patterns + from, count,
-                                     &set, &err), STATUS_OK);
-        for (unsigned i = 0; i < 20000; i++)
-            check_set(set, patterns + from, count, scratch,
-                      slice_make(text, random_text(&state, text, sizeof(text))));
-        url_set_free(set);
-    }
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        url_pattern_free(patterns[i]);
-    url_scratch_free(scratch);
-}
-
-/* A set that would need too many states says that all may match. */
-static void test_set_too_rich(void **unused)
-{
-    struct url_pattern *pattern = NULL;
-    struct url_set *set = NULL;
-    struct error err = {0};
-
-    (void)unused;
-    assert_int_equal(url_pattern_new(SLICE_LITERAL("a[ab]{600}"), &pattern, &err), STATUS_OK);
-    assert_int_equal(url_set_new((const struct url_pattern *const[]){pattern}, 1, &set, &err),
-                     STATUS_OK);
-    assert_int_equal(url_set_exact(set), 0);
-    assert_int_equal(url_set_match(set, SLICE_LITERAL("b")), 1);
-    url_set_free(set);
-    url_pattern_free(pattern);
-    /* Few positions, but a state for each set of distances from the last ten a's. */
-    assert_int_equal(url_pattern_new(SLICE_LITERAL("a[ab]{14}c"), &pattern, &err), STATUS_OK);
-    assert_int_equal(url_set_new((const struct url_pattern *const[]){pattern}, 1, &set, &err),
-                     STATUS_OK);
-    assert_int_equal(url_set_exact(set), 0);
-    url_set_free(set);
-    url_pattern_free(pattern);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_built_in),   cmocka_unit_test(test_built_in_rules_are_simple),
         cmocka_unit_test(test_configured), cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_patterns),   cmocka_unit_test(test_set),
-        cmocka_unit_test(test_set_of_random_texts), cmocka_unit_test(test_set_too_rich),
         cmocka_unit_test(test_memory_is_invisible), cmocka_unit_test(test_shapes_are_invisible),
         cmocka_unit_test(test_groups_stay), cmocka_unit_test(test_replacements_as_pcre),
     };

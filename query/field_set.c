@@ -30,7 +30,7 @@ bool field_set_add(struct field_set *set, struct arena *arena, field_id field)
     return true;
 }
 
-void field_set_remove(struct field_set *set, field_id field)
+static void field_set_remove(struct field_set *set, field_id field)
 {
     for (uint32_t i = 0; i < set->count; i++) {
         if (set->fields[i] != field)
@@ -41,7 +41,8 @@ void field_set_remove(struct field_set *set, field_id field)
     }
 }
 
-bool field_set_add_all(struct field_set *set, struct arena *arena, const struct field_set *from)
+static bool field_set_add_all(struct field_set *set, struct arena *arena,
+                              const struct field_set *from)
 {
     bool ok = true;
 

@@ -16,8 +16,6 @@ struct field_set {
 
 /* False: no memory. Adding FIELD_ID_NONE or a member again does nothing. */
 bool field_set_add(struct field_set *set, struct arena *arena, field_id field);
-bool field_set_add_all(struct field_set *set, struct arena *arena, const struct field_set *from);
-void field_set_remove(struct field_set *set, field_id field);
 bool field_set_has(const struct field_set *set, field_id field);
 
 /* What the pipe looks at itself, and what it needs for those behind it, who look at `behind`. */

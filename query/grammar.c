@@ -208,7 +208,7 @@ static enum status parse_pipes(struct parser *parser, struct query_tree *out)
     return status;
 }
 
-enum status parse_query(struct parser *parser, struct query_tree *out)
+static enum status parse_query(struct parser *parser, struct query_tree *out)
 {
     enum status status;
 

@@ -79,7 +79,6 @@ void *parser_grow(struct parser *parser, void *items, uint32_t count, size_t ite
 
 /* grammar.c */
 enum status parse_filter(struct parser *parser, const struct filter **out) WARN_UNUSED;
-enum status parse_query(struct parser *parser, struct query_tree *out) WARN_UNUSED;
 /* "(" query ")" */
 enum status parse_subquery(struct parser *parser, const struct query_tree **out) WARN_UNUSED;
 /* grammar_test.c: what stands behind `field:`, or a test of the line if field is "". */

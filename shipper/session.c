@@ -92,7 +92,7 @@ static bool send_bytes(struct session *session, struct slice bytes)
     return true;
 }
 
-void session_send_control(struct session *session, enum frame_type type, struct slice body)
+static void send_control(struct session *session, enum frame_type type, struct slice body)
 {
     struct frame_fields fields = {.type = type, .lane = LANE_CONTROL, .codec = CODEC_NONE};
     struct buf frame = buf_empty(FRAME_HEADER_SIZE + SESSION_BODY_SIZE_MAX);
@@ -112,7 +112,7 @@ void session_send_output(struct session *session, enum frame_type type)
     if (buf_check(&session->output, frame_type_name(type), &err) != STATUS_OK)
         session_fail(session, err.message);
     else
-        session_send_control(session, type, buf_slice(&session->output));
+        send_control(session, type, buf_slice(&session->output));
     buf_reset(&session->output);
 }
 

@@ -13,8 +13,7 @@ enum {
 };
 
 /* session.c */
-void session_send_control(struct session *session, enum frame_type type, struct slice body);
-/* The same of the message that was made in `output`, which is empty afterwards. */
+/* Send the control message that was made in `output`, which is empty afterwards. */
 void session_send_output(struct session *session, enum frame_type type);
 /* Close and try again later. `why` NULL: silently. */
 void session_fail(struct session *session, const char *why);

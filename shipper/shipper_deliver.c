@@ -25,7 +25,7 @@ static void rewind_range(void *user, const struct sent_range *range)
     source->begun = range->start > source->gen.begin_off;
 }
 
-void shipper_drop_batch(struct shipper *shipper)
+static void drop_batch(struct shipper *shipper)
 {
     struct batcher *batcher = &shipper->batcher;
 
@@ -43,7 +43,7 @@ static void dropping(void *user)
     struct shipper *shipper = user;
 
     follow_drop_losses(shipper->follow);
-    shipper_drop_batch(shipper);
+    drop_batch(shipper);
 }
 
 void shipper_close_batch(struct shipper *shipper)
@@ -65,7 +65,7 @@ void shipper_close_batch(struct shipper *shipper)
     if (status != STATUS_OK) {
         if (diag_limited(&shipper->alarm_told_s, 10))
             diag_error("a batch is read again: %s", err.message);
-        shipper_drop_batch(shipper);
+        drop_batch(shipper);
         return;
     }
     shipper->sent_at_ns = shipper->now_ns;

@@ -47,7 +47,6 @@ struct shipper {
 extern const struct session_handler shipper_session_handler;
 /* Close the batch being filled and hand it to the session. */
 void shipper_close_batch(struct shipper *shipper);
-void shipper_drop_batch(struct shipper *shipper);
 void shipper_send_losses(struct shipper *shipper);
 void shipper_ask(struct shipper *shipper);
 

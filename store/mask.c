@@ -3,8 +3,9 @@
 
 #include "store/predicate_eval.h"
 
-bool mask_may_hit(const struct mask *mask, int64_t time_min_ns, int64_t time_max_ns,
-                  uint64_t sequence_min)
+/* By times and sequences alone: can a row of these bounds be masked? */
+static bool may_hit(const struct mask *mask, int64_t time_min_ns, int64_t time_max_ns,
+                    uint64_t sequence_min)
 {
     return time_max_ns >= mask->time_min_ns && time_min_ns < mask->time_max_ns &&
            sequence_min <= mask->sequence_max;
@@ -69,7 +70,7 @@ enum status masks_apply(const struct mask *masks, uint32_t count, struct block *
     if (err == NULL)
         err = &local;
     for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
-        if (!mask_may_hit(&masks[i], block->time_min_ns, block->time_max_ns, 0))
+        if (!may_hit(&masks[i], block->time_min_ns, block->time_max_ns, 0))
             continue;
         if (rows == NULL)
             rows = arena_new(&block->arena, uint64_t, bit_words(block->row_count) + 1);
@@ -103,8 +104,8 @@ uint32_t masks_of_segment(const struct mask *masks, uint32_t count, struct segme
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < count; i++)
-        if (mask_may_hit(&masks[i], summary->time_min_ns, summary->time_max_ns,
-                         summary->sequence_min) &&
+        if (may_hit(&masks[i], summary->time_min_ns, summary->time_max_ns,
+                    summary->sequence_min) &&
             ((summary->rows > 0 && plan_may_match(segment, &masks[i], false)) ||
              (summary->samples > 0 && plan_may_match(segment, &masks[i], true))))
             out[kept++] = masks[i];

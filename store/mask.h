@@ -15,10 +15,6 @@ struct mask {
     uint64_t sequence_max; /* rows that arrived later are not meant */
 };
 
-/* By times and sequences alone: can a row of these bounds be masked? */
-bool mask_may_hit(const struct mask *mask, int64_t time_min_ns, int64_t time_max_ns,
-                  uint64_t sequence_min);
-
 /* Take the masked rows out of the selected ones, and count what is left. */
 enum status masks_apply(const struct mask *masks, uint32_t count, struct block *block,
                         struct error *err) WARN_UNUSED;

@@ -17,7 +17,8 @@ static const char *const shown_fields[] = {"message", "msg"};
 
 enum { PATTERNS_PER_BLOCK_MAX = 1 << 17 /* those of a segment, and one per row kept as text */ };
 
-bool pattern_shows_field(struct slice name)
+/* Is the field written out rather than named? */
+static bool is_shown(struct slice name)
 {
     for (size_t i = 0; i < COUNT_OF(shown_fields); i++)
         if (slice_is(name, shown_fields[i]))
@@ -42,7 +43,7 @@ static const struct pattern_field *next_field(const struct pattern_source *sourc
         bool behind = field->begin_gap > gap ||
                       (field->begin_gap == gap && field->begin_offset >= from);
 
-        if (behind && lies_in_gaps(source, field) && !pattern_shows_field(field->name))
+        if (behind && lies_in_gaps(source, field) && !is_shown(field->name))
             return field;
     }
     return NULL;

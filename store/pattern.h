@@ -50,8 +50,6 @@ bool pattern_make(const struct pattern_source *source, struct slice format, stru
                   struct pattern *out);
 /* `out` gets PATTERN_ID_SIZE digits, and no NUL. */
 void pattern_id_print(uint64_t id, char *out);
-/* Is the field written out rather than named? */
-bool pattern_shows_field(struct slice name);
 
 typedef struct slice pattern_field_name(void *user, field_id field);
 

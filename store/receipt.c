@@ -85,7 +85,7 @@ static void put_rewritten(struct json_writer *json, const struct manifest_erased
     jsonw_end_object(json);
 }
 
-void receipt_put_whole(struct json_writer *json, const struct erase_receipt *receipt)
+static void put_whole(struct json_writer *json, const struct erase_receipt *receipt)
 {
     jsonw_object(json);
     put_receipt(json, receipt);
@@ -106,7 +106,7 @@ enum status receipt_write(struct io *io, const char *dir, const struct erase_rec
     enum status status;
 
     jsonw_begin(&json, &text);
-    receipt_put_whole(&json, receipt);
+    put_whole(&json, receipt);
     (void)buf_append_byte(&text, '\n');
     status = buf_check(&text, "a receipt", err);
     path_join(folder, dir, "receipts");

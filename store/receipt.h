@@ -16,11 +16,9 @@ enum { RECEIPT_SIZE_MAX = 32 << 20 }; /* ERASED_SEGMENTS_MAX segments, and texts
  * samples, segments, undecided, complete, problem. Open ends of the range are null. `complete`: every
  * row that was meant is gone. */
 void receipt_put(struct json_writer *json, const struct erase_receipt *receipt);
-/* As above, and `rewritten`, an array: segment (its name), became (the name of the one in its place;
- * null: no row stayed), rows, samples, bytes_before, bytes_after. */
-void receipt_put_whole(struct json_writer *json, const struct erase_receipt *receipt);
-
-/* Durable when it returns OK. */
+/* The same to a file, with `rewritten`, an array: segment (its name), became (the name of the one in
+ * its place; null: no row stayed), rows, samples, bytes_before, bytes_after. Durable when it returns
+ * OK. */
 enum status receipt_write(struct io *io, const char *dir, const struct erase_receipt *receipt,
                           struct error *err) WARN_UNUSED;
 

@@ -142,7 +142,7 @@ static void serve_call(void *user, struct http_request *request)
     }
 }
 
-void api_serve_tail(void *user, struct http_request *request)
+static void serve_tail(void *user, struct http_request *request)
 {
     struct api *api = user;
     struct slice last_id = http_request_header(request, "Last-Event-ID");
@@ -196,7 +196,7 @@ static enum status add_routes(struct api_whole *whole, struct http_server *serve
         {HTTP_GET, "/dendro/v1/status", false, 0, api_serve_status, api},
         {HTTP_GET, "/dendro/v1/fleet", false, 0, api_serve_status, api},
         {HTTP_GET, "/dendro/v1/geos", false, 0, api_serve_geos, api},
-        {HTTP_GET, "/dendro/v1/tail", false, API_BODY_SIZE_MAX, api_serve_tail, api},
+        {HTTP_GET, "/dendro/v1/tail", false, API_BODY_SIZE_MAX, serve_tail, api},
     };
     enum status status = http_server_route(server, plain, COUNT_OF(plain), err);
 

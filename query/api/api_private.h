@@ -102,6 +102,5 @@ void api_serve_ready(void *user, struct http_request *request);
 void api_serve_metrics(void *user, struct http_request *request);
 void api_serve_status(void *user, struct http_request *request);
 void api_serve_geos(void *user, struct http_request *request);
-void api_serve_tail(void *user, struct http_request *request);
 
 #endif

@@ -7,7 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-unsigned reply_http_status(const char *code)
+/* Of an error code: "query_syntax" is 400, "too_many" is 429, ... */
+static unsigned http_status_of(const char *code)
 {
     static const struct {
         const char *code;
@@ -74,7 +75,7 @@ void reply_problem(struct http_stream *stream, const struct query_problem *probl
 {
     struct buf body = buf_empty(API_ERROR_SIZE_MAX);
     struct json_writer json;
-    struct http_answer answer = {.status = reply_http_status(problem->code),
+    struct http_answer answer = {.status = http_status_of(problem->code),
                                  .type = "application/json"};
 
     jsonw_begin(&json, &body);

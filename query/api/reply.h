@@ -7,8 +7,6 @@
 #include "base/http_server.h"
 #include "query/query.h"
 
-/* HTTP status of an error code: "query_syntax" is 400, "too_many" is 429, ... */
-unsigned reply_http_status(const char *code);
 /* Answer with the problem; where the client is gone nothing happens. */
 void reply_problem(struct http_stream *stream, const struct query_problem *problem);
 void reply_json(struct http_stream *stream, struct slice json);

@@ -44,7 +44,8 @@ void grep_rows_fields(const struct grep_rows *rows, struct buf *out)
         buf_append_text(out, ",_match");
 }
 
-void grep_source_name(const struct columns *columns, size_t row, struct buf *out)
+/* "geo/host:source" of a row. */
+static void source_name(const struct columns *columns, size_t row, struct buf *out)
 {
     static const struct {
         const char *field, *behind;
@@ -66,7 +67,7 @@ static void make_name(struct grep_rows *rows, const struct columns *columns, siz
         buf_append_byte(&rows->name, ' ');
     }
     if (rows->settings->with_name && !rows->settings->no_name) {
-        grep_source_name(columns, row, &rows->name);
+        source_name(columns, row, &rows->name);
         buf_append_byte(&rows->name, is_match ? ':' : '-');
     }
 }

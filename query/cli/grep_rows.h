@@ -38,7 +38,4 @@ bool grep_rows_put(struct grep_rows *rows, const struct columns *columns);
 /* Print what was kept, oldest first. */
 void grep_rows_finish(struct grep_rows *rows);
 
-/* "geo/host:source" of a row. */
-void grep_source_name(const struct columns *columns, size_t row, struct buf *out);
-
 #endif

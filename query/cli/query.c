@@ -268,7 +268,7 @@ static int ask(struct query_run *run, const char *query)
     return judge(run, status, broke_off);
 }
 
-int query_answer(const struct query_settings *settings, const char *query)
+static int query_answer(const struct query_settings *settings, const char *query)
 {
     struct query_run run = {.settings = settings, .output = (enum query_output)settings->output};
     int exit_code;

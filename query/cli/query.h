@@ -18,9 +18,8 @@ struct query_settings {
     bool strict;
 };
 
-/* Gives the exit code. */
-int query_answer(const struct query_settings *settings, const char *query);
-/* The same for the query that was typed, or all rows if none was, with `pipe` behind it. */
+/* Ask the query that was typed, or for all rows if none was, with `pipe` behind it. Gives the exit
+ * code. */
 int query_answer_piped(const struct query_settings *settings, const struct cli_target *call,
                        const struct buf *pipe);
 

@@ -457,8 +457,8 @@ static void learn_replacement(struct derivation *at, const struct derive_rule *r
 }
 
 /* Replace the one match of the path by what is known of its front. False: it has to be done. */
-static bool recall_replacement(struct derivation *at, const struct derive_front *front, uint64_t bit,
-                               struct rewriting *path)
+static bool recall_replacement(struct derivation *at, const struct derive_front *front,
+                               uint64_t bit, struct rewriting *path)
 {
     struct slice rest;
     struct url_walk walk;

@@ -93,7 +93,8 @@ static void apply_settings(struct source_set *set, struct source *source,
     source->format = format.len > 0 ? format_find(format) : NULL;
     if (format.len > 0 && source->format == NULL)
         diag_warn("%.*s: no format is called \"%.*s\": it is recognised from the lines",
-                  SLICE_ARG(said->about.path), (int)(format.len < 40 ? format.len : 40), format.data);
+                  SLICE_ARG(said->about.path), (int)(format.len < 40 ? format.len : 40),
+                  format.data);
 }
 
 static enum status load_position(struct source_set *set, struct source *source,

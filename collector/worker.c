@@ -407,7 +407,8 @@ static void await_commit(struct worker *worker)
     struct error err = {0};
 
     if (options->manual) {
-        while (commit_of(worker) == COMMIT_RUNNING && store_step(options->store, &err) != STATUS_END)
+        while (commit_of(worker) == COMMIT_RUNNING &&
+               store_step(options->store, &err) != STATUS_END)
             continue;
         return;
     }

@@ -179,8 +179,9 @@ static bool read_skeleton(struct builder *builder, const struct template *templa
         return false;
     mark_field_edges(builder, template);
     kernels()->byte_masks(template->literals, template->gap_ends[template->slot_count],
-                          &(struct byte_masks){
-                              .token = builder->token, .digit = builder->digit, .hex = builder->hex});
+                          &(struct byte_masks){.token = builder->token,
+                                               .digit = builder->digit,
+                                               .hex = builder->hex});
     out = put_fields(template, skeleton->data);
     for (uint32_t gap = 0; gap <= template->slot_count; gap++) {
         out = read_gap(builder, template, gap, word_count, out);
@@ -228,7 +229,8 @@ static bool place(struct builder *builder, uint32_t number, uint32_t word_count)
     if (candidate->words == NULL || candidate->hashes == NULL)
         return false;
     for (at = map_get(&builder->skeletons, buf_slice(&builder->skeleton));
-         at != MAP_NONE && looked_at++ < LOOKED_AT_MAX; last = at, at = builder->clusters[at].next) {
+         at != MAP_NONE && looked_at++ < LOOKED_AT_MAX;
+         last = at, at = builder->clusters[at].next) {
         struct cluster *cluster = &builder->clusters[at];
 
         if (!words_agree(candidate, &builder->candidates[cluster->first]))

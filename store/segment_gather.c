@@ -313,8 +313,8 @@ static bool is_mostly_distinct(const uint64_t *hashes, uint32_t count)
     return distinct * 10 > count * 9;
 }
 
-static void gather_texts(struct gathering *gathering, uint32_t column, const struct row_range *range,
-                         struct slice *out)
+static void gather_texts(struct gathering *gathering, uint32_t column,
+                         const struct row_range *range, struct slice *out)
 {
     for (uint32_t i = 0; i < range->count; i++)
         out[i] = text_at(gathering, column, range->first + i);
@@ -343,8 +343,8 @@ static bool add_code(struct gathering *gathering, uint32_t column, uint32_t i,
     return code_table_put(&gathering->codes[column], place, hash);
 }
 
-static bool gather_codes(struct gathering *gathering, uint32_t column, const struct row_range *range,
-                         int64_t *out)
+static bool gather_codes(struct gathering *gathering, uint32_t column,
+                         const struct row_range *range, int64_t *out)
 {
     const uint64_t *hashes = gathering->outputs[gathering->first_words[column]];
     struct code_table *codes = &gathering->codes[column];

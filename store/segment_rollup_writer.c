@@ -324,7 +324,8 @@ static bool put_values(struct segment_writer *writer)
         if (values[i].family_count == 0)
             continue;
         buf_reset(page);
-        fine = buf_append_varint(out, segment_field_number(writer, writer->rollup.names[i].field)) &&
+        fine = buf_append_varint(out,
+                                 segment_field_number(writer, writer->rollup.names[i].field)) &&
                rollup_values_encode(&values[i], page) &&
                page_writer_put(&writer->pages, REGION_ROLLUP, buf_slice(page), out);
     }

@@ -223,7 +223,8 @@ static bool put_block_page(struct segment_writer *writer, const struct block_pla
     bool is_code = page != PAGE_TIME && page != PAGE_ORDER && page != PAGE_RANK;
 
     return page_writer_put_numbers(&writer->pages, is_code ? REGION_CODES : REGION_NUMBERS,
-                                   segment_page_numbers(writer, page), plan->row_count, &writer->blocks);
+                                   segment_page_numbers(writer, page), plan->row_count,
+                                   &writer->blocks);
 }
 
 static bool put_block_head(struct segment_writer *writer, const struct block_plan *plan,
@@ -355,7 +356,8 @@ static enum status put_small_families(struct segment_writer *writer, struct bloc
     plan->bytes_max = SIZE_MAX;
     for (uint32_t family = 0; family <= writer->rows.set.family_count && status == STATUS_OK;
          family++) {
-        uint32_t count = family == writer->rows.set.family_count ? 0 : segment_family_rows(writer, family);
+        uint32_t count =
+            family == writer->rows.set.family_count ? 0 : segment_family_rows(writer, family);
         bool flush = family == writer->rows.set.family_count;
 
         if (!flush && (count == 0 || is_large(writer, family)))
@@ -478,7 +480,8 @@ static enum status allocate(struct segment_writer *writer)
 
     writer->sources = calloc(content->source_count + 1, sizeof(*writer->sources));
     writer->expected_ranks = calloc(content->source_count + 1, sizeof(*writer->expected_ranks));
-    writer->numbers = spare_take((size_t)BLOCK_PAGE_COUNT * BLOCK_ROWS_MAX * sizeof(*writer->numbers));
+    writer->numbers =
+        spare_take((size_t)BLOCK_PAGE_COUNT * BLOCK_ROWS_MAX * sizeof(*writer->numbers));
     return writer->sources == NULL || writer->expected_ranks == NULL || writer->numbers == NULL
                ? no_memory(writer)
                : STATUS_OK;
@@ -571,8 +574,9 @@ static enum status write_once(struct io *io, const char *path,
 }
 
 /* Once more with all lines kept as text if they read back differently. */
-static enum status write_rows(struct io *io, const char *path, const struct segment_content *content,
-                              struct segment_summary *out, struct error *err)
+static enum status write_rows(struct io *io, const char *path,
+                              const struct segment_content *content, struct segment_summary *out,
+                              struct error *err)
 {
     struct error ignored;
     enum status status = write_once(io, path, content, false, out, err);

@@ -103,7 +103,8 @@ static bool foresee(const struct line_shape *shape, struct slice line, uint32_t 
 {
     const struct shape_slot *at = &shape->slots[slot];
     uint32_t from = shape->cuts[cut].at, to = shape->cuts[cut + 1].at, leaf = shape->cuts[cut].leaf;
-    uint32_t end = at->start + at->len, token_end = shape_next_bit(shape->token, UINT64_MAX, end, to);
+    uint32_t end = at->start + at->len,
+             token_end = shape_next_bit(shape->token, UINT64_MAX, end, to);
     bool is_field = leaf < SHAPE_FIELDS_MAX && shape->field_end[leaf] == to;
 
     out->kind = at->kind;
@@ -137,8 +138,8 @@ static bool foresee(const struct line_shape *shape, struct slice line, uint32_t 
 static bool edges_equal(const struct shape_edge *a, const struct shape_edge *b)
 {
     return a->place == b->place && a->limit == b->limit && a->cut == b->cut &&
-           (a->place != PLACE_END || a->end->number == b->end->number) && a->unit_len == b->unit_len &&
-           a->rest_len == b->rest_len &&
+           (a->place != PLACE_END || a->end->number == b->end->number) &&
+           a->unit_len == b->unit_len && a->rest_len == b->rest_len &&
            slot_kind_equal(a->kind, b->kind) && a->literal_len == b->literal_len &&
            memcmp(a->literal, b->literal, a->literal_len) == 0;
 }
@@ -196,7 +197,8 @@ static const struct line_end *make_end(struct shape_tree *tree, uint32_t number,
 {
     struct template *template = tree->table->templates[number];
     struct line_end *end = arena_new(&tree->edges, struct line_end, 1);
-    struct field_end *out = arena_new(&tree->edges, struct field_end, 2 * template->field_count + 1u);
+    struct field_end *out =
+        arena_new(&tree->edges, struct field_end, 2 * template->field_count + 1u);
     uint16_t *computed = arena_new(&tree->edges, uint16_t, template->computed_count + 1u);
 
     if (end == NULL || out == NULL || computed == NULL)
@@ -212,7 +214,8 @@ static const struct line_end *make_end(struct shape_tree *tree, uint32_t number,
             continue;
         }
         if (!ends->seen[place])
-            out[end->end_count++] = (struct field_end){field->begin_offset, field->begin_gap, place};
+            out[end->end_count++] =
+                (struct field_end){field->begin_offset, field->begin_gap, place};
         if (!ends->seen[place + 1])
             out[end->end_count++] =
                 (struct field_end){field->end_offset, field->end_gap, (uint16_t)(place + 1)};

@@ -98,7 +98,8 @@ static inline bool may_be_stamp(const struct shape_tree *tree, uint32_t start, u
 /* The readers below read the slot at `start` that the edge foresees, put its words to `out` and give
  * its end; 0: there is no such slot. */
 
-static inline void keep_text(const struct shape_tree *tree, uint32_t start, uint32_t len, uint64_t *out)
+static inline void keep_text(const struct shape_tree *tree, uint32_t start, uint32_t len,
+                             uint64_t *out)
 {
     out[0] = text_ref(start, len);
     out[1] = text_hash_readable(line_at(tree, start), len);
@@ -158,7 +159,8 @@ static inline uint32_t digit_count(const struct shape_tree *tree, uint32_t start
 }
 
 /* Does a token that ends at `end` not end where the edge says? */
-static inline bool is_past_limit(const struct shape_tree *tree, const struct shape_edge *edge, uint32_t end)
+static inline bool is_past_limit(const struct shape_tree *tree, const struct shape_edge *edge,
+                                 uint32_t end)
 {
     return edge->limit != LIMIT_NONE && end != tree->spans.ends[edge->limit];
 }
@@ -294,8 +296,8 @@ static inline uint32_t read_address(const struct shape_tree *tree, const struct 
     return start + len;
 }
 
-static inline uint32_t read_free(const struct shape_tree *tree, const struct shape_edge *edge, uint32_t start,
-                                 uint64_t *out)
+static inline uint32_t read_free(const struct shape_tree *tree, const struct shape_edge *edge,
+                                 uint32_t start, uint64_t *out)
 {
     uint32_t limit = tree->spans.ends[edge->limit];
 
@@ -307,8 +309,8 @@ static inline uint32_t read_free(const struct shape_tree *tree, const struct sha
     return limit;
 }
 
-static inline uint32_t read_stamp(struct shape_tree *tree, const struct shape_edge *edge, uint32_t start,
-                                  uint64_t *out)
+static inline uint32_t read_stamp(struct shape_tree *tree, const struct shape_edge *edge,
+                                  uint32_t start, uint64_t *out)
 {
     uint8_t layout = edge->kind.param;
     int64_t value;

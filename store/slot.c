@@ -570,7 +570,8 @@ static bool hex_expect(struct slot_kind kind, const char *digits, size_t size, u
     return cases_fit(kind, letters.upper != 0, letters.lower != 0);
 }
 
-bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits bits, uint64_t *out)
+bool slot_id_expect(struct slot_kind kind, struct slice token, struct token_bits bits,
+                    uint64_t *out)
 {
     size_t digits = 2 * (size_t)slot_id_size(kind);
 

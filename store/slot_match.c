@@ -14,7 +14,8 @@ static const char *match_short_decimal(const char *at, uint32_t mantissa, unsign
     uint64_t digits = eight_digits(mantissa), first, last;
     unsigned zeros =
         (unsigned)__builtin_ctzll((digits - 0x3030303030303030u) | (uint64_t)1 << 63) / 8;
-    unsigned dropped = zeros < 7 - scale ? zeros : 7 - scale, whole = SHORT_DIGITS - dropped - scale;
+    unsigned dropped = zeros < 7 - scale ? zeros : 7 - scale,
+             whole = SHORT_DIGITS - dropped - scale;
 
     memcpy(&first, at, sizeof(first));
     memcpy(&last, at + whole + 1, sizeof(last));
@@ -35,7 +36,8 @@ static const char *match_long_decimal(const char *at, const char *end, uint64_t 
     memcpy(digits, words, sizeof(digits));
     while (begin + 1 < point && digits[begin] == '0')
         begin++;
-    if (end - at <= LONG_DIGITS - (ptrdiff_t)begin || memcmp(at, digits + begin, point - begin) != 0)
+    if (end - at <= LONG_DIGITS - (ptrdiff_t)begin ||
+        memcmp(at, digits + begin, point - begin) != 0)
         return NULL;
     at += point - begin;
     return *at == '.' && memcmp(at + 1, digits + point, scale) == 0 ? at + 1 + scale : NULL;

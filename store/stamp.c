@@ -363,7 +363,8 @@ static inline bool read_fraction(const struct stamp_day *day, const char *end, i
     uint64_t word = (load8(end - 8) ^ 0x3030303030303030u) >> unused;
     const uint64_t above = 0x7676767676767676u;
 
-    if (((word + above) | word) & 0x8080808080808080u || end[-1 - day->fraction_digits] != day->point)
+    if (((word + above) | word) & 0x8080808080808080u ||
+        end[-1 - day->fraction_digits] != day->point)
         return false;
     *out = (int64_t)number_of_8(word << unused) * day->fraction_unit;
     return true;
@@ -377,7 +378,8 @@ static inline bool expect_day(const struct stamp_day *day, const char *at, int64
 {
     int64_t in_day, fraction = 0, distance;
 
-    if ((load8(at) & day->mask) != day->head || (load8(at + day->tail_at) & day->mask) != day->tail ||
+    if ((load8(at) & day->mask) != day->head ||
+        (load8(at + day->tail_at) & day->mask) != day->tail ||
         !read_time(at + day->hour_at, &in_day) ||
         (day->fraction_digits > 0 && !read_fraction(day, at + day->size, &fraction)))
         return false;
@@ -391,7 +393,8 @@ static inline bool expect_day(const struct stamp_day *day, const char *at, int64
 }
 
 /* Keep the day of a stamp. Not of layouts whose date is not what comes before the hour. */
-static void keep_day(struct stamp_day *day, const struct layout *layout, const char *at, int64_t value)
+static void keep_day(struct stamp_day *day, const struct layout *layout, const char *at,
+                     int64_t value)
 {
     if (layout->year > layout->hour || layout->fraction_digits > 6)
         return;

@@ -54,8 +54,8 @@ static inline bool stamp_begins(const struct stamp_cache *cache, int64_t value, 
 }
 
 /* Of another second, or near the end of a text. */
-const char *stamp_match_any(struct stamp_cache *cache, uint8_t layout, int64_t value, const char *at,
-                            const char *end);
+const char *stamp_match_any(struct stamp_cache *cache, uint8_t layout, int64_t value,
+                            const char *at, const char *end);
 
 /* The place behind the stamp with which [at, end) begins; NULL: it does not. */
 static inline const char *stamp_match(struct stamp_cache *cache, uint8_t layout, int64_t value,

@@ -27,8 +27,8 @@ static inline uint64_t text_hash_fold(uint64_t a, uint64_t b)
 static inline uint64_t text_hash_words(uint64_t first, uint64_t last, size_t len)
 {
     /* The words are added as well: a factor that happens to be zero would lose the other one. */
-    uint64_t hash = text_hash_fold(first ^ 0x9e3779b97f4a7c15u, last ^ 0xc2b2ae3d27d4eb4fu) + first +
-                    (last << 32 | last >> 32) + len;
+    uint64_t hash = text_hash_fold(first ^ 0x9e3779b97f4a7c15u, last ^ 0xc2b2ae3d27d4eb4fu) +
+                    first + (last << 32 | last >> 32) + len;
 
     return text_hash_fold(hash, 0xd6e8feb86659fd93u);
 }
@@ -48,7 +48,8 @@ static inline uint64_t text_hash_long(const char *text, size_t len)
     if (len > TEXT_HASH_PAIRS_MAX)
         return hash64(text, len);
     hash = text_hash_words(text_hash_load(text), text_hash_load(text + 8), len);
-    return text_hash_words(text_hash_load(text + len - 16) ^ hash, text_hash_load(text + len - 8), len);
+    return text_hash_words(text_hash_load(text + len - 16) ^ hash, text_hash_load(text + len - 8),
+                           len);
 }
 
 /* Bytes are put where the text has them, as text_hash_readable() finds them. */
@@ -69,7 +70,8 @@ static inline uint64_t text_hash(const char *text, size_t len)
         memcpy(&end, text + len - 4, 4);
         words[0] = begin | (uint64_t)end << (8 * (len - 4));
     } else if (len > 0) {
-        words[0] = (unsigned char)text[0] | (uint64_t)(unsigned char)text[len / 2] << (8 * (len / 2)) |
+        words[0] = (unsigned char)text[0] |
+                   (uint64_t)(unsigned char)text[len / 2] << (8 * (len / 2)) |
                    (uint64_t)(unsigned char)text[len - 1] << (8 * (len - 1));
     }
     return text_hash_words(words[0], words[1], len);
@@ -79,7 +81,8 @@ static inline uint64_t text_hash(const char *text, size_t len)
 static inline uint64_t text_hash_readable(const char *text, size_t len)
 {
     static const unsigned char masks[2 * TEXT_HASH_SHORT_MAX] = {
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     const unsigned char *mask;
 
     if (len > TEXT_HASH_SHORT_MAX)

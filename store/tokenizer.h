@@ -41,7 +41,8 @@ struct shape_field {
 };
 static_assert(offsetof(struct shape_field, type) == offsetof(struct event_field, type) &&
                   offsetof(struct shape_field, unit) == offsetof(struct event_field, unit) &&
-                  offsetof(struct shape_field, type) == 4 && offsetof(struct shape_field, unit) == 5,
+                  offsetof(struct shape_field, type) == 4 &&
+                  offsetof(struct shape_field, unit) == 5,
               "what a field is called and how it reads is compared as one number");
 static_assert(sizeof(struct shape_field) == 24, "shapes are compared as bytes");
 
@@ -113,7 +114,8 @@ static inline uint32_t shape_gap_start(const struct line_shape *shape, uint32_t 
     return gap == 0 ? 0 : shape->slots[gap - 1].start + shape->slots[gap - 1].len;
 }
 
-static inline uint32_t shape_gap_end(const struct line_shape *shape, uint32_t gap, uint32_t line_len)
+static inline uint32_t shape_gap_end(const struct line_shape *shape, uint32_t gap,
+                                     uint32_t line_len)
 {
     return gap == shape->slot_count ? line_len : shape->slots[gap].start;
 }

@@ -85,8 +85,9 @@ double int_cost_of_numbers(const uint64_t *residuals, size_t count, uint64_t lar
         uint32_t even[BYTE_VALUES] = {0}, odd[BYTE_VALUES] = {0};
 
         count_numbers(residuals, count, 8 * byte, even, odd);
-        planes[byte] = entropy(even, odd, highest < BYTE_VALUES ? (unsigned)highest : BYTE_VALUES - 1,
-                               count, &distinct);
+        planes[byte] = entropy(even, odd,
+                               highest < BYTE_VALUES ? (unsigned)highest : BYTE_VALUES - 1, count,
+                               &distinct);
         size += planes[byte];
     }
     return size;

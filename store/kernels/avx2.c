@@ -70,7 +70,8 @@ AVX2 static inline __m256i take_bytes(const char *from, char *copy)
 }
 
 /* Fewer than 32 bytes. A call of its own: its room on the stack is not wanted for longer ones. */
-AVX2 static __attribute__((noinline)) __m256i take_few_bytes(const char *from, size_t len, char *copy)
+AVX2 static __attribute__((noinline)) __m256i take_few_bytes(const char *from, size_t len,
+                                                             char *copy)
 {
     char room[32];
 
@@ -106,8 +107,8 @@ tail_masks(const char *from, size_t len, size_t before, char *copy)
     };
 }
 
-AVX2 static inline void put_masks(const struct byte_masks *out, size_t word, struct word_masks masks,
-                                  bool triggers, uint64_t *carry)
+AVX2 static inline void put_masks(const struct byte_masks *out, size_t word,
+                                  struct word_masks masks, bool triggers, uint64_t *carry)
 {
     out->token[word] = masks.token;
     out->digit[word] = masks.digit;
@@ -232,7 +233,8 @@ AVX2 static size_t find_fold(struct slice text, struct slice needle, size_t from
     for (; from + needle.len + 31 <= text.len; from += 32) {
         const char *at = text.data + from;
         __m256i head = fold(_mm256_loadu_si256((const __m256i *)(const void *)at));
-        __m256i end = fold(_mm256_loadu_si256((const __m256i *)(const void *)(at + needle.len - 1)));
+        __m256i end =
+            fold(_mm256_loadu_si256((const __m256i *)(const void *)(at + needle.len - 1)));
         uint32_t hits = (uint32_t)_mm256_movemask_epi8(
             _mm256_and_si256(_mm256_cmpeq_epi8(head, first), _mm256_cmpeq_epi8(end, last)));
 
@@ -553,10 +555,10 @@ AVX2 static void put_plane(const uint8_t *plane, size_t count, unsigned byte, ui
     kernels_scalar.put_plane(plane + whole, count - whole, byte, values + whole);
 }
 
-#define AVX2_KERNELS                                                                                   \
-    .read_hex32 = read_hex32, .find = find, .find_fold = find_fold, .unpack = unpack,                  \
-    .unpack32 = unpack32, .subtract = subtract, .differences = differences, .hex = hex,                \
-    .digits8 = digits8, .take_plane = take_plane, .put_plane = put_plane, .equal32 = equal32,          \
+#define AVX2_KERNELS                                                                               \
+    .read_hex32 = read_hex32, .find = find, .find_fold = find_fold, .unpack = unpack,              \
+    .unpack32 = unpack32, .subtract = subtract, .differences = differences, .hex = hex,            \
+    .digits8 = digits8, .take_plane = take_plane, .put_plane = put_plane, .equal32 = equal32,      \
     .range64 = range64, .table32 = table32
 
 const struct kernels kernels_avx2 = {

@@ -46,8 +46,20 @@ static void append(struct store *store, uint64_t first)
                             .labels = &label};
     struct watermark watermark = {.durable_offset = first + LINES};
     struct loss loss = {.to_offset = 1, .time_ns = 5, .reason = SLICE_LITERAL("DELETED")};
-    struct batch batch = {&source, formats, events, &sample, &watermark, &loss, events,
-                          1,       2,       LINES,  1,       1,          1,     1};
+    struct batch batch = {.sources = &source,
+                          .formats = formats,
+                          .events = events,
+                          .samples = &sample,
+                          .watermarks = &watermark,
+                          .losses = &loss,
+                          .open_events = events,
+                          .source_count = 1,
+                          .format_count = 2,
+                          .event_count = LINES,
+                          .sample_count = 1,
+                          .watermark_count = 1,
+                          .loss_count = 1,
+                          .open_event_count = 1};
     struct error err = {0};
 
     for (uint32_t i = 0; i < LINES; i++) {

@@ -9,8 +9,9 @@
 
 enum {
     ARENA_CHUNK_SIZE_MIN = 4096,
-    /* With its header a megabyte. A larger single object gets a chunk of its own size. */
-    ARENA_CHUNK_SIZE_MAX = (1 << 20) - 16,
+    /* With its header and that of the piece a megabyte, and no page more: MEMORY_PIECE_SIZE of
+     * queries. A larger single object gets a chunk of its own size. */
+    ARENA_CHUNK_SIZE_MAX = (1 << 20) - SPARE_HEADER_SIZE - 16,
 };
 
 struct arena_chunk {
@@ -18,7 +19,8 @@ struct arena_chunk {
     size_t size; /* bytes behind this header */
     _Alignas(max_align_t) char bytes[];
 };
-static_assert(sizeof(struct arena_chunk) + ARENA_CHUNK_SIZE_MAX == 1 << 20, "a piece of even size");
+static_assert(SPARE_HEADER_SIZE + sizeof(struct arena_chunk) + ARENA_CHUNK_SIZE_MAX == 1 << 20,
+              "a piece of even size");
 
 static struct arena_chunk *take_spare(struct arena *arena, size_t needed)
 {

@@ -37,6 +37,7 @@ struct spare {
     enum memory_class class;
     _Alignas(max_align_t) char bytes[];
 };
+static_assert(sizeof(struct spare) == SPARE_HEADER_SIZE, "who takes whole pages counts on it");
 
 enum block_memory { BLOCK_NONE, BLOCK_WHOLE, BLOCK_PIECES }; /* what of it may be resident */
 

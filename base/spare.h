@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 enum {
+    SPARE_HEADER_SIZE = 16,     /* stands before a piece and is charged with it, in whole pages */
     SPARE_SIZE_MIN = 256 << 10, /* smaller pieces the allocator keeps by itself */
     SPARE_GROWING_MIN = 1 << 20,
 };

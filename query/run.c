@@ -49,6 +49,15 @@ static bool is_late(void *user)
     return true;
 }
 
+/* How often queries found no memory although each had room of its own. */
+static uint64_t refusals(void)
+{
+    struct memory_class_state state;
+
+    memory_budget_state(MEMORY_QUERIES, &state);
+    return state.refused;
+}
+
 enum status run_init(struct run *run, struct store *store, const struct query_options *options,
                      const struct query_receiver *receiver, struct query_problem *problem,
                      struct error *err)
@@ -60,6 +69,7 @@ enum status run_init(struct run *run, struct store *store, const struct query_op
                         .receiver = receiver,
                         .problem = problem,
                         .arena = arena_empty(PLAN_SIZE_MAX)};
+    run->refused_before = refusals();
     memory_init(&run->memory, options->memory_max != 0 ? options->memory_max : QUERY_MEMORY_MAX);
     run->now_ns = options->now_ns != 0 ? options->now_ns : io_wall_ns(io_system());
     run->start_mono_ns = run->progress_mono_ns = io_mono_ns(io_system());
@@ -114,7 +124,11 @@ enum status run_admit(struct run *run, struct error *err)
 
 enum status run_explain_error(const struct run *run, enum status status, struct error *err)
 {
-    return status == STATUS_NO_MEMORY ? memory_exceeded(&run->memory, err) : status;
+    if (status != STATUS_NO_MEMORY)
+        return status;
+    /* What found no memory may have given back by now what it had: there would be room again. */
+    return refusals() > run->refused_before ? memory_short(err)
+                                            : memory_exceeded(&run->memory, err);
 }
 
 int64_t run_block_deadline(const struct query_options *options)

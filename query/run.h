@@ -22,6 +22,7 @@ struct run {
     const struct query_receiver *receiver;
     struct query_problem *problem; /* of planning: the calling thread only */
     struct memory memory;          /* any thread */
+    uint64_t refused_before;       /* times that queries got no memory until this one began */
     struct names names;            /* any thread */
     struct arena arena;            /* plans; the calling thread only */
     struct filter_compiler compiler; /* the calling thread only */

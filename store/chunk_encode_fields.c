@@ -107,13 +107,14 @@ static enum status no_memory(struct error *err)
     return error_set(err, STATUS_NO_MEMORY, "no memory for a batch");
 }
 
-/* Room for `more` items of `size` bytes. */
+/* Room for `more` items of `size` bytes; a place even for none, or the first shape of no fields would be
+ * counted from NULL, which is undefined. */
 static bool list_room(struct field_list *list, size_t size, uint32_t more)
 {
     uint32_t capacity = list->capacity == 0 ? LIST_CAPACITY_MIN : list->capacity;
     void *grown;
 
-    if (list->capacity - list->count >= more)
+    if (list->items != NULL && list->capacity - list->count >= more)
         return true;
     while (capacity - list->count < more) {
         if (capacity > UINT32_MAX / 2)

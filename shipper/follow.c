@@ -229,7 +229,7 @@ void follow_expire(struct follow *follow,
         /* Both clocks must agree, or one jump of the wall clock would forget everything. */
         if (!done || source->in_flight > 0 || source->waiters > 0 || source->absent_scans < 2 ||
             follow->wall_ns - source->gen.last_seen_ns < FORGET_AFTER_NS ||
-            follow->now_ns - follow->started_ns < SCAN_COLD_NS * 2)
+            follow->now_ns - follow->started_ns < follow->settings->scan_cold_ns * 2)
             continue;
         if (source->checkpointed)
             forgotten(user, &source->gen);

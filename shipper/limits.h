@@ -44,7 +44,6 @@ enum shipper_limits {
 #define POLL_REMOTE_NS       (1 * SECOND_NS)        /* and at any on a network file system */
 #define SHRINK_BELIEVED_NS   (2 * SECOND_NS)        /* there, a smaller size must last so long */
 #define HOT_FOR_NS           (10 * SECOND_NS)       /* "lately" */
-#define SCAN_COLD_NS         (10 * SECOND_NS)
 #define SCAN_MISSED_NS       (5 * SECOND_NS)  /* rotated files that we missed: each is a stat */
 #define SCAN_ROTATED_NS      (60 * SECOND_NS) /* rotated files that somebody still writes to */
 #define DELETED_QUIET_NS     (60 * SECOND_NS) /* a deleted one without a successor */

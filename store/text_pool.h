@@ -19,8 +19,6 @@
 enum {
     TEXT_POOL_PAGE_SIZE = 65536,
     TEXT_POOL_COUNT_MAX = 1 << 24,
-    /* Longer strings stay out of dictionaries; so a page is at most twice its size. */
-    TEXT_POOL_STRING_MAX = 65536,
 };
 #define TEXT_POOL_NONE UINT32_MAX
 

@@ -31,6 +31,8 @@ enum {
 #define FUTURE_NS_MAX (10 * NS_PER_MINUTE) /* a stamp later than that is not believed */
 
 struct source_parser {
+    struct parsed_event parsed; /* the event at hand: a hardened build touches each page of a frame of
+                                 * the stack as large as this, event after event */
     const struct format *format; /* that its lines mostly have; NULL: not known yet */
     bool configured;
     const struct format_settings *settings;
@@ -237,9 +239,10 @@ static const struct format_context *context_for(struct source_parser *parser,
 
 /* Its own time, else the wrapper's, else that of the event before, else that of receipt. */
 static void set_time(struct source_parser *parser, const struct draft *draft,
-                     const struct format_context *context, struct parsed_event *parsed,
-                     struct event *event)
+                     const struct format_context *context, struct event *event)
 {
+    struct parsed_event *parsed = &parser->parsed;
+
     if (!parsed->has_time && draft->wrapper_time.len > 0) {
         struct slice wrapper = draft->wrapper_time;
 
@@ -258,9 +261,10 @@ static void set_time(struct source_parser *parser, const struct draft *draft,
 
 /* Parse the text and make its spans point into the bytes. */
 static bool parse_draft(struct source_parser *parser, const struct draft *draft,
-                        const struct format_context *context, struct derive_memory *memory,
-                        struct parsed_event *parsed)
+                        const struct format_context *context, struct derive_memory *memory)
 {
+    struct parsed_event *parsed = &parser->parsed;
+
     parsed_reset(parsed);
     if (draft->format->parse(context, draft->text, parsed) != STATUS_OK) {
         parsed_reset(parsed);
@@ -273,11 +277,12 @@ static bool parse_draft(struct source_parser *parser, const struct draft *draft,
     return true;
 }
 
-/* Errors leave parser and sink as they were, but for used memory of the arena. */
+/* Add what was parsed. Errors leave parser and sink as they were, but for used memory of the arena. */
 static enum status add_event(struct source_parser *parser, const struct draft *draft,
-                             const struct format_context *context, struct parsed_event *parsed,
-                             bool remember, struct event_sink *sink, struct error *err)
+                             const struct format_context *context, bool remember,
+                             struct event_sink *sink, struct error *err)
 {
+    const struct parsed_event *parsed = &parser->parsed;
     struct slice bytes = draft->copy ? arena_copy(sink->arena, draft->bytes) : draft->bytes;
     struct event *event;
     enum status status;
@@ -296,7 +301,7 @@ static enum status add_event(struct source_parser *parser, const struct draft *d
         .field_count = parsed->field_count,
         .fields = parsed->fields,
     };
-    set_time(parser, draft, context, parsed, event);
+    set_time(parser, draft, context, event);
     status = event_sink_commit(sink, err);
     if (status != STATUS_OK || !remember)
         return status;
@@ -314,11 +319,10 @@ static enum status emit(struct source_parser *parser, struct draft *draft, bool 
                         struct event_sink *sink, struct error *err)
 {
     const struct format_context *context = context_for(parser, draft->format, sink->arena);
-    struct parsed_event parsed;
 
-    if (!parse_draft(parser, draft, context, sink->memory, &parsed) && remember)
+    if (!parse_draft(parser, draft, context, sink->memory) && remember)
         draft->format = &format_raw;
-    return add_event(parser, draft, context, &parsed, remember, sink, err);
+    return add_event(parser, draft, context, remember, sink, err);
 }
 
 /* Drafts are filled in where they stay: a copy of one waits for the stores that made it. */
@@ -422,7 +426,6 @@ static enum status try_format(struct source_parser *parser, const struct format 
 {
     const struct format_context *context;
     struct draft draft;
-    struct parsed_event parsed;
 
     *taken = is_usable(parser, format);
     if (!*taken)
@@ -439,8 +442,8 @@ static enum status try_format(struct source_parser *parser, const struct format 
     }
     draft_of_line(format, line, &draft);
     context = context_for(parser, format, sink->arena);
-    *taken = parse_draft(parser, &draft, context, sink->memory, &parsed);
-    return *taken ? add_event(parser, &draft, context, &parsed, true, sink, err) : STATUS_OK;
+    *taken = parse_draft(parser, &draft, context, sink->memory);
+    return *taken ? add_event(parser, &draft, context, true, sink, err) : STATUS_OK;
 }
 
 static enum status emit_raw(struct source_parser *parser, const struct assembler_line *line,

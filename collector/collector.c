@@ -325,6 +325,8 @@ void collector_metrics(void *user, struct buf *out)
             "ranges stored unparsed, since they crashed the parser twice", stats.guarded_ranges);
     counter(out, "dendro_collector_stripped_batches_total", "batches stored without fields",
             stats.stripped_batches);
+    counter(out, "dendro_collector_stripped_events_total",
+            "events stored without their fields, which no chunk can hold", stats.stripped_events);
     counter(out, "dendro_collector_quarantined_batches_total", "batches that became a loss",
             stats.quarantined_batches);
     gauge(out, "dendro_collector_queued_bytes", "bytes of frames not durable yet",

@@ -55,6 +55,7 @@ static bool encode_fields(struct event_sink *sink, struct event *event)
     status = field_encoder_add_found(sink->fields, event, &ignored);
     if (status != STATUS_OK && event->field_count > 0) {
         event->field_count = 0;
+        sink->stripped_count++;
         status = field_encoder_add_found(sink->fields, event, &ignored);
     }
     event->fields = NULL;

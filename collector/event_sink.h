@@ -28,7 +28,8 @@ struct event_sink {
     /* Where fields are encoded as they come; NULL: they stay with their events, in the arena. */
     struct field_encoder *fields;
     struct derive_memory *memory; /* of the thread that parses; NULL: none, slower */
-    uint64_t raw_count;   /* events that no format explained */
+    uint64_t raw_count;      /* events that no format explained */
+    uint64_t stripped_count; /* and whose fields no chunk can hold */
 };
 
 /* Room for one more event. False: the arena is full, or no memory. */

@@ -275,6 +275,7 @@ void pipeline_stats(struct pipeline *pipeline, struct pipeline_stats *out)
         .commit_retries = read_counter(&from->commit_retries),
         .guarded_ranges = read_counter(&from->guarded_ranges),
         .stripped_batches = read_counter(&from->stripped_batches),
+        .stripped_events = read_counter(&from->stripped_events),
         .quarantined_batches = read_counter(&from->quarantined_batches),
         .queued_bytes = atomic_load(&pipeline->queued_size),
         .inflated_bytes = atomic_load(&pipeline->inflated_size),

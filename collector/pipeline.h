@@ -107,7 +107,7 @@ struct pipeline_stats {
     uint64_t batches, lines, events, raw_events, samples, raw_bytes;
     uint64_t ranges, ranges_trimmed, ranges_duplicate, losses, lost_bytes;
     uint64_t commits, commit_retries, guarded_ranges, stripped_batches, quarantined_batches;
-    uint64_t queued_bytes, inflated_bytes, sources;
+    uint64_t stripped_events, queued_bytes, inflated_bytes, sources;
 };
 void pipeline_stats(struct pipeline *pipeline, struct pipeline_stats *out);
 /* Every source in memory; `visit` must be quick. */

@@ -228,6 +228,7 @@ static bool end_commit(struct worker *worker)
     }
     set_refused(worker, NULL);
     count_up(&worker->pipeline->counters.commits, 1);
+    count_up(&worker->pipeline->counters.stripped_events, worker->in_flight->sink.stripped_count);
     finish_batch(worker, worker->in_flight, now_ns(worker) - worker->offered_ns);
     worker->in_flight = NULL;
     set_commit(worker, COMMIT_NONE);

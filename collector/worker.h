@@ -24,6 +24,7 @@ struct pipeline_counters { /* relaxed atomics: any thread adds */
     _Atomic uint64_t batches, lines, events, raw_events, samples, raw_bytes;
     _Atomic uint64_t ranges, ranges_trimmed, ranges_duplicate, losses, lost_bytes;
     _Atomic uint64_t commits, commit_retries, guarded_ranges, stripped_batches;
+    _Atomic uint64_t stripped_events;
     _Atomic uint64_t quarantined_batches;
 };
 

@@ -159,7 +159,9 @@ static void test_encoded(void **unused)
     for (uint32_t i = 1; i <= 3; i++)
         add_event(&sink, i);
     event_sink_cut(&sink, 1);
+    assert_int_equal(sink.stripped_count, 0);
     add_event(&sink, 6); /* one byte more than there are */
+    assert_int_equal(sink.stripped_count, 1);
     add_event(&sink, 5);
     assert_int_equal(sink.count, 3);
     chunk = chunk_of(&tables, &sink);
